@@ -24,6 +24,7 @@ import {
 } from './http/admission.ts';
 import { describeFit } from './http/fitting-work.ts';
 import {
+  describeLength,
   describePinned,
   hasCurrent,
   HEADERS,
@@ -197,7 +198,11 @@ export async function answerDrawing<P extends Pinned>(
           `generate;dur=${(drawn - loaded).toFixed(1)}`,
           `encode;dur=${(clock() - drawn).toFixed(1)}`,
         ].join(', ');
-        const answer = respondBytes(c, { ...content, 'Server-Timing': timing }, bytes);
+        const timed = { ...content, 'Server-Timing': timing };
+        if (readHeader(c, 'range') === undefined) {
+          return c.body(bytes, 200, { ...timed, ...describeLength(headers['ETag'], bytes.length) });
+        }
+        const answer = respondBytes(c, timed, bytes);
         return 'code' in answer ? respondError(c, answer) : answer;
       },
       (maxMs) => describeFit(pinned, measure, maxMs),

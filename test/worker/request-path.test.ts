@@ -12,7 +12,7 @@ import { bundle } from '../../dev/build/bundle.ts';
 import type { createService } from '../../worker/service.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const MAX_FILES = 19;
+const MAX_FILES = 18;
 
 let folder: string;
 let script: string;

@@ -102,6 +102,16 @@ export function hasCurrent(c: AppContext, etag: string | undefined, isCertain = 
   return header.split(',').some((tag) => strip(tag) === strip(etag));
 }
 
+/** Tells whether parts of an answer may be asked for: only of one that stays the same. */
+export function hasRanges(etag: string | undefined): boolean {
+  return etag?.startsWith('"') === true;
+}
+
+/** Describes an answer of known length. @param bytes  Of its body. */
+export function describeLength(etag: string | undefined, bytes: number) {
+  return { 'Content-Length': String(bytes), 'Accept-Ranges': hasRanges(etag) ? 'bytes' : 'none' };
+}
+
 /** How long an answer may be cached, by what its URL fixes. */
 export const CACHE_CONTROL = {
   /** Nothing is fixed. */

@@ -6,7 +6,7 @@
 import { MAX_RANGES, type ApiError } from '../../shared/contract/errors.ts';
 import type { AppContext } from '../context.ts';
 import { streamPieces, type Content } from './content.ts';
-import { readHeader } from './headers.ts';
+import { describeLength, hasRanges, readHeader } from './headers.ts';
 
 /** The part of an answer to send. Its end is exclusive. */
 export interface Part {
@@ -70,10 +70,6 @@ function joinRanges(ranges: readonly Range[]): Range[] {
   return joined;
 }
 
-function hasRanges(etag: string | undefined): boolean {
-  return etag?.startsWith('"') === true;
-}
-
 /** Sends a part of an answer that is in memory, or is made as the client reads it. */
 export function respondPart(
   c: AppContext,
@@ -95,8 +91,7 @@ export function describePart(
 ): Record<string, string> {
   return {
     ...headers,
-    'Content-Length': String(end - first),
-    'Accept-Ranges': hasRanges(headers['ETag']) ? 'bytes' : 'none',
+    ...describeLength(headers['ETag'], end - first),
     ...(status === 206 && { 'Content-Range': `bytes ${first}-${end - 1}/${length}` }),
   };
 }
