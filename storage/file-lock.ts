@@ -199,7 +199,8 @@ async function readLock(path: string): Promise<string | null> {
     }
   } catch (cause) {
     const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    if (isMissing && (await recover(lstat(path), ['ENOENT'], null)) === null) {
+    // Another process may have taken the lock since: then this one looks again.
+    if (isMissing && (await recover(lstat(path), ['ENOENT'], null))?.isSymbolicLink() !== true) {
       return null;
     }
     throw cause instanceof LockBlockedError ? cause : await createBlocked(path, cause);

@@ -59,6 +59,7 @@ const BLANK = {
   origin: 'bundled',
   sampler: {
     manifest: { classes: CLASSES, image: IMAGE, latent: { size: 2 } },
+    plan: { effort: 1 },
     draw: ({ count }: { count: number }) => blank(count),
     drawHand: ({ labels }: { labels: Uint8Array }) => blank(labels.length),
     drawMorph: () => blank(1),

@@ -81,7 +81,7 @@ function cleanSvg(svg: string): string {
     .replace(/<path aria-label="([^"]*)"([^>]*)\/>/g, '<path$2><title>$1</title></path>')
     .replace(/ (?:role="graphics-\w+"|aria-\w+="[^"]*"|pointer-events="none"|opacity="1")/g, '')
     .replace(/ (?:d|transform)="[^"]*"/g, (attribute) =>
-      attribute.replace(/-?\b\d+\.\d{2,}(?:e-\d+)?/g, (number) =>
+      attribute.replace(/-?(?<!\d)\d+\.\d{2,}(?:e-\d+)?/g, (number) =>
         String(Math.round(Number(number) * 10) / 10),
       ),
     );

@@ -111,9 +111,17 @@ export function nest(dice: Dice, depth: number): Json {
   return `nested ${depth} ${dice.pick(['[]', '{}'])}`;
 }
 
-/** Writes JSON and expands the markers of deep nesting. */
+const sortKeys = (_: string, value: Json): Json =>
+  value !== null && typeof value === 'object' && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+    : value;
+
+/**
+ * Writes JSON with sorted keys, as manifests must have them, and expands the markers of deep
+ * nesting.
+ */
 export function stringify(value: Json): string {
-  return JSON.stringify(value).replaceAll(
+  return JSON.stringify(value, sortKeys).replaceAll(
     /"nested (\d+) (..)"/g,
     (_, depth: string, [open, close]: string) =>
       open === '{'
