@@ -108,7 +108,7 @@ function* listTargets(text: string): Generator<string> {
     }
     // Each text format has its own escapes.
     const paths = routes.every((route) => !route.includes(':'))
-      ? routes.filter((route) => !/\.(?:png|gif|npy|idx)$/.test(route))
+      ? routes.filter((route) => !/\.(?:png|gif|npy|npz|idx|gz|parquet)$/.test(route))
       : [fill()];
     for (const each of paths) {
       for (const name of Object.keys(query)) {
