@@ -95,6 +95,14 @@ export const QUERY_ERRORS: readonly ApiErrorCode[] = [
   'unknown_parameter',
 ];
 
+/** The further errors of routes that draw pictures in several formats. */
+export const PICTURE_ERRORS = [
+  'picture_too_large',
+  'not_acceptable',
+  'format_not_found',
+  'range_not_satisfiable',
+] as const satisfies readonly ApiErrorCode[];
+
 /** The errors of every route that draws digits. */
 export const DRAWING_ERRORS: readonly ApiErrorCode[] = [
   ...QUERY_ERRORS,

@@ -19,16 +19,6 @@ import { describeNamedSchemas, locateSchema, mapValues, nameSchema, type Json } 
 /** The security scheme of `/jobs`. */
 const OWNER = 'jobsSecret';
 
-/** Returns a writer of the document for an origin. The document is built at the first call. */
-export function createOpenapiWriter(operations: readonly Operation[]): (origin: string) => string {
-  let template: string | undefined;
-  return (origin) => {
-    template ??= JSON.stringify(buildOpenapiDocument(operations));
-    const written = JSON.stringify(origin).slice(1, -1);
-    return template.replaceAll(ORIGIN, () => written);
-  };
-}
-
 /** Builds the document of a service at `ORIGIN`. */
 export function buildOpenapiDocument(operations: readonly Operation[]): Json {
   const components = new Components();

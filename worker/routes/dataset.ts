@@ -131,10 +131,7 @@ async function answerDataset(
       const content = planDataset(context);
       return content?.read(0, content.length) ?? renderRows(context);
     },
-    isLong: ({ n }, { sampler: { manifest } }) => {
-      const { height, width, channels } = manifest.image;
-      return n * height * width * channels > LIMITS.maxMeasuredPixels;
-    },
+    isLong: ({ n }, generator) => countNumbers(n, generator) > LIMITS.maxMeasuredPixels,
     ...(isText && { gzip: 'coding' }),
     ...(format === 'idx.gz' && { gzip: 'format' }),
   });

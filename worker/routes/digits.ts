@@ -32,7 +32,13 @@ import {
 } from '../drawing.ts';
 import { renderDigits } from '../formats/digits.ts';
 import { countNumbers, measureSamples, type Work } from '../http/admission.ts';
-import { DRAWING_ERRORS, PARTIAL, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
+import {
+  DRAWING_ERRORS,
+  PARTIAL,
+  PICTURE_ERRORS,
+  WORK_ERRORS,
+  type OperationEntry,
+} from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
@@ -48,15 +54,7 @@ const DIGITS = {
     [DIGIT_FORMATS.ndjson]: 'bytes',
   },
   conditional: true,
-  errors: [
-    ...DRAWING_ERRORS,
-    'parameter_without_effect',
-    'answer_too_large',
-    'picture_too_large',
-    'not_acceptable',
-    'format_not_found',
-    'range_not_satisfiable',
-  ],
+  errors: [...DRAWING_ERRORS, 'parameter_without_effect', 'answer_too_large', ...PICTURE_ERRORS],
   otherStatuses: PARTIAL,
 } as const satisfies Partial<OperationEntry>;
 const { label: LABEL, ...BESIDE_LABEL } = ROUTES.digit;

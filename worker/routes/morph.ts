@@ -20,7 +20,7 @@ import {
 import { encodeApng } from '../formats/apng.ts';
 import { encodeGif } from '../formats/gif.ts';
 import { countNumbers, measureSamples } from '../http/admission.ts';
-import { DRAWING_ERRORS, PARTIAL, type OperationEntry } from '../http/operation.ts';
+import { DRAWING_ERRORS, PARTIAL, PICTURE_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
@@ -29,13 +29,7 @@ const SHARED = {
   query: ROUTES.morph,
   answers: { [MORPH_FORMATS.png]: 'bytes', [MORPH_FORMATS.gif]: 'bytes' },
   conditional: true,
-  errors: [
-    ...DRAWING_ERRORS,
-    'picture_too_large',
-    'not_acceptable',
-    'format_not_found',
-    'range_not_satisfiable',
-  ],
+  errors: [...DRAWING_ERRORS, ...PICTURE_ERRORS],
   otherStatuses: PARTIAL,
 } as const satisfies Partial<OperationEntry>;
 

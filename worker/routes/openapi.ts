@@ -1,9 +1,11 @@
 /** `GET /openapi.json`: the OpenAPI document. */
 import { jsonDocumentSchema } from '../../shared/contract/answers.ts';
 import type { App } from '../context.ts';
+import { createDocument } from '../http/constant-document.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import type { Operation, OperationEntry } from '../http/operation.ts';
-import { createOpenapiWriter } from '../openapi/document.ts';
+import { buildOpenapiDocument } from '../openapi/document.ts';
+import { ORIGIN } from '../openapi/examples.ts';
 
 export const OPENAPI_OPERATION: OperationEntry = {
   id: 'getOpenapi',
@@ -15,7 +17,10 @@ export const OPENAPI_OPERATION: OperationEntry = {
 };
 
 export function addOpenapiRoute(app: App, operations: readonly Operation[]): void {
-  const write = createOpenapiWriter(operations);
+  const write = createDocument(
+    (origin) => JSON.stringify(buildOpenapiDocument(operations)).replaceAll(ORIGIN, origin),
+    (origin) => JSON.stringify(origin).slice(1, -1),
+  );
   app.get('/openapi.json', (c) =>
     c.body(write(c.get('base')), 200, {
       ...DOCUMENT_HEADERS,
