@@ -2,7 +2,7 @@
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { problemSchema } from '../../../shared/contract/answers.ts';
-import { hasPythonClients, runPython } from '../../support/clients/installed.ts';
+import { hasTools, runPython } from '../../support/data-tools/data-tools.ts';
 import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
 
 let worker: TestWorker;
@@ -40,7 +40,7 @@ describe('/robots.txt', () => {
     expect(await answer.text()).toMatch(/^Disallow: \/\*\?$/m);
   });
 
-  test.skipIf(!hasPythonClients())(
+  test.skipIf(!hasTools('tables'))(
     'lets crawlers read pages, documents and the picture of previews, nothing endless',
     async () => {
       const picture = await findPicture('/');
@@ -55,7 +55,13 @@ describe('/robots.txt', () => {
         '/dataset.csv?n=60000',
         '/jobs',
       ];
-      const read = runPython(ROBOTS_READER, await getText('/robots.txt'), ...open, ...closed);
+      const read = runPython(
+        'tables',
+        ROBOTS_READER,
+        await getText('/robots.txt'),
+        ...open,
+        ...closed,
+      );
       expect(JSON.parse(read)).toEqual(open);
     },
   );

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { digitsSchema, modelCardSchema } from '../../../shared/contract/answers.ts';
-import { hasPythonClients, runPython } from '../../support/clients/installed.ts';
+import { hasTools, runPython } from '../../support/data-tools/data-tools.ts';
 import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
 
 const PAGE = await readFile(new URL('../../../docs/recipe.md', import.meta.url), 'utf8');
@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => worker.close());
 
-test.skipIf(!hasPythonClients()).each([
+test.skipIf(!hasTools('tables')).each([
   ['Ada', 0, 1],
   ['Å🦊', 4_294_967, 0.7],
 ])(
@@ -25,7 +25,7 @@ test.skipIf(!hasPythonClients()).each([
   async (seed, start, truncation) => {
     const n = 12;
     const args = [seed, String(start), String(n), String(truncation)];
-    const own = JSON.parse(runPython(PROGRAM, 'models/digits', ...args)) as {
+    const own = JSON.parse(runPython('tables', PROGRAM, 'models/digits', ...args)) as {
       index: number;
       label: number;
       latent: number[];

@@ -1,19 +1,12 @@
 /** Other people's programs, which use the API or the npm package: see `dev/*-clients`. */
-import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 const PROJECT = join(import.meta.dirname, '..', '..', '..');
-const PYTHON = join(PROJECT, '.digitmint', 'python-clients');
 const NPM = join(PROJECT, '.digitmint', 'npm-clients');
 
 /** The installed packages of `dev/npm-clients`. */
 export const NPM_CLIENTS = join(NPM, 'node_modules');
-
-/** Tells whether the packages of `dev/python-clients` are there. @throws  As `isInstalled`. */
-export function hasPythonClients(): boolean {
-  return isInstalled(join(PYTHON, 'installed.txt'), 'dev/python-clients/install.sh');
-}
 
 /** Tells whether the packages of `dev/npm-clients` are there. @throws  As `isInstalled`. */
 export function hasNpmClients(): boolean {
@@ -33,14 +26,4 @@ function isInstalled(file: string, script: string): boolean {
     console.warn(`Skipped tests of clients: run sh ${script}`);
   }
   return isThere;
-}
-
-/** Runs a Python program. @returns  Its standard output. @throws Error  When it fails. */
-export function runPython(program: string, ...args: readonly string[]): string {
-  return execFileSync(join(PYTHON, 'bin', 'python'), ['-', ...args], {
-    cwd: PROJECT,
-    input: program,
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-  });
 }
