@@ -10,6 +10,7 @@ import type { ApiError } from '../shared/contract/errors.ts';
 import type { RouteName } from '../shared/contract/formats.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
 import { pickDigits, settleQuery, type Parsed } from '../shared/contract/query.ts';
+import type { GeneratorPlan } from '../shared/model/generator.ts';
 import type { Samples } from '../shared/model/sampler.ts';
 import type { Size } from '../shared/picture/sheet-layout.ts';
 import type { AppContext } from './context.ts';
@@ -17,6 +18,7 @@ import type { AppDependencies } from './dependencies.ts';
 import {
   admit,
   countNumbers,
+  estimateMs,
   measureSamples,
   withModel,
   yieldThread,
@@ -358,8 +360,8 @@ export function refuse(parameter: string, received: string, model: string, reaso
 }
 
 /**
- * Draws samples later. Each call waits for its turn and leases the model anew: a reader who leaves
- * keeps no lease.
+ * Draws samples later. Each turn takes no longer than a light answer and leases the model anew: a
+ * reader who leaves keeps no lease.
  */
 export function createDraw(
   c: AppContext,
@@ -374,16 +376,42 @@ export function createDraw(
 ): (first: number, count: number) => Promise<Samples> {
   const defer = c.get('defer');
   return async (first, count) => {
-    const part = await useModel(generators, model, defer, ({ sampler }) =>
-      streamTurns.run(async () => {
-        await yieldThread();
-        return sampler.draw({ seed, start: start + first, count, truncation, label });
-      }, defer),
-    );
-    if ('code' in part) {
-      throw new Error(`the model went away in the middle of an answer: ${part.code}`);
+    const parts: Samples[] = [];
+    for (let done = 0; done < count;) {
+      const part = await useModel(generators, model, defer, ({ sampler }) =>
+        streamTurns.run(async () => {
+          await yieldThread();
+          const n = Math.min(count - done, countPerTurn(sampler.plan));
+          return sampler.draw({ seed, start: start + first + done, count: n, truncation, label });
+        }, defer),
+      );
+      if ('code' in part) {
+        throw new Error(`the model went away in the middle of an answer: ${part.code}`);
+      }
+      parts.push(part);
+      done += part.count;
     }
-    return part;
+    return joinSamples(parts);
+  };
+}
+
+/** Counts the samples that take no longer than a light answer. */
+function countPerTurn(plan: GeneratorPlan): number {
+  const [fixedMs, ms] = [0, 1].map((n) => estimateMs(measureSamples(plan, n))) as [number, number];
+  return Math.max(1, Math.floor((LIMITS.maxLightMs - fixedMs) / (ms - fixedMs)));
+}
+
+/** Joins consecutive samples of one model, at least one part. */
+function joinSamples(parts: readonly Samples[]): Samples {
+  const [first] = parts as [Samples];
+  if (parts.length === 1) {
+    return first;
+  }
+  return {
+    ...first,
+    count: parts.reduce((sum, { count }) => sum + count, 0),
+    pixels: concatBytes(...parts.map(({ pixels }) => pixels)),
+    labels: first.labels && concatBytes(...parts.map(({ labels }) => labels ?? new Uint8Array())),
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * The OpenAPI document, as its readers take it: linters accept it, and clients that other people's
- * programs generate from it are compiled and called. dev/install-openapi-clients.sh installs them.
+ * programs generate from it are compiled and called. dev/openapi-clients/install.sh installs them.
  */
 import { randomUUID } from 'node:crypto';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
@@ -20,7 +20,7 @@ import { startWorker, type TestWorker } from '../support/hosts/workerd.ts';
 const PNG_MAGIC = '89504e470d0a1a0a';
 const ANSWERS = 'seed=Ada&n=2';
 
-describe.skipIf(!hasOpenapiClients())('clients (dev/install-openapi-clients.sh)', () => {
+describe.skipIf(!hasOpenapiClients())('clients (dev/openapi-clients/install.sh)', () => {
   let worker: TestWorker;
   let folder: string;
   let remove: () => Promise<void>;

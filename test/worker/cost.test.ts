@@ -192,6 +192,25 @@ test('streams draw in turn: other requests come between two parts', async () => 
   expect(Math.max(...inOneTurn)).toBe(1);
 });
 
+test('a stream of a costly model takes short turns, and has the same digits', async () => {
+  const drawn: number[] = [];
+  const sampler = openShipped();
+  const costly: Sampler = {
+    ...sampler,
+    plan: { ...sampler.plan, effort: 2e8 }, // 6 ms a digit.
+    draw(request) {
+      const samples = sampler.draw(request);
+      drawn.push(samples.count);
+      return samples;
+    },
+  };
+  const { app } = startApp(costly);
+  const answer = await app.request('/dataset.csv?n=70&seed=Ada');
+  const cheap = await startApp(sampler).app.request('/dataset.csv?n=70&seed=Ada');
+  expect(await answer.text()).toBe(await cheap.text());
+  expect(Math.max(...drawn)).toBe(2);
+});
+
 test('a document is built once, for any number of origins', () => {
   const build = vi.fn<(origin: string) => string>(
     (origin) => `{"a":"${origin}/a","b":"${origin}"}`,

@@ -1,4 +1,4 @@
-/** The generators and linters that dev/install-openapi-clients.sh installs. */
+/** The generators and linters that dev/openapi-clients/install.sh installs. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -22,7 +22,7 @@ export function hasOpenapiClients(): boolean {
   const isThere = existsSync(file);
   if (!isThere && process.env['DIGITMINT_REQUIRE_CLIENTS'] === '1') {
     throw new Error(
-      `DIGITMINT_REQUIRE_CLIENTS=1: expected ${file}; run sh dev/install-openapi-clients.sh`,
+      `DIGITMINT_REQUIRE_CLIENTS=1: expected ${file}; run sh dev/openapi-clients/install.sh`,
     );
   }
   return isThere;

@@ -4,7 +4,7 @@
 # nothing when the pinned versions are there already.
 set -eu
 
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 pins=dev/openapi-clients
 folder=.digitmint/openapi-clients
 
@@ -13,7 +13,7 @@ if cmp -s "$pins/python.txt" "$folder/installed.txt" &&
   exit 0
 fi
 if ! python3 -c 'import sys, venv, ensurepip; assert sys.version_info >= (3, 11)' 2>/dev/null; then
-  echo "install-openapi-clients: expected Python 3.11 or newer with venv as python3" >&2
+  echo "openapi-clients: expected Python 3.11 or newer with venv as python3" >&2
   exit 1
 fi
 # A virtual environment cannot be moved, so a stopped installation is known by its missing list.
@@ -25,4 +25,4 @@ python3 -m venv "$folder/python"
 "$folder/python/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: \
   --require-hashes --requirement "$pins/python.txt"
 cp "$pins/python.txt" "$folder/installed.txt"
-echo "install-openapi-clients: generators and linters are in $folder"
+echo "openapi-clients: generators and linters are in $folder"
