@@ -50,6 +50,20 @@ describe('a stream', () => {
     expect(drawn).toEqual([0, 64]);
   });
 
+  test.each([
+    [784, 64],
+    [65_536, 4],
+    [3_000_000, 1],
+  ])('draws few large pictures at once: of %i bytes, %i', async (bytes, expected) => {
+    const counts: number[] = [];
+    const content = makeRecords(128, bytes, (_, count) => {
+      counts.push(count);
+      return new Uint8Array();
+    });
+    await readPart(content);
+    expect(new Set(counts)).toEqual(new Set([expected]));
+  });
+
   test('passes a failure on to the reader', async () => {
     const content = makeRecords(100, 2, (first, count) =>
       first === 64 ? Promise.reject(new Error('gone')) : drawPairs(first, count),

@@ -4,7 +4,7 @@ import { buildUrl, fillDefaults, type Pinned } from '../../shared/contract/query
 import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import {
-  BATCH,
+  countPerPart,
   holdBytes,
   joinContents,
   makeLabels,
@@ -62,15 +62,16 @@ export function planDataset(context: DatasetContext): Content | undefined {
 export async function* renderRows(context: DatasetContext): AsyncGenerator<Uint8Array> {
   const { dataset, image, classes } = context;
   const { format, n } = dataset;
+  const size = image.height * image.width * image.channels;
   let head = new Uint8Array();
   if (format === 'csv') {
-    const size = image.height * image.width * image.channels;
     const pixels = Array.from({ length: size }, (_, i) => `pixel${i}`);
     const names = classes.length > 0 ? ['label', ...pixels] : pixels;
     head = utf8ToBytes(`${names.join(',')}\n`);
   }
-  for (let first = 0; first < n; first += BATCH) {
-    const samples = await context.draw(first, Math.min(BATCH, n - first));
+  const batch = countPerPart(size);
+  for (let first = 0; first < n; first += batch) {
+    const samples = await context.draw(first, Math.min(batch, n - first));
     const rows =
       format === 'csv' ? formatRows(samples) : formatLines(context, samples, dataset.start + first);
     yield first === 0 ? concatBytes(head, utf8ToBytes(rows)) : utf8ToBytes(rows);

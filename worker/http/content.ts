@@ -21,15 +21,21 @@ export function holdBytes(bytes: Uint8Array): Content {
 /** Encodes the records from `first` on. */
 type Draw = (first: number, count: number) => Uint8Array | Promise<Uint8Array>;
 
-/** Digits that are drawn at once. */
-export const BATCH = 64;
-const DIGITS = { batch: BATCH, digits: 1 };
+/**
+ * Counts the digits that are drawn and encoded at once: few of large pictures, so that no part
+ * takes long.
+ * @param numbers  Numbers of one digit.
+ */
+export function countPerPart(numbers: number): number {
+  return Math.max(1, Math.min(64, Math.floor(2 ** 18 / numbers)));
+}
+
 /** Labels are no pixels: so many cost as much as one digit. */
 const LABELS = { batch: 8192, digits: 1 / 100 };
 
 /** Makes content of equally long records, one for each digit. */
 export function makeRecords(count: number, bytes: number, draw: Draw): Content {
-  return repeatRecord(count, bytes, draw, DIGITS);
+  return repeatRecord(count, bytes, draw, { batch: countPerPart(bytes), digits: 1 });
 }
 
 /** Makes content of equally long records that take no pixels. */
@@ -45,7 +51,7 @@ function repeatRecord(
   count: number,
   recordBytes: number,
   draw: Draw,
-  { batch, digits }: typeof DIGITS,
+  { batch, digits }: typeof LABELS,
 ): Content {
   return {
     length: count * recordBytes,
