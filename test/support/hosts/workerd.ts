@@ -108,7 +108,7 @@ export async function putArtifact(bucket: TestBucket, fixture: Fixture): Promise
   }
 }
 
-const PAUSE_MS = 20;
+const PAUSE_MS = 50;
 
 /** Repeats a request until the answer is as expected. Only the test's time limit ends the loop. */
 export async function waitUntil<T>(

@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readLedger } from '../../../trainer/publish/ledger.ts';
@@ -208,6 +209,7 @@ describe.each(PLACES)('in %s', (_, isThere, open) => {
         while (!isOver) {
           await lookWhole(store);
           looks += 1;
+          await sleep(20); // Else the reader takes a core from the commands.
         }
         const endsOf = await running;
         const ends = endsOf.flat();
