@@ -1,10 +1,12 @@
 /** The entry of the server on Node: settings, log lines, and a stop without lost answers. */
+import cluster from 'node:cluster';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { formatLogLine, type LogEvent } from '../worker/http/log.ts';
-import type { RateLimit, RateLimits } from '../worker/http/admission.ts';
+import type { RateLimit, RateLimiter, RateLimits } from '../worker/http/admission.ts';
 import type { App } from '../worker/context.ts';
 import { ASSET_PATH } from '../worker/http/asset-headers.ts';
 import { createService } from '../worker/service.ts';
+import { joinCluster, runCluster } from './cluster.ts';
 import { startHttpServer } from './http-server.ts';
 import { openModels } from './object-reader.ts';
 import { createRateLimiter } from './rate-limiter.ts';
@@ -24,7 +26,20 @@ async function main(): Promise<void> {
       process.stdout.write(describeUsage());
       return;
     }
-    await run(settings);
+    if (settings.workers > 1 && cluster.isPrimary) {
+      runCluster({
+        script: import.meta.filename,
+        workers: settings.workers,
+        limiters: {
+          all: createRateLimiter(settings.rateLimit),
+          heavy: createRateLimiter(settings.heavyRateLimit),
+        },
+        stopMs: settings.graceMs + 2 * EXIT_MARGIN_MS,
+        log: writeLine,
+      });
+    } else {
+      await run(settings);
+    }
   } catch (cause) {
     const isExpected = cause instanceof ExpectedError;
     process.stderr.write(`digitmint: ${isExpected ? cause.message : (cause as Error).stack}\n`);
@@ -32,14 +47,16 @@ async function main(): Promise<void> {
   }
 }
 
+/** Serves in this process, which may be one of several. */
 async function run(settings: Settings): Promise<void> {
+  const others = cluster.isWorker ? joinCluster() : undefined;
   const app = createService({
     models: await openModels(settings.models),
     modelRefreshMs: settings.modelRefreshMs,
     publicKeys: settings.publicKeys,
     hstsSeconds: settings.hstsSeconds,
     securityContact: settings.securityContact,
-    rateLimits: createRateLimits(settings),
+    rateLimits: createRateLimits(settings, others?.createLimiter),
     maxCpuMs: settings.maxCpuMs,
     log: writeLine,
   });
@@ -55,13 +72,11 @@ async function run(settings: Settings): Promise<void> {
   });
   // Loads the model, so that the first request does not wait for it.
   await app.request('/healthz', {}, { note: () => undefined });
-  writeLine({
-    level: 'info',
-    event: 'started',
-    url: settings.publicUrl ?? server.url,
-    listens: server.url,
-  });
-  if (settings.publicUrl === undefined && !server.isLoopback) {
+  const started = { url: settings.publicUrl ?? server.url, listens: server.url };
+  if (others === undefined) {
+    writeLine({ level: 'info', event: 'started', ...started });
+  }
+  if (settings.publicUrl === undefined && !server.isLoopback && (cluster.worker?.id ?? 1) === 1) {
     writeLine({
       level: 'warn',
       event: 'public_url_missing',
@@ -73,19 +88,25 @@ async function run(settings: Settings): Promise<void> {
   }
 
   let isStopping = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (isStopping) {
-        process.exit(1); // A second signal ends it at once.
-      }
-      isStopping = true;
-      killProcessAfter(settings.graceMs + EXIT_MARGIN_MS);
-      writeLine({ level: 'info', event: 'stopping', signal });
-      void server.stop(settings.graceMs).then(() => {
-        writeLine({ level: 'info', event: 'stopped' });
-        process.exit(0); // A read of the storage may still run.
-      });
+  const stop = (say: typeof writeLine, signal?: NodeJS.Signals) => {
+    if (isStopping) {
+      process.exit(1); // A second signal ends it at once.
+    }
+    isStopping = true;
+    killProcessAfter(settings.graceMs + EXIT_MARGIN_MS);
+    say({ level: 'info', event: 'stopping', signal });
+    void server.stop(settings.graceMs).then(() => {
+      say({ level: 'info', event: 'stopped' });
+      process.exit(0); // A read of the storage may still run.
     });
+  };
+  if (others !== undefined) {
+    others.onStop(() => isStopping || stop(() => undefined));
+    others.tellStarted(started);
+    return;
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => stop(writeLine, signal));
   }
 }
 
@@ -105,11 +126,17 @@ function requireFreePath(app: App, publicUrl: string | undefined): void {
   }
 }
 
-/** Counts by the connection's address. Behind a proxy all share one, and the proxy must limit. */
-function createRateLimits({ rateLimit, heavyRateLimit }: Settings): RateLimits | undefined {
-  const create = (requests: number): RateLimit | undefined =>
-    requests === 0 ? undefined : { requests, limiter: createRateLimiter(requests) };
-  const [all, heavy] = [create(rateLimit), create(heavyRateLimit)];
+/**
+ * Counts by the connection's address. Behind a proxy all share one, and the proxy must limit.
+ * @param join  Makes a limiter of several processes.
+ */
+function createRateLimits(
+  { rateLimit, heavyRateLimit }: Settings,
+  join?: (kind: string) => RateLimiter,
+): RateLimits | undefined {
+  const create = (kind: string, requests: number): RateLimit | undefined =>
+    requests === 0 ? undefined : { requests, limiter: join?.(kind) ?? createRateLimiter(requests) };
+  const [all, heavy] = [create('all', rateLimit), create('heavy', heavyRateLimit)];
   return all === undefined && heavy === undefined
     ? undefined
     : { all, heavy, findAddress: (c) => c.env.address };

@@ -34,6 +34,13 @@ const OPTIONS = {
     about: '0.0.0.0 or :: for every address of this machine',
     parse: ({ text }: Value) => text,
   },
+  workers: {
+    usage: '--workers COUNT',
+    variable: 'WORKERS',
+    preset: '1',
+    about: 'processes, of one core and some 100 MB each, 1 to 64',
+    parse: parseWhole(64, 1),
+  },
   models: {
     usage: '--models PLACE',
     variable: 'MODELS',
@@ -175,11 +182,11 @@ function readFlags(args: readonly string[]): Readonly<Record<string, string | un
   }
 }
 
-function parseWhole(max: number): (value: Value) => number {
+function parseWhole(max: number, min = 0): (value: Value) => number {
   return ({ name, text }) => {
-    if (!/^[0-9]{1,9}$/.test(text) || Number(text) > max) {
+    if (!/^[0-9]{1,9}$/.test(text) || Number(text) > max || Number(text) < min) {
       throw new ExpectedError(
-        `${name} is ${JSON.stringify(text)}, expected a whole number from 0 to ${max}`,
+        `${name} is ${JSON.stringify(text)}, expected a whole number from ${min} to ${max}`,
       );
     }
     return Number(text);

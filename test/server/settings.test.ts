@@ -8,6 +8,7 @@ test('without settings the bundled model serves on this machine alone', () => {
   expect(parseSettings([], {})).toEqual({
     port: 8787,
     host: '127.0.0.1',
+    workers: 1,
     models: { kind: 'bundled' },
     modelRefreshMs: 20_000,
     publicKeys: [],
@@ -33,6 +34,7 @@ test('flags override variables, and an empty variable counts as unset', () => {
   ).toEqual({
     port: 0,
     host: '127.0.0.1',
+    workers: 1,
     models: { kind: 'folder', path: './there' },
     modelRefreshMs: 500,
     publicKeys: [],
@@ -58,6 +60,7 @@ test.each([
 test('the usage names every variable', () => {
   for (const name of [
     'PORT',
+    'WORKERS',
     'HOST',
     'MODELS',
     'MODEL_REFRESH_SECONDS',

@@ -1,0 +1,131 @@
+/**
+ * Several processes that serve on one port (`--workers`), by Node's cluster module. The first
+ * process accepts connections, hands them out by turns, and counts rate limits for all.
+ */
+import cluster, { type Worker } from 'node:cluster';
+import type { RateLimiter } from '../worker/http/admission.ts';
+import type { Log } from '../worker/http/log.ts';
+import { killProcessAfter } from './watchdog.ts';
+
+/** A worker that ends is replaced after this time, so that one that cannot start burns no core. */
+const REPLACE_AFTER_MS = 1000;
+
+/** What a worker tells the first process. */
+type Told =
+  | { readonly started: Readonly<Record<string, unknown>> }
+  | { readonly ask: number; readonly kind: string; readonly key: string };
+
+/** What the first process tells a worker. */
+type Said =
+  | { readonly stop: NodeJS.Signals }
+  | { readonly answer: number; readonly success: boolean };
+
+export interface ClusterOptions {
+  /** The script that every worker runs. */
+  readonly script: string;
+  readonly workers: number;
+  /** By kind. */
+  readonly limiters: Readonly<Record<string, RateLimiter | undefined>>;
+  /** How long workers may take to stop. */
+  readonly stopMs: number;
+  readonly log: Log;
+}
+
+/** Runs workers until a signal stops them. The others wait for the first one's start. */
+export function runCluster({ script, workers, limiters, stopMs, log }: ClusterOptions): void {
+  cluster.setupPrimary({ exec: script, args: process.argv.slice(2) });
+  let isStopping = false;
+  let started = 0;
+
+  const fork = (): void => {
+    const worker = cluster.fork();
+    let hasStarted = false;
+    worker.on('message', (told: Told) => {
+      if ('ask' in told) {
+        const { ask, kind, key } = told;
+        void limiters[kind]?.limit({ key }).then(({ success }) => say(worker, ask, success));
+        return;
+      }
+      hasStarted = true;
+      started++;
+      if (started === 1) {
+        for (let i = 1; i < workers; i++) {
+          fork();
+        }
+      }
+      if (started === workers) {
+        log({ level: 'info', event: 'started', ...told.started, workers });
+      }
+    });
+    worker.once('exit', (status, signal) => {
+      if (isStopping) {
+        return;
+      }
+      if (!hasStarted && started === 0) {
+        process.exit(status ?? 1); // It has said why.
+      }
+      log({ level: 'error', event: 'worker_ended', status, signal });
+      setTimeout(() => isStopping || fork(), REPLACE_AFTER_MS);
+    });
+  };
+  fork();
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (isStopping) {
+        Object.values(cluster.workers ?? {}).forEach((worker) => worker?.process.kill('SIGKILL'));
+        process.exit(1); // A second signal ends it at once.
+      }
+      isStopping = true;
+      killProcessAfter(stopMs);
+      log({ level: 'info', event: 'stopping', signal });
+      const left = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+      const ends = left.map((worker) => {
+        worker.send({ stop: signal } satisfies Said);
+        return new Promise((resolve) => worker.once('exit', resolve));
+      });
+      void Promise.all(ends).then(() => {
+        log({ level: 'info', event: 'stopped' });
+        process.exit(0);
+      });
+    });
+  }
+}
+
+function say(worker: Worker, answer: number, success: boolean): void {
+  if (worker.isConnected()) {
+    worker.send({ answer, success } satisfies Said);
+  }
+}
+
+/** Connects a worker with the first process. */
+export function joinCluster() {
+  const waiting = new Map<number, (success: boolean) => void>();
+  let asked = 0;
+  let stop: (() => void) | undefined;
+  process.on('message', (said: Said) => {
+    if ('stop' in said) {
+      stop?.();
+    } else {
+      waiting.get(said.answer)?.(said.success);
+      waiting.delete(said.answer);
+    }
+  });
+  process.on('disconnect', () => stop?.()); // The first process is gone.
+  // A terminal sends its signal to all processes; the first one decides.
+  process.on('SIGTERM', () => undefined);
+  process.on('SIGINT', () => undefined);
+  const tell = (told: Told) => process.send?.(told);
+  return {
+    tellStarted: (started: Readonly<Record<string, unknown>>) => tell({ started }),
+    onStop: (run: () => void) => (stop = run),
+    createLimiter: (kind: string): RateLimiter => ({
+      limit: ({ key }) =>
+        new Promise((resolve) => {
+          asked++;
+          waiting.set(asked, (success) => resolve({ success }));
+          tell({ ask: asked, kind, key });
+        }),
+    }),
+  };
+}

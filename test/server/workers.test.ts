@@ -1,0 +1,89 @@
+/** Tests `--workers`: several processes that serve on one port. */
+import { readFileSync } from 'node:fs';
+import { afterEach, describe, expect, test } from 'vitest';
+import { findFreePort } from '../support/storage/s3-server.ts';
+import { startServer, type TestServer } from '../support/hosts/node-server.ts';
+import { waitUntil } from '../support/hosts/workerd.ts';
+
+const running: TestServer[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((server) => server.stop('SIGKILL')));
+});
+
+async function start(...args: string[]): Promise<TestServer> {
+  const server = await startServer({ args: ['--workers', '2', ...args] });
+  running.push(server);
+  return server;
+}
+
+const listWorkers = ({ child: { pid } }: TestServer): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+const isRunning = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+/** Asks with a connection of its own, which goes to the next worker. */
+const ask = ({ fetch }: TestServer, path: string) =>
+  fetch(path, { headers: { Connection: 'close' } });
+
+const isLinux = process.platform === 'linux';
+if (!isLinux) {
+  console.warn('Skipped: processes of --workers are found in /proc, which only Linux has');
+}
+
+describe.skipIf(!isLinux)('two workers', () => {
+  test('all answer, share one limit, and end together', async () => {
+    const server = await start('--rate-limit', '5');
+    expect(JSON.parse(server.readLogs()[0] ?? '')).toMatchObject({ event: 'started', workers: 2 });
+    const workers = listWorkers(server);
+    expect(workers).toHaveLength(2);
+    const statuses: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      statuses.push((await ask(server, `/digit.png?seed=${i}`)).status);
+    }
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429, 429]);
+    expect(await server.stop()).toBe(0);
+    expect(workers.filter(isRunning)).toEqual([]);
+    const events = server.readLogs().map((line) => (JSON.parse(line) as { event: string }).event);
+    expect(events.filter((event) => event !== 'request')).toEqual([
+      'started',
+      'stopping',
+      'stopped',
+    ]);
+  });
+
+  test('one that dies is replaced, and answers go on', async () => {
+    const server = await start();
+    const [first = 0] = listWorkers(server);
+    process.kill(first, 'SIGKILL');
+    await waitUntil(
+      async () => listWorkers(server),
+      (workers) => workers.length === 2 && !workers.includes(first),
+    );
+    expect(server.readLogs().filter((line) => line.includes('"worker_ended"'))).toHaveLength(1);
+    expect((await ask(server, '/digit.png')).status).toBe(200);
+  });
+
+  test('none outlives the process that started it', async () => {
+    const server = await start();
+    const workers = listWorkers(server);
+    await server.stop('SIGKILL');
+    await waitUntil(
+      async () => workers.filter(isRunning),
+      (left) => left.length === 0,
+    );
+  });
+});
+
+test('a start that fails says so once', async () => {
+  const port = String(await findFreePort());
+  const first = await startServer({ args: ['--port', port] });
+  running.push(first);
+  const failure = await start('--port', port).catch(String);
+  expect(failure).toMatch(/^Error: status 1: digitmint: [^\n]*is taken[^\n]*\n$/);
+  const wrong = await start('--workers', '0').catch(String);
+  expect(wrong).toMatch(/--workers is "0", expected a whole number from 1 to 64/);
+});
