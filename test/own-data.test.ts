@@ -20,7 +20,7 @@ import {
   WEIGHTS_FILE,
 } from '../shared/model/artifact.ts';
 import { planGenerator, type LayerConfig } from '../shared/model/generator.ts';
-import { loadDataFolder } from '../trainer/data/data-folder.ts';
+import { loadDataFolder, type ReadingRequest } from '../trainer/data/data-folder.ts';
 import { hashDataset } from '../trainer/data/dataset.ts';
 import { encodeIdx } from '../trainer/data/idx.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
@@ -366,22 +366,14 @@ describe('npm run train on a user’s own data', () => {
 
   it.each([
     [
-      'a size that no network is planned for',
-      async () => [await writeIdx('seventeen', 17)],
-      /images of 17 x 17 pixels, --preset digits takes square ones of 16, 20, 24, 28, 32, 40, 48, 56, 64\. Scale copies/,
+      'a resolution that no network is planned for',
+      async () => [await writeIdx('seventeen', 17), 'digits', { resolution: 17 }],
+      /--resolution 17: expected one of 8, 12, 16, .*, 64, 72, .*, 128$/,
     ],
     [
-      'a size that another preset takes',
-      async () => [await writeIdx('thirty-two', 32), 'seed'],
-      /images of 32 x 32 pixels, --preset seed takes square ones of 28\. Take --preset digits\./,
-    ],
-    [
-      'pictures of a size that no network is planned for',
-      async () => {
-        await writePicture(join(parent, 'wide', 'a.png'), 20, 16, () => [0, 0, 0]);
-        return [join(parent, 'wide')];
-      },
-      /--data .*wide: holds images of 20 x 16 pixels, --preset digits takes square ones/,
+      'a resolution that another preset takes',
+      async () => [await writeIdx('thirty-two', 32), 'seed', { resolution: 32 }],
+      /--resolution 32: expected one of 28$/,
     ],
     [
       'too few pictures',
@@ -396,14 +388,16 @@ describe('npm run train on a user’s own data', () => {
       },
       /--preset seed makes 28 x 28 grey images here, coloured \(PNG files\) holds 28 x 28 RGB images\. Take --preset digits/,
     ],
-  ] as [string, () => Promise<[data: string, preset?: PresetName]>, RegExp][])(
-    'refuses %s',
-    async (_, prepare, message) => {
-      const [data, preset = 'digits'] = await prepare();
-      await expect(planRun({ preset, backend: 'cpu', data })).rejects.toThrow(message);
-      await expect(planRun({ preset, backend: 'cpu', data })).rejects.toThrow(ExpectedError);
-    },
-  );
+  ] as [
+    string,
+    () => Promise<[data: string, preset?: PresetName, reading?: ReadingRequest]>,
+    RegExp,
+  ][])('refuses %s', async (_, prepare, message) => {
+    const [data, preset = 'digits', reading] = await prepare();
+    const request = { preset, backend: 'cpu', data, ...reading } as const;
+    await expect(planRun(request)).rejects.toThrow(message);
+    await expect(planRun(request)).rejects.toThrow(ExpectedError);
+  });
 
   it('resumes only with the same data, and with classes of the same names', async () => {
     const [data, other] = [
