@@ -3,8 +3,9 @@
  * report`: writes the report of a run.
  */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { basename, dirname, relative, resolve } from 'node:path';
+import NAMED_COLOURS from 'color-name';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { quoteArgument } from '../../shared/npm-flags.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
@@ -323,7 +324,8 @@ async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResu
   const advice = `The checkpoints so far are kept: go on with ${describeResumption(plan)}`;
   const saveSnapshot = async (step: number, weights: Float32Array): Promise<void> => {
     await mkdir(locate(folder).snapshots, { recursive: true });
-    await exportRun(plan, locateSnapshot(folder, step), { step, weights });
+    // Steps are done, so the last one has this number less one, as its sample grid has.
+    await exportRun(plan, locateSnapshot(folder, step - 1), { step, weights });
   };
   try {
     return await nameDeviceLoss(backend, advice, () =>
@@ -373,9 +375,11 @@ async function saveReport(folder: string): Promise<string> {
   const sessions = await loadSessions(folder);
   const metrics = await loadMetrics(folder);
   const grids = await loadGrids(folder);
-  const { report } = locate(folder);
+  const { report, contactSheet: sheet } = locate(folder);
   const name = basename(resolve(folder));
-  await writeAtomically(report, await buildReport({ name, options, sessions, metrics, grids }));
+  const contactSheet = existsSync(sheet) ? await readFile(sheet) : undefined;
+  const record = { name, options, sessions, metrics, grids, contactSheet };
+  await writeAtomically(report, await buildReport(record));
   return report;
 }
 
@@ -554,12 +558,17 @@ function resolveTarget(text: string): string {
   return target.kind === 'folder' ? `folder:${resolve(target.path)}` : text;
 }
 
+/** One of CSS's names, or 3 or 6 hex digits. */
 function parseBackground(text: string): readonly [number, number, number] {
+  const name = text.toLowerCase();
+  const named = Object.hasOwn(NAMED_COLOURS, name)
+    ? NAMED_COLOURS[name as keyof typeof NAMED_COLOURS]
+    : undefined;
   const [red = 0, green = 0, blue = 0, alpha = 0] = parseColour(text) ?? [];
-  if (alpha < 255) {
-    throw new InvalidArgumentError('Expected an opaque colour, by name or as ffffff.');
+  if (named === undefined && alpha < 255) {
+    throw new InvalidArgumentError('Expected a colour of CSS by name, or hex digits like ffffff.');
   }
-  return [red, green, blue];
+  return named ?? [red, green, blue];
 }
 
 function parseName(text: string): string {

@@ -87,8 +87,9 @@ export function locate(folder: string) {
   };
 }
 
-export function locateSnapshot(folder: string, steps: number): string {
-  return join(locate(folder).snapshots, nameStep(steps));
+/** @param step  Of the sample grid beside it. */
+export function locateSnapshot(folder: string, step: number): string {
+  return join(locate(folder).snapshots, nameStep(step));
 }
 
 /** The first free `runs/NNNNN-<preset>`. */
