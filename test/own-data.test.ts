@@ -20,7 +20,7 @@ import {
   WEIGHTS_FILE,
 } from '../shared/model/artifact.ts';
 import { planGenerator, type LayerConfig } from '../shared/model/generator.ts';
-import { loadDataFolder } from '../trainer/data/data-folder.ts';
+import { loadDataFolder, type ReadingRequest } from '../trainer/data/data-folder.ts';
 import { hashDataset } from '../trainer/data/dataset.ts';
 import { encodeIdx } from '../trainer/data/idx.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
@@ -40,7 +40,7 @@ function run(...args: string[]): Promise<{ code: number; output: string }> {
     execFile(
       process.execPath,
       [main, ...args],
-      { env: { ...process.env, NO_COLOR: '1' } },
+      { cwd: parent, env: { ...process.env, NO_COLOR: '1' } },
       (error, stdout, stderr) => {
         resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
       },
@@ -351,6 +351,56 @@ describe('npm run train on a user’s own data', () => {
     expect(code).toBe(0);
   });
 
+  it('tells what it found before it starts, shows it, and lists all that cannot be used', async () => {
+    const folder = join(parent, 'photographs');
+    for (let i = 0; i < 140; i++) {
+      const path = join(folder, i < 139 ? 'many' : 'single', `${i}.png`);
+      await writePicture(path, 30, 20, (x) => [x * 8, i, 90]);
+    }
+    for (const name of ['one.jpg', 'two.png']) {
+      await writeFile(join(folder, 'many', name), 'none');
+    }
+    const args = ['--backend', 'cpu', '--no-publish', '--dry-run', '--data', folder];
+    const { code, output } = await run('train', ...args);
+    expect(output).toMatch(/data +photographs \(PNG files\): 140 images of 20 x 20, RGB/);
+    expect(output).toMatch(
+      /found +formats PNG \(140\); sizes 30 x 20 \(140\); cropped to 20 x 20\n/,
+    );
+    expect(output).toContain(
+      'note       2 of 142 pictures are left out: many/one.jpg is no picture',
+    );
+    expect(output).toMatch(/warning +140 pictures are few/);
+    expect(output).toMatch(/warning +Classes with one picture \(single\).* drawn as often as/);
+    expect(output).toMatch(/Look at (.*runs\/dry-run)\/data\.png and .*\/unusable\.txt\.\n/);
+    expect(code).toBe(0);
+    const sheet = PNG.sync.read(await readFile(join(parent, 'runs/dry-run/data.png')));
+    expect([sheet.width, sheet.height]).toEqual([12 * 40 + 11 * 2, 2 * 40 + 2]);
+    expect(await readFile(join(parent, 'runs/dry-run/unusable.txt'), 'utf8')).toBe(
+      'many/one.jpg\tis no picture\nmany/two.png\tis no picture\n',
+    );
+  });
+
+  it('reads pictures in the same way when it goes on, and refuses another way', async () => {
+    const request = {
+      preset: 'digits',
+      backend: 'cpu',
+      data: join(parent, 'photographs'),
+    } as const;
+    const reading = { resolution: 16, fit: 'pad', background: [0, 0, 0], invert: true } as const;
+    const plan = await planRun({ ...request, ...reading, out: join(parent, 'padded') });
+    expect([plan.dataset.width, plan.dataset.images[0]]).toEqual([16, 255]);
+    await createRunFolder(plan.folder, plan.options);
+    const resume = plan.folder;
+    const again = await planRun({ resume, ...reading });
+    expect(hashDataset(again.dataset)).toBe(hashDataset(plan.dataset));
+    await expect(planRun({ resume, fit: 'crop' })).rejects.toThrow(
+      /--fit crop: the run to resume has "pad"/,
+    );
+    await expect(planRun({ preset: 'digits', resolution: 16 })).rejects.toThrow(
+      /--resolution: is for pictures of yours, so it needs --data/,
+    );
+  });
+
   it('trains without classes when all images have the same class', async () => {
     const { options, notes } = await planRun({
       preset: 'digits',
@@ -366,22 +416,14 @@ describe('npm run train on a user’s own data', () => {
 
   it.each([
     [
-      'a size that no network is planned for',
-      async () => [await writeIdx('seventeen', 17)],
-      /images of 17 x 17 pixels, --preset digits takes square ones of 16, 20, 24, 28, 32, 40, 48, 56, 64\. Scale copies/,
+      'a resolution that no network is planned for',
+      async () => [await writeIdx('seventeen', 17), 'digits', { resolution: 17 }],
+      /--resolution 17: expected one of 8, 12, 16, .*, 64, 72, .*, 128$/,
     ],
     [
-      'a size that another preset takes',
-      async () => [await writeIdx('thirty-two', 32), 'seed'],
-      /images of 32 x 32 pixels, --preset seed takes square ones of 28\. Take --preset digits\./,
-    ],
-    [
-      'pictures of a size that no network is planned for',
-      async () => {
-        await writePicture(join(parent, 'wide', 'a.png'), 20, 16, () => [0, 0, 0]);
-        return [join(parent, 'wide')];
-      },
-      /--data .*wide: holds images of 20 x 16 pixels, --preset digits takes square ones/,
+      'a resolution that another preset takes',
+      async () => [await writeIdx('thirty-two', 32), 'seed', { resolution: 32 }],
+      /--resolution 32: expected one of 28$/,
     ],
     [
       'too few pictures',
@@ -396,14 +438,16 @@ describe('npm run train on a user’s own data', () => {
       },
       /--preset seed makes 28 x 28 grey images here, coloured \(PNG files\) holds 28 x 28 RGB images\. Take --preset digits/,
     ],
-  ] as [string, () => Promise<[data: string, preset?: PresetName]>, RegExp][])(
-    'refuses %s',
-    async (_, prepare, message) => {
-      const [data, preset = 'digits'] = await prepare();
-      await expect(planRun({ preset, backend: 'cpu', data })).rejects.toThrow(message);
-      await expect(planRun({ preset, backend: 'cpu', data })).rejects.toThrow(ExpectedError);
-    },
-  );
+  ] as [
+    string,
+    () => Promise<[data: string, preset?: PresetName, reading?: ReadingRequest]>,
+    RegExp,
+  ][])('refuses %s', async (_, prepare, message) => {
+    const [data, preset = 'digits', reading] = await prepare();
+    const request = { preset, backend: 'cpu', data, ...reading } as const;
+    await expect(planRun(request)).rejects.toThrow(message);
+    await expect(planRun(request)).rejects.toThrow(ExpectedError);
+  });
 
   it('resumes only with the same data, and with classes of the same names', async () => {
     const [data, other] = [

@@ -66,7 +66,7 @@ export function buildRawPng({
   ]);
 }
 
-function buildChunk(type: string, content: Buffer): Buffer {
+export function buildChunk(type: string, content: Buffer): Buffer {
   const body = Buffer.concat([Buffer.from(type, 'latin1'), content]);
   const [length, checksum] = [Buffer.alloc(4), Buffer.alloc(4)];
   length.writeUInt32BE(content.length);

@@ -144,12 +144,13 @@ async function train(
 function describePoint({ arm, seed }: PlannedRun, point: ExperimentPoint): string {
   const { step, seconds, cpuSeconds, quality } = point;
   const { frechet, precision, recall, coverage, classes } = quality;
-  const { discriminatorLoss = NaN, generatorLoss = NaN } = point;
+  const { discriminatorLoss: d, generatorLoss: g } = point;
   return [
     `${arm}-${seed}`.padEnd(16),
     `step ${String(step).padStart(5)}`,
     `${seconds.toFixed(0)} s (${cpuSeconds.toFixed(0)} s of processor)`,
-    `D ${discriminatorLoss.toFixed(3)} G ${generatorLoss.toFixed(3)}`,
+    // Before the first step there are no losses; an autoencoder never has them.
+    ...(d === undefined || g === undefined ? [] : [`D ${d.toFixed(3)} G ${g.toFixed(3)}`]),
     `distance ${frechet.toFixed(1)}`,
     `precision ${precision.toFixed(3)} recall ${recall.toFixed(3)} coverage ${coverage.toFixed(3)}`,
     `classes ${classes.join(' ')}`,

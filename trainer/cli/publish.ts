@@ -54,10 +54,10 @@ export function buildPublishCommand(context: StorageContext = createStorageConte
 
 /** Checks `--to` and its credentials without reaching it. @throws ExpectedError */
 export function checkPublishTarget(
-  to: string,
+  { to, endpoint, region }: StorageFlags,
   { env }: Pick<StorageContext, 'env'> = createStorageContext(),
 ): void {
-  if (parseTarget(to, { env }).kind === 's3') {
+  if (parseTarget(to, { env, endpoint, region }).kind === 's3') {
     readS3Credentials(env);
   }
 }

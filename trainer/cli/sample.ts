@@ -13,7 +13,10 @@ import { ExpectedError } from '../../shared/expected-error.ts';
 import { requireFree, writeAtomically } from '../../storage/files.ts';
 import { encodeNpy } from '../../shared/array-headers.ts';
 import { instantiateKernels, pngEncoder } from '../node-kernels.ts';
+import { locateModel } from '../publish/artifact-folder.ts';
 import { parseText, parseWhole } from './arguments.ts';
+
+type SampleFormat = 'idx' | 'npy' | 'png';
 
 interface SampleFlags {
   readonly model: string;
@@ -21,7 +24,7 @@ interface SampleFlags {
   readonly seed: string;
   readonly start: number;
   readonly label?: string;
-  readonly format: 'idx' | 'npy' | 'png';
+  readonly format?: SampleFormat;
   readonly out: string;
   readonly labels?: string;
   readonly force?: true;
@@ -52,9 +55,10 @@ export function buildSampleCommand(): Command {
       parseText(CLASS_LIMITS.nameLength),
     )
     .addOption(
-      new Option('--format <format>', 'idx and npy hold bytes, one picture after the other')
-        .choices(['idx', 'npy', 'png'])
-        .default('png'),
+      new Option(
+        '--format <format>',
+        'idx and npy hold bytes, one picture after the other (default: as --out ends, else png)',
+      ).choices(['idx', 'npy', 'png']),
     )
     .requiredOption('--out <file>', 'the output file')
     .option(
@@ -67,7 +71,13 @@ export function buildSampleCommand(): Command {
     .action(sample);
 }
 
-async function sample(flags: SampleFlags): Promise<void> {
+/** IDX files have no ending of their own, but MNIST's names end in -ubyte. */
+function findFormat(out: string): SampleFormat {
+  return /\.npy$/i.test(out) ? 'npy' : /(?:\.idx|-ubyte)$/i.test(out) ? 'idx' : 'png';
+}
+
+async function sample(given: SampleFlags): Promise<void> {
+  const flags = { ...given, format: given.format ?? findFormat(given.out) };
   checkPlace(flags.out, '--out', flags);
   if (flags.labels !== undefined) {
     checkPlace(flags.labels, '--labels', flags);
@@ -138,7 +148,8 @@ function checkPlace(path: string, flag: string, { out, labels, force }: SampleFl
   }
 }
 
-async function loadSampler(folder: string): Promise<Sampler> {
+async function loadSampler(place: string): Promise<Sampler> {
+  const folder = locateModel(place);
   const read = (name: string): Promise<Uint8Array> =>
     readFile(join(folder, name)).catch((cause: NodeJS.ErrnoException) => {
       const hint =

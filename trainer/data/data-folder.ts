@@ -1,88 +1,296 @@
 /**
- * The training data of `--data`: IDX files, or PNG pictures with a class for each subfolder or flat
- * without classes. A message names the pictures that do not fit before anything is trained.
+ * Reads the training data of `--data`, whatever its layout, in two rounds: the first measures all
+ * pictures and decides their common size, the second decodes and fits them. All that cannot be used
+ * is collected, with the reasons.
  */
-import { createReadStream, type Dirent } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, extname, join, relative, resolve } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { checkClassNames, type LoadedDataset, type LoadWatcher } from './dataset.ts';
-import { IDX_FILE_NAME, loadIdxFolder } from './idx.ts';
-import { decodePngPicture, parsePngHeader, PNG_HEADER_BYTES } from './png-picture.ts';
+import { checkClassNames, type Dataset } from './dataset.ts';
+import { describeProblems, findWarnings, UnusableDataError, type Findings } from './findings.ts';
+import { openSource } from './layouts/open-source.ts';
+import {
+  areWholeNumbers,
+  compareLabels,
+  nameSome,
+  type FolderMeaning,
+  type Problem,
+  type Sample,
+  type Source,
+} from './layouts/source.ts';
+import { describeFault } from './layouts/tree.ts';
+import {
+  DEFAULT_READING,
+  openDecoder,
+  requireSharp,
+  type PictureDecoder,
+  type PictureFacts,
+  type Reading,
+} from './pictures/decoder.ts';
 
-/** All pictures as RGB: 87,381 of 64 x 64, or 456,520 of 28 x 28. */
+/** All pictures together: 87,381 of 64 x 64 in RGB, or 456,520 of 28 x 28. */
 const MAX_TOTAL_BYTES = 1024 * 1024 * 1024;
-/**
- * A picture of 64 x 64 has 32 KB at most, uncompressed; the rest is for metadata. Deflate inflates
- * a hostile file to at most 1,032 times this.
- */
-const MAX_FILE_BYTES = 1024 * 1024;
-/** Files that a message names. */
-const MAX_NAMED = 5;
+/** Pictures that are decoded at a time. */
+const AT_A_TIME = 8;
+/** More unusable ones than this part of all: something is wrong with the set. */
+const MAX_UNUSABLE = 0.05;
+/** Photographs become this large: a network for more takes hours. */
+const PROPOSED_SIDE = 32;
 
-interface Picture {
-  readonly path: string;
-  readonly label: number;
+/** What the user wants to be done with the pictures. A run keeps it. */
+export interface ReadingRequest extends Partial<Omit<Reading, 'side'>> {
+  /** The side of the square in pixels; absent: the pictures' own, or the best for them. */
+  readonly resolution?: number;
+  readonly folders?: FolderMeaning;
 }
 
-/** @throws ExpectedError  When there is no such folder, or its content cannot be trained on. */
+/** A data set, and what the user should know about it, a line each. */
+export interface LoadedDataset {
+  readonly dataset: Dataset;
+  readonly notes: readonly string[];
+  readonly findings: Findings;
+  /** With all choices made, so that the same pictures give the same bytes again. */
+  readonly reading: ReadingRequest;
+}
+
+export interface LoadOptions {
+  readonly reading?: ReadingRequest;
+  /** Sides that the networks can have; absent: any. */
+  readonly sides?: readonly number[];
+  /** `test`: the pictures that were kept for evaluation, or those for validation. */
+  readonly part?: 'train' | 'test';
+  readonly onProgress?: (done: number, total: number, verb: 'Measured' | 'Read') => void;
+  /** Others only in tests. */
+  readonly decoder?: PictureDecoder;
+}
+
+/** @throws ExpectedError  When there is no such data, or it cannot be trained on. */
 export async function loadDataFolder(
-  folder: string,
-  watcher: LoadWatcher = {},
+  path: string,
+  options: LoadOptions = {},
 ): Promise<LoadedDataset> {
-  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
-    const reasons: Record<string, string> = {
-      ENOENT: 'no such folder',
-      ENOTDIR: 'is a file, expected a folder',
-    };
-    const reason = reasons[cause.code ?? ''] ?? `cannot be read (${cause.code})`;
-    throw new ExpectedError(`--data ${folder}: ${reason}`, { cause });
-  });
-  if (names.some((name) => IDX_FILE_NAME.test(name))) {
-    return { dataset: await loadIdxFolder(folder, 'train'), notes: [] };
-  }
-  // Last: it says what was expected when the folder has no known layout.
-  return loadPngFolder(folder, watcher);
-}
+  const { part = 'train', reading = {}, sides, onProgress } = options;
+  const what = `--data ${path}`;
+  const { source, name } = await openSource(path, part, reading.folders);
+  const decoder = options.decoder ?? (await openDecoder());
+  const samples = selectPart(source, part, what);
+  const classes = listClasses(source, what);
+  const problems = [...source.problems];
+  const unlabelled = samples.filter(({ label }) => classes !== null && label === null);
+  problems.push(...unlabelled.map((sample) => ({ name: sample.name, reason: 'has no label' })));
+  const labelled = samples.filter(({ label }) => classes === null || label !== null);
 
-/**
- * Reads a folder of PNG files. Each subfolder with pictures is a class, named after it, in the
- * order of the names: numerical when all are numbers, else by character codes. Hidden files are
- * ignored; other files, and folders further down, are passed over with a note. The set is grey when
- * no picture has a coloured pixel, else RGB.
- * @throws ExpectedError  When pictures are missing, unreadable, of several sizes, or too many.
- */
-async function loadPngFolder(folder: string, watcher: LoadWatcher): Promise<LoadedDataset> {
-  const { pictures, classes, notes } = await listPictures(folder);
-  const { width, height } = await measurePictures(folder, pictures);
-  watcher.checkSize?.({ width, height });
-  const size = width * height * 3;
-  if (pictures.length * size > MAX_TOTAL_BYTES) {
+  const measured = await readAll(
+    labelled,
+    problems,
+    async (sample) =>
+      source.shape === undefined
+        ? await decoder.measure(await sample.read())
+        : ({ format: 'array', frames: 1, ...source.shape } as const),
+    (done) => onProgress?.(done, labelled.length, 'Measured'),
+  );
+  const total = samples.length + source.problems.length;
+  const facts = measured.map(([, fact]) => fact);
+  const base: Findings = {
+    layout: source.layout ?? `${name.slice(0, 64)} (${source.kind ?? describeFormats(facts)})`,
+    total,
+    parts: countBy(source.samples, ({ split }) => split),
+    formats: countBy(facts, ({ format }) => format),
+    sizes: countBy(facts, ({ width, height }) => `${width} x ${height}`),
+    fitted: '',
+    problems,
+    notes: [...source.notes],
+    warnings: [],
+  };
+  if (facts.length === 0) {
+    throw refuseUnusable(what, base, total);
+  }
+  const side = chooseSide(facts, reading.resolution, sides, what);
+  const { fit, background, grey, invert } = { ...DEFAULT_READING, ...reading };
+  const whole: Reading = { side, fit, background, grey, invert };
+  const isFitted = facts.some(({ width, height }) => width !== side || height !== side);
+  if (isFitted || facts.some(({ format }) => format !== 'PNG' && format !== 'array')) {
+    requireSharp(decoder, `${what}: reading ${describeNeed(facts, side)}`);
+  }
+  const declared = grey || source.shape?.channels === 1 ? 1 : 3;
+  const size = side * side * declared;
+  if (facts.length * size > MAX_TOTAL_BYTES) {
     throw new ExpectedError(
-      `--data ${folder}: ${pictures.length} pictures of ${width} x ${height} take ${pictures.length * size} bytes as RGB, ` +
-        `at most ${MAX_TOTAL_BYTES} allowed: take fewer or smaller ones`,
+      `${what}: ${facts.length} pictures of ${side} x ${side} take ${facts.length * size} bytes, ` +
+        `at most ${MAX_TOTAL_BYTES} allowed: take fewer, or a smaller --resolution`,
     );
   }
-  const rgb = new Uint8Array(pictures.length * size);
-  await readAll(folder, pictures, async (path, i) => {
-    rgb.set(await readPicture(path), i * size);
-    watcher.onProgress?.(i + 1, pictures.length);
-  });
-  const grey = takeGrey(rgb);
-  return {
-    dataset: {
-      name: `${basename(resolve(folder)).slice(0, 64)} (PNG files)`,
-      count: pictures.length,
-      height,
-      width,
-      channels: grey === null ? 3 : 1,
-      images: grey ?? rgb,
-      labels: Uint8Array.from(pictures, ({ label }) => label),
-      classes,
-    },
-    notes,
+  const images = new Uint8Array(facts.length * size);
+  let count = 0;
+  const decoded = await readAll(
+    measured.map(([sample]) => sample),
+    problems,
+    async (sample) => decoder.decode(await sample.read(), whole, declared),
+    (done) => onProgress?.(done, measured.length, 'Read'),
+    (_, pixels) => images.set(pixels, size * count++),
+  );
+  const findings: Findings = {
+    ...base,
+    ...(isFitted && { fitted: describeFit(whole) }),
+    notes: [...base.notes, ...describeFacts(facts, whole)],
   };
+  if (problems.length > total * MAX_UNUSABLE || count === 0) {
+    throw refuseUnusable(what, findings, total);
+  }
+  const kept = images.subarray(0, count * size);
+  const single = declared === 3 && source.shape === undefined ? takeGrey(kept) : null;
+  const names = decoded.map(([{ label }]) => String(label));
+  const present = classes?.filter(({ key }) => part === 'test' || names.includes(key)) ?? [];
+  const places = new Map(present.map(({ key }, place) => [key, place]));
+  const dataset: Dataset = {
+    name: findings.layout,
+    count,
+    height: side,
+    width: side,
+    channels: single === null ? declared : 1,
+    images: single ?? kept,
+    labels: Uint8Array.from(names, (key) => places.get(key) ?? 0),
+    classes: present.map((one) => one.name),
+  };
+  return {
+    dataset,
+    notes: [...findings.notes, ...describeProblems(findings)],
+    findings: { ...findings, warnings: findWarnings(dataset) },
+    reading: keepReading(whole, reading),
+  };
+}
+
+function keepReading({ side, ...rest }: Reading, { folders }: ReadingRequest): ReadingRequest {
+  return { ...rest, resolution: side, ...(folders && { folders }) };
+}
+
+/** @throws ExpectedError  When the part has no pictures. */
+function selectPart({ samples }: Source, part: 'train' | 'test', what: string): readonly Sample[] {
+  const take = (wanted: string): Sample[] => samples.filter(({ split }) => split === wanted);
+  const chosen =
+    part === 'train' ? take('train') : take('test').length > 0 ? take('test') : take('val');
+  if (chosen.length === 0 && samples.length > 0) {
+    throw new ExpectedError(
+      `${what}: has no part for ${part === 'train' ? 'training' : 'evaluation'}`,
+    );
+  }
+  return chosen;
+}
+
+/** A class: its label as text, and its name. */
+interface Class {
+  readonly key: string;
+  readonly name: string;
+}
+
+/** The classes of the training part, in order; null without labels. @throws ExpectedError */
+function listClasses({ samples, classNames }: Source, what: string): Class[] | null {
+  const training = samples.filter(({ split }) => split === 'train');
+  const keys = [...new Set(training.flatMap(({ label }) => (label === null ? [] : String(label))))];
+  if (keys.length === 0) {
+    return null;
+  }
+  keys.sort(compareLabels(areWholeNumbers(keys)));
+  const named = keys.map((key) => classNames?.[Number(key)] ?? key);
+  const names = checkClassNames(named, what);
+  return keys.map((key, i) => ({ key, name: names[i] as string }));
+}
+
+/**
+ * Reads samples, some at a time. The results come in order; failures become problems.
+ * @param onResult  Takes the results one by one, which are then not kept.
+ */
+async function readAll<T>(
+  samples: readonly Sample[],
+  problems: Problem[],
+  read: (sample: Sample) => Promise<T>,
+  onProgress: (done: number) => void,
+  onResult?: (sample: Sample, result: T) => void,
+): Promise<(readonly [Sample, T])[]> {
+  const results: (readonly [Sample, T])[] = [];
+  for (let first = 0; first < samples.length; first += AT_A_TIME) {
+    const some = samples.slice(first, first + AT_A_TIME);
+    const outcomes = await Promise.allSettled(some.map(read));
+    for (const [i, outcome] of outcomes.entries()) {
+      const sample = some[i] as Sample;
+      if (outcome.status === 'rejected') {
+        problems.push({ name: sample.name, reason: describeFault(outcome.reason) });
+      } else {
+        onResult?.(sample, outcome.value);
+        results.push([sample, onResult === undefined ? outcome.value : (undefined as T)]);
+      }
+    }
+    onProgress(first + some.length);
+  }
+  return results;
+}
+
+/**
+ * The pictures' own size when it is one that fits; else as much as most of them have.
+ * @throws ExpectedError  When the wanted side fits no network.
+ */
+function chooseSide(
+  facts: readonly PictureFacts[],
+  wanted: number | undefined,
+  sides: readonly number[] | undefined,
+  what: string,
+): number {
+  if (wanted !== undefined) {
+    if (sides !== undefined && !sides.includes(wanted)) {
+      throw new ExpectedError(`--resolution ${wanted}: expected one of ${sides.join(', ')}`);
+    }
+    return wanted;
+  }
+  const pixels = facts.filter(({ format }) => format !== 'SVG');
+  const shorter = pixels.map(({ width, height }) => Math.min(width, height)).sort((a, b) => a - b);
+  const [first] = facts;
+  const { width: own = 0 } = first ?? {};
+  const isOneSquare =
+    pixels.length > 0 && facts.every(({ width, height }) => width === own && height === own);
+  if (isOneSquare && (sides?.includes(own) ?? true)) {
+    return own;
+  }
+  const median = shorter[shorter.length >> 1] ?? PROPOSED_SIDE;
+  const fitting = (sides ?? [PROPOSED_SIDE]).filter(
+    (side) => side <= Math.min(median, PROPOSED_SIDE),
+  );
+  const side = fitting.at(-1) ?? sides?.[0];
+  if (side === undefined) {
+    throw new ExpectedError(`${what}: no network fits pictures of ${median} pixels`);
+  }
+  return side;
+}
+
+function describeNeed(facts: readonly PictureFacts[], side: number): string {
+  const other = facts.find(({ format }) => format !== 'PNG' && format !== 'array');
+  const odd = facts.find(({ width, height }) => width !== side || height !== side);
+  return other === undefined
+    ? `pictures of ${odd?.width} x ${odd?.height} as ${side} x ${side}`
+    : other.format;
+}
+
+/** "JPEG and PNG files". */
+function describeFormats(facts: readonly PictureFacts[]): string {
+  const formats = Object.keys(countBy(facts, ({ format }) => format)).sort();
+  const last = formats.pop() ?? 'no';
+  return `${formats.length === 0 ? last : `${formats.join(', ')} and ${last}`} files`;
+}
+
+function describeFit({ fit, side }: Reading): string {
+  return { crop: 'cropped', pad: 'padded', stretch: 'stretched' }[fit] + ` to ${side} x ${side}`;
+}
+
+function describeFacts(facts: readonly PictureFacts[], { side }: Reading): string[] {
+  const small = facts.filter(
+    ({ width, height, format }) => format !== 'SVG' && Math.min(width, height) < side,
+  );
+  const moving = facts.filter(({ frames }) => frames > 1);
+  return [
+    ...(small.length > 0
+      ? [`${small.length} pictures are smaller than ${side} x ${side} and are enlarged.`]
+      : []),
+    ...(moving.length > 0
+      ? [`${moving.length} files have several pictures; the first of each is taken.`]
+      : []),
+  ];
 }
 
 /** Takes one number a pixel. Null when a pixel is coloured. */
@@ -98,139 +306,22 @@ function takeGrey(rgb: Uint8Array): Uint8Array | null {
   return grey;
 }
 
-async function listPictures(folder: string) {
-  const top = await listFolder(folder);
-  const subfolders = await Promise.all(
-    top.folders.map(async (name) => ({ name, ...(await listFolder(join(folder, name))) })),
+/** Counts values by a name, the most frequent first. */
+function countBy<T>(values: readonly T[], name: (value: T) => string): Record<string, number> {
+  const counts = [...Map.groupBy(values, name)].map(
+    ([key, members]) => [key, members.length] as const,
   );
-  const filled = subfolders.filter(({ pngs }) => pngs.length > 0);
-  if (top.pngs.length > 0 && filled.length > 0) {
-    throw new ExpectedError(
-      `--data ${folder}: holds pictures (${top.pngs[0]}, ...) beside subfolders of pictures (${filled[0]?.name}, ...): ` +
-        'expected one or the other. Move the loose ones into a subfolder each class has, or all into one folder',
-    );
-  }
-  const passedOver = [
-    ...top.others,
-    ...subfolders.flatMap(({ name, pngs, folders, others }) =>
-      pngs.length === 0
-        ? [`${name}/ (no PNG in it)`]
-        : [...others, ...folders.map((inner) => `${inner}/`)].map((path) => join(name, path)),
-    ),
-  ];
-  if (top.pngs.length === 0 && filled.length === 0) {
-    throw new ExpectedError(
-      `--data ${folder}: expected IDX files (train-images-idx3-ubyte and train-labels-idx1-ubyte), PNG files, or a ` +
-        `subfolder of PNG files for each class; the folder holds ${nameSome(passedOver) || 'nothing'}. ` +
-        'Other pictures can be converted, for instance by ImageMagick: mogrify -format png FOLDER/*.jpg',
-    );
-  }
-  const notes =
-    passedOver.length === 0 ? [] : [`Passed over what is no PNG: ${nameSome(passedOver)}`];
-  const listPngs = (pngs: readonly string[], label: number, subfolder = ''): Picture[] =>
-    pngs.map((png) => ({ path: join(folder, subfolder, png), label }));
-  if (filled.length === 0) {
-    return { pictures: listPngs(top.pngs, 0), classes: [], notes };
-  }
-  const areNumbers = filled.every(({ name }) => /^[0-9]{1,9}$/.test(name));
-  filled.sort((a, b) => {
-    const difference = areNumbers ? Number(a.name) - Number(b.name) : 0;
-    return difference || (a.name < b.name ? -1 : 1);
-  });
-  const pictures = filled.flatMap(({ name, pngs }, label) => listPngs(pngs, label, name));
-  const names = filled.map(({ name }) => name);
-  return { pictures, classes: checkClassNames(names, `--data ${folder}`), notes };
+  return Object.fromEntries(counts.sort((a, b) => b[1] - a[1]));
 }
 
-/** Lists visible content by kind, in the order of character codes: the same everywhere. */
-async function listFolder(folder: string) {
-  const listed = { pngs: [] as string[], folders: [] as string[], others: [] as string[] };
-  const entries = await readdir(folder, { withFileTypes: true });
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const { name } = entry;
-    if (name.startsWith('.')) {
-      continue;
-    }
-    const { isFolder, isFile } = await identify(folder, entry);
-    // A pipe would be read for ever.
-    const isPng = isFile && extname(name).toLowerCase() === '.png';
-    listed[isFolder ? 'folders' : isPng ? 'pngs' : 'others'].push(name);
-  }
-  return listed;
-}
-
-/** Follows a link. A broken one counts as a file: reading it fails later, with its name. */
-async function identify(folder: string, entry: Dirent) {
-  const broken = { isDirectory: () => false, isFile: () => true };
-  const target = entry.isSymbolicLink()
-    ? await stat(join(folder, entry.name)).catch(() => broken)
-    : entry;
-  return { isFolder: target.isDirectory(), isFile: target.isFile() };
-}
-
-/** Reads every picture's header. The most frequent size is the set's. */
-async function measurePictures(folder: string, pictures: readonly Picture[]) {
-  const headers = await readAll(folder, pictures, async (path) => {
-    const start = await buffer(createReadStream(path, { end: PNG_HEADER_BYTES - 1 }));
-    const { width, height } = parsePngHeader(start);
-    return { path, width, height, size: `${width} x ${height}` };
-  });
-  const bySize = [...Map.groupBy(headers, ({ size }) => size).values()].sort(
-    (a, b) => b.length - a.length,
+function refuseUnusable(what: string, findings: Findings, total: number): UnusableDataError {
+  const { problems } = findings;
+  const named = nameSome(
+    problems.map(({ name, reason }) => `${name} ${reason}`),
+    '; ',
   );
-  const most = bySize[0]?.[0]?.size;
-  const different = headers
-    .filter(({ size }) => size !== most)
-    .map(({ path, size }) => `${relative(folder, path)} has ${size} pixels`);
-  const problem = bySize.length === headers.length ? 'No two' : `Most have ${most}; not all`;
-  const advice = `${problem} are of one size. Scale them to one, or take these out.`;
-  refuseProblems(folder, pictures.length, different, advice);
-  return headers[0] as { width: number; height: number };
-}
-
-/** Reads all pictures one by one. @throws ExpectedError  Names those that cannot be read. */
-async function readAll<T>(
-  folder: string,
-  pictures: readonly Picture[],
-  read: (path: string, index: number) => Promise<T>,
-): Promise<T[]> {
-  const results: T[] = [];
-  const problems: string[] = [];
-  for (const [i, { path }] of pictures.entries()) {
-    try {
-      results.push(await read(path, i));
-    } catch (error) {
-      const { message, code } = error as NodeJS.ErrnoException;
-      const why = code === undefined ? message : `cannot be read (${code})`;
-      problems.push(`${relative(folder, path)} ${why}`);
-    }
-  }
-  refuseProblems(folder, pictures.length, problems, 'Repair them or take them out.');
-  return results;
-}
-
-async function readPicture(path: string): Promise<Uint8Array> {
-  const { size } = await stat(path);
-  if (size > MAX_FILE_BYTES) {
-    throw new Error(`has ${size} bytes, at most ${MAX_FILE_BYTES} allowed`);
-  }
-  return decodePngPicture(await readFile(path));
-}
-
-function refuseProblems(
-  folder: string,
-  total: number,
-  problems: readonly string[],
-  advice: string,
-): void {
-  if (problems.length > 0) {
-    throw new ExpectedError(
-      `--data ${folder}: ${problems.length} of ${total} pictures cannot be used: ${nameSome(problems, '; ')}. ${advice}`,
-    );
-  }
-}
-
-function nameSome(names: readonly string[], separator = ', '): string {
-  const more = names.length > MAX_NAMED ? `${separator}and ${names.length - MAX_NAMED} more` : '';
-  return `${names.slice(0, MAX_NAMED).join(separator)}${more}`;
+  return new UnusableDataError(
+    `${what}: ${problems.length} of ${total} pictures cannot be used: ${named}. Repair them or take them out.`,
+    findings,
+  );
 }

@@ -20,19 +20,6 @@ export interface Dataset {
   readonly classes: readonly string[];
 }
 
-/** A data set, and what the user should know about it, a line each. */
-export interface LoadedDataset {
-  readonly dataset: Dataset;
-  readonly notes: readonly string[];
-}
-
-/** Callbacks while a data set is read. */
-export interface LoadWatcher {
-  readonly onProgress?: (done: number, total: number) => void;
-  /** Called with the size of the pictures before any is decoded; throws to refuse it. */
-  readonly checkSize?: (size: { readonly width: number; readonly height: number }) => void;
-}
-
 /**
  * Trims class names and brings them into Unicode's form NFC (some file systems have another).
  * @throws ExpectedError  When there are too many, or one is too short, too long, not printable or

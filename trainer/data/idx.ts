@@ -8,8 +8,8 @@ import { encodeIdxHeader, UNSIGNED_BYTE } from '../../shared/array-headers.ts';
 import { decodeIdx, readBoundedFile } from './array-file.ts';
 import { checkClassNames, type Dataset } from './dataset.ts';
 
-/** Ten times all of MNIST's training images. */
-const MAX_FILE_BYTES = 512 * 1024 * 1024;
+/** Of an unpacked file: ten times all of MNIST's training images. */
+export const MAX_IDX_BYTES = 512 * 1024 * 1024;
 
 /** The part of MNIST that a pair of files holds. */
 type Split = 'train' | 't10k';
@@ -19,9 +19,8 @@ export function encodeIdx(shape: readonly number[], data: Uint8Array): Uint8Arra
   return concatBytes(encodeIdxHeader(shape), data);
 }
 
-/** Reads a file of unsigned bytes in one of the `ranks`, the allowed numbers of dimensions. */
-async function readIdxFile(path: string, ranks: readonly number[]) {
-  const bytes = await readBoundedFile(path, path, MAX_FILE_BYTES, path.endsWith('.gz'));
+/** Decodes a file of unsigned bytes in one of the `ranks`, the allowed numbers of dimensions. */
+function decodeBytes({ name, bytes }: NamedBytes, ranks: readonly number[]) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const magic = bytes.length >= 4 ? view.getUint32(0) : undefined;
   const allowed = ranks.map((rank) => (UNSIGNED_BYTE << 8) | rank);
@@ -29,18 +28,51 @@ async function readIdxFile(path: string, ranks: readonly number[]) {
     const format = (number: number): string => `0x${number.toString(16).padStart(8, '0')}`;
     const got = magic === undefined ? `${bytes.length} bytes` : format(magic);
     throw new ExpectedError(
-      `${path} starts with ${got}, expected the magic number ${allowed.map(format).join(' or ')}`,
+      `${name} starts with ${got}, expected the magic number ${allowed.map(format).join(' or ')}`,
     );
   }
-  const { shape, values } = decodeIdx(bytes, path);
+  const { shape, values } = decodeIdx(bytes, name);
   return { shape, values: values as Uint8Array };
 }
 
+/** The content of a file, with its name for errors. */
+export interface NamedBytes {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
 /**
- * The name of a file of MNIST, or of a data set like it. Many copies have a dot before "idx", as
- * the original site's archives had.
+ * Decodes images, [count, height, width] or [count, height, width, 1 or 3], with a label each.
+ * @throws ExpectedError  When they are malformed, or do not belong together.
  */
-export const IDX_FILE_NAME = /^(?:train|t10k)-(?:images[-.]idx[34]|labels[-.]idx1)-ubyte(?:\.gz)?$/;
+export function decodeIdxPair(imagesFile: NamedBytes, labelsFile: NamedBytes) {
+  const { shape, values: images } = decodeBytes(imagesFile, [3, 4]);
+  const { values: labels } = decodeBytes(labelsFile, [1]);
+  const [count = 0, height = 0, width = 0, channels = 1] = shape;
+  if (labels.length !== count) {
+    throw new ExpectedError(
+      `${imagesFile.name} has ${count} images, ${labelsFile.name} has ${labels.length} labels: expected as many`,
+    );
+  }
+  if (count === 0 || height === 0 || width === 0) {
+    throw new ExpectedError(
+      `${imagesFile.name} says ${shape.join(' x ')}: expected at least one image with pixels`,
+    );
+  }
+  if (channels !== 1 && channels !== 3) {
+    throw new ExpectedError(
+      `${imagesFile.name} says ${shape.join(' x ')}: expected 1 (grey) or 3 (RGB) as the last number`,
+    );
+  }
+  return { count, height, width, channels, images, labels };
+}
+
+async function readFileOf(path: string): Promise<NamedBytes> {
+  return {
+    name: path,
+    bytes: await readBoundedFile(path, path, MAX_IDX_BYTES, path.endsWith('.gz')),
+  };
+}
 
 /**
  * Reads one part of a folder like MNIST's: `<split>-images-idx3-ubyte` (grey, [count, height,
@@ -55,34 +87,14 @@ export async function loadIdxFolder(folder: string, split: Split): Promise<Datas
     `${split}-images-idx4-ubyte`,
   ]);
   const labelsPath = await findIdxFile(folder, split, [`${split}-labels-idx1-ubyte`]);
-  const { shape, values: images } = await readIdxFile(imagesPath, [3, 4]);
-  const { values: labels } = await readIdxFile(labelsPath, [1]);
-  const [count = 0, height = 0, width = 0, channels = 1] = shape;
-  if (labels.length !== count) {
-    throw new ExpectedError(
-      `${imagesPath} has ${count} images, ${labelsPath} has ${labels.length} labels: expected as many`,
-    );
-  }
-  if (count === 0 || height === 0 || width === 0) {
-    throw new ExpectedError(
-      `${imagesPath} says ${shape.join(' x ')}: expected at least one image with pixels`,
-    );
-  }
-  if (channels !== 1 && channels !== 3) {
-    throw new ExpectedError(
-      `${imagesPath} says ${shape.join(' x ')}: expected 1 (grey) or 3 (RGB) as the last number`,
-    );
-  }
+  const pair = decodeIdxPair(await readFileOf(imagesPath), await readFileOf(labelsPath));
+  const { labels } = pair;
   // A class without images cannot be learned: the labels that occur are numbered from 0.
   const kept = [...new Set(labels)].sort((a, b) => a - b);
   const places = new Map(kept.map((label, place) => [label, place]));
   return {
     name: `IDX files, ${split}`,
-    count,
-    height,
-    width,
-    channels,
-    images,
+    ...pair,
     labels: labels.map((label) => places.get(label) as number),
     classes: await nameLabels(join(folder, 'classes.txt'), kept, labelsPath),
   };

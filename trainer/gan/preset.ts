@@ -72,6 +72,9 @@ export const GENERATOR_SIZES = {
 
 export const DEFAULT_GENERATOR_SIZE: GeneratorSize = 'large';
 
+/** A larger side takes a third doubling, so that its starting grid stays small. */
+const LARGEST_OF_TWO_DOUBLINGS = 64;
+
 /** Plans the generator of preset `digits`: its square image decides the starting grid. */
 function planDigitsGenerator(
   side: number,
@@ -80,8 +83,15 @@ function planDigitsGenerator(
   size: GeneratorSize,
 ): GeneratorConfig {
   const block = 2; // each `depthToSpace` doubles the grid
-  const grid = side / (block * block);
-  const [gridChannels, first, second] = GENERATOR_SIZES[size];
+  const isLarge = side > LARGEST_OF_TWO_DOUBLINGS;
+  const grid = side / block ** (isLarge ? 3 : 2);
+  const [gridChannels, first, widest] = GENERATOR_SIZES[size];
+  // The engine takes 65,536 numbers a layer: 16 channels of 64 x 64.
+  const second = isLarge ? Math.min(widest, 16) : widest;
+  const third: GeneratorConfig['layers'] = [
+    { type: 'conv2d', filters: first / 2, kernelSize: 3, activation: 'leakyRelu' },
+    { type: 'depthToSpace', blockSize: block },
+  ];
   return {
     latentSize: 64,
     classes,
@@ -90,6 +100,7 @@ function planDigitsGenerator(
       { type: 'reshape', shape: [grid, grid, gridChannels] },
       { type: 'conv2d', filters: first, kernelSize: 3, activation: 'leakyRelu' },
       { type: 'depthToSpace', blockSize: block },
+      ...(isLarge ? third : []),
       { type: 'conv2d', filters: second, kernelSize: 3, activation: 'leakyRelu' },
       { type: 'conv2d', filters: block * block * channels, kernelSize: 3, activation: 'tanh' },
       { type: 'depthToSpace', blockSize: block },
@@ -156,10 +167,13 @@ export const DEFAULT_PRESET: PresetName = 'digits';
 
 /** Sides in pixels of the square images that each preset fits. */
 export const PRESET_SIZES: Readonly<Record<PresetName, readonly number[]>> = {
-  // Multiples of four, up to a grid that the first dense layer can fill.
-  digits: [16, 20, 24, 28, 32, 40, 48, 56, 64],
+  digits: [...listMultiples(4, 8, LARGEST_OF_TWO_DOUBLINGS), ...listMultiples(8, 72, 128)],
   seed: [28],
 };
+
+function listMultiples(factor: number, from: number, to: number): number[] {
+  return Array.from({ length: (to - from) / factor + 1 }, (_, i) => from + i * factor);
+}
 
 /** Sizes of the generator that each preset offers; []: no choice. */
 export const PRESET_GENERATOR_SIZES: Readonly<Record<PresetName, readonly GeneratorSize[]>> = {
@@ -180,7 +194,16 @@ export function fitPreset(
     return PRESETS.seed;
   }
   const count = classes.length > 1 ? classes.length : 0;
-  return { ...PRESETS.digits, generator: planDigitsGenerator(width, channels, count, size) };
+  const { discriminator, ...rest } = PRESETS.digits;
+  return {
+    ...rest,
+    generator: planDigitsGenerator(width, channels, count, size),
+    // A fourth convolution keeps the dense layer from growing with the picture.
+    discriminator:
+      width > LARGEST_OF_TWO_DOUBLINGS
+        ? { ...discriminator, filters: [32, 64, 128, 128], kernelSizes: [4, 4, 3, 3] }
+        : discriminator,
+  };
 }
 
 /** Streams of the training seed's randomness: never reuse a number. */

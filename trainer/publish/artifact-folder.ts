@@ -1,4 +1,5 @@
 /** Reads a model folder: the manifest, exactly the files that it lists, perhaps a model card. */
+import { existsSync } from 'node:fs';
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -20,8 +21,19 @@ export type ArtifactFolder = Awaited<ReturnType<typeof readArtifactFolder>>;
 /** A model card for people. It is no part of the artifact and is not published. */
 const CARD_FILE = 'README.md';
 
-/** @throws ExpectedError  For a missing, altered, malformed or unlisted file. */
-export async function readArtifactFolder(folder: string) {
+/** A run's folder stands for the model in it. */
+export function locateModel(folder: string): string {
+  const inner = join(folder, 'model');
+  const isRun = !existsSync(join(folder, MANIFEST_FILE)) && existsSync(join(inner, MANIFEST_FILE));
+  return isRun ? inner : folder;
+}
+
+/**
+ * @param place  A model's folder, or that of a run.
+ * @throws ExpectedError  For a missing, altered, malformed or unlisted file.
+ */
+export async function readArtifactFolder(place: string) {
+  const folder = locateModel(place);
   const names = await listFolder(folder);
   try {
     const bytes = await readBounded(folder, MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes);

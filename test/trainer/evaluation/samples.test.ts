@@ -115,9 +115,9 @@ describe('a file of pictures', () => {
       /header of 16 bytes/,
     ],
     [
-      'is of doubles',
-      writeNpy('<f8', '2, 784', Buffer.alloc(2 * 784 * 8)),
-      /type <f8; expected IDX or \.npy .* uint8 or float32/,
+      'is of complex numbers',
+      writeNpy('<c8', '2, 784', Buffer.alloc(2 * 784 * 8)),
+      /type <c8; expected IDX or \.npy .* uint8 or float32/,
     ],
     ['is IDX of shorts', writeIdx(0x0b, [2, 28, 28], bytes), /type 0x0b/],
     [

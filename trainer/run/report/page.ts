@@ -22,6 +22,8 @@ export interface RunRecord {
   readonly sessions: readonly Session[];
   readonly metrics: readonly MetricsLine[];
   readonly grids: readonly SavedGrid[];
+  /** Real pictures as the networks see them, as PNG. Absent in runs of older versions. */
+  readonly contactSheet?: Uint8Array | undefined;
 }
 
 const [STYLE, SCRIPT] = ['page.css', 'page.js'].map((name) =>
@@ -34,6 +36,7 @@ export async function buildReport(record: RunRecord): Promise<string> {
     renderHeader(record),
     renderWarnings(metrics),
     renderGrids(record),
+    renderContactSheet(record),
     await renderCurves(record),
     renderEnvironment(record),
     renderConfig(options.config),
@@ -139,13 +142,28 @@ function renderGrids({ grids, metrics }: RunRecord): string {
   const items = grids.map(({ step, png }) => {
     const diversity = diversities.get(step);
     const caption = `step ${formatStep(step)}${diversity === undefined ? '' : ` · diversity ${diversity.toFixed(2)}`}`;
-    const source = `data:image/png;base64,${Buffer.from(png.buffer, png.byteOffset, png.byteLength).toString('base64')}`;
-    return `<li><figure><img src="${source}" alt="Samples at step ${formatStep(step)}"><figcaption>${caption}</figcaption></figure></li>`;
+    return `<li><figure><img src="${toDataUrl(png)}" alt="Samples at step ${formatStep(step)}"><figcaption>${caption}</figcaption></figure></li>`;
   });
   return `<section class="samples" aria-labelledby="samples-title"><h2 id="samples-title">Samples over time</h2>
 <p class="note">Every picture has the same latent vectors, so each place shows how one digit develops.</p>
 <div class="gallery"><div id="viewer" hidden><img alt=""><div class="controls"><button type="button" aria-pressed="false">Play</button><input type="range" min="0" max="${grids.length - 1}" value="${grids.length - 1}" aria-label="Picture"><output></output></div></div>
 <ol class="strip" tabindex="0" aria-label="All pictures, in order">${items.join('')}</ol></div></section>`;
+}
+
+function renderContactSheet({ contactSheet }: RunRecord): string {
+  const note = 'Pictures of the data set as the networks see them, a row for each class.';
+  return contactSheet === undefined
+    ? ''
+    : renderSection(
+        'data',
+        'Real pictures',
+        `<p class="note">${note}</p><div class="scroll"><img src="${toDataUrl(contactSheet)}" alt="Real pictures"></div>`,
+      );
+}
+
+function toDataUrl(png: Uint8Array): string {
+  const { buffer, byteOffset, byteLength } = png;
+  return `data:image/png;base64,${Buffer.from(buffer, byteOffset, byteLength).toString('base64')}`;
 }
 
 async function renderCurves({ metrics, options }: RunRecord): Promise<string> {

@@ -30,11 +30,14 @@ export function parsePngHeader(bytes: Uint8Array) {
 }
 
 /**
- * Decodes a whole PNG file to [height, width, 3]. Transparency shows white, as on a page. 16 bits
+ * Decodes a whole PNG file to [height, width, 3], over a background of red, green and blue. 16 bits
  * are rounded to 8. Gamma and colour profiles are ignored, as in most tools for machine learning.
  * @throws Error  When it cannot be decoded; the message says why.
  */
-export function decodePngPicture(bytes: Uint8Array): Uint8Array {
+export function decodePngPicture(
+  bytes: Uint8Array,
+  background: readonly number[] = [255, 255, 255],
+): Uint8Array {
   const { colourType, depth, isInterlaced } = parsePngHeader(bytes);
   if (isInterlaced && depth < 8) {
     // fast-png takes each pixel of an interlaced pass for a byte.
@@ -64,7 +67,8 @@ export function decodePngPicture(bytes: Uint8Array): Uint8Array {
   const put = (pixel: number, colour: readonly number[], alpha: number, scale: number): void => {
     for (let c = 0; c < 3; c++) {
       const value = (colour[c] ?? (colour[0] as number)) / scale;
-      rgb[pixel * 3 + c] = Math.round((value * alpha + 1 - alpha) * 255);
+      const paper = (background[c] as number) / 255;
+      rgb[pixel * 3 + c] = Math.round((value * alpha + paper - paper * alpha) * 255);
     }
   };
   const colours = channels < 3 ? 1 : 3;

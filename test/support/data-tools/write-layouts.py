@@ -1,0 +1,127 @@
+"""Writes one set of pictures in the layouts of NumPy, Kaggle, Hugging Face and MNIST's kin."""
+
+import csv
+import gzip
+import json
+import pathlib
+import struct
+import sys
+import zipfile
+
+import numpy
+import pyarrow
+import pyarrow.parquet
+
+root = pathlib.Path(sys.argv[1])
+# 12 pictures of 8 x 8, six of them for tests; the pictures of a class differ in one place.
+train = (numpy.arange(12 * 64).reshape(12, 8, 8) * 7 % 251 + 2).astype(numpy.uint8)
+labels = (numpy.arange(12) % 3).astype(numpy.uint8)
+test, test_labels = train[:6] // 2 + 1, labels[:6]
+rgb = numpy.stack([train, train[:, ::-1], train.transpose(0, 2, 1)], axis=3)
+
+
+def place(name):
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+# NumPy: bytes with keras' names, floats, channels first, one-hot labels, files of one array each.
+numpy.savez_compressed(
+    place("keras.npz"), x_train=train, y_train=labels, x_test=test, y_test=test_labels
+)
+numpy.savez(place("floats.npz"), images=train / 255, labels=labels.astype(numpy.int64))
+numpy.savez(
+    place("signed.npz"),
+    images=(rgb.transpose(0, 3, 1, 2) / 127.5 - 1).astype(numpy.float16),
+    labels=numpy.eye(3)[labels],
+)
+numpy.savez(
+    place("medmnist.npz"),
+    train_images=rgb,
+    train_labels=labels.reshape(-1, 1),
+    val_images=rgb[:2],
+    val_labels=labels[:2].reshape(-1, 1),
+)
+for part, images, targets in (("train", train, labels), ("test", test, test_labels)):
+    numpy.savez_compressed(place(f"kmnist/kmnist-{part}-imgs.npz"), images)
+    numpy.savez_compressed(place(f"kmnist/kmnist-{part}-labels.npz"), targets)
+for label, name in enumerate(("cat", "dog", "eel")):
+    numpy.save(place(f"quickdraw/{name}.npy"), train[labels == label].reshape(-1, 64))
+bad = train / 255
+bad[5, 3, 3] = numpy.nan
+numpy.savez(place("nan.npz"), images=bad)
+
+# Kaggle: a header and a label first, no label in test.csv, no header at all, pixels in one cell.
+names = [f"pixel{i}" for i in range(64)]
+
+
+def write_csv(name, header, rows):
+    with place(name).open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerows([header] if header else [])
+        writer.writerows(rows)
+
+
+flat, flat_test = train.reshape(12, 64).tolist(), test.reshape(6, 64).tolist()
+labelled = [[label, *row] for label, row in zip(labels.tolist(), flat)]
+write_csv("kaggle/train.csv", ["label", *names], labelled)
+write_csv("kaggle/test.csv", names, flat_test)
+write_csv("kaggle/sample_submission.csv", ["ImageId", "Label"], [[1, 0], [2, 0]])
+write_csv("plain.csv", None, labelled)
+words = ["cat", "dog", "eel"]
+write_csv(
+    "fer.csv",
+    ["emotion", "pixels", "Usage"],
+    [[words[y], " ".join(map(str, x)), "Training"] for y, x in zip(labels.tolist(), flat)]
+    + [["cat", " ".join(map(str, x)), "PublicTest"] for x in flat_test],
+)
+write_csv("missing.csv", ["label", *names[:17], *names[18:]], [row[:18] + row[19:] for row in labelled])
+write_csv("short.csv", ["label", *names], [*labelled * 5, labelled[0][:40]])
+
+# Hugging Face: PNG files in a column of structs, with the classes' names in the metadata.
+pngs = [path.read_bytes() for path in sorted((root / "pngs").iterdir())]
+kinds = ["zebra", "ant", "moth", "unused"]
+
+
+def write_parquet(name, labels, features):
+    images = [{"bytes": png, "path": None} for png in pngs]
+    table = pyarrow.table({"image": images, "label": pyarrow.array(labels, pyarrow.int64())})
+    info = json.dumps({"info": {"features": features}})
+    table = table.replace_schema_metadata({"huggingface": info})
+    pyarrow.parquet.write_table(table, place(name), row_group_size=5)
+
+
+features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": kinds}}
+write_parquet("hf/data/train-00000-of-00001.parquet", labels.tolist(), features)
+write_parquet("hf/data/test-00000-of-00001.parquet", labels.tolist(), features)
+write_parquet("beyond/train.parquet", [*labels.tolist()[:11], 4], features)
+place("hf/README.md").write_text("A card.")
+
+
+# MNIST's kin.
+def write_idx(name, array):
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    path = place(name)
+    with gzip.open(path, "wb") if name.endswith(".gz") else path.open("wb") as file:
+        file.write(header + array.tobytes())
+
+
+for part, images, targets in (("train", train, labels), ("t10k", test, test_labels)):
+    for ending in ("", ".gz"):
+        write_idx(f"torchvision/MNIST/raw/{part}-images-idx3-ubyte{ending}", images)
+        write_idx(f"torchvision/MNIST/raw/{part}-labels-idx1-ubyte{ending}", targets)
+for part, images, targets in (("train", train, labels), ("test", test, test_labels)):
+    for kind in ("letters", "digits"):
+        stem = f"gzip/emnist-{kind}-{part}"
+        write_idx(f"{stem}-images-idx3-ubyte.gz", images.transpose(0, 2, 1).copy())
+        write_idx(f"{stem}-labels-idx1-ubyte.gz", targets + 1)
+place("gzip/emnist-letters-mapping.txt").write_text("1 65 97\n2 66 98\n3 67 99\n")
+
+# Archives of folders that the test wrote.
+for name in ("splits", "stylegan"):
+    with zipfile.ZipFile(place(f"{name}.zip"), "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted((root / name).rglob("*")):
+            if path.is_file():
+                archive.write(path, f"{path.relative_to(root if name == 'splits' else root / name)}")
+        archive.writestr("__MACOSX/._x.png", "junk")

@@ -1,0 +1,178 @@
+/**
+ * The layouts that people have: one set of pictures, written by NumPy, PyArrow and Python's
+ * archives, is read from each with the same pixels, labels and parts.
+ */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { loadDataFolder, type LoadOptions } from '../../../trainer/data/data-folder.ts';
+import { hasTools, runPython } from '../../support/data-tools/data-tools.ts';
+import { writePicture } from '../../support/pictures.ts';
+
+const SIDE = 8;
+const LABELS = Array.from({ length: 12 }, (_, i) => i % 3);
+/** Pixel `k` of picture `i`, as write-layouts.py has it. */
+const pixel = (i: number, k: number): number => (((i * 64 + k) * 7) % 251) + 2;
+const GREY = LABELS.map((_, i) => Array.from({ length: 64 }, (__, k) => pixel(i, k)));
+/** The picture, upside down, and transposed. */
+const RGB = GREY.map((picture) =>
+  picture.flatMap((value, k) => {
+    const [y, x] = [Math.floor(k / SIDE), k % SIDE];
+    return [value, picture[(SIDE - 1 - y) * SIDE + x] as number, picture[x * SIDE + y] as number];
+  }),
+);
+
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'digitmint-layouts-'));
+  const write = (path: string, i: number): Promise<void> =>
+    writePicture(join(root, path), SIDE, SIDE, (x, y) => {
+      const grey = GREY[i]?.[y * SIDE + x] as number;
+      return [grey, grey, grey];
+    });
+  const names = ['cat', 'dog', 'eel'];
+  for (const i of LABELS.keys()) {
+    const name = String(i).padStart(2, '0');
+    await write(`pngs/${name}.png`, i);
+    await write(`splits/training/${names[i % 3]}/deep/${name}.png`, i);
+    await write(`stylegan/${i < 6 ? '00000' : '00001'}/${name}.png`, i);
+    await write(`shards/${i < 6 ? '00000' : '00001'}/${name}.png`, i);
+    await write(`mixed/${i < 6 ? 'train' : 'dog'}/${name}.png`, i);
+    await write(`within/${names[i % 3]}/${i < 6 ? 'train' : 'test'}/${name}.png`, i);
+  }
+  await write('splits/test/dog/a.png', 1);
+  await write('splits/val/cat/b.png', 0);
+  const labels = LABELS.map((label, i) => [
+    `${i < 6 ? '00000' : '00001'}/${String(i).padStart(2, '0')}.png`,
+    label,
+  ]);
+  await writeFile(join(root, 'stylegan/dataset.json'), JSON.stringify({ labels }));
+  if (hasTools('tables')) {
+    const program = new URL('../../support/data-tools/write-layouts.py', import.meta.url);
+    runPython('tables', await readFile(program, 'utf8'), root);
+  }
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+const load = (path: string, options?: LoadOptions) => loadDataFolder(join(root, path), options);
+
+interface Expected {
+  readonly classes: readonly string[];
+  readonly pictures?: readonly (readonly number[])[];
+  readonly labels?: readonly number[];
+  readonly kept?: Readonly<Record<string, number>>;
+}
+
+async function expectSet(path: string, expected: Expected): Promise<void> {
+  const { classes, pictures = GREY, labels = LABELS, kept = {} } = expected;
+  const { dataset, findings } = await load(path);
+  expect(dataset.classes).toEqual(classes);
+  expect([...dataset.labels]).toEqual(labels);
+  expect([...dataset.images]).toEqual(pictures.flat());
+  const { train: _train, ...others } = findings.parts;
+  expect(others).toEqual(kept);
+}
+
+const NUMBERS = ['0', '1', '2'];
+const NAMES = ['cat', 'dog', 'eel'];
+/** Places in the order of classes, in which folders are read. */
+const BY_CLASS = [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11];
+const SORTED = {
+  pictures: BY_CLASS.map((i) => GREY[i] as number[]),
+  labels: BY_CLASS.map((i) => i % 3),
+};
+
+describe('pictures in folders', () => {
+  it('are read by splits, with classes that are nested deeper', () =>
+    expectSet('splits', { classes: NAMES, ...SORTED, kept: { test: 1, val: 1 } }));
+
+  it('may have splits within classes', async () => {
+    const { dataset, findings } = await load('within');
+    expect([dataset.classes, dataset.count, findings.parts]).toEqual([
+      NAMES,
+      6,
+      { train: 6, test: 6 },
+    ]);
+  });
+
+  it('give the part for evaluation on request, with the classes of the training part', async () => {
+    const { dataset } = await load('splits', { part: 'test' });
+    expect([dataset.count, dataset.classes, [...dataset.labels]]).toEqual([1, NAMES, [1]]);
+    expect([...dataset.images]).toEqual(GREY[1]);
+  });
+
+  it('have the labels of StyleGAN’s dataset.json', () =>
+    expectSet('stylegan', { classes: NUMBERS }));
+
+  it.each([
+    ['shards', /subfolders 00000, 00001 are named like shards.*--folders none/],
+    ['mixed', /subfolders train are named like parts of a set, dog like classes.*--folders splits/],
+  ])('raise a question when names mean several things: %s', async (path, message) => {
+    await expect(load(path)).rejects.toThrow(message);
+    const reading = { folders: 'none' } as const;
+    expect((await load(path, { reading })).dataset).toMatchObject({ count: 12, classes: [] });
+    const { dataset } = await load(path, { reading: { folders: 'classes' } });
+    expect(dataset.classes).toHaveLength(2);
+  });
+});
+
+describe.skipIf(!hasTools('tables'))('data of other programs', () => {
+  it.each<[string, Expected]>([
+    ['splits.zip', { classes: NAMES, ...SORTED, kept: { test: 1, val: 1 } }],
+    ['stylegan.zip', { classes: NUMBERS }],
+    ['keras.npz', { classes: NUMBERS, kept: { test: 6 } }],
+    ['floats.npz', { classes: NUMBERS }],
+    ['medmnist.npz', { classes: NUMBERS, pictures: RGB, kept: { val: 2 } }],
+    ['kmnist', { classes: NUMBERS, kept: { test: 6 } }],
+    ['quickdraw', { classes: NAMES, ...SORTED }],
+    ['kaggle', { classes: NUMBERS, kept: { test: 6 } }],
+    ['plain.csv', { classes: NUMBERS }],
+    ['fer.csv', { classes: NAMES, kept: { test: 6 } }],
+    ['hf', { classes: ['zebra', 'ant', 'moth'], kept: { test: 12 } }],
+    ['torchvision', { classes: NUMBERS }],
+    ['torchvision/MNIST/raw/train-images-idx3-ubyte', { classes: NUMBERS }],
+    ['gzip/emnist-letters-train-images-idx3-ubyte.gz', { classes: ['A', 'B', 'C'] }],
+  ])('is read as it is: %s', expectSet);
+
+  it('may have channels first, half precision, numbers from -1 to 1 and one-hot labels', async () => {
+    const { dataset } = await load('signed.npz');
+    expect([...dataset.labels]).toEqual(LABELS);
+    const most = Math.max(...RGB.flat().map((v, i) => Math.abs(v - (dataset.images[i] as number))));
+    expect(most).toBeLessThanOrEqual(1); // Half precision has 11 bits.
+  });
+
+  it.each([
+    ['nan.npz', /nan\.npz: images holds NaN in picture 5: expected finite numbers/],
+    ['missing.csv', /has 63 columns of pixels.*which is no square; after pixel16 comes pixel18/],
+    ['gzip', /holds 2 sets of IDX files .*emnist-digits.*give one of their files/],
+    [
+      'beyond',
+      /1 of 12 pictures cannot be used: train\.parquet, row 11 has the label 4, but only 4/,
+    ],
+  ])('is refused with what is wrong: %s', async (path, message) => {
+    await expect(load(path)).rejects.toThrow(message);
+    await expect(load(path)).rejects.toThrow(ExpectedError);
+  });
+
+  it('leaves out a few rows that cannot be used, and names them', async () => {
+    const { dataset, notes, findings } = await load('short.csv');
+    expect(dataset.count).toBe(60);
+    expect(findings.problems).toEqual([
+      { name: 'short.csv, line 62', reason: 'has 40 columns, expected 65' },
+    ]);
+    expect(notes).toEqual([
+      '1 of 61 pictures are left out: short.csv, line 62 has 40 columns, expected 65',
+    ]);
+  });
+});
+
+it('names what there is when several things could be meant', async () => {
+  await mkdir(join(root, 'several'));
+  await writePicture(join(root, 'several/a.png'), SIDE, SIDE, () => [0, 0, 0]);
+  await writeFile(join(root, 'several/x.npy'), '');
+  await expect(load('several')).rejects.toThrow(
+    /holds 1 pictures \(a\.png\) and 1 arrays \(x\.npy\): name the file or the folder/,
+  );
+});

@@ -1,0 +1,202 @@
+/** What was found in a user's data: facts, warnings, and all that cannot be used. Pure. */
+import { ExpectedError } from '../../shared/expected-error.ts';
+import type { Dataset } from './dataset.ts';
+import { nameSome, type Problem } from './layouts/source.ts';
+
+export interface Findings {
+  /** In words, for the manifest. */
+  readonly layout: string;
+  /** Pictures of the part that was read, usable or not. */
+  readonly total: number;
+  /** Pictures of each part: train, val, test. */
+  readonly parts: Readonly<Record<string, number>>;
+  /** Numbers of pictures, the most frequent first. */
+  readonly formats: Readonly<Record<string, number>>;
+  readonly sizes: Readonly<Record<string, number>>;
+  /** "cropped to 32 x 32"; empty when nothing was changed. */
+  readonly fitted: string;
+  readonly problems: readonly Problem[];
+  readonly notes: readonly string[];
+  /** What makes a worse model: few pictures, copies. */
+  readonly warnings: readonly string[];
+}
+
+/** Too much of the data cannot be used. */
+export class UnusableDataError extends ExpectedError {
+  readonly findings: Findings;
+  constructor(message: string, findings: Findings) {
+    super(message);
+    this.findings = findings;
+  }
+}
+
+const MAX_LISTED = 6;
+
+function listCounts(counts: Readonly<Record<string, number>>): string {
+  const entries = Object.entries(counts);
+  const listed = entries.slice(0, MAX_LISTED).map(([name, count]) => `${name} (${format(count)})`);
+  const rest = entries.length - listed.length;
+  return `${listed.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
+function format(count: number): string {
+  return count.toLocaleString('en');
+}
+
+/** Describes formats, sizes and what was done to them, in one line. */
+export function describeFound({ formats, sizes, fitted }: Findings): string {
+  const parts = [`formats ${listCounts(formats)}`, `sizes ${listCounts(sizes)}`, fitted];
+  return parts.filter((part) => part !== '').join('; ');
+}
+
+/** Describes the parts that are not trained on; empty when there are none. */
+export function describeKept({ parts }: Findings): string {
+  const { train: _train, ...kept } = parts;
+  return Object.keys(kept).length === 0 ? '' : `${listCounts(kept)}, kept for evaluation`;
+}
+
+export function describeProblems({ problems, total }: Findings): string[] {
+  const named = problems.map(({ name, reason }) => `${name} ${reason}`);
+  return problems.length === 0
+    ? []
+    : [
+        `${format(problems.length)} of ${format(total)} pictures are left out: ${nameSome(named, '; ')}`,
+      ];
+}
+
+/** A file that names every problem, a line each. */
+export function formatProblems({ problems }: Findings): string {
+  return problems
+    .map(({ name, reason }) => `${JSON.stringify(name).slice(1, -1)}\t${reason}\n`)
+    .join('');
+}
+
+/** With fewer pictures a GAN learns them by heart. */
+const FEW = 1000;
+/** The largest class has this many times the pictures of the smallest. */
+const UNEVEN = 10;
+/** Grey levels within which a picture counts as one colour. */
+const ONE_COLOUR = 8;
+/** This part of all pictures is worth a warning. */
+const PART = 0.01;
+
+/** @returns  Warnings, a line each. */
+export function findWarnings(dataset: Dataset): string[] {
+  const { count, classes } = dataset;
+  const warnings: string[] = [];
+  if (count < FEW) {
+    warnings.push(
+      `${format(count)} pictures are few: a model learns some hundred by heart, good ones need thousands.`,
+    );
+  }
+  const counts = countLabels(dataset);
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  const single = classes.filter((_, label) => counts[label] === 1);
+  if (classes.length > 1 && single.length > 0) {
+    warnings.push(
+      `Classes with one picture (${nameSome(single)}) are learned by heart, and drawn as often as the others: join or remove them.`,
+    );
+  } else if (classes.length > 1 && most >= least * UNEVEN) {
+    const rare = classes[counts.indexOf(least)] as string;
+    const frequent = classes[counts.indexOf(most)] as string;
+    warnings.push(
+      `The classes are uneven: ${frequent} has ${format(most)} pictures, ${rare} ${format(least)}. All are drawn equally often; rare ones will look worse.`,
+    );
+  }
+  const plain = countPlain(dataset);
+  if (plain > 0 && plain >= count * PART) {
+    warnings.push(`${format(plain)} pictures are almost one colour.`);
+  }
+  const copies = countCopies(dataset);
+  if (copies > 0 && copies >= count * PART) {
+    warnings.push(
+      `${format(copies)} pictures are nearly the same as an earlier one: copies are drawn more often.`,
+    );
+  }
+  return warnings;
+}
+
+/** The number of images of each class. */
+export function countLabels({ classes, labels }: Dataset): number[] {
+  const counts = Array.from(classes, () => 0);
+  labels.forEach((label) => (counts[label] = (counts[label] ?? 0) + 1));
+  return counts;
+}
+
+function countPlain({ images, count }: Dataset): number {
+  const size = images.length / count;
+  let plain = 0;
+  for (let i = 0; i < count; i++) {
+    let [least, largest] = [255, 0];
+    for (let k = i * size; k < (i + 1) * size; k++) {
+      const value = images[k] as number;
+      least = value < least ? value : least;
+      largest = value > largest ? value : largest;
+    }
+    plain += largest - least < ONE_COLOUR ? 1 : 0;
+  }
+  return plain;
+}
+
+/** Fields of a fingerprint on each side; levels by which neighbours differ. */
+const [FIELDS, DIFFERENCE] = [8, 6];
+/** Root mean square difference of near duplicates, in levels. */
+const NEAR = 6;
+/** Pictures that are compared: more would delay a start by seconds. */
+const LOOKED_AT = 20_000;
+
+/** Counts pictures that have an earlier one's coarse pattern and nearly all of its pixels. */
+function countCopies({ images, count, width, height, channels }: Dataset): number {
+  const size = width * height * channels;
+  const groups = new Map<string, number[]>();
+  let copies = 0;
+  for (let i = 0; i < Math.min(count, LOOKED_AT); i++) {
+    const own = images.subarray(i * size, (i + 1) * size);
+    const pattern = computePattern(own, width, height, channels);
+    const earlier = groups.get(pattern) ?? [];
+    const isCopy = earlier.some((other) =>
+      isNear(own, images.subarray(other * size, (other + 1) * size)),
+    );
+    copies += isCopy ? 1 : 0;
+    // A few of each pattern: plain pictures share theirs.
+    if (!isCopy && earlier.length < 16) {
+      groups.set(pattern, [...earlier, i]);
+    }
+  }
+  return copies;
+}
+
+function isNear(a: Uint8Array, b: Uint8Array): boolean {
+  const limit = a.length * NEAR ** 2;
+  let sum = 0;
+  for (let i = 0; i < a.length && sum < limit; i++) {
+    sum += ((a[i] as number) - (b[i] as number)) ** 2;
+  }
+  return sum < limit;
+}
+
+/** Which fields of a picture are clearly brighter than the field before. */
+function computePattern(
+  pixels: Uint8Array,
+  width: number,
+  height: number,
+  channels: number,
+): string {
+  const sums = new Float64Array(FIELDS * FIELDS);
+  for (let y = 0, k = 0; y < height; y++) {
+    const row = Math.floor((y * FIELDS) / height) * FIELDS;
+    for (let x = 0; x < width; x++) {
+      const field = row + Math.floor((x * FIELDS) / width);
+      for (let c = 0; c < channels; c++) {
+        sums[field] = (sums[field] as number) + (pixels[k++] as number);
+      }
+    }
+  }
+  const perField = pixels.length / sums.length;
+  let pattern = '';
+  for (let i = 1; i < sums.length; i++) {
+    const difference = ((sums[i] as number) - (sums[i - 1] as number)) / perField;
+    pattern += difference > DIFFERENCE ? '+' : difference < -DIFFERENCE ? '-' : '0';
+  }
+  return pattern;
+}

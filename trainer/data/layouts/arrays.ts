@@ -1,0 +1,233 @@
+/**
+ * Pictures as arrays: NumPy's .npy and .npz, in files that begin with "x_train" or the like, and
+ * the same arrays of other formats.
+ */
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { decodeArrayFile, type ArrayFile } from '../array-file.ts';
+import { findSplit, type RawPicture, type Sample, type Source, type Split } from './source.ts';
+import { readFile, type TreeFile } from './tree.ts';
+import { listZip } from './zip.ts';
+
+/** Of one array. */
+export const MAX_ARRAY_BYTES = 1024 ** 3;
+
+export interface NamedArray {
+  /** "x_train", or a file's name without its ending. */
+  readonly name: string;
+  readonly array: ArrayFile;
+}
+
+/** Reads .npy and .npz files. @param what  Names the data in errors. @throws ExpectedError */
+export async function readArrayFiles(
+  files: readonly TreeFile[],
+  what: string,
+): Promise<NamedArray[]> {
+  const arrays: NamedArray[] = [];
+  for (const file of files) {
+    const named = `${what}: ${file.path}`;
+    const stem = (file.path.split('/').at(-1) as string).replace(/\.np[yz]$/i, '');
+    const content = await readWhole(file, named);
+    if (Buffer.from(content.subarray(0, 2)).toString('latin1') !== 'PK') {
+      arrays.push({ name: stem, array: decodeArrayFile(content, named) });
+      continue;
+    }
+    for (const inner of (await listZip(content, named)).files) {
+      const key = inner.path.replace(/\.npy$/i, '');
+      const array = decodeArrayFile(
+        await readWhole(inner, `${named}: ${inner.path}`),
+        `${named}: ${inner.path}`,
+      );
+      // `numpy.savez(file, images)` without a keyword: the file's name tells more.
+      arrays.push({ name: /^arr_\d+$/.test(key) ? stem : key, array });
+    }
+  }
+  return arrays;
+}
+
+async function readWhole(file: TreeFile, named: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file, MAX_ARRAY_BYTES);
+  } catch (cause) {
+    throw new ExpectedError(`${named} ${(cause as Error).message}`, { cause });
+  }
+}
+
+const IS_LABELS = /(?:^|[^a-z])(?:y|labels?|targets?|class(?:es)?|ids?)(?:$|[^a-z])/i;
+
+/**
+ * Pairs images with labels by the splits in their names: x_train and y_train. Several sets of
+ * images without labels become a class each, named after their files, as Quick, Draw! has them.
+ * @throws ExpectedError  When arrays are no images, or do not belong together.
+ */
+export function arrangeArrays(arrays: readonly NamedArray[], what: string): Source {
+  const images = arrays.filter((one) => !isLabels(one));
+  const labels = arrays.filter(isLabels);
+  if (images.length === 0) {
+    throw new ExpectedError(
+      `${what}: holds no array of images, only ${describeArrays(labels) || 'nothing'}: expected [n, height, width], [n, height, width, 1, 3 or 4], [n, 1, 3 or 4, height, width] or [n, pixels of a square]`,
+    );
+  }
+  const byName =
+    labels.length === 0 && images.length > 1 && !images.some(({ name }) => findSplit(name));
+  const claimed = new Set<Split>();
+  const samples: Sample[] = [];
+  let shape: Source['shape'];
+  for (const { name, array } of images) {
+    const split = (byName ? null : findSplit(name)) ?? 'train';
+    if (!byName && claimed.has(split)) {
+      throw new ExpectedError(
+        `${what}: holds several arrays of images for one part: ${describeArrays(images)}: expected one, or names with train and test`,
+      );
+    }
+    claimed.add(split);
+    const named = `${what}: ${name}`;
+    const pictures = toPictures(array, named);
+    const [{ width, height, channels }] = [pictures];
+    if (
+      shape !== undefined &&
+      [width, height, channels].join() !== [shape.width, shape.height, shape.channels].join()
+    ) {
+      throw new ExpectedError(
+        `${named} holds pictures of ${width} x ${height} x ${channels}, others ${shape.width} x ${shape.height} x ${shape.channels}: expected one shape`,
+      );
+    }
+    shape ??= { width, height, channels };
+    const own = labels.filter((one) => (findSplit(one.name) ?? 'train') === split);
+    const chosen = own.length > 1 ? own.filter((one) => IS_LABELS.test(one.name)).slice(0, 1) : own;
+    const values = chosen[0] && toLabels(chosen[0], pictures.count, what);
+    for (let i = 0; i < pictures.count; i++) {
+      const label = byName ? name : (values?.[i] ?? null);
+      const read = (): Promise<RawPicture> => Promise.resolve(pictures.pick(i));
+      samples.push({ name: `${name}, picture ${i}`, split, label, read });
+    }
+  }
+  return { kind: 'NumPy arrays', samples, problems: [], notes: [], ...(shape && { shape }) };
+}
+
+function describeArrays(arrays: readonly NamedArray[]): string {
+  return arrays.map(({ name, array }) => `${name} [${array.shape.join(', ')}]`).join(', ');
+}
+
+function isLabels({ name, array: { shape } }: NamedArray): boolean {
+  const [, second = 1] = shape;
+  return shape.length < 2 || (shape.length === 2 && (second === 1 || IS_LABELS.test(name)));
+}
+
+const CHANNELS = [1, 3, 4];
+
+/**
+ * Brings an array into bytes, [n, height, width, channels].
+ * @throws ExpectedError  When its shape or numbers are not those of pictures.
+ */
+export function toPictures({ shape, values }: ArrayFile, what: string) {
+  const [count = 0, ...rest] = shape;
+  const dimensions = findDimensions(rest);
+  if (dimensions === null || count === 0 || values.length === 0) {
+    throw new ExpectedError(
+      `${what} has the shape [${shape.join(', ')}], expected pictures: [n, height, width], [n, height, width, channels], [n, channels, height, width] or [n, pixels of a square], with 1, 3 or 4 channels`,
+    );
+  }
+  const { height, width, channels, isPlanar } = dimensions;
+  const size = height * width * channels;
+  const bytes = toBytes(values, what, size);
+  const pick = (i: number): RawPicture => {
+    const own = bytes.subarray(i * size, (i + 1) * size);
+    const pixels = isPlanar
+      ? own.map((_, k) => own[(k % channels) * height * width + Math.floor(k / channels)] as number)
+      : own;
+    return { width, height, channels, pixels };
+  };
+  return { count, width, height, channels, pick };
+}
+
+function findDimensions(sizes: readonly number[]) {
+  const [first = 0, second = 0, third = 0] = sizes;
+  if (sizes.length === 3) {
+    const isLast = CHANNELS.includes(third);
+    const isPlanar = !isLast && CHANNELS.includes(first);
+    return isPlanar
+      ? { height: second, width: third, channels: first, isPlanar }
+      : isLast
+        ? { height: first, width: second, channels: third, isPlanar }
+        : null;
+  }
+  if (sizes.length === 2) {
+    return { height: first, width: second, channels: 1, isPlanar: false };
+  }
+  const side = Math.sqrt(first);
+  return sizes.length === 1 && first > 1 && Number.isInteger(side)
+    ? { height: side, width: side, channels: 1, isPlanar: false }
+    : null;
+}
+
+/** Numbers that pictures have: paper and full ink. */
+const RANGES = [
+  [0, 1],
+  [-1, 1],
+  [0, 255],
+] as const;
+/** Rounding may exceed a range by this part of it. */
+const TOLERANCE = 1e-3;
+
+/** @param size  Numbers of a picture, to name a place. @throws ExpectedError */
+function toBytes(values: ArrayFile['values'], what: string, size: number): Uint8Array {
+  let [least, largest] = [Infinity, -Infinity];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    if (!Number.isFinite(value)) {
+      throw new ExpectedError(
+        `${what} holds ${value} in picture ${Math.floor(i / size)}: expected finite numbers`,
+      );
+    }
+    least = Math.min(least, value);
+    largest = Math.max(largest, value);
+  }
+  if (values instanceof Uint8Array && largest > 1) {
+    return values;
+  }
+  const range = RANGES.find(([low, high]) => {
+    const slack = TOLERANCE * (high - low);
+    return least >= low - slack && largest <= high + slack;
+  });
+  if (range === undefined) {
+    throw new ExpectedError(
+      `${what} has numbers from ${least} to ${largest}, expected 0 to 255, 0 to 1 or -1 to 1`,
+    );
+  }
+  const [low, high] = range;
+  const scale = 255 / (high - low);
+  const bytes = new Uint8Array(values.length);
+  for (let i = 0; i < bytes.length; i++) {
+    const value = Math.floor(((values[i] as number) - low) * scale + 0.5);
+    bytes[i] = Math.min(255, Math.max(0, value));
+  }
+  return bytes;
+}
+
+/** Whole numbers from 0, or the places of the largest numbers of one-hot rows. */
+function toLabels({ name, array }: NamedArray, count: number, what: string): number[] {
+  const { shape, values } = array;
+  const [rows = 0, columns = 1] = shape;
+  if (rows !== count) {
+    throw new ExpectedError(
+      `${what}: ${name} holds ${rows} labels for ${count} pictures: expected as many`,
+    );
+  }
+  if (columns > 1) {
+    return Array.from({ length: rows }, (_, i) => {
+      const row = values.subarray(i * columns, (i + 1) * columns);
+      const ones = [...row].filter((value) => value === 1).length;
+      if (ones !== 1 || row.some((value) => value !== 0 && value !== 1)) {
+        throw new ExpectedError(`${what}: ${name} holds in row ${i} no one-hot label`);
+      }
+      return row.indexOf(1);
+    });
+  }
+  const place = values.findIndex((value) => !Number.isInteger(value) || value < 0);
+  if (place !== -1) {
+    throw new ExpectedError(
+      `${what}: ${name} holds the label ${values[place]} at place ${place}: expected whole numbers from 0`,
+    );
+  }
+  return Array.from(values);
+}

@@ -1,0 +1,196 @@
+/** IDX files under the names of MNIST, Fashion-MNIST, KMNIST and EMNIST, as published. */
+import { gunzipSync } from 'node:zlib';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { checkClassNames } from '../dataset.ts';
+import { decodeIdxPair, MAX_IDX_BYTES, type NamedBytes } from '../idx.ts';
+import { nameSome, type RawPicture, type Sample, type Source } from './source.ts';
+import { readFile, type Tree, type TreeFile } from './tree.ts';
+
+/** "emnist-letters-train-images-idx3-ubyte.gz"; many copies have a dot before "idx". */
+const NAME = /^(?:(.+)-)?(train|t10k|test)-(images|labels)[-.]idx[134]-ubyte(?:\.gz)?$/;
+
+export function isIdxFile({ path }: TreeFile): boolean {
+  return NAME.test(splitPath(path).name);
+}
+
+function splitPath(path: string) {
+  const slash = path.lastIndexOf('/') + 1;
+  return { folder: path.slice(0, slash), name: path.slice(slash) };
+}
+
+/** Files of one set: those with one prefix in one folder. */
+interface IdxSet {
+  readonly prefix: string;
+  readonly folder: string;
+  /** By part and kind: "train images". A plain file comes before its .gz. */
+  readonly files: ReadonlyMap<string, TreeFile>;
+}
+
+function groupSets({ files }: Tree): IdxSet[] {
+  const byKey = Map.groupBy(files.filter(isIdxFile), ({ path }) => {
+    const { folder, name } = splitPath(path);
+    return `${folder}\n${NAME.exec(name)?.[1] ?? ''}`;
+  });
+  return [...byKey].map(([key, members]) => {
+    const [folder = '', prefix = ''] = key.split('\n');
+    const roles = members.toReversed().map((file) => {
+      const [, , part, kind] = NAME.exec(splitPath(file.path).name) ?? [];
+      return [`${part === 'train' ? 'train' : 'test'} ${kind}`, file] as const;
+    });
+    return { folder, prefix, files: new Map(roles) };
+  });
+}
+
+/**
+ * Reads the one set that there is. Its test files are read only when they are the `part`.
+ * @param chosen  A file of the set; absent: the only set.
+ * @throws ExpectedError  When there are several sets, or files are missing or malformed.
+ */
+export async function readIdxFiles(
+  tree: Tree,
+  what: string,
+  part: 'train' | 'test',
+  chosen?: string,
+): Promise<Source> {
+  const all = groupSets(tree);
+  const sets =
+    chosen === undefined
+      ? all
+      : all.filter(({ files }) => [...files.values()].some(({ path }) => path === chosen));
+  const [set] = sets;
+  if (set === undefined || sets.length > 1) {
+    const names = sets.map(({ folder, prefix }) => `${folder}${prefix}`);
+    throw new ExpectedError(
+      `${what}: holds ${sets.length} sets of IDX files (${nameSome(names)}): give one of their files, such as ${what}/${
+        set?.files.get('train images')?.path
+      }`,
+    );
+  }
+  const hasTest = set.files.has('test images');
+  const samples = await readPart(tree, set, what, 'train');
+  if (part === 'test' && hasTest) {
+    samples.push(...(await readPart(tree, set, what, 'test')));
+  }
+  // EMNIST's files hold columns where the others hold rows.
+  const isTransposed = set.prefix.startsWith('emnist');
+  const first = (await samples[0]?.read()) as RawPicture;
+  const classNames = await readClassNames(tree, set, what, samples);
+  return {
+    layout: 'IDX files, train',
+    samples: isTransposed
+      ? samples.map((one) => ({
+          ...one,
+          read: async () => transpose((await one.read()) as RawPicture),
+        }))
+      : samples,
+    problems: [],
+    notes: [
+      ...(isTransposed
+        ? ['The pictures of EMNIST are stored on their side; they are turned.']
+        : []),
+      ...(hasTest && part === 'train' ? ['The test files are kept for evaluation.'] : []),
+    ],
+    shape: isTransposed ? { ...first, width: first.height, height: first.width } : first,
+    ...(classNames && { classNames }),
+  };
+}
+
+async function readPart(
+  tree: Tree,
+  { folder, prefix, files }: IdxSet,
+  what: string,
+  part: 'train' | 'test',
+): Promise<Sample[]> {
+  const read = async (kind: string): Promise<NamedBytes> => {
+    const file = files.get(`${part} ${kind}`);
+    const stem = `${folder}${prefix === '' ? '' : `${prefix}-`}${part}-${kind}`;
+    if (file === undefined) {
+      const present = tree.files.map(({ path }) => path);
+      throw new ExpectedError(
+        `${what}: expected ${stem}-idx${kind === 'images' ? '3' : '1'}-ubyte or the same with .gz, the folder holds ${nameSome(present)}`,
+      );
+    }
+    const name = `${what}/${file.path}`;
+    try {
+      const bytes = await readFile(file, MAX_IDX_BYTES);
+      const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
+      return {
+        name,
+        bytes: isPacked ? gunzipSync(bytes, { maxOutputLength: MAX_IDX_BYTES }) : bytes,
+      };
+    } catch (cause) {
+      throw new ExpectedError(`${name} cannot be read: ${(cause as Error).message}`, { cause });
+    }
+  };
+  const { count, width, height, channels, images, labels } = decodeIdxPair(
+    await read('images'),
+    await read('labels'),
+  );
+  const size = width * height * channels;
+  return Array.from({ length: count }, (_, i) => ({
+    name: `${part}, picture ${i}`,
+    split: part,
+    label: labels[i] as number,
+    read: () =>
+      Promise.resolve({
+        width,
+        height,
+        channels,
+        pixels: images.subarray(i * size, (i + 1) * size),
+      }),
+  }));
+}
+
+function transpose({ width, height, channels, pixels }: RawPicture): RawPicture {
+  const turned = new Uint8Array(pixels.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const [from, to] = [(y * width + x) * channels, (x * height + y) * channels];
+      turned.set(pixels.subarray(from, from + channels), to);
+    }
+  }
+  return { width: height, height: width, channels, pixels: turned };
+}
+
+/** Names of classes: the lines of classes.txt, or the characters of EMNIST's mapping. */
+async function readClassNames(
+  tree: Tree,
+  { folder, prefix }: IdxSet,
+  what: string,
+  samples: readonly Sample[],
+): Promise<readonly string[] | undefined> {
+  const find = (name: string) => tree.files.find(({ path }) => path === `${folder}${name}`);
+  const [listed, mapped] = [find('classes.txt'), find(`${prefix}-mapping.txt`)];
+  const file = listed ?? mapped;
+  if (file === undefined) {
+    return undefined;
+  }
+  const lines = Buffer.from(await readFile(file, MAX_IDX_BYTES))
+    .toString('utf8')
+    .trimEnd()
+    .split('\n');
+  const path = `${what}/${file.path}`;
+  const last = samples.reduce((most, { label }) => Math.max(most, Number(label)), 0);
+  const names: string[] = [];
+  if (listed === undefined) {
+    // "10 65 97": a label and its characters in ASCII.
+    for (const line of lines) {
+      const [label = NaN, ...codes] = line.trim().split(/\s+/).map(Number);
+      names[label] = String.fromCodePoint(codes[0] ?? 0x20);
+    }
+  } else {
+    names.push(...lines);
+  }
+  if (last >= names.length) {
+    const { length } = names;
+    throw new ExpectedError(
+      `${what} holds the label ${last}, ${path} has ${length} lines: expected a name for each of 0 to ${last}`,
+    );
+  }
+  const used = new Set(samples.map(({ label }) => Number(label)));
+  checkClassNames(
+    [...used].map((label) => names[label] ?? ''),
+    path,
+  );
+  return names;
+}

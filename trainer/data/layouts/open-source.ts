@@ -1,0 +1,132 @@
+/** Finds out how data is laid out, and opens the reader of that layout. */
+import { realpath, stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { hasPictureEnding, identifyPicture, SNIFFED_BYTES } from '../pictures/format.ts';
+import { arrangeArrays, readArrayFiles } from './arrays.ts';
+import { isIdxFile, readIdxFiles } from './idx-files.ts';
+import { readParquet } from './parquet.ts';
+import { arrangePictures, STYLEGAN_LABELS } from './picture-files.ts';
+import { nameSome, type FolderMeaning, type Source } from './source.ts';
+import { isPixelTable, readTables } from './tables.ts';
+import { listFolder, readStart, type Tree, type TreeFile } from './tree.ts';
+import { listZip } from './zip.ts';
+
+const EXPECTED =
+  'expected pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF, SVG, BMP; a subfolder for each class, or none), a .zip of them, ' +
+  "IDX files as MNIST's, .npy or .npz, a CSV table of pixels, or Parquet files of Hugging Face";
+
+/** Endings of files that are no pictures, so that nobody looks into them. */
+const NO_PICTURES = /\.(?:txt|md|json|jsonl|xml|ya?ml|html?|py|ipynb|pdf|pth?|pkl|h5|hdf5|mat)$/i;
+
+/**
+ * @param path  A folder, an archive, or a file with a whole set.
+ * @param part  The part that will be read.
+ * @throws ExpectedError  When there is nothing that can be trained on, or several things.
+ */
+export async function openSource(
+  path: string,
+  part: 'train' | 'test',
+  folders?: FolderMeaning,
+): Promise<{ source: Source; name: string }> {
+  const what = `--data ${path}`;
+  const facts = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    const reason =
+      cause.code === 'ENOENT' ? 'no such folder or file' : `cannot be read (${cause.code})`;
+    throw new ExpectedError(`${what}: ${reason}`, { cause });
+  });
+  if (facts.isDirectory()) {
+    const tree = await listFolder(path);
+    return { source: await readTree(tree, what, part, folders), name: tree.name };
+  }
+  if (!facts.isFile()) {
+    throw new ExpectedError(`${what}: is neither a file nor a folder`);
+  }
+  const real = await realpath(path);
+  const siblings = await listFolder(dirname(real), 0);
+  const file = siblings.files.find((one) => one.path === basename(real));
+  const name = basename(path).replace(/\.[a-z0-9]+$/i, '');
+  if (file === undefined) {
+    throw new ExpectedError(`${what}: cannot be read, or is hidden`);
+  }
+  if (isIdxFile(file)) {
+    const source = await readIdxFiles(siblings, `--data ${dirname(path)}`, part, file.path);
+    return { source, name };
+  }
+  const alone: Tree = { name, files: [file], problems: [], passedOver: [] };
+  const isZip = Buffer.from(await readStart(file, 2)).toString('latin1') === 'PK';
+  const tree = isZip && !/\.npz$/i.test(path) ? await listZip(real, what) : alone;
+  return { source: await readTree(tree, what, part, folders), name };
+}
+
+async function readTree(
+  tree: Tree,
+  what: string,
+  part: 'train' | 'test',
+  folders?: FolderMeaning,
+): Promise<Source> {
+  const { files } = tree;
+  if (files.some(isIdxFile)) {
+    return await readIdxFiles(tree, what, part);
+  }
+  const isEnding = (ending: RegExp) => files.filter(({ path }) => ending.test(path));
+  const arrays = isEnding(/\.np[yz]$/i);
+  const parquet = isEnding(/\.parquet$/i);
+  const tables: TreeFile[] = [];
+  for (const file of isEnding(/\.csv$/i)) {
+    if (await isPixelTable(file, what)) {
+      tables.push(file);
+    }
+  }
+  const known = new Set([...arrays, ...parquet, ...tables]);
+  const pictures: TreeFile[] = [];
+  const others: string[] = [...tree.passedOver];
+  for (const file of files.filter((one) => !known.has(one))) {
+    ((await isPicture(file)) ? pictures : { push: (one: TreeFile) => others.push(one.path) }).push(
+      file,
+    );
+  }
+  const kinds = Object.entries({ pictures, arrays, 'Parquet files': parquet, tables }).filter(
+    ([, members]) => members.length > 0,
+  );
+  if (kinds.length > 1) {
+    const found = kinds.map(
+      ([kind, [first, ...rest]]) => `${rest.length + 1} ${kind} (${first?.path})`,
+    );
+    throw new ExpectedError(
+      `${what}: holds ${found.join(' and ')}: name the file or the folder that you mean`,
+    );
+  }
+  if (kinds.length === 0) {
+    const listed = [...others, ...tree.problems.map(({ name, reason }) => `${name} (${reason})`)];
+    throw new ExpectedError(`${what}: ${EXPECTED}; it holds ${nameSome(listed) || 'nothing'}`);
+  }
+  const source =
+    arrays.length > 0
+      ? arrangeArrays(await readArrayFiles(arrays, what), what)
+      : parquet.length > 0
+        ? await readParquet(parquet, what)
+        : tables.length > 0
+          ? await readTables(tables, what)
+          : await arrangePictures(tree, pictures, what, folders);
+  const ignored = others.filter((path) => basename(path) !== STYLEGAN_LABELS);
+  return {
+    ...source,
+    problems: [...tree.problems, ...source.problems],
+    notes: [
+      ...source.notes,
+      ...(ignored.length > 0 ? [`Passed over what is no picture: ${nameSome(ignored)}`] : []),
+    ],
+  };
+}
+
+/** Names decide where they say what a file is meant to be, else the content does. */
+async function isPicture(file: TreeFile): Promise<boolean> {
+  if (hasPictureEnding(file.path)) {
+    return true;
+  }
+  if (NO_PICTURES.test(file.path) || file.path.endsWith('.csv')) {
+    return false;
+  }
+  return identifyPicture(await readStart(file, SNIFFED_BYTES)) !== null;
+}

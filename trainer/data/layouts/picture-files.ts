@@ -1,0 +1,247 @@
+/**
+ * Picture files in a folder or archive: a folder for each class, folders for splits, one folder
+ * without classes, or StyleGAN's `dataset.json`.
+ */
+import { basename } from 'node:path';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import {
+  areWholeNumbers,
+  compareLabels,
+  findSplit,
+  nameSome,
+  parseSplit,
+  type FolderMeaning,
+  type Problem,
+  type Sample,
+  type Source,
+  type Split,
+} from './source.ts';
+import { readFile, type Tree, type TreeFile } from './tree.ts';
+
+/** A larger picture file is refused. Photographs have 10 MB. */
+const MAX_PICTURE_BYTES = 128 * 1024 * 1024;
+const MAX_LABELS_BYTES = 512 * 1024 * 1024;
+
+/** Where StyleGAN's tools keep the labels of their pictures. */
+export const STYLEGAN_LABELS = 'dataset.json';
+
+/** A picture file with what its folders say. */
+interface Placed {
+  readonly file: TreeFile;
+  readonly split: Split;
+  readonly label: string | null;
+}
+
+/**
+ * @param what     Names the data in errors: `--data pictures`.
+ * @param folders  What subfolders mean; absent: found out.
+ * @throws ExpectedError  When folders could mean several things, or labels are no labels.
+ */
+export async function arrangePictures(
+  tree: Tree,
+  pictures: readonly TreeFile[],
+  what: string,
+  folders?: FolderMeaning,
+): Promise<Source> {
+  const listing = tree.files.find(({ path }) => basename(path) === STYLEGAN_LABELS);
+  if (listing !== undefined && folders === undefined) {
+    return await readStyleGanLabels(listing, pictures, what);
+  }
+  const { placed, notes } = placePictures(pictures, what, folders);
+  const labels = new Set(placed.flatMap(({ label }) => label ?? []));
+  const compare = compareLabels(areWholeNumbers(labels));
+  const samples = placed
+    .sort((a, b) => compare(a.label ?? '', b.label ?? '') || comparePaths(a.file, b.file))
+    .map(({ file, ...rest }): Sample => ({ ...rest, name: file.path, read: () => read(file) }));
+  return { samples, problems: [], notes };
+}
+
+function comparePaths(a: TreeFile, b: TreeFile): number {
+  return a.path < b.path ? -1 : 1;
+}
+
+function read(file: TreeFile): Promise<Uint8Array> {
+  return readFile(file, MAX_PICTURE_BYTES);
+}
+
+/** Names of parts of a set that are no classes: StyleGAN's 00000/, or shard-3/. */
+const SHARD = /^(?:0\d{2,}|(?:shard|part|chunk|batch|images?|data|folder)[-_ ]?\d+)$/i;
+
+function placePictures(
+  pictures: readonly TreeFile[],
+  what: string,
+  folders: FolderMeaning | undefined,
+): { placed: Placed[]; notes: string[] } {
+  const unlabelled = (): Placed[] =>
+    pictures.map((file) => ({ file, split: 'train', label: null }));
+  if (folders === 'none') {
+    return { placed: unlabelled(), notes: [] };
+  }
+  const { common, paths } = stripCommon(pictures.map(({ path }) => path.split('/').slice(0, -1)));
+  if (paths.every((path) => path.length === 0)) {
+    // One folder with all pictures is a class of its own, unless it is named after a split.
+    const only = common.at(-1);
+    const isClass = only !== undefined && (folders === 'classes' || parseSplit(only) === null);
+    const placed = unlabelled();
+    return { placed: isClass ? placed.map((one) => ({ ...one, label: only })) : placed, notes: [] };
+  }
+  refuseLoose(pictures, paths, what);
+  const tops = [...new Set(paths.map(([top = '']) => top))];
+  const meaning = folders ?? guessMeaning(tops, paths, what);
+  if (meaning === 'classes') {
+    const placed = pictures.map((file, i): Placed => {
+      const [label = null, second = ''] = paths[i] as readonly string[];
+      // cat/train/, cat/test/: splits within classes.
+      const inner = folders === undefined && areSplitsWithin(paths) ? parseSplit(second) : null;
+      return { file, split: inner ?? 'train', label };
+    });
+    return { placed, notes: [] };
+  }
+  const groups = Map.groupBy(pictures.keys(), (i) => paths[i]?.[0] ?? '');
+  const placed = [...groups].flatMap(([top, places]): Placed[] => {
+    const split = parseSplit(top) ?? findSplit(top);
+    if (split === null) {
+      throw new ExpectedError(
+        `${what}: --folders splits takes folders named train, val and test; ${JSON.stringify(top)} is none of them`,
+      );
+    }
+    const inner = stripCommon(places.map((i) => (paths[i] as readonly string[]).slice(1)));
+    const files = places.map((i) => pictures[i] as TreeFile);
+    if (inner.paths.every((path) => path.length === 0)) {
+      const label = inner.common.at(-1) ?? null;
+      return files.map((file) => ({ file, split, label }));
+    }
+    refuseLoose(files, inner.paths, what);
+    return files.map((file, i) => ({ file, split, label: inner.paths[i]?.[0] ?? null }));
+  });
+  const hasTraining = placed.some(({ split }) => split === 'train');
+  if (!hasTraining) {
+    throw new ExpectedError(
+      `${what}: has no training part, only ${tops.join(', ')}: add a folder train, or say --folders classes if these are classes`,
+    );
+  }
+  return { placed, notes: [] };
+}
+
+/** Takes off the folders that all paths begin with. */
+function stripCommon(paths: readonly (readonly string[])[]) {
+  const [first = []] = paths;
+  let depth = 0;
+  while (depth < first.length && paths.every((path) => path[depth] === first[depth])) {
+    depth++;
+  }
+  return { common: first.slice(0, depth), paths: paths.map((path) => path.slice(depth)) };
+}
+
+function refuseLoose(
+  files: readonly TreeFile[],
+  paths: readonly (readonly string[])[],
+  what: string,
+): void {
+  const loose = files.find((_, i) => paths[i]?.length === 0);
+  if (loose !== undefined) {
+    const top = paths.find((path) => path.length > 0)?.[0];
+    throw new ExpectedError(
+      `${what}: holds pictures (${loose.path}, ...) beside subfolders of pictures (${top}, ...): expected one or the other. ` +
+        'Move the loose ones into a subfolder each class has, or take all of them without classes: --folders none',
+    );
+  }
+}
+
+function areSplitsWithin(paths: readonly (readonly string[])[]): boolean {
+  const seconds = new Set(paths.map((path) => path[1] ?? ''));
+  return [...seconds].every((name) => parseSplit(name) !== null);
+}
+
+/** @throws ExpectedError  When names look like splits or shards, but not surely. */
+function guessMeaning(
+  tops: readonly string[],
+  paths: readonly (readonly string[])[],
+  what: string,
+): 'classes' | 'splits' {
+  const sure = tops.filter((top) => parseSplit(top) !== null);
+  if (sure.length === tops.length && sure.some((top) => parseSplit(top) === 'train')) {
+    return 'splits';
+  }
+  const seeming = tops.filter((top) => parseSplit(top) !== null || findSplit(top) !== null);
+  if (seeming.length > 0) {
+    const others = tops.filter((top) => !seeming.includes(top));
+    throw new ExpectedError(
+      `${what}: the subfolders ${nameSome(seeming)} are named like parts of a set` +
+        `${others.length > 0 ? `, ${nameSome(others)} like classes` : ''}. ` +
+        'Say which they are: --folders splits (only the training part is trained on), --folders classes, or --folders none',
+    );
+  }
+  if (tops.every((top) => SHARD.test(top)) && !areSplitsWithin(paths)) {
+    throw new ExpectedError(
+      `${what}: the subfolders ${nameSome(tops)} are named like shards of one set. ` +
+        'Say what they are: --folders none (one set without classes), or --folders classes',
+    );
+  }
+  return 'classes';
+}
+
+/** Reads `{"labels": [["00000/img00000000.png", 6], ...]}`; labels may be null. */
+async function readStyleGanLabels(
+  listing: TreeFile,
+  pictures: readonly TreeFile[],
+  what: string,
+): Promise<Source> {
+  const name = `${what}: ${listing.path}`;
+  let content: unknown;
+  try {
+    content = JSON.parse(Buffer.from(await readFile(listing, MAX_LABELS_BYTES)).toString());
+  } catch (cause) {
+    throw new ExpectedError(`${name} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  const { labels } = (content ?? {}) as { labels?: unknown };
+  const folder = listing.path.slice(0, -STYLEGAN_LABELS.length);
+  const byPath = new Map(pictures.map((file) => [file.path, file]));
+  const sample = (file: TreeFile, label: number | null): Sample => ({
+    name: file.path,
+    split: 'train',
+    label,
+    read: () => read(file),
+  });
+  if (labels === null || labels === undefined) {
+    const samples = pictures.toSorted(comparePaths).map((file) => sample(file, null));
+    return { samples, problems: [], notes: [] };
+  }
+  if (!Array.isArray(labels)) {
+    throw new ExpectedError(`${name}: expected "labels" to be a list of [file, label], or null`);
+  }
+  const samples: Sample[] = [];
+  const problems: Problem[] = [];
+  const seen = new Set<string>();
+  for (const [i, entry] of (labels as unknown[]).entries()) {
+    const [path, value] = Array.isArray(entry) ? (entry as unknown[]) : [];
+    const label = parseLabel(value);
+    if (typeof path !== 'string' || label === null) {
+      throw new ExpectedError(
+        `${name}: entry ${i} is ${(JSON.stringify(entry) ?? 'nothing').slice(0, 80)}, expected [file, label] with a whole number or one-hot vector`,
+      );
+    }
+    const full = folder + path.replaceAll('\\', '/');
+    const file = byPath.get(full);
+    if (file === undefined) {
+      problems.push({ name: full, reason: `is not there, but ${STYLEGAN_LABELS} names it` });
+    } else if (!seen.has(full)) {
+      samples.push(sample(file, label));
+    }
+    seen.add(full);
+  }
+  for (const { path } of pictures.filter((file) => !seen.has(file.path))) {
+    problems.push({ name: path, reason: `has no label in ${STYLEGAN_LABELS}` });
+  }
+  samples.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { samples, problems, notes: [] };
+}
+
+/** A whole number, or the place of the 1 in a one-hot vector; null for anything else. */
+function parseLabel(value: unknown): number | null {
+  if (Array.isArray(value)) {
+    const isOneHot = value.every((one) => one === 0 || one === 1);
+    return isOneHot && value.filter((one) => one === 1).length === 1 ? value.indexOf(1) : null;
+  }
+  return Number.isInteger(value) && (value as number) >= 0 ? (value as number) : null;
+}

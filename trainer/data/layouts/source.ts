@@ -1,0 +1,91 @@
+/** What every reader of a layout gives: a list of labelled pictures that are not read yet. */
+
+/** The part of a set that a picture belongs to. Only `train` is trained on. */
+export type Split = 'train' | 'val' | 'test';
+
+/** Pixels from an array. */
+export interface RawPicture {
+  readonly width: number;
+  readonly height: number;
+  /** 1 (grey), 3 (RGB) or 4 (RGB and opacity). */
+  readonly channels: number;
+  /** Row-major [height, width, channels]. */
+  readonly pixels: Uint8Array;
+}
+
+export interface Sample {
+  /** For messages: the file's path within the data, or "train.csv, line 7". */
+  readonly name: string;
+  readonly split: Split;
+  /** The name or the number of its class; null without. */
+  readonly label: string | number | null;
+  /** Reads the bytes of a picture file, or pixels. @throws UnusablePicture, or a system error */
+  readonly read: () => Promise<Uint8Array | RawPicture>;
+}
+
+/** Something that cannot be used, with the reason in a few words: "is empty". */
+export interface Problem {
+  readonly name: string;
+  readonly reason: string;
+}
+
+export interface Source {
+  /** The set's name for the manifest: "IDX files, train". Absent: the path's name and the kind. */
+  readonly layout?: string;
+  /** "CSV table"; absent: the formats of the pictures. */
+  readonly kind?: string;
+  readonly samples: readonly Sample[];
+  readonly problems: readonly Problem[];
+  /** What the user should know, a line each. */
+  readonly notes: readonly string[];
+  /** Names of the classes with numbers as labels, from 0. */
+  readonly classNames?: readonly string[];
+  /** Of arrays: what all samples have. */
+  readonly shape?: Omit<RawPicture, 'pixels'>;
+}
+
+/** A picture that cannot be used. The message follows its name: "is empty". */
+export class UnusablePicture extends Error {
+  override name = 'UnusablePicture' as const;
+}
+
+/** The meanings of subfolders that `--folders` offers. */
+export const FOLDER_MEANINGS = ['classes', 'splits', 'none'] as const;
+export type FolderMeaning = (typeof FOLDER_MEANINGS)[number];
+
+const EXACT = /^(?:(train(?:ing)?)|(val(?:id(?:ation)?)?|dev)|(test(?:ing)?\d?))$/i;
+const WORD =
+  /(?:^|[^a-z])(?:(train(?:ing)?)|(val(?:id(?:ation)?)?|dev)|(test(?:ing)?|t10k))(?:$|[^a-z])/i;
+
+/** Finds the split that a folder's name is: "train", "valid", "test1". */
+export function parseSplit(name: string): Split | null {
+  return toSplit(EXACT.exec(name));
+}
+
+/** Finds the split among the words of a name: "x_train", "train-00000-of-00002". */
+export function findSplit(name: string): Split | null {
+  return toSplit(WORD.exec(name));
+}
+
+function toSplit(match: RegExpExecArray | null): Split | null {
+  return match && (match[1] !== undefined ? 'train' : match[2] !== undefined ? 'val' : 'test');
+}
+
+/** Orders labels: by value when all are numbers, else by character codes. */
+export function compareLabels(areNumbers: boolean) {
+  return (a: string, b: string): number =>
+    (areNumbers ? Number(a) - Number(b) : 0) || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+export function areWholeNumbers(labels: Iterable<string>): boolean {
+  return [...labels].every((label) => /^[0-9]{1,9}$/.test(label));
+}
+
+/** Names that a message lists. */
+const MAX_NAMED = 5;
+
+/** Lists the first names and the number of the others. */
+export function nameSome(names: readonly string[], separator = ', '): string {
+  const more = names.length > MAX_NAMED ? `${separator}and ${names.length - MAX_NAMED} more` : '';
+  return `${names.slice(0, MAX_NAMED).join(separator)}${more}`;
+}

@@ -1,0 +1,229 @@
+/** Pictures as rows of a CSV table: a label and a number for each pixel, as Kaggle has MNIST. */
+import Papa from 'papaparse';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { MAX_ARRAY_BYTES, toPictures } from './arrays.ts';
+import { findSplit, type Problem, type RawPicture, type Sample, type Source } from './source.ts';
+import { readStart, type TreeFile } from './tree.ts';
+
+/** The first line of a table of 128 x 128 RGB pixels fits. */
+const HEADER_BYTES = 1024 * 1024;
+const MAX_BAD_ROWS = 1_000_000;
+
+const IS_LABEL = /^(?:labels?|class|target|y|category|character|letter|digit|emotion)$/i;
+const IS_PIXELS = /^pixels?$/i;
+const IS_SPLIT = /^(?:usage|split)$/i;
+/** "pixel0", "px_12", "1x1" or "7": with its number. */
+const IS_PIXEL = /^(?:[a-z]+[-_ ]?)?\d+(?:[x.]\d+)?$/i;
+
+/** Where a table's columns have what. */
+interface Columns {
+  /** Null when the first line has numbers already. */
+  readonly header: readonly string[] | null;
+  readonly width: number;
+  /** Places; -1 for none. */
+  readonly label: number;
+  readonly split: number;
+  /** One place, whose cell lists all pixels, or one for each pixel. */
+  readonly pixels: readonly number[];
+  /** Numbers a picture; null when cells with lists tell. */
+  readonly size: number | null;
+}
+
+/** Tells whether a CSV file has pixels in its columns. @throws ExpectedError  When some lack. */
+export async function isPixelTable(file: TreeFile, what: string): Promise<boolean> {
+  return (await readColumns(file, what)) !== null;
+}
+
+async function readColumns(file: TreeFile, what: string): Promise<Columns | null> {
+  const start = Buffer.from(await readStart(file, HEADER_BYTES)).toString('utf8');
+  const line = start.replace(/^\ufeff/, '').split(/\r?\n/, 1)[0] ?? '';
+  const cells = (Papa.parse<string[]>(line).data[0] ?? []).map((cell) => cell.trim());
+  return findColumns(cells, `${what}: ${file.path}`);
+}
+
+/** @returns  Null for a table without pixels. */
+function findColumns(cells: readonly string[], named: string): Columns | null {
+  const isHeader = cells.some((cell) => cell !== '' && !Number.isFinite(Number(cell)));
+  const width = cells.length;
+  const places = [...cells.keys()];
+  if (!isHeader) {
+    // Without names, the label comes first.
+    const label = measureSquare(width) === null && measureSquare(width - 1) !== null ? 0 : -1;
+    const pixels = places.filter((place) => place !== label);
+    const isTable = width >= 16 && measureSquare(pixels.length) !== null;
+    return isTable ? { header: null, width, label, split: -1, pixels, size: pixels.length } : null;
+  }
+  const find = (pattern: RegExp): number => cells.findIndex((cell) => pattern.test(cell));
+  const [label, split, lists] = [find(IS_LABEL), find(IS_SPLIT), find(IS_PIXELS)];
+  if (lists !== -1) {
+    return { header: cells, width, label, split, pixels: [lists], size: null };
+  }
+  const pixels = places.filter((place) => place !== label && IS_PIXEL.test(cells[place] as string));
+  if (pixels.length < 16) {
+    return null;
+  }
+  if (measureSquare(pixels.length) === null) {
+    throw new ExpectedError(
+      `${named}: has ${pixels.length} columns of pixels (${cells[pixels[0] as number]} to ${cells[pixels.at(-1) as number]}), ` +
+        `which is no square${describeGap(cells, pixels)}: expected 784 for 28 x 28, for instance`,
+    );
+  }
+  return { header: cells, width, label, split, pixels, size: pixels.length };
+}
+
+/** Names the first number that is left out: "; pixel17 is missing". */
+function describeGap(cells: readonly string[], pixels: readonly number[]): string {
+  const names = pixels.map((place) => cells[place] as string);
+  const numbers = names.map((name) => Number(/(?<!\d)\d+$/.exec(name)?.[0]));
+  const gap = numbers.findIndex((number, i) => i > 0 && number !== (numbers[i - 1] as number) + 1);
+  return gap > 0 && !names.some((name) => /\d[x.]\d/.test(name))
+    ? `; after ${names[gap - 1]} comes ${names[gap]}`
+    : '';
+}
+
+/** The side and the channels of a picture with so many numbers; null when it is no square. */
+function measureSquare(numbers: number): { side: number; channels: number } | null {
+  for (const channels of [1, 3]) {
+    const side = Math.sqrt(numbers / channels);
+    if (Number.isInteger(side) && side > 1) {
+      return { side, channels };
+    }
+  }
+  return null;
+}
+
+/** Reads tables whole. @throws ExpectedError  When they are too large, or of several sizes. */
+export async function readTables(files: readonly TreeFile[], what: string): Promise<Source> {
+  const samples: Sample[] = [];
+  const problems: Problem[] = [];
+  let shape: Source['shape'];
+  for (const file of files) {
+    const named = `${what}: ${file.path}`;
+    const columns = await readColumns(file, what);
+    if (columns === null) {
+      continue;
+    }
+    const fileSplit = findSplit(file.path.split('/').at(-1) as string) ?? 'train';
+    const rows = await readRows(file, columns, named, problems);
+    if (rows.kept.length === 0) {
+      continue;
+    }
+    const { side, channels } = measureSquare(rows.size) as { side: number; channels: number };
+    const array = {
+      format: 'CSV',
+      shape: [rows.kept.length, side, side, channels],
+      values: rows.values.subarray(0, rows.kept.length * rows.size),
+    };
+    const pictures = toPictures(array, named);
+    if (shape !== undefined && (shape.width !== side || shape.channels !== channels)) {
+      throw new ExpectedError(
+        `${named}: holds pictures of ${side} x ${side}, another table of ${shape.width} x ${shape.height}: expected one size`,
+      );
+    }
+    shape ??= { width: side, height: side, channels };
+    for (const [i, { line, label, usage }] of rows.kept.entries()) {
+      const split =
+        usage === ''
+          ? fileSplit
+          : (findSplit(usage.replace(/(?<=[a-z])(?=[A-Z])/, ' ')) ?? 'train');
+      const read = (): Promise<RawPicture> => Promise.resolve(pictures.pick(i));
+      samples.push({ name: `${file.path}, line ${line}`, split, label, read });
+    }
+  }
+  return { kind: 'CSV table', samples, problems, notes: [], ...(shape && { shape }) };
+}
+
+interface Row {
+  /** From 1, counting the header. */
+  readonly line: number;
+  readonly label: string | null;
+  readonly usage: string;
+}
+
+/** Reads a table as numbers, row after row. Rows that do not fit become problems. */
+async function readRows(
+  file: TreeFile,
+  { header, width, label, split, pixels, size: given }: Columns,
+  named: string,
+  problems: Problem[],
+) {
+  const kept: Row[] = [];
+  let size = given ?? 0;
+  let values = new Float32Array(0);
+  let line = 0;
+  let fault: ExpectedError | undefined;
+  const name = (place: number): string => header?.[place] ?? `column ${place + 1}`;
+  /** @returns  Why the row cannot be used. */
+  const take = (cells: readonly string[]): string | undefined => {
+    if (cells.length !== width) {
+      return `has ${cells.length} columns, expected ${width}`;
+    }
+    const isList = given === null;
+    const list = isList ? (cells[pixels[0] as number] as string).trim().split(/\s+/) : cells;
+    if (isList && size === 0) {
+      size = measureSquare(list.length) === null ? 0 : list.length;
+    }
+    if (isList && (list.length !== size || size === 0)) {
+      return `has ${list.length} pixels, expected ${size === 0 ? 'a square' : size}`;
+    }
+    const text = label === -1 ? null : (cells[label] as string).trim();
+    if (text === '') {
+      return `has no ${name(label)}`;
+    }
+    const first = kept.length * size;
+    if (first + size > values.length) {
+      if ((first + size) * 4 > MAX_ARRAY_BYTES) {
+        throw new ExpectedError(
+          `${named}: holds more than ${MAX_ARRAY_BYTES / 4} numbers: too many`,
+        );
+      }
+      const longer = new Float32Array(
+        Math.max(first + size, Math.min(values.length * 2, MAX_ARRAY_BYTES / 4)),
+      );
+      longer.set(values);
+      values = longer;
+    }
+    for (let i = 0; i < size; i++) {
+      const place = isList ? i : (pixels[i] as number);
+      const cell = list[place] as string;
+      const value = Number(cell);
+      if (!Number.isFinite(value) || cell.trim() === '') {
+        const where = isList ? `pixel ${i}` : name(place);
+        return `holds ${JSON.stringify(cell.slice(0, 20))} as ${where}, expected a number`;
+      }
+      values[first + i] = value;
+    }
+    const isNumber = text !== null && /^\d+(?:\.0+)?$/.test(text);
+    const usage = split === -1 ? '' : (cells[split] as string).trim();
+    kept.push({ line, label: isNumber ? String(Number(text)) : text, usage });
+    return undefined;
+  };
+  const stream = await file.open();
+  await new Promise<void>((resolve, reject) => {
+    Papa.parse<string[]>(stream, {
+      step: ({ data }, parser) => {
+        line++;
+        const isEmpty = data.length === 1 && (data[0] as string).trim() === '';
+        if (isEmpty || (line === 1 && header !== null)) {
+          return;
+        }
+        try {
+          const reason = take(data);
+          if (reason !== undefined) {
+            problems.push({ name: `${file.path}, line ${line}`, reason });
+          }
+          if (problems.length > MAX_BAD_ROWS) {
+            throw new ExpectedError(`${named}: has too many bad rows`);
+          }
+        } catch (error) {
+          fault = error as ExpectedError;
+          parser.abort();
+        }
+      },
+      complete: () => (fault === undefined ? resolve() : reject(fault)),
+      error: reject,
+    });
+  });
+  stream.destroy();
+  return { kept, values, size };
+}

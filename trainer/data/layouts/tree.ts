@@ -1,0 +1,155 @@
+/** The files of a folder, at any depth. They are listed once; only their content is read later. */
+import type { Dirent } from 'node:fs';
+import { createReadStream } from 'node:fs';
+import { opendir, realpath, stat } from 'node:fs/promises';
+import { isUtf8 } from 'node:buffer';
+import { basename, join, resolve, sep } from 'node:path';
+import type { Readable } from 'node:stream';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { UnusablePicture, type Problem } from './source.ts';
+
+/** Of a folder or archive. */
+export const MAX_FILES = 1_000_000;
+const MAX_DEPTH = 32;
+
+/** A file of a folder or archive. */
+export interface TreeFile {
+  /** From the top, with slashes. */
+  readonly path: string;
+  /** Bytes of the content, as listed. */
+  readonly size: number;
+  /** On disk; absent within an archive. */
+  readonly diskPath?: string;
+  readonly open: () => Promise<Readable>;
+}
+
+export interface Tree {
+  /** Of the folder or archive itself. */
+  readonly name: string;
+  /** In the order of their paths' character codes. */
+  readonly files: readonly TreeFile[];
+  readonly problems: readonly Problem[];
+  /** Neither files nor folders. */
+  readonly passedOver: readonly string[];
+}
+
+/** Files that systems leave in folders: hidden ones, and those that Windows and macOS make. */
+const JUNK = /^(?:\..*|__MACOSX|Thumbs\.db|desktop\.ini|\$RECYCLE\.BIN|@eaDir)$/i;
+
+export function isJunk(path: string): boolean {
+  return path.split('/').some((part) => JUNK.test(part));
+}
+
+/**
+ * Lists a folder. Links are followed within it.
+ * @param depth  0 for the files at the top only.
+ * @throws ExpectedError  When there are too many files.
+ */
+export async function listFolder(folder: string, depth = MAX_DEPTH): Promise<Tree> {
+  const root = await realpath(folder);
+  const inside = root.endsWith(sep) ? root : root + sep;
+  const files: TreeFile[] = [];
+  const problems: Problem[] = [];
+  const passedOver: string[] = [];
+  /** @param above  Real paths of the folders on the way, against links that lead in circles. */
+  const list = async (path: string, above: readonly string[]): Promise<void> => {
+    const here = join(root, path);
+    const listed: Dirent<Buffer>[] = [];
+    // Typed for text only: buffers show which names are no UTF-8.
+    const options = { encoding: 'buffer' } as unknown as { encoding: 'utf8' };
+    for await (const entry of await opendir(here, options)) {
+      listed.push(entry as unknown as Dirent<Buffer>);
+      if (files.length + listed.length > MAX_FILES) {
+        throw new ExpectedError(
+          `--data ${folder}: holds more than ${MAX_FILES.toLocaleString('en')} files: take a part of them`,
+        );
+      }
+    }
+    const entries = listed.map((entry) => ({ entry, text: entry.name.toString() }));
+    for (const { entry, text } of entries.sort((a, b) => (a.text < b.text ? -1 : 1))) {
+      const inner = path === '' ? text : `${path}/${text}`;
+      if (JUNK.test(text)) {
+        continue;
+      }
+      if (!isUtf8(entry.name)) {
+        problems.push({ name: inner, reason: 'has a name that is no UTF-8: rename it' });
+        continue;
+      }
+      const diskPath = join(root, inner);
+      try {
+        const real = entry.isSymbolicLink() ? await realpath(diskPath) : diskPath;
+        if (real !== root && !real.startsWith(inside)) {
+          const advice = 'copy what it points to (cp -rL)';
+          problems.push({ name: inner, reason: `is a link out of the folder: ${advice}` });
+          continue;
+        }
+        const facts = await stat(real);
+        if (facts.isDirectory()) {
+          if (above.includes(real) || above.length > MAX_DEPTH) {
+            problems.push({ name: inner, reason: 'is a folder within itself, or too deep' });
+          } else if (above.length <= depth) {
+            await list(inner, [...above, real]);
+          }
+        } else if (facts.isFile()) {
+          const open = (): Promise<Readable> => Promise.resolve(createReadStream(real));
+          files.push({ path: inner, size: facts.size, diskPath: real, open });
+        } else {
+          passedOver.push(inner); // A pipe would be read for ever.
+        }
+      } catch (error) {
+        if (error instanceof ExpectedError) {
+          throw error;
+        }
+        problems.push({ name: inner, reason: describeFault(error) });
+      }
+    }
+  };
+  await list('', [root]);
+  return { name: basename(resolve(folder)), files, problems, passedOver };
+}
+
+/** Says why something could not be read. Rethrows errors that are no one's data's fault. */
+export function describeFault(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (error instanceof UnusablePicture) {
+    return message;
+  }
+  if (typeof code === 'string' && /^E[A-Z]+$/.test(code)) {
+    return `cannot be read (${code})`;
+  }
+  throw error;
+}
+
+/** Reads a file up to a number of bytes. @throws UnusablePicture  When it holds more. */
+export async function readFile(file: TreeFile, maxBytes: number): Promise<Uint8Array> {
+  const tooLarge = (bytes: number): UnusablePicture =>
+    new UnusablePicture(
+      `has ${bytes.toLocaleString('en')} bytes, at most ${maxBytes.toLocaleString('en')} allowed`,
+    );
+  if (file.size > maxBytes) {
+    throw tooLarge(file.size);
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const stream = await file.open();
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) {
+      throw tooLarge(bytes);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Reads the beginning of a file. */
+export async function readStart(file: TreeFile, bytes: number): Promise<Uint8Array> {
+  let start = Buffer.alloc(0);
+  for await (const chunk of (await file.open()) as AsyncIterable<Buffer>) {
+    start = Buffer.concat([start, chunk]);
+    if (start.length >= bytes) {
+      break;
+    }
+  }
+  return start.subarray(0, bytes);
+}
