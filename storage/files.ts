@@ -3,7 +3,7 @@
  *
  * `write-file-atomic` is not used: it does not sync the folder, so a power cut can undo its rename.
  */
-import { constants, lstatSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync } from 'node:fs';
 import {
   appendFile,
   link,
@@ -14,7 +14,7 @@ import {
   writeFile,
   type FileHandle,
 } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { ExpectedError } from '../shared/expected-error.ts';
 
 /** Temporary names hold the name of their target and the id of the process that writes there. */
@@ -35,6 +35,23 @@ export function requireFree(path: string, flag: string, advice = 'name another o
     throw new ExpectedError(
       `${flag} ${path}: is there already, and is not written over; ${advice}`,
     );
+  }
+}
+
+/**
+ * Refuses a place in which nothing can be written, before hours of work. Node's `mkdir` calls a
+ * read-only disk ENOENT.
+ * @throws ExpectedError
+ */
+export function requireWritable(path: string, advice: string): void {
+  let folder = resolve(path);
+  while (!existsSync(folder)) {
+    folder = dirname(folder);
+  }
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch (cause) {
+    throw new ExpectedError(`${path}: ${folder} is read-only here; ${advice}`, { cause });
   }
 }
 

