@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   experiment: async () => (await import('./cli/experiment.ts')).buildExperimentCommand(),
   'train-classifier': async () =>
     (await import('./cli/train-classifier.ts')).buildTrainClassifierCommand(),
+  'gpu-check': async () => (await import('./cli/gpu-check.ts')).buildGpuCheckCommand(),
   publish: async () => (await import('./cli/publish.ts')).buildPublishCommand(),
   models: async () => (await import('./cli/models.ts')).buildModelsCommand(),
 };

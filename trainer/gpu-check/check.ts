@@ -1,0 +1,250 @@
+/** Checks a machine's GPU: what it is, whether it computes right, and how fast it trains. */
+import { availableParallelism } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
+import * as tf from '@tensorflow/tfjs';
+import type { Dataset } from '../data/dataset.ts';
+import type { PresetName } from '../gan/preset.ts';
+import { describeMachine } from '../run/run-folder.ts';
+import {
+  BackendUnusable,
+  openCpu,
+  openWebgpu,
+  type GpuDescription,
+  type OpenBackend,
+} from '../tensorflow/open-backend.ts';
+import { openTensorflow } from '../tensorflow/tfjs-node.ts';
+import { prepareVulkan, type VulkanFacts } from '../tensorflow/vulkan.ts';
+import { countDispatches, findWebgpu, startSteps } from './steps.ts';
+
+const PRESET_NAMES: readonly PresetName[] = ['seed', 'digits'];
+const BATCHES = [128, 512, 2048];
+
+/** Steps whose figures are compared with those of plain JavaScript, and their batch. */
+const COMPARED = { steps: 2, batch: 4 };
+/**
+ * Relative. Sums in another order differ by some units of float32's 6e-8; two steps of Adam and a
+ * second derivative amplify that.
+ */
+const TOLERANCE = 1e-3;
+/** Figures below this are compared as if they were this large. */
+const SMALLEST = 1e-6;
+
+/** Each speed is measured over this time, after the first steps, which compile shaders. */
+const MEASURED_MS = 3000;
+const FIRST_STEPS = 2;
+const MAX_STEPS = 200;
+/** Steps between two waits for the device, as in training, where losses are read now and then. */
+const QUEUED_STEPS = 10;
+
+export interface Comparison {
+  readonly preset: PresetName;
+  readonly isRight: boolean;
+  /** The largest relative difference from plain JavaScript, and where it is. */
+  readonly difference: number;
+  readonly figure: string;
+}
+
+export interface Speed {
+  readonly backend: string;
+  readonly preset: PresetName;
+  readonly batch: number;
+  /** Why there are no figures. */
+  readonly skipped?: string;
+  readonly msPerStep?: number;
+  readonly imagesPerSecond?: number;
+  /** The part of a step in which JavaScript prepares it. */
+  readonly javascriptMs?: number;
+  /** Compute shaders in a step. */
+  readonly dispatches?: number;
+  /** Time of the shaders of one step, by the GPU's clock. */
+  readonly gpuMs?: number;
+  /** Part of a step's time in which the GPU computes, 0 to 1. */
+  readonly gpuShare?: number;
+  /** The most memory that TensorFlow.js had on the GPU so far. */
+  readonly gpuBytes?: number;
+}
+
+/** Everything that a check found, as the JSON file holds it. */
+export interface GpuCheck {
+  readonly schema: 1;
+  readonly startedAt: string;
+  readonly versions: Readonly<Record<'node' | 'tfjs', string>>;
+  readonly machine: ReturnType<typeof describeMachine>;
+  /** Null where there is no Vulkan: on macOS and Windows. */
+  readonly vulkan: VulkanFacts | null;
+  readonly gpu: GpuDescription | null;
+  /** Why there is no GPU, and what to do. */
+  readonly problem: string | null;
+  readonly comparisons: readonly Comparison[];
+  readonly speeds: readonly Speed[];
+  readonly seconds: number;
+}
+
+interface Request {
+  readonly dataset: Dataset;
+  /** Time for all measurements of speed. */
+  readonly maxSeconds: number;
+  /** Told before each part. */
+  readonly onPart: (part: string) => void;
+}
+
+/** Checks the GPU, then times the CPU beside it. Changes TensorFlow.js's backend. */
+export async function checkGpu({ dataset, maxSeconds, onPart }: Request): Promise<GpuCheck> {
+  const startedAt = new Date();
+  const start = performance.now();
+  const vulkan = process.platform === 'linux' ? prepareVulkan() : null;
+  const facts = {
+    schema: 1,
+    startedAt: startedAt.toISOString(),
+    versions: { node: process.versions.node, tfjs: tf.version_core },
+    machine: describeMachine(),
+    vulkan,
+  } as const;
+  const finish = (
+    found: Pick<GpuCheck, 'gpu' | 'problem' | 'comparisons' | 'speeds'>,
+  ): GpuCheck => ({
+    ...facts,
+    ...found,
+    seconds: (performance.now() - start) / 1000,
+  });
+  onPart('looking for a GPU');
+  const backend = await openOrExplain(() => openWebgpu({ threads: 1, acceptsSoftware: true }));
+  if (typeof backend === 'string') {
+    return finish({ gpu: null, problem: backend, comparisons: [], speeds: [] });
+  }
+  try {
+    const comparisons: Comparison[] = [];
+    const speeds: Speed[] = [];
+    const endsAt = start + maxSeconds * 1000;
+    for (const preset of PRESET_NAMES) {
+      onPart(`comparing ${preset} with plain JavaScript`);
+      const { msPerStep, ...comparison } = await comparePreset(preset, dataset);
+      comparisons.push(comparison);
+      let last = msPerStep;
+      for (const batch of backend.gpu?.isSoftware === true ? [COMPARED.batch] : BATCHES) {
+        const subject = { backend: 'webgpu', preset, batch };
+        if (performance.now() + last > endsAt) {
+          speeds.push({ ...subject, skipped: `it would take more than ${maxSeconds} seconds` });
+          continue;
+        }
+        onPart(`timing ${preset} with batches of ${batch}`);
+        const speed = await measureSpeed(subject, dataset);
+        speeds.push(speed);
+        last = speed.msPerStep ?? last;
+      }
+    }
+    speeds.push(...(await measureCpu(dataset, onPart)));
+    return finish({ gpu: backend.gpu ?? null, problem: null, comparisons, speeds });
+  } finally {
+    await backend.release();
+  }
+}
+
+async function openOrExplain(open: () => Promise<OpenBackend>): Promise<OpenBackend | string> {
+  try {
+    return await open();
+  } catch (error) {
+    if (error instanceof BackendUnusable) {
+      return error.message;
+    }
+    throw error;
+  }
+}
+
+/** Compares losses, gradient norms and penalties of the first steps with plain JavaScript's. */
+async function comparePreset(
+  preset: PresetName,
+  dataset: Dataset,
+): Promise<Comparison & { msPerStep: number }> {
+  const steps = startSteps(preset, COMPARED.batch, dataset);
+  const backend = tf.getBackend();
+  try {
+    const actual = [await steps.readFigures()];
+    const start = performance.now(); // The first step compiles shaders.
+    actual.push(await steps.readFigures());
+    const msPerStep = performance.now() - start;
+    await openCpu();
+    const reference = startSteps(preset, COMPARED.batch, dataset);
+    const expected = [await reference.readFigures(), await reference.readFigures()];
+    reference.release();
+    const differences = expected.flatMap((figures, step) =>
+      Object.entries(figures).map(([name, value]) => {
+        const got = actual[step]?.[name] ?? NaN;
+        const difference = Math.abs(got - value) / Math.max(Math.abs(value), SMALLEST);
+        return { figure: `${name} of step ${step}`, difference };
+      }),
+    );
+    const worst = differences.reduce((a, b) => (a.difference >= b.difference ? a : b));
+    return { preset, isRight: worst.difference < TOLERANCE, ...worst, msPerStep };
+  } finally {
+    await tf.setBackend(backend);
+    steps.release();
+  }
+}
+
+/** Times steps on the current backend. Running out of memory is told, not thrown. */
+async function measureSpeed(
+  subject: Pick<Speed, 'backend' | 'preset' | 'batch'>,
+  dataset: Dataset,
+): Promise<Speed> {
+  const gpu = findWebgpu();
+  const steps = startSteps(subject.preset, subject.batch, dataset);
+  try {
+    for (let i = 0; i < FIRST_STEPS; i++) {
+      steps.step();
+    }
+    await steps.drain();
+    const start = performance.now();
+    let [count, javascript] = [0, 0];
+    while (count === 0 || (count < MAX_STEPS && performance.now() - start < MEASURED_MS)) {
+      const before = performance.now();
+      steps.step();
+      javascript += performance.now() - before;
+      count++;
+      await setImmediate();
+      if (count % QUEUED_STEPS === 0) {
+        await steps.drain();
+      }
+    }
+    await steps.drain();
+    const msPerStep = (performance.now() - start) / count;
+    const speed = {
+      ...subject,
+      msPerStep,
+      imagesPerSecond: (subject.batch * 1000) / msPerStep,
+      javascriptMs: javascript / count,
+    };
+    if (gpu === undefined) {
+      return speed;
+    }
+    const dispatches = countDispatches(() => steps.step());
+    const { kernelMs } = await tf.time(() => steps.step());
+    const gpuMs = Number(kernelMs);
+    const gpuBytes = gpu.memory().numBytesAllocatedInGPU;
+    return { ...speed, dispatches, gpuMs, gpuShare: Math.min(1, gpuMs / msPerStep), gpuBytes };
+  } finally {
+    steps.release();
+  }
+}
+
+/** Times tfjs-node on all cores, if it is there. */
+async function measureCpu(dataset: Dataset, onPart: Request['onPart']): Promise<Speed[]> {
+  const [batch = 0] = BATCHES;
+  const subjects = PRESET_NAMES.map((preset) => ({ backend: 'tensorflow', preset, batch }));
+  const options = { threads: availableParallelism(), acceptsSoftware: false };
+  const current = tf.getBackend();
+  const opened = await openOrExplain(() => openTensorflow('cpu', options));
+  if (typeof opened === 'string') {
+    return subjects.map((subject) => ({ ...subject, skipped: opened }));
+  }
+  try {
+    const speeds: Speed[] = [];
+    for (const subject of subjects) {
+      onPart(`timing ${subject.preset} on the CPU`);
+      speeds.push(await measureSpeed(subject, dataset));
+    }
+    return speeds;
+  } finally {
+    await tf.setBackend(current);
+  }
+}

@@ -1,0 +1,103 @@
+/** Does training steps on the current backend, to compare and to time them. */
+import * as tf from '@tensorflow/tfjs';
+import { deriveKey } from '../../shared/model/random.ts';
+import { createBatcher, type Dataset } from '../data/dataset.ts';
+import { PRESETS, PURPOSES, type PresetName } from '../gan/preset.ts';
+import { createGan, disposeGan, type StepSource } from '../gan/step.ts';
+import { createStepper } from '../run/stepper.ts';
+
+/** What is used here of WebGPU. */
+interface GpuDevice {
+  readonly queue: { onSubmittedWorkDone(): Promise<void> };
+}
+
+interface WebgpuBackend {
+  readonly device: GpuDevice;
+  submitQueue(): void;
+  ensureCommandEncoderReady(): void;
+  endComputePassEncoder(): void;
+  memory(): { readonly numBytesAllocatedInGPU: number };
+}
+
+export interface Steps {
+  readonly batchSize: number;
+  /** Does the next step. Its results stay on the backend. */
+  step(): void;
+  /** Does the next step and reads its losses, norms and penalties. */
+  readFigures(): Promise<Record<string, number>>;
+  /** Waits until the backend has done all steps. */
+  drain(): Promise<void>;
+  release(): void;
+}
+
+/** Starts a preset with a batch of another size. */
+export function startSteps(preset: PresetName, batchSize: number, dataset: Dataset): Steps {
+  const config = { ...PRESETS[preset], batchSize, seed: 'gpu-check' };
+  const source: StepSource = { config, dataset, key: deriveKey('train', config.seed) };
+  const gan = createGan(source, null);
+  const stepper = createStepper(gan, source);
+  const batcher = createBatcher(dataset.count, batchSize, source.key, PURPOSES.shuffle);
+  let next = 0;
+  return {
+    batchSize,
+    step() {
+      tf.dispose({ ...stepper.step(batcher.drawIndices(next), next++) });
+    },
+    async readFigures() {
+      const kept: Record<string, tf.Tensor> = {};
+      const losses = stepper.step(batcher.drawIndices(next), next++, (figure, value) => {
+        kept[figure] = tf.keep(tf.clone(value));
+      });
+      kept['discriminatorLoss'] = losses.discriminator;
+      kept['generatorLoss'] = losses.generator;
+      const figures: Record<string, number> = {};
+      for (const [name, value] of Object.entries(kept)) {
+        figures[name] = (await value.data())[0] ?? NaN;
+      }
+      tf.dispose(kept);
+      return figures;
+    },
+    async drain() {
+      const backend = findWebgpu();
+      if (backend === undefined) {
+        return void (await gan.generator.weights.data());
+      }
+      // The last operations wait for others to be submitted with them.
+      backend.ensureCommandEncoderReady();
+      backend.endComputePassEncoder();
+      backend.submitQueue();
+      await backend.device.queue.onSubmittedWorkDone();
+    },
+    release() {
+      stepper.release();
+      disposeGan(gan);
+    },
+  };
+}
+
+/** @returns  Undefined when another backend is the current one. */
+export function findWebgpu(): WebgpuBackend | undefined {
+  return tf.getBackend() === 'webgpu' ? (tf.backend() as unknown as WebgpuBackend) : undefined;
+}
+
+/** Counts the dispatches of compute shaders that something does. */
+export function countDispatches(work: () => void): number {
+  const { prototype } = (globalThis as unknown as Record<'GPUComputePassEncoder', PassEncoder>)
+    .GPUComputePassEncoder;
+  const { dispatchWorkgroups } = prototype;
+  let count = 0;
+  prototype.dispatchWorkgroups = function (this: unknown, ...sizes: number[]) {
+    count++;
+    dispatchWorkgroups.apply(this, sizes);
+  };
+  try {
+    work();
+  } finally {
+    prototype.dispatchWorkgroups = dispatchWorkgroups;
+  }
+  return count;
+}
+
+interface PassEncoder {
+  readonly prototype: { dispatchWorkgroups(this: unknown, ...sizes: number[]): void };
+}
