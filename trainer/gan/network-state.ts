@@ -5,6 +5,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { WeightSpec } from '../../shared/model/generator.ts';
 import type { RandomKey } from '../../shared/model/random.ts';
+import { runFused } from './fused.ts';
+import { hasFusedKernels } from './networks.ts';
 import { drawUniform, drawWords } from './noise.ts';
 import type { AdamConfig, TrainingConfig } from './preset.ts';
 
@@ -44,8 +46,10 @@ export async function readState(state: NetworkState): Promise<NetworkArrays> {
   };
 }
 
-export function disposeState({ weights, firstMoment, secondMoment }: NetworkState): void {
-  tf.dispose([weights, firstMoment, secondMoment]);
+export function disposeState(state: NetworkState): void {
+  const { weights, firstMoment, secondMoment } = state;
+  tf.dispose([weights, firstMoment, secondMoment, ...(KEPT_PARTS.get(state)?.parts ?? [])]);
+  KEPT_PARTS.delete(state);
 }
 
 /**
@@ -101,6 +105,28 @@ export function joinArrays(parts: readonly Float32Array[]): Float32Array {
   return joined;
 }
 
+/**
+ * A network's weights, one tensor a spec. On WebGPU they are split once for each update and belong
+ * to the state; elsewhere they are split anew, and belong to the caller.
+ */
+export function takeParts(state: NetworkState): tf.Tensor[] {
+  const { specs, weights } = state;
+  if (!hasFusedKernels()) {
+    return splitWeights(specs, weights);
+  }
+  const kept = KEPT_PARTS.get(state);
+  if (kept?.dataId === weights.dataId) {
+    return kept.parts;
+  }
+  tf.dispose(kept?.parts ?? []);
+  const parts = tf.tidy(() => splitWeights(specs, weights)).map((part) => tf.keep(part));
+  KEPT_PARTS.set(state, { dataId: weights.dataId, parts });
+  return parts;
+}
+
+/** An update gives a variable another `dataId`. */
+const KEPT_PARTS = new WeakMap<NetworkState, { dataId: object; parts: tf.Tensor[] }>();
+
 /** Splits a network's flat vector into one tensor a spec. Gradients pass through. */
 export function splitWeights(specs: readonly WeightSpec[], flat: tf.Tensor1D): tf.Tensor[] {
   const sizes = specs.map(({ shape }) => tf.util.sizeFromShape([...shape]));
@@ -137,6 +163,16 @@ export function applyAdam(
 ): void {
   tf.tidy(() => {
     const { weights, firstMoment, secondMoment } = state;
+    if (hasFusedKernels() && typeof rate === 'number' && typeof root === 'number') {
+      const [x, y] = [firstMoment, gradient];
+      const m = runFused<tf.Tensor1D>('blend', { x, y }, { a: beta1, b: 1 - beta1 });
+      const taken = { a: beta2, b: 1 - beta2 };
+      const v = runFused<tf.Tensor1D>('blendSquare', { x: secondMoment, y }, taken);
+      firstMoment.assign(m);
+      secondMoment.assign(v);
+      weights.assign(runFused('descend', { weights, m, v }, { rate, root, epsilon }));
+      return;
+    }
     const squares = tf.square(gradient);
     const m: tf.Tensor1D = tf.add(tf.mul(firstMoment, beta1), tf.mul(gradient, 1 - beta1));
     const v: tf.Tensor1D = tf.add(tf.mul(secondMoment, beta2), tf.mul(squares, 1 - beta2));

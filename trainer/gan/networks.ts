@@ -15,6 +15,12 @@ import {
   type WeightSpec,
 } from '../../shared/model/generator.ts';
 import { joinInput } from '../../shared/model/random.ts';
+import { biasLeaky, KERNELS } from './fused.ts';
+
+/** Whether the current backend has the kernels of `fused.ts`. */
+export function hasFusedKernels(): boolean {
+  return tf.getKernel(KERNELS.blend, tf.getBackend()) !== undefined;
+}
 
 /** Puts latents and labels on the backend as a generator's input, [count, inputSize]. */
 export function buildInput(
@@ -51,12 +57,23 @@ function applyLayer(layer: LayerConfig, x: tf.Tensor, rest: tf.Tensor[]): tf.Ten
   switch (layer.type) {
     case 'dense': {
       const [b, bias] = rest.splice(0, 2) as [tf.Tensor2D, tf.Tensor1D];
-      const y = tf.fused.matMul({ a: x as tf.Tensor2D, b, bias, ...fuse(layer.activation) });
+      const a = x as tf.Tensor2D;
+      const own = finishLeaky(layer.activation, bias, () => tf.matMul(a, b));
+      if (own !== undefined) {
+        return own;
+      }
+      const y = tf.fused.matMul({ a, b, bias, ...fuse(layer.activation) });
       return finish(layer.activation, y); // [batch, units]
     }
     case 'conv2d': {
       const [filter, bias] = rest.splice(0, 2) as [tf.Tensor4D, tf.Tensor1D];
       const geometry = { x: x as tf.Tensor4D, filter, strides: 1, pad: 'same' } as const;
+      const own = finishLeaky(layer.activation, bias, () =>
+        tf.conv2d(geometry.x, filter, geometry.strides, geometry.pad),
+      );
+      if (own !== undefined) {
+        return own;
+      }
       const y = tf.fused.conv2d({ ...geometry, bias, ...fuse(layer.activation) });
       return finish(layer.activation, y); // [batch, height, width, filters]
     }
@@ -78,6 +95,18 @@ const FUSED_NAMES = {
 
 function fuse(activation: Activation) {
   return { activation: FUSED_NAMES[activation], leakyreluAlpha: LEAKY_SLOPE };
+}
+
+/** In a gradient TensorFlow.js fuses neither relu nor leaky relu. */
+function finishLeaky(
+  activation: Activation,
+  bias: tf.Tensor1D,
+  multiply: () => tf.Tensor,
+): tf.Tensor | undefined {
+  const slope = { relu: 0, leakyRelu: LEAKY_SLOPE }[activation as string];
+  return slope === undefined || !tf.engine().isTapeOn() || !hasFusedKernels()
+    ? undefined
+    : biasLeaky(multiply(), bias, { below: slope, atZero: slope });
 }
 
 function finish(activation: Activation, y: tf.Tensor): tf.Tensor {
@@ -181,7 +210,10 @@ export function runDiscriminator(
       case 'dense': {
         let x = tf.reshape(images, [batch, -1]) as tf.Tensor2D; // [batch, pixels]
         while (rest.length > 2) {
-          x = tf.relu(applyDense(x, rest)); // [batch, units]
+          const [kernel, bias] = rest.splice(0, 2) as [tf.Tensor2D, tf.Tensor1D];
+          const y: tf.Tensor2D = tf.matMul(x, kernel);
+          // [batch, units]
+          x = hasFusedKernels() ? biasLeaky(y, bias, RELU) : tf.relu(tf.add(y, bias));
         }
         return applyDense(x, rest); // [batch, 1]
       }
@@ -190,10 +222,11 @@ export function runDiscriminator(
         for (let i = 0; i < config.filters.length; i++) {
           const [kernel, bias] = rest.splice(0, 2) as [tf.Tensor4D, tf.Tensor1D];
           // [batch, height / 2, width / 2, filters]
-          x = leakyRelu(tf.add(tf.conv2d(x, kernel, STRIDE, 'same'), bias));
+          x = applyLeaky(tf.conv2d(x, kernel, STRIDE, 'same'), bias);
         }
         const flat = tf.reshape(x, [batch, -1]) as tf.Tensor2D;
-        const features = leakyRelu(applyDense(flat, rest)); // [batch, units]
+        const [kernel, bias] = rest.splice(0, 2) as [tf.Tensor2D, tf.Tensor1D];
+        const features = applyLeaky<tf.Tensor2D>(tf.matMul(flat, kernel), bias); // [batch, units]
         const logits = applyDense(features, rest); // [batch, 1]
         if (labels === null) {
           return logits;
@@ -204,6 +237,14 @@ export function runDiscriminator(
     }
   });
 }
+
+/** Adds a bias and applies leaky relu. */
+function applyLeaky<T extends tf.Tensor>(x: T, bias: tf.Tensor1D): T {
+  return hasFusedKernels() ? biasLeaky(x, bias, LEAKY_RELU) : leakyRelu(tf.add(x, bias));
+}
+
+const RELU = { below: 0, atZero: 0 };
+const LEAKY_RELU = { below: LEAKY_SLOPE, atZero: (1 + LEAKY_SLOPE) / 2 };
 
 /** Applies a dense layer, which takes its weights off the front of `rest`. */
 function applyDense(x: tf.Tensor2D, rest: tf.Tensor[]): tf.Tensor2D {

@@ -5,8 +5,14 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
-import { applyAdam, splitWeights, type Amount, type NetworkState } from './network-state.ts';
-import { runDiscriminator, runGenerator, type DiscriminatorPlan } from './networks.ts';
+import { runFused } from './fused.ts';
+import { applyAdam, takeParts, type Amount, type NetworkState } from './network-state.ts';
+import {
+  hasFusedKernels,
+  runDiscriminator,
+  runGenerator,
+  type DiscriminatorPlan,
+} from './networks.ts';
 import type { ObjectiveConfig, TrainingConfig } from './preset.ts';
 
 /**
@@ -224,8 +230,7 @@ function minimise(
   computeLoss: () => tf.Scalar,
 ): tf.Scalar {
   const { [network]: state, config } = gan;
-  const { value, grads } = tf.variableGrads(computeLoss, [state.weights]);
-  const gradient = grads[state.weights.name] as tf.Tensor1D; // [parameters]
+  const { value, gradient } = differentiateLoss(state, computeLoss);
   probe?.(`${network}GradientNorm`, tf.sqrt(tf.sum(tf.square(gradient))));
   applyAdam(state, gradient, config[`${network}Adam`], {
     rate: amounts[`${network}Rate`],
@@ -234,21 +239,43 @@ function minimise(
   return value;
 }
 
+/** @returns  A loss, and its gradient by a network's weights, [parameters]. */
+function differentiateLoss(
+  state: NetworkState,
+  computeLoss: () => tf.Scalar,
+): { value: tf.Scalar; gradient: tf.Tensor1D } {
+  if (hasFusedKernels()) {
+    const { value, grads } = tf.valueAndGrads(computeLoss)(takeParts(state));
+    return { value: value as tf.Scalar, gradient: tf.concat(grads.map((grad) => grad.flatten())) };
+  }
+  const { value, grads } = tf.variableGrads(computeLoss, [state.weights]);
+  return { value, gradient: grads[state.weights.name] as tf.Tensor1D };
+}
+
 /** Moves the average towards the generator's weights, in place. */
 export function updateAverage(
   { average, generator }: Gan,
   { averageKept, averageTaken }: StepAmounts,
 ): void {
-  tf.tidy(() =>
-    average?.assign(tf.add(tf.mul(average, averageKept), tf.mul(generator.weights, averageTaken))),
-  );
+  if (average === null) {
+    return;
+  }
+  const { weights } = generator;
+  tf.tidy(() => {
+    if (hasFusedKernels() && typeof averageKept === 'number' && typeof averageTaken === 'number') {
+      const amounts = { a: averageKept, b: averageTaken };
+      average.assign(runFused('blend', { x: average, y: weights }, amounts));
+      return;
+    }
+    average.assign(tf.add(tf.mul(average, averageKept), tf.mul(weights, averageTaken)));
+  });
 }
 
 function generateImages({ plan, generator }: Gan, input: tf.Tensor2D): tf.Tensor4D {
-  return runGenerator(plan, splitWeights(generator.specs, generator.weights), input);
+  return runGenerator(plan, takeParts(generator), input);
 }
 
 function createJudge({ judge, discriminator }: Gan): Judge {
-  const weights = splitWeights(discriminator.specs, discriminator.weights);
+  const weights = takeParts(discriminator);
   return (images, labels) => runDiscriminator(judge, weights, images, labels);
 }

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
 import { IS_PACKED } from '../packed.ts';
+import { listWebgpuKernels } from './webgpu-kernels.ts';
 import { canOfferGpu, explainMissingGpu, prepareVulkan } from './vulkan.ts';
 
 /** The values of `--backend`, besides `auto`, fastest first. */
@@ -203,6 +204,9 @@ async function useGpu(
   if (!(await tf.setBackend('webgpu'))) {
     await releaseGpu();
     throw new BackendUnusable(`${description}: TensorFlow.js could not open the device`);
+  }
+  for (const kernel of listWebgpuKernels()) {
+    tf.registerKernel(kernel);
   }
   const { device } = tf.backend() as unknown as { device: Device };
   let loss: string | undefined;
