@@ -25,7 +25,7 @@ export default defineConfig({
   // As in wrangler.toml's `[alias]`.
   resolve: { alias: { 'page-files': join(import.meta.dirname, '.digitmint', 'page-files.json') } },
   test: {
-    globalSetup: ['./test/support/hosts/build-page.ts'],
+    globalSetup: ['./test/support/hosts/build-page.ts', './test/support/trainer-program.ts'],
     reporters: ['default', './dev/summary-reporter.ts'],
     sequence: { sequencer: LongestFirst },
     // On two cores: many files wait for a server, a browser or a process.

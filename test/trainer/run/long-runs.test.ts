@@ -9,7 +9,6 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadNewestCheckpoint } from '../../../trainer/run/checkpoint.ts';
 import { hashDataset } from '../../../trainer/data/dataset.ts';
@@ -24,8 +23,8 @@ import { createDice } from '../../support/dice.ts';
 import { LOSSY_CONFIG, type Loss } from '../../support/training/lose-device.ts';
 import { writeSmallMnist } from '../../support/training/small-mnist.ts';
 import { makeTinyDataset } from '../../support/training/tensors.ts';
+import { TRAINER } from '../../support/trainer-program.ts';
 
-const MAIN = fileURLToPath(new URL('../../../trainer/main.ts', import.meta.url));
 const STEPS = 8;
 
 let parent: string;
@@ -44,6 +43,8 @@ const start = (out: string): string[] => [
   'seed',
   '--backend',
   'wasm',
+  '--batch',
+  '32',
   ...SCHEDULE,
   '--out',
   out,
@@ -56,7 +57,7 @@ interface Ended {
 
 /** @param command  A prefix of the command line, such as `taskset`. */
 function run(args: readonly string[], command: readonly string[] = []): Promise<Ended> {
-  const [program = process.execPath, ...rest] = [...command, process.execPath, MAIN, ...args];
+  const [program = process.execPath, ...rest] = [...command, process.execPath, TRAINER, ...args];
   return new Promise((resolve) => {
     execFile(program, rest, { env: { ...process.env, NO_COLOR: '1' } }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
@@ -217,7 +218,7 @@ describe('a run', () => {
           await rm(out, { recursive: true, force: true });
           await rm(join(disk, 'filler'), { force: true });
           const child = spawn(process.execPath, [
-            MAIN,
+            TRAINER,
             ...start(out),
             '--data',
             data,
