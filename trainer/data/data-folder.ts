@@ -28,8 +28,8 @@ import {
 
 /** All pictures together: 87,381 of 64 x 64 in RGB, or 456,520 of 28 x 28. */
 const MAX_TOTAL_BYTES = 1024 * 1024 * 1024;
-/** Pictures that are decoded at a time. */
-const AT_A_TIME = 8;
+/** Pictures that are read at a time, and their pixels: a large one is decoded alone. */
+const AT_A_TIME = { pictures: 8, pixels: 100_000_000 } as const;
 /** More unusable ones than this part of all: something is wrong with the set. */
 const MAX_UNUSABLE = 0.05;
 /** Photographs become this large: a network for more takes hours. */
@@ -100,6 +100,9 @@ export async function loadDataFolder(
     notes: [...source.notes],
     warnings: [],
   };
+  if (total === 0) {
+    throw new ExpectedError(`${what}: holds no pictures`);
+  }
   if (facts.length === 0) {
     throw refuseUnusable(what, base, total);
   }
@@ -125,7 +128,10 @@ export async function loadDataFolder(
     problems,
     async (sample) => decoder.decode(await sample.read(), whole, declared),
     (done) => onProgress?.(done, measured.length, 'Read'),
-    (_, pixels) => images.set(pixels, size * count++),
+    {
+      pixels: facts.map(({ width, height }) => width * height),
+      onResult: (pixels) => images.set(pixels, size * count++),
+    },
   );
   const findings: Findings = {
     ...base,
@@ -196,6 +202,7 @@ function listClasses({ samples, classNames }: Source, what: string): Class[] | n
 
 /**
  * Reads samples, some at a time. The results come in order; failures become problems.
+ * @param pixels    Of each sample, to decode fewer large ones at a time.
  * @param onResult  Takes the results one by one, which are then not kept.
  */
 async function readAll<T>(
@@ -203,18 +210,25 @@ async function readAll<T>(
   problems: Problem[],
   read: (sample: Sample) => Promise<T>,
   onProgress: (done: number) => void,
-  onResult?: (sample: Sample, result: T) => void,
+  { pixels = [], onResult }: { pixels?: readonly number[]; onResult?: (result: T) => void } = {},
 ): Promise<(readonly [Sample, T])[]> {
   const results: (readonly [Sample, T])[] = [];
-  for (let first = 0; first < samples.length; first += AT_A_TIME) {
-    const some = samples.slice(first, first + AT_A_TIME);
+  for (let first = 0, end = 0; first < samples.length; first = end) {
+    let sum = 0;
+    do {
+      sum += pixels[end++] ?? 0;
+    } while (
+      end < Math.min(samples.length, first + AT_A_TIME.pictures) &&
+      sum + (pixels[end] ?? 0) <= AT_A_TIME.pixels
+    );
+    const some = samples.slice(first, end);
     const outcomes = await Promise.allSettled(some.map(read));
     for (const [i, outcome] of outcomes.entries()) {
       const sample = some[i] as Sample;
       if (outcome.status === 'rejected') {
         problems.push({ name: sample.name, reason: describeFault(outcome.reason) });
       } else {
-        onResult?.(sample, outcome.value);
+        onResult?.(outcome.value);
         results.push([sample, onResult === undefined ? outcome.value : (undefined as T)]);
       }
     }

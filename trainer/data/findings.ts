@@ -1,7 +1,7 @@
 /** What was found in a user's data: facts, warnings, and all that cannot be used. Pure. */
 import { ExpectedError } from '../../shared/expected-error.ts';
 import type { Dataset } from './dataset.ts';
-import { nameSome, type Problem } from './layouts/source.ts';
+import { escapeControls, nameSome, type Problem } from './layouts/source.ts';
 
 export interface Findings {
   /** In words, for the manifest. */
@@ -66,9 +66,7 @@ export function describeProblems({ problems, total }: Findings): string[] {
 
 /** A file that names every problem, a line each. */
 export function formatProblems({ problems }: Findings): string {
-  return problems
-    .map(({ name, reason }) => `${JSON.stringify(name).slice(1, -1)}\t${reason}\n`)
-    .join('');
+  return problems.map(({ name, reason }) => `${escapeControls(name)}\t${reason}\n`).join('');
 }
 
 /** With fewer pictures a GAN learns them by heart. */

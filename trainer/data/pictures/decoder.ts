@@ -175,15 +175,15 @@ async function readFacts(
   if (readable === 'BMP') {
     return { format: readable, frames: 1, ...pickSize(parseBmpHeader(content)) };
   }
-  if (sharp === null) {
-    if (readable !== 'PNG') {
-      throw new UnusablePicture(`is ${readable}, which needs sharp, and sharp cannot be loaded`);
-    }
+  if (readable === 'PNG') {
     try {
       return { format: readable, frames: 1, ...pickSize(parsePngHeader(content)) };
     } catch (error) {
       throw new UnusablePicture((error as Error).message);
     }
+  }
+  if (sharp === null) {
+    throw new UnusablePicture(`is ${readable}, which needs sharp, and sharp cannot be loaded`);
   }
   try {
     const metadata = await sharp(content, { failOn: 'error', limitInputPixels: false }).metadata();
@@ -212,7 +212,8 @@ function chooseDensity({ width, height }: PictureFacts, side: number): number {
 function toUnusable(cause: Error): UnusablePicture {
   const lines = cause.message.split('\n').map((line) => line.trim());
   const text = lines.find((line) => line !== '' && !/failOn setting/.test(line)) ?? 'unknown error';
-  return new UnusablePicture(`cannot be decoded (${text})`, { cause });
+  const short = text.replace(/^Input (?:buffer|file) has corrupt header: /, '');
+  return new UnusablePicture(`cannot be decoded (${short})`, { cause });
 }
 
 /** Puts pixels with an opacity over the background. */
