@@ -95,6 +95,7 @@ export async function loadDataFolder(
     parts: countBy(source.samples, ({ split }) => split),
     formats: countBy(facts, ({ format }) => format),
     sizes: countBy(facts, ({ width, height }) => `${width} x ${height}`),
+    coloured: 0,
     fitted: '',
     problems,
     notes: [...source.notes],
@@ -142,7 +143,9 @@ export async function loadDataFolder(
     throw refuseUnusable(what, findings, total);
   }
   const kept = images.subarray(0, count * size);
-  const single = declared === 3 && source.shape === undefined ? takeGrey(kept) : null;
+  const coloured = declared === 3 ? countColoured(kept, size) : 0;
+  // Arrays keep the channels that they have.
+  const isGrey = declared === 3 && source.shape === undefined && coloured === 0;
   const names = decoded.map(([{ label }]) => String(label));
   const present = classes?.filter(({ key }) => part === 'test' || names.includes(key)) ?? [];
   const places = new Map(present.map(({ key }, place) => [key, place]));
@@ -151,15 +154,21 @@ export async function loadDataFolder(
     count,
     height: side,
     width: side,
-    channels: single === null ? declared : 1,
-    images: single ?? kept,
+    channels: isGrey ? 1 : declared,
+    images: isGrey ? kept.filter((_, i) => i % 3 === 0) : kept,
     labels: Uint8Array.from(names, (key) => places.get(key) ?? 0),
     classes: present.map((one) => one.name),
   };
   return {
     dataset,
-    notes: [...findings.notes, ...describeProblems(findings)],
-    findings: { ...findings, warnings: findWarnings(dataset) },
+    notes: [
+      ...findings.notes,
+      ...describeProblems(findings),
+      ...(coloured > 0 && coloured < count * FEW_COLOURED
+        ? [`Only ${coloured} pictures are coloured: with --grey the model is faster.`]
+        : []),
+    ],
+    findings: { ...findings, coloured, warnings: findWarnings(dataset) },
     reading: keepReading(whole, reading),
   };
 }
@@ -307,18 +316,21 @@ function describeFacts(facts: readonly PictureFacts[], { side }: Reading): strin
   ];
 }
 
-/** Takes one number a pixel. Null when a pixel is coloured. */
-function takeGrey(rgb: Uint8Array): Uint8Array | null {
-  const grey = new Uint8Array(rgb.length / 3);
-  for (let i = 0; i < grey.length; i++) {
-    const red = rgb[3 * i] as number;
-    if (red !== rgb[3 * i + 1] || red !== rgb[3 * i + 2]) {
-      return null;
+/** Counts pictures of `size` bytes with a coloured pixel. */
+function countColoured(rgb: Uint8Array, size: number): number {
+  let coloured = 0;
+  for (let first = 0; first < rgb.length; first += size) {
+    let i = first;
+    while (i < first + size && rgb[i] === rgb[i + 1] && rgb[i] === rgb[i + 2]) {
+      i += 3;
     }
-    grey[i] = red;
+    coloured += i < first + size ? 1 : 0;
   }
-  return grey;
+  return coloured;
 }
+
+/** Fewer coloured pictures than this part are worth a note: they make the networks larger. */
+const FEW_COLOURED = 0.1;
 
 /** Counts values by a name, the most frequent first. */
 function countBy<T>(values: readonly T[], name: (value: T) => string): Record<string, number> {

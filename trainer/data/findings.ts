@@ -13,6 +13,8 @@ export interface Findings {
   /** Numbers of pictures, the most frequent first. */
   readonly formats: Readonly<Record<string, number>>;
   readonly sizes: Readonly<Record<string, number>>;
+  /** Pictures with a coloured pixel. */
+  readonly coloured: number;
   /** "cropped to 32 x 32"; empty when nothing was changed. */
   readonly fitted: string;
   readonly problems: readonly Problem[];
@@ -44,8 +46,13 @@ function format(count: number): string {
 }
 
 /** Describes formats, sizes and what was done to them, in one line. */
-export function describeFound({ formats, sizes, fitted }: Findings): string {
-  const parts = [`formats ${listCounts(formats)}`, `sizes ${listCounts(sizes)}`, fitted];
+export function describeFound({ formats, sizes, coloured, fitted }: Findings): string {
+  const parts = [
+    `formats ${listCounts(formats)}`,
+    `sizes ${listCounts(sizes)}`,
+    coloured === 0 ? 'no colours' : `${format(coloured)} coloured`,
+    fitted,
+  ];
   return parts.filter((part) => part !== '').join('; ');
 }
 

@@ -34,11 +34,11 @@ export async function readArrayFiles(
     }
     for (const inner of (await listZip(content, named)).files) {
       const key = inner.path.replace(/\.npy$/i, '');
-      const content = await readWhole(inner, `${named}: ${inner.path}`);
+      const bytes = await readWhole(inner, `${named}: ${inner.path}`);
       // `numpy.savez(file, images)` without a keyword: the file's name tells more.
       const name = /^arr_\d+$/.test(key) ? stem : key;
       try {
-        arrays.push({ name, array: decodeArrayFile(content, `${named}: ${inner.path}`) });
+        arrays.push({ name, array: decodeArrayFile(bytes, `${named}: ${inner.path}`) });
       } catch (error) {
         const { message } = error as Error;
         const isLabel = IS_LABELS.test(name) && !/names?$/i.test(name);

@@ -159,10 +159,12 @@ export async function readStart(file: TreeFile, bytes: number): Promise<Uint8Arr
   if (file.diskPath !== undefined) {
     // Many times as fast as a stream, which matters for many files.
     const handle = await open(file.diskPath);
-    const { bytesRead, buffer } = await handle
-      .read(Buffer.alloc(bytes), 0, bytes, 0)
-      .finally(() => handle.close());
-    return buffer.subarray(0, bytesRead);
+    try {
+      const { bytesRead, buffer } = await handle.read(Buffer.alloc(bytes), 0, bytes, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
   }
   let start = Buffer.alloc(0);
   for await (const chunk of readChunks(file)) {
