@@ -20,7 +20,7 @@ import { describeFault } from './layouts/tree.ts';
 import {
   DEFAULT_READING,
   openDecoder,
-  requireSharp,
+  describeMissingSharp,
   type PictureDecoder,
   type PictureFacts,
   type Reading,
@@ -98,7 +98,7 @@ export async function loadDataFolder(
     coloured: 0,
     fitted: '',
     problems,
-    notes: [...source.notes],
+    notes: [...source.notes, ...(decoder.fault === '' ? [] : [describeMissingSharp(decoder)])],
     warnings: [],
   };
   if (total === 0) {
@@ -111,9 +111,6 @@ export async function loadDataFolder(
   const { fit, background, grey, invert } = { ...DEFAULT_READING, ...reading };
   const whole: Reading = { side, fit, background, grey, invert };
   const isFitted = facts.some(({ width, height }) => width !== side || height !== side);
-  if (isFitted || facts.some(({ format }) => format !== 'PNG' && format !== 'array')) {
-    requireSharp(decoder, `${what}: reading ${describeNeed(facts, side)}`);
-  }
   const declared = grey || source.shape?.channels === 1 ? 1 : 3;
   const size = side * side * declared;
   if (facts.length * size > MAX_TOTAL_BYTES) {
@@ -282,14 +279,6 @@ function chooseSide(
   return side;
 }
 
-function describeNeed(facts: readonly PictureFacts[], side: number): string {
-  const other = facts.find(({ format }) => format !== 'PNG' && format !== 'array');
-  const odd = facts.find(({ width, height }) => width !== side || height !== side);
-  return other === undefined
-    ? `pictures of ${odd?.width} x ${odd?.height} as ${side} x ${side}`
-    : other.format;
-}
-
 /** "JPEG and PNG files". */
 function describeFormats(facts: readonly PictureFacts[]): string {
   const formats = Object.keys(countBy(facts, ({ format }) => format)).sort();
@@ -346,8 +335,10 @@ function refuseUnusable(what: string, findings: Findings, total: number): Unusab
     problems.map(({ name, reason }) => `${name} ${reason}`),
     '; ',
   );
+  const sharp = findings.notes.find((note) => note.startsWith('sharp '));
+  const advice = sharp === undefined ? 'Repair them or take them out.' : `${sharp}.`;
   return new UnusableDataError(
-    `${what}: ${problems.length} of ${total} pictures cannot be used: ${named}. Repair them or take them out.`,
+    `${what}: ${problems.length} of ${total} pictures cannot be used: ${named}. ${advice}`,
     findings,
   );
 }
