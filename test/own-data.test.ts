@@ -362,7 +362,7 @@ describe('npm run train on a user’s own data', () => {
     const { code, output } = await run('train', ...args);
     expect(output).toMatch(/data +photographs \(PNG files\): 140 images of 20 x 20, RGB/);
     expect(output).toMatch(
-      /found +formats PNG \(140\); sizes 30 x 20 \(140\); cropped to 20 x 20\n/,
+      /found +formats PNG \(140\); sizes 30 x 20 \(140\); 140 coloured; cropped to 20 x 20\n/,
     );
     expect(output).toContain(
       'note       2 of 142 pictures are left out: many/one.jpg is no picture',

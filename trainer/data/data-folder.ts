@@ -20,7 +20,7 @@ import { describeFault } from './layouts/tree.ts';
 import {
   DEFAULT_READING,
   openDecoder,
-  requireSharp,
+  describeMissingSharp,
   type PictureDecoder,
   type PictureFacts,
   type Reading,
@@ -28,8 +28,8 @@ import {
 
 /** All pictures together: 87,381 of 64 x 64 in RGB, or 456,520 of 28 x 28. */
 const MAX_TOTAL_BYTES = 1024 * 1024 * 1024;
-/** Pictures that are decoded at a time. */
-const AT_A_TIME = 8;
+/** Pictures that are read at a time, and their pixels: a large one is decoded alone. */
+const AT_A_TIME = { pictures: 8, pixels: 100_000_000 } as const;
 /** More unusable ones than this part of all: something is wrong with the set. */
 const MAX_UNUSABLE = 0.05;
 /** Photographs become this large: a network for more takes hours. */
@@ -95,11 +95,15 @@ export async function loadDataFolder(
     parts: countBy(source.samples, ({ split }) => split),
     formats: countBy(facts, ({ format }) => format),
     sizes: countBy(facts, ({ width, height }) => `${width} x ${height}`),
+    coloured: 0,
     fitted: '',
     problems,
-    notes: [...source.notes],
+    notes: [...source.notes, ...(decoder.fault === '' ? [] : [describeMissingSharp(decoder)])],
     warnings: [],
   };
+  if (total === 0) {
+    throw new ExpectedError(`${what}: holds no pictures`);
+  }
   if (facts.length === 0) {
     throw refuseUnusable(what, base, total);
   }
@@ -107,9 +111,6 @@ export async function loadDataFolder(
   const { fit, background, grey, invert } = { ...DEFAULT_READING, ...reading };
   const whole: Reading = { side, fit, background, grey, invert };
   const isFitted = facts.some(({ width, height }) => width !== side || height !== side);
-  if (isFitted || facts.some(({ format }) => format !== 'PNG' && format !== 'array')) {
-    requireSharp(decoder, `${what}: reading ${describeNeed(facts, side)}`);
-  }
   const declared = grey || source.shape?.channels === 1 ? 1 : 3;
   const size = side * side * declared;
   if (facts.length * size > MAX_TOTAL_BYTES) {
@@ -125,7 +126,10 @@ export async function loadDataFolder(
     problems,
     async (sample) => decoder.decode(await sample.read(), whole, declared),
     (done) => onProgress?.(done, measured.length, 'Read'),
-    (_, pixels) => images.set(pixels, size * count++),
+    {
+      pixels: facts.map(({ width, height }) => width * height),
+      onResult: (pixels) => images.set(pixels, size * count++),
+    },
   );
   const findings: Findings = {
     ...base,
@@ -136,7 +140,9 @@ export async function loadDataFolder(
     throw refuseUnusable(what, findings, total);
   }
   const kept = images.subarray(0, count * size);
-  const single = declared === 3 && source.shape === undefined ? takeGrey(kept) : null;
+  const coloured = declared === 3 ? countColoured(kept, size) : 0;
+  // Arrays keep the channels that they have.
+  const isGrey = declared === 3 && source.shape === undefined && coloured === 0;
   const names = decoded.map(([{ label }]) => String(label));
   const present = classes?.filter(({ key }) => part === 'test' || names.includes(key)) ?? [];
   const places = new Map(present.map(({ key }, place) => [key, place]));
@@ -145,15 +151,21 @@ export async function loadDataFolder(
     count,
     height: side,
     width: side,
-    channels: single === null ? declared : 1,
-    images: single ?? kept,
+    channels: isGrey ? 1 : declared,
+    images: isGrey ? kept.filter((_, i) => i % 3 === 0) : kept,
     labels: Uint8Array.from(names, (key) => places.get(key) ?? 0),
     classes: present.map((one) => one.name),
   };
   return {
     dataset,
-    notes: [...findings.notes, ...describeProblems(findings)],
-    findings: { ...findings, warnings: findWarnings(dataset) },
+    notes: [
+      ...findings.notes,
+      ...describeProblems(findings),
+      ...(coloured > 0 && coloured < count * FEW_COLOURED
+        ? [`Only ${coloured} pictures are coloured: with --grey the model is faster.`]
+        : []),
+    ],
+    findings: { ...findings, coloured, warnings: findWarnings(dataset) },
     reading: keepReading(whole, reading),
   };
 }
@@ -196,6 +208,7 @@ function listClasses({ samples, classNames }: Source, what: string): Class[] | n
 
 /**
  * Reads samples, some at a time. The results come in order; failures become problems.
+ * @param pixels    Of each sample, to decode fewer large ones at a time.
  * @param onResult  Takes the results one by one, which are then not kept.
  */
 async function readAll<T>(
@@ -203,18 +216,25 @@ async function readAll<T>(
   problems: Problem[],
   read: (sample: Sample) => Promise<T>,
   onProgress: (done: number) => void,
-  onResult?: (sample: Sample, result: T) => void,
+  { pixels = [], onResult }: { pixels?: readonly number[]; onResult?: (result: T) => void } = {},
 ): Promise<(readonly [Sample, T])[]> {
   const results: (readonly [Sample, T])[] = [];
-  for (let first = 0; first < samples.length; first += AT_A_TIME) {
-    const some = samples.slice(first, first + AT_A_TIME);
+  for (let first = 0, end = 0; first < samples.length; first = end) {
+    let sum = 0;
+    do {
+      sum += pixels[end++] ?? 0;
+    } while (
+      end < Math.min(samples.length, first + AT_A_TIME.pictures) &&
+      sum + (pixels[end] ?? 0) <= AT_A_TIME.pixels
+    );
+    const some = samples.slice(first, end);
     const outcomes = await Promise.allSettled(some.map(read));
     for (const [i, outcome] of outcomes.entries()) {
       const sample = some[i] as Sample;
       if (outcome.status === 'rejected') {
         problems.push({ name: sample.name, reason: describeFault(outcome.reason) });
       } else {
-        onResult?.(sample, outcome.value);
+        onResult?.(outcome.value);
         results.push([sample, onResult === undefined ? outcome.value : (undefined as T)]);
       }
     }
@@ -259,14 +279,6 @@ function chooseSide(
   return side;
 }
 
-function describeNeed(facts: readonly PictureFacts[], side: number): string {
-  const other = facts.find(({ format }) => format !== 'PNG' && format !== 'array');
-  const odd = facts.find(({ width, height }) => width !== side || height !== side);
-  return other === undefined
-    ? `pictures of ${odd?.width} x ${odd?.height} as ${side} x ${side}`
-    : other.format;
-}
-
 /** "JPEG and PNG files". */
 function describeFormats(facts: readonly PictureFacts[]): string {
   const formats = Object.keys(countBy(facts, ({ format }) => format)).sort();
@@ -293,18 +305,21 @@ function describeFacts(facts: readonly PictureFacts[], { side }: Reading): strin
   ];
 }
 
-/** Takes one number a pixel. Null when a pixel is coloured. */
-function takeGrey(rgb: Uint8Array): Uint8Array | null {
-  const grey = new Uint8Array(rgb.length / 3);
-  for (let i = 0; i < grey.length; i++) {
-    const red = rgb[3 * i] as number;
-    if (red !== rgb[3 * i + 1] || red !== rgb[3 * i + 2]) {
-      return null;
+/** Counts pictures of `size` bytes with a coloured pixel. */
+function countColoured(rgb: Uint8Array, size: number): number {
+  let coloured = 0;
+  for (let first = 0; first < rgb.length; first += size) {
+    let i = first;
+    while (i < first + size && rgb[i] === rgb[i + 1] && rgb[i] === rgb[i + 2]) {
+      i += 3;
     }
-    grey[i] = red;
+    coloured += i < first + size ? 1 : 0;
   }
-  return grey;
+  return coloured;
 }
+
+/** Fewer coloured pictures than this part are worth a note: they make the networks larger. */
+const FEW_COLOURED = 0.1;
 
 /** Counts values by a name, the most frequent first. */
 function countBy<T>(values: readonly T[], name: (value: T) => string): Record<string, number> {
@@ -320,8 +335,10 @@ function refuseUnusable(what: string, findings: Findings, total: number): Unusab
     problems.map(({ name, reason }) => `${name} ${reason}`),
     '; ',
   );
+  const sharp = findings.notes.find((note) => note.startsWith('sharp '));
+  const advice = sharp === undefined ? 'Repair them or take them out.' : `${sharp}.`;
   return new UnusableDataError(
-    `${what}: ${problems.length} of ${total} pictures cannot be used: ${named}. Repair them or take them out.`,
+    `${what}: ${problems.length} of ${total} pictures cannot be used: ${named}. ${advice}`,
     findings,
   );
 }

@@ -1,7 +1,7 @@
 /** What was found in a user's data: facts, warnings, and all that cannot be used. Pure. */
 import { ExpectedError } from '../../shared/expected-error.ts';
 import type { Dataset } from './dataset.ts';
-import { nameSome, type Problem } from './layouts/source.ts';
+import { escapeControls, nameSome, type Problem } from './layouts/source.ts';
 
 export interface Findings {
   /** In words, for the manifest. */
@@ -13,6 +13,8 @@ export interface Findings {
   /** Numbers of pictures, the most frequent first. */
   readonly formats: Readonly<Record<string, number>>;
   readonly sizes: Readonly<Record<string, number>>;
+  /** Pictures with a coloured pixel. */
+  readonly coloured: number;
   /** "cropped to 32 x 32"; empty when nothing was changed. */
   readonly fitted: string;
   readonly problems: readonly Problem[];
@@ -44,8 +46,13 @@ function format(count: number): string {
 }
 
 /** Describes formats, sizes and what was done to them, in one line. */
-export function describeFound({ formats, sizes, fitted }: Findings): string {
-  const parts = [`formats ${listCounts(formats)}`, `sizes ${listCounts(sizes)}`, fitted];
+export function describeFound({ formats, sizes, coloured, fitted }: Findings): string {
+  const parts = [
+    `formats ${listCounts(formats)}`,
+    `sizes ${listCounts(sizes)}`,
+    coloured === 0 ? 'no colours' : `${format(coloured)} coloured`,
+    fitted,
+  ];
   return parts.filter((part) => part !== '').join('; ');
 }
 
@@ -66,9 +73,7 @@ export function describeProblems({ problems, total }: Findings): string[] {
 
 /** A file that names every problem, a line each. */
 export function formatProblems({ problems }: Findings): string {
-  return problems
-    .map(({ name, reason }) => `${JSON.stringify(name).slice(1, -1)}\t${reason}\n`)
-    .join('');
+  return problems.map(({ name, reason }) => `${escapeControls(name)}\t${reason}\n`).join('');
 }
 
 /** With fewer pictures a GAN learns them by heart. */

@@ -70,6 +70,7 @@ write_csv("kaggle/test.csv", names, flat_test)
 write_csv("kaggle/sample_submission.csv", ["ImageId", "Label"], [[1, 0], [2, 0]])
 write_csv("plain.csv", None, labelled)
 words = ["cat", "dog", "eel"]
+write_csv("words.csv", None, [[*row[1:], words[row[0]]] for row in labelled])
 write_csv(
     "fer.csv",
     ["emotion", "pixels", "Usage"],

@@ -331,6 +331,13 @@ describe('npm run train', () => {
       }
     });
 
+    it('is drawn from by the run’s folder, in the format that the file’s name says', async () => {
+      const out = join(parent, 'drawn.npy');
+      const args = ['sample', '--model', join(parent, 'whole'), '--n', '2', '--out'];
+      expect((await run(...args, out)).code).toBe(0);
+      expect((await readFile(out)).toString('latin1', 1, 6)).toBe('NUMPY');
+    });
+
     it('keeps a model beside every sample grid on request; the last one equals the exported model', async () => {
       const out = join(parent, 'snapshots');
       const { code } = await run(...TRAIN, '--image-every', '5', '--snapshots', '--out', out);

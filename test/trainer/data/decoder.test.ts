@@ -1,8 +1,12 @@
 /** Pictures of every kind, decoded and fitted to the networks' square. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { PNG } from 'pngjs';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { loadDataFolder } from '../../../trainer/data/data-folder.ts';
 import { openDecoder, type Reading } from '../../../trainer/data/pictures/decoder.ts';
 import { buildChunk, buildRawPng } from '../../support/pictures.ts';
 
@@ -185,5 +189,17 @@ describe('without sharp', () => {
     await expect(plain.decode(await fields().png().toBuffer(), READING, 3)).rejects.toThrow(
       /has 24 x 16 pixels, expected 8 x 8/,
     );
+    const folder = await mkdtemp(join(tmpdir(), 'digitmint-plain-'));
+    try {
+      await writeFile(join(folder, 'a.png'), png);
+      const { notes } = await loadDataFolder(folder, { decoder: plain });
+      const told =
+        /sharp cannot be loaded \(Could not load the "sharp" module; npm ci installs it\)/;
+      expect(notes).toEqual([expect.stringMatching(told)]);
+      await writeFile(join(folder, 'b.jpg'), await fields().jpeg().toBuffer());
+      await expect(loadDataFolder(folder, { decoder: plain })).rejects.toThrow(told);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });

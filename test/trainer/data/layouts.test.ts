@@ -40,6 +40,11 @@ beforeAll(async () => {
     await write(`stylegan/${i < 6 ? '00000' : '00001'}/${name}.png`, i);
     await write(`shards/${i < 6 ? '00000' : '00001'}/${name}.png`, i);
     await write(`mixed/${i < 6 ? 'train' : 'dog'}/${name}.png`, i);
+    await write(
+      `sets/${i < 6 ? 'training_set/training_set' : 'test_set/test_set'}/${names[i % 3]}/${name}.png`,
+      i,
+    );
+    await write(`without/test/${names[i % 3]}/${name}.png`, i);
     await write(`within/${names[i % 3]}/${i < 6 ? 'train' : 'test'}/${name}.png`, i);
   }
   await write('splits/test/dog/a.png', 1);
@@ -97,6 +102,18 @@ describe('pictures in folders', () => {
     ]);
   });
 
+  it('are told to be parts when all folders are named alike, and need a training part', async () => {
+    const { findings, notes } = await load('sets');
+    expect(findings.parts).toEqual({ train: 6, test: 6 });
+    expect(notes).toEqual([
+      expect.stringMatching(/^The folders .* are taken for parts of the set/),
+    ]);
+    await expect(load('without')).rejects.toThrow(
+      /has no training part, only test\. Give a folder/,
+    );
+    expect((await load('without/test')).dataset.classes).toEqual(NAMES);
+  });
+
   it('give the part for evaluation on request, with the classes of the training part', async () => {
     const { dataset } = await load('splits', { part: 'test' });
     expect([dataset.count, dataset.classes, [...dataset.labels]]).toEqual([1, NAMES, [1]]);
@@ -129,6 +146,7 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
     ['quickdraw', { classes: NAMES, ...SORTED }],
     ['kaggle', { classes: NUMBERS, kept: { test: 6 } }],
     ['plain.csv', { classes: NUMBERS }],
+    ['words.csv', { classes: NAMES }],
     ['fer.csv', { classes: NAMES, kept: { test: 6 } }],
     ['hf', { classes: ['zebra', 'ant', 'moth'], kept: { test: 12 } }],
     ['torchvision', { classes: NUMBERS }],

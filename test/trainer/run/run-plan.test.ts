@@ -79,3 +79,18 @@ describe('a tuned run', () => {
     expect(hashes[2]).toBe(hashes[0]);
   });
 });
+
+describe('a run that is published to S3', () => {
+  it('takes what publishing takes, and keeps it', async () => {
+    const storage = {
+      to: 's3://bucket',
+      endpoint: 'http://127.0.0.1:9000',
+      region: 'eu-central-1',
+      allowUnsafePointer: true,
+    } as const;
+    const request = { preset: 'seed', backend: 'wasm', out: 'nowhere', ...storage } as const;
+    const { options, backend } = await planRun(request);
+    await backend.release();
+    expect(options.delivery).toMatchObject({ publish: true, ...storage });
+  });
+});

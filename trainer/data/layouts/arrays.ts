@@ -21,8 +21,9 @@ export interface NamedArray {
 export async function readArrayFiles(
   files: readonly TreeFile[],
   what: string,
-): Promise<NamedArray[]> {
+): Promise<{ arrays: NamedArray[]; notes: string[] }> {
   const arrays: NamedArray[] = [];
+  const notes: string[] = [];
   for (const file of files) {
     const named = `${what}: ${file.path}`;
     const stem = (file.path.split('/').at(-1) as string).replace(/\.np[yz]$/i, '');
@@ -33,15 +34,26 @@ export async function readArrayFiles(
     }
     for (const inner of (await listZip(content, named)).files) {
       const key = inner.path.replace(/\.npy$/i, '');
-      const array = decodeArrayFile(
-        await readWhole(inner, `${named}: ${inner.path}`),
-        `${named}: ${inner.path}`,
-      );
+      const bytes = await readWhole(inner, `${named}: ${inner.path}`);
       // `numpy.savez(file, images)` without a keyword: the file's name tells more.
-      arrays.push({ name: /^arr_\d+$/.test(key) ? stem : key, array });
+      const name = /^arr_\d+$/.test(key) ? stem : key;
+      try {
+        arrays.push({ name, array: decodeArrayFile(bytes, `${named}: ${inner.path}`) });
+      } catch (error) {
+        const { message } = error as Error;
+        const isLabel = IS_LABELS.test(name) && !/names?$/i.test(name);
+        if (isLabel || !/ is \.npy of the type /.test(message)) {
+          throw error;
+        }
+        // Names of classes and objects of Python may lie beside the pictures.
+        notes.push(`Passed over an array: ${message}`);
+      }
     }
   }
-  return arrays;
+  if (arrays.length === 0) {
+    throw new ExpectedError(`${what}: holds no array that can be read. ${notes.join(' ')}`);
+  }
+  return { arrays, notes };
 }
 
 async function readWhole(file: TreeFile, named: string): Promise<Uint8Array> {
@@ -59,7 +71,10 @@ const IS_LABELS = /(?:^|[^a-z])(?:y|labels?|targets?|class(?:es)?|ids?)(?:$|[^a-
  * images without labels become a class each, named after their files, as Quick, Draw! has them.
  * @throws ExpectedError  When arrays are no images, or do not belong together.
  */
-export function arrangeArrays(arrays: readonly NamedArray[], what: string): Source {
+export function arrangeArrays(
+  { arrays, notes }: Awaited<ReturnType<typeof readArrayFiles>>,
+  what: string,
+): Source {
   const images = arrays.filter((one) => !isLabels(one));
   const labels = arrays.filter(isLabels);
   if (images.length === 0) {
@@ -101,7 +116,7 @@ export function arrangeArrays(arrays: readonly NamedArray[], what: string): Sour
       samples.push({ name: `${name}, picture ${i}`, split, label, read });
     }
   }
-  return { kind: 'NumPy arrays', samples, problems: [], notes: [], ...(shape && { shape }) };
+  return { kind: 'NumPy arrays', samples, problems: [], notes, ...(shape && { shape }) };
 }
 
 function describeArrays(arrays: readonly NamedArray[]): string {

@@ -175,8 +175,13 @@ async function readClassNames(
   if (listed === undefined) {
     // "10 65 97": a label and its characters in ASCII.
     for (const line of lines) {
-      const [label = NaN, ...codes] = line.trim().split(/\s+/).map(Number);
-      names[label] = String.fromCodePoint(codes[0] ?? 0x20);
+      const [, label, code] = /^\s*(\d{1,3})\s+(\d{1,5})(?:\s|$)/.exec(line) ?? [];
+      if (label === undefined) {
+        throw new ExpectedError(
+          `${path} has the line ${JSON.stringify(line.slice(0, 40))}: expected a label and a character's number`,
+        );
+      }
+      names[Number(label)] = String.fromCodePoint(Number(code));
     }
   } else {
     names.push(...lines);

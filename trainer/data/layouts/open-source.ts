@@ -7,7 +7,7 @@ import { arrangeArrays, readArrayFiles } from './arrays.ts';
 import { isIdxFile, readIdxFiles } from './idx-files.ts';
 import { readParquet } from './parquet.ts';
 import { arrangePictures, STYLEGAN_LABELS } from './picture-files.ts';
-import { nameSome, type FolderMeaning, type Source } from './source.ts';
+import { nameSome, UnusablePicture, type FolderMeaning, type Source } from './source.ts';
 import { isPixelTable, readTables } from './tables.ts';
 import { listFolder, readStart, type Tree, type TreeFile } from './tree.ts';
 import { listZip } from './zip.ts';
@@ -15,6 +15,9 @@ import { listZip } from './zip.ts';
 const EXPECTED =
   'expected pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF, SVG, BMP; a subfolder for each class, or none), a .zip of them, ' +
   "IDX files as MNIST's, .npy or .npz, a CSV table of pixels, or Parquet files of Hugging Face";
+
+/** Files that are looked into at a time. */
+const LOOKED_INTO = 16;
 
 /** Endings of files that are no pictures, so that nobody looks into them. */
 const NO_PICTURES = /\.(?:txt|md|json|jsonl|xml|ya?ml|html?|py|ipynb|pdf|pth?|pkl|h5|hdf5|mat)$/i;
@@ -25,6 +28,18 @@ const NO_PICTURES = /\.(?:txt|md|json|jsonl|xml|ya?ml|html?|py|ipynb|pdf|pth?|pk
  * @throws ExpectedError  When there is nothing that can be trained on, or several things.
  */
 export async function openSource(
+  ...[path, part, folders]: Parameters<typeof findSource>
+): ReturnType<typeof findSource> {
+  try {
+    return await findSource(path, part, folders);
+  } catch (cause) {
+    const { syscall, message } = cause as NodeJS.ErrnoException;
+    const isOfData = cause instanceof UnusablePicture || syscall !== undefined;
+    throw isOfData ? new ExpectedError(`--data ${path}: ${message}`, { cause }) : cause;
+  }
+}
+
+async function findSource(
   path: string,
   part: 'train' | 'test',
   folders?: FolderMeaning,
@@ -81,10 +96,12 @@ async function readTree(
   const known = new Set([...arrays, ...parquet, ...tables]);
   const pictures: TreeFile[] = [];
   const others: string[] = [...tree.passedOver];
-  for (const file of files.filter((one) => !known.has(one))) {
-    ((await isPicture(file)) ? pictures : { push: (one: TreeFile) => others.push(one.path) }).push(
-      file,
-    );
+  const candidates = files.filter((one) => !known.has(one));
+  for (let first = 0; first < candidates.length; first += LOOKED_INTO) {
+    const some = candidates.slice(first, first + LOOKED_INTO);
+    const found = await Promise.all(some.map(isPicture));
+    pictures.push(...some.filter((_, i) => found[i]));
+    others.push(...some.filter((_, i) => !found[i]).map(({ path }) => path));
   }
   const kinds = Object.entries({ pictures, arrays, 'Parquet files': parquet, tables }).filter(
     ([, members]) => members.length > 0,
@@ -128,5 +145,7 @@ async function isPicture(file: TreeFile): Promise<boolean> {
   if (NO_PICTURES.test(file.path) || file.path.endsWith('.csv')) {
     return false;
   }
-  return identifyPicture(await readStart(file, SNIFFED_BYTES)) !== null;
+  const start = await readStart(file, SNIFFED_BYTES).catch(() => null);
+  // What cannot be read is named when it is read.
+  return start === null || identifyPicture(start) !== null;
 }

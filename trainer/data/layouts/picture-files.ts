@@ -19,8 +19,8 @@ import {
 import { readFile, type Tree, type TreeFile } from './tree.ts';
 
 /** A larger picture file is refused. Photographs have 10 MB. */
-const MAX_PICTURE_BYTES = 128 * 1024 * 1024;
-const MAX_LABELS_BYTES = 512 * 1024 * 1024;
+const MAX_PICTURE_BYTES = 64 * 1024 * 1024;
+const MAX_LABELS_BYTES = 128 * 1024 * 1024;
 
 /** Where StyleGAN's tools keep the labels of their pictures. */
 export const STYLEGAN_LABELS = 'dataset.json';
@@ -78,6 +78,14 @@ function placePictures(
     return { placed: unlabelled(), notes: [] };
   }
   const { common, paths } = stripCommon(pictures.map(({ path }) => path.split('/').slice(0, -1)));
+  const around = common.filter((name) => parseSplit(name) !== null);
+  if (
+    folders === undefined &&
+    around.length > 0 &&
+    around.every((name) => parseSplit(name) !== 'train')
+  ) {
+    throw refuseWithoutTraining(around, what);
+  }
   if (paths.every((path) => path.length === 0)) {
     // One folder with all pictures is a class of its own, unless it is named after a split.
     const only = common.at(-1);
@@ -116,11 +124,20 @@ function placePictures(
   });
   const hasTraining = placed.some(({ split }) => split === 'train');
   if (!hasTraining) {
-    throw new ExpectedError(
-      `${what}: has no training part, only ${tops.join(', ')}: add a folder train, or say --folders classes if these are classes`,
-    );
+    throw refuseWithoutTraining(tops, what);
   }
-  return { placed, notes: [] };
+  const notes =
+    folders === undefined && !tops.every((top) => parseSplit(top) !== null)
+      ? [`The folders ${nameSome(tops)} are taken for parts of the set (else: --folders classes).`]
+      : [];
+  return { placed, notes };
+}
+
+function refuseWithoutTraining(parts: readonly string[], what: string): ExpectedError {
+  return new ExpectedError(
+    `${what}: has no training part, only ${nameSome(parts)}. Give a folder within it as --data, ` +
+      'add a folder train, or say what the folders are: --folders classes or none',
+  );
 }
 
 /** Takes off the folders that all paths begin with. */
@@ -159,9 +176,9 @@ function guessMeaning(
   paths: readonly (readonly string[])[],
   what: string,
 ): 'classes' | 'splits' {
-  const sure = tops.filter((top) => parseSplit(top) !== null);
-  if (sure.length === tops.length && sure.some((top) => parseSplit(top) === 'train')) {
-    return 'splits';
+  const parts = tops.flatMap((top) => parseSplit(top) ?? findSplit(top) ?? []);
+  if (parts.length === tops.length) {
+    return 'splits'; // Without a training part it is refused.
   }
   const seeming = tops.filter((top) => parseSplit(top) !== null || findSplit(top) !== null);
   if (seeming.length > 0) {

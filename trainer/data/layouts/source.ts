@@ -53,7 +53,7 @@ export class UnusablePicture extends Error {
 export const FOLDER_MEANINGS = ['classes', 'splits', 'none'] as const;
 export type FolderMeaning = (typeof FOLDER_MEANINGS)[number];
 
-const EXACT = /^(?:(train(?:ing)?)|(val(?:id(?:ation)?)?|dev)|(test(?:ing)?\d?))$/i;
+const EXACT = /^(?:(train(?:ing)?)|(val(?:id(?:ation)?)?|eval(?:uation)?|dev)|(test(?:ing)?\d?))$/i;
 const WORD =
   /(?:^|[^a-z])(?:(train(?:ing)?)|(val(?:id(?:ation)?)?|dev)|(test(?:ing)?|t10k))(?:$|[^a-z])/i;
 
@@ -87,5 +87,10 @@ const MAX_NAMED = 5;
 /** Lists the first names and the number of the others. */
 export function nameSome(names: readonly string[], separator = ', '): string {
   const more = names.length > MAX_NAMED ? `${separator}and ${names.length - MAX_NAMED} more` : '';
-  return `${names.slice(0, MAX_NAMED).join(separator)}${more}`;
+  return `${names.slice(0, MAX_NAMED).map(escapeControls).join(separator)}${more}`;
+}
+
+/** Names of files may hold line breaks and commands to a terminal. */
+export function escapeControls(text: string): string {
+  return text.replace(/\p{Cc}/gu, (control) => JSON.stringify(control).slice(1, -1));
 }

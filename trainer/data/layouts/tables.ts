@@ -1,12 +1,22 @@
 /** Pictures as rows of a CSV table: a label and a number for each pixel, as Kaggle has MNIST. */
+import { Readable } from 'node:stream';
 import Papa from 'papaparse';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { MAX_ARRAY_BYTES, toPictures } from './arrays.ts';
-import { findSplit, type Problem, type RawPicture, type Sample, type Source } from './source.ts';
-import { readStart, type TreeFile } from './tree.ts';
+import {
+  findSplit,
+  UnusablePicture,
+  type Problem,
+  type RawPicture,
+  type Sample,
+  type Source,
+} from './source.ts';
+import { readChunks, readStart, type TreeFile } from './tree.ts';
 
 /** The first line of a table of 128 x 128 RGB pixels fits. */
 const HEADER_BYTES = 1024 * 1024;
+/** Of a line: 128 x 128 RGB pixels with 80 digits each. */
+const MAX_LINE = 4 * 1024 * 1024;
 const MAX_BAD_ROWS = 1_000_000;
 
 const IS_LABEL = /^(?:labels?|class|target|y|category|character|letter|digit|emotion)$/i;
@@ -29,26 +39,45 @@ interface Columns {
   readonly size: number | null;
 }
 
+type Table = Columns & { readonly delimiter: string };
+
 /** Tells whether a CSV file has pixels in its columns. @throws ExpectedError  When some lack. */
 export async function isPixelTable(file: TreeFile, what: string): Promise<boolean> {
   return (await readColumns(file, what)) !== null;
 }
 
-async function readColumns(file: TreeFile, what: string): Promise<Columns | null> {
+const DELIMITERS = [',', ';', '\t'];
+
+async function readColumns(file: TreeFile, what: string): Promise<Table | null> {
   const start = Buffer.from(await readStart(file, HEADER_BYTES)).toString('utf8');
   const line = start.replace(/^\ufeff/, '').split(/\r?\n/, 1)[0] ?? '';
-  const cells = (Papa.parse<string[]>(line).data[0] ?? []).map((cell) => cell.trim());
-  return findColumns(cells, `${what}: ${file.path}`);
+  // The delimiter that the line has most of.
+  const [delimiter] = DELIMITERS.toSorted((a, b) => line.split(b).length - line.split(a).length);
+  const cells = line.split(delimiter as string).map(unquote);
+  const columns = findColumns(cells, `${what}: ${file.path}`);
+  return columns && { ...columns, delimiter: delimiter as string };
+}
+
+/** Quotes around a cell. Cells with delimiters within quotes do not occur in tables of pixels. */
+function unquote(cell: string): string {
+  return cell
+    .trim()
+    .replace(/^"(.*)"$/, '$1')
+    .trim();
 }
 
 /** @returns  Null for a table without pixels. */
 function findColumns(cells: readonly string[], named: string): Columns | null {
-  const isHeader = cells.some((cell) => cell !== '' && !Number.isFinite(Number(cell)));
   const width = cells.length;
   const places = [...cells.keys()];
-  if (!isHeader) {
-    // Without names, the label comes first.
-    const label = measureSquare(width) === null && measureSquare(width - 1) !== null ? 0 : -1;
+  const words = places.filter((place) => !Number.isFinite(Number(cells[place])));
+  const numbers = cells.filter((_, place) => !words.includes(place)).map(Number);
+  // A single word beside pixels is a label, unless the numbers count columns.
+  const areCounted = numbers.every((number, i) => i === 0 || number === (numbers[i - 1] ?? 0) + 1);
+  if (words.length === 0 || (words.length === 1 && numbers.length > 1 && !areCounted)) {
+    // Without names, a label of digits comes first.
+    const isLabelled = measureSquare(width) === null && measureSquare(width - 1) !== null;
+    const label = words[0] ?? (isLabelled ? 0 : -1);
     const pixels = places.filter((place) => place !== label);
     const isTable = width >= 16 && measureSquare(pixels.length) !== null;
     return isTable ? { header: null, width, label, split: -1, pixels, size: pixels.length } : null;
@@ -133,6 +162,25 @@ export async function readTables(files: readonly TreeFile[], what: string): Prom
   return { kind: 'CSV table', samples, problems, notes: [], ...(shape && { shape }) };
 }
 
+function unquoteIfNeeded(cell: string): string {
+  return cell.startsWith('"') ? unquote(cell) : cell;
+}
+
+/** Passes text on whose lines are not too long. @throws ExpectedError */
+async function* boundLines(file: TreeFile, named: string): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let length = 0;
+  for await (const bytes of readChunks(file)) {
+    const chunk = decoder.decode(bytes, { stream: true });
+    const end = chunk.lastIndexOf('\n');
+    length = end === -1 ? length + chunk.length : chunk.length - end;
+    if (length > MAX_LINE) {
+      throw new ExpectedError(`${named}: has a line of more than ${MAX_LINE} characters: no table`);
+    }
+    yield chunk;
+  }
+}
+
 interface Row {
   /** From 1, counting the header. */
   readonly line: number;
@@ -143,7 +191,7 @@ interface Row {
 /** Reads a table as numbers, row after row. Rows that do not fit become problems. */
 async function readRows(
   file: TreeFile,
-  { header, width, label, split, pixels, size: given }: Columns,
+  { header, width, label, split, pixels, size: given, delimiter }: Table,
   named: string,
   problems: Problem[],
 ) {
@@ -159,14 +207,14 @@ async function readRows(
       return `has ${cells.length} columns, expected ${width}`;
     }
     const isList = given === null;
-    const list = isList ? (cells[pixels[0] as number] as string).trim().split(/\s+/) : cells;
+    const list = isList ? unquote(cells[pixels[0] as number] as string).split(/\s+/) : cells;
     if (isList && size === 0) {
       size = measureSquare(list.length) === null ? 0 : list.length;
     }
     if (isList && (list.length !== size || size === 0)) {
       return `has ${list.length} pixels, expected ${size === 0 ? 'a square' : size}`;
     }
-    const text = label === -1 ? null : (cells[label] as string).trim();
+    const text = label === -1 ? null : unquote(cells[label] as string);
     if (text === '') {
       return `has no ${name(label)}`;
     }
@@ -185,7 +233,7 @@ async function readRows(
     }
     for (let i = 0; i < size; i++) {
       const place = isList ? i : (pixels[i] as number);
-      const cell = list[place] as string;
+      const cell = unquoteIfNeeded(list[place] as string);
       const value = Number(cell);
       if (!Number.isFinite(value) || cell.trim() === '') {
         const where = isList ? `pixel ${i}` : name(place);
@@ -194,13 +242,15 @@ async function readRows(
       values[first + i] = value;
     }
     const isNumber = text !== null && /^\d+(?:\.0+)?$/.test(text);
-    const usage = split === -1 ? '' : (cells[split] as string).trim();
+    const usage = split === -1 ? '' : unquote(cells[split] as string);
     kept.push({ line, label: isNumber ? String(Number(text)) : text, usage });
     return undefined;
   };
-  const stream = await file.open();
+  const stream = Readable.from(boundLines(file, named));
   await new Promise<void>((resolve, reject) => {
     Papa.parse<string[]>(stream, {
+      delimiter,
+      fastMode: true, // An unclosed quote would collect the rest of the file.
       step: ({ data }, parser) => {
         line++;
         const isEmpty = data.length === 1 && (data[0] as string).trim() === '';
@@ -223,6 +273,10 @@ async function readRows(
       complete: () => (fault === undefined ? resolve() : reject(fault)),
       error: reject,
     });
+  }).catch((cause: Error) => {
+    throw cause instanceof UnusablePicture
+      ? new ExpectedError(`${named} ${cause.message}`, { cause })
+      : cause;
   });
   stream.destroy();
   return { kept, values, size };

@@ -1,7 +1,7 @@
 /** The files of a folder, at any depth. They are listed once; only their content is read later. */
 import type { Dirent } from 'node:fs';
 import { createReadStream } from 'node:fs';
-import { opendir, realpath, stat } from 'node:fs/promises';
+import { open, opendir, realpath, stat } from 'node:fs/promises';
 import { isUtf8 } from 'node:buffer';
 import { basename, join, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -91,8 +91,8 @@ export async function listFolder(folder: string, depth = MAX_DEPTH): Promise<Tre
             await list(inner, [...above, real]);
           }
         } else if (facts.isFile()) {
-          const open = (): Promise<Readable> => Promise.resolve(createReadStream(real));
-          files.push({ path: inner, size: facts.size, diskPath: real, open });
+          const openFile = (): Promise<Readable> => Promise.resolve(createReadStream(real));
+          files.push({ path: inner, size: facts.size, diskPath: real, open: openFile });
         } else {
           passedOver.push(inner); // A pipe would be read for ever.
         }
@@ -131,8 +131,7 @@ export async function readFile(file: TreeFile, maxBytes: number): Promise<Uint8A
   }
   const chunks: Buffer[] = [];
   let bytes = 0;
-  const stream = await file.open();
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  for await (const chunk of readChunks(file)) {
     bytes += chunk.length;
     if (bytes > maxBytes) {
       throw tooLarge(bytes);
@@ -142,10 +141,33 @@ export async function readFile(file: TreeFile, maxBytes: number): Promise<Uint8A
   return Buffer.concat(chunks);
 }
 
+/** Reads a file's content. @throws UnusablePicture  When it is damaged in its archive. */
+export async function* readChunks(file: TreeFile): AsyncGenerator<Buffer> {
+  try {
+    yield* (await file.open()) as AsyncIterable<Buffer>;
+  } catch (cause) {
+    if (file.diskPath !== undefined) {
+      throw cause;
+    }
+    const { message } = cause as Error;
+    throw new UnusablePicture(`is damaged in the archive (${message})`, { cause });
+  }
+}
+
 /** Reads the beginning of a file. */
 export async function readStart(file: TreeFile, bytes: number): Promise<Uint8Array> {
+  if (file.diskPath !== undefined) {
+    // Many times as fast as a stream, which matters for many files.
+    const handle = await open(file.diskPath);
+    try {
+      const { bytesRead, buffer } = await handle.read(Buffer.alloc(bytes), 0, bytes, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  }
   let start = Buffer.alloc(0);
-  for await (const chunk of (await file.open()) as AsyncIterable<Buffer>) {
+  for await (const chunk of readChunks(file)) {
     start = Buffer.concat([start, chunk]);
     if (start.length >= bytes) {
       break;

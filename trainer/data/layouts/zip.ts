@@ -3,7 +3,6 @@ import { basename } from 'node:path';
 import yauzl from 'yauzl';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import type { Problem } from './source.ts';
-import { UnusablePicture } from './source.ts';
 import { isJunk, MAX_FILES, type Tree, type TreeFile } from './tree.ts';
 
 /** A sound archive may inflate this much, or this many times its size: more is a ZIP bomb. */
@@ -41,14 +40,7 @@ export async function listZip(from: string | Uint8Array, what: string): Promise<
         problems.push({ name: path, reason });
         continue;
       }
-      const open = async () => {
-        const stream = await zip.openReadStreamPromise(entry).catch(failEntry);
-        // Errors while reading say only "invalid distance" or the like.
-        const { destroy } = stream;
-        stream.destroy = (error) => destroy.call(stream, error && toEntryError(error));
-        return stream;
-      };
-      files.push({ path, size, open });
+      files.push({ path, size, open: () => zip.openReadStreamPromise(entry) });
     }
     if (inflated > Math.max(ALLOWED.bytes, zip.fileSize * ALLOWED.times)) {
       throw new ExpectedError(
@@ -64,12 +56,4 @@ export async function listZip(from: string | Uint8Array, what: string): Promise<
   }
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
   return { name: basename(what), files, problems, passedOver: [] };
-}
-
-function toEntryError(error: Error): Error {
-  return new UnusablePicture(`is damaged in the archive (${error.message})`, { cause: error });
-}
-
-function failEntry(error: Error): never {
-  throw toEntryError(error);
 }

@@ -3,7 +3,7 @@
  * on first use. Where sharp cannot be loaded, PNG files and arrays of the right size still work.
  */
 import type { Sharp, SharpInput, SharpOptions } from 'sharp';
-import { ExpectedError } from '../../../shared/expected-error.ts';
+import { IS_PACKED } from '../../packed.ts';
 import { UnusablePicture, type RawPicture } from '../layouts/source.ts';
 import { decodeBmp, parseBmpHeader } from './bmp.ts';
 import { identifyPicture, READ_FORMATS, type ReadFormat } from './format.ts';
@@ -175,15 +175,15 @@ async function readFacts(
   if (readable === 'BMP') {
     return { format: readable, frames: 1, ...pickSize(parseBmpHeader(content)) };
   }
-  if (sharp === null) {
-    if (readable !== 'PNG') {
-      throw new UnusablePicture(`is ${readable}, which needs sharp, and sharp cannot be loaded`);
-    }
+  if (readable === 'PNG') {
     try {
       return { format: readable, frames: 1, ...pickSize(parsePngHeader(content)) };
     } catch (error) {
       throw new UnusablePicture((error as Error).message);
     }
+  }
+  if (sharp === null) {
+    throw new UnusablePicture(`is ${readable}, which needs sharp, and sharp cannot be loaded`);
   }
   try {
     const metadata = await sharp(content, { failOn: 'error', limitInputPixels: false }).metadata();
@@ -212,7 +212,8 @@ function chooseDensity({ width, height }: PictureFacts, side: number): number {
 function toUnusable(cause: Error): UnusablePicture {
   const lines = cause.message.split('\n').map((line) => line.trim());
   const text = lines.find((line) => line !== '' && !/failOn setting/.test(line)) ?? 'unknown error';
-  return new UnusablePicture(`cannot be decoded (${text})`, { cause });
+  const short = text.replace(/^Input (?:buffer|file) has corrupt header: /, '');
+  return new UnusablePicture(`cannot be decoded (${short})`, { cause });
 }
 
 /** Puts pixels with an opacity over the background. */
@@ -251,11 +252,10 @@ function convertChannels(
   return converted;
 }
 
-/** @throws ExpectedError  When pictures must be resized and sharp is missing. */
-export function requireSharp({ fault }: Pick<PictureDecoder, 'fault'>, why: string): void {
-  if (fault !== '') {
-    throw new ExpectedError(
-      `${why} needs the package sharp, which cannot be loaded here (${fault}): run npm ci, or give PNG files of one size`,
-    );
-  }
+/** Says what works without sharp; empty when it is there. */
+export function describeMissingSharp({ fault }: Pick<PictureDecoder, 'fault'>): string {
+  const advice = IS_PACKED ? 'this bundle has none' : 'npm ci installs it';
+  return fault === ''
+    ? ''
+    : `sharp cannot be loaded (${fault}; ${advice}): only PNG files and arrays of one size that fits are read`;
 }

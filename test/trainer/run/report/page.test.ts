@@ -111,6 +111,14 @@ describe('a report', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('shows real pictures beside the samples, when the run has them', async () => {
+    const { page } = await open({ ...RECORD, contactSheet: makePng(90) });
+    const sheet = page.getByRole('img', { name: 'Real pictures' });
+    expect(await sheet.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(
+      0,
+    );
+  });
+
   it('shows each curve with a name, a description and its values as a table', async () => {
     const { page } = await open(RECORD);
     const titles = [
