@@ -116,6 +116,14 @@ const ERRORS = {
       reason: 'it draws in colour, and outlines are of ink',
     },
   }),
+  hand_of_other_model: define<{ hand: string; model: string }>({
+    status: 400,
+    title: 'Hand of another model',
+    detail: ({ hand, model }) =>
+      `The hand belongs to ${hand}, not to ${model}: leave model out, or make a hand of ${model} by POST /hand.`,
+    example: { hand: 'digits@0123456789abcdef', model: 'digits@fedcba9876543210' },
+    parameters: ['hand', 'to', 'model'],
+  }),
   not_found: define<{ path: string }>({
     status: 404,
     title: 'Not found',
