@@ -72,8 +72,10 @@ export function planEncoder(config: EncoderConfig, generator: GeneratorPlan): En
 export const ENCODER_FILE = 'encoder.json';
 /** The weights, little-endian, encoded as ENCODER_FILE says. */
 export const ENCODER_WEIGHTS_FILE = 'encoder.bin';
+/** Both files, in the order in which they are published: the description comes last. */
+export const ENCODER_FILES: readonly string[] = [ENCODER_WEIGHTS_FILE, ENCODER_FILE];
 export const ENCODER_SCHEMA = 1;
-const MAX_ENCODER_FILE_BYTES = 16 * 1024;
+export const MAX_ENCODER_FILE_BYTES = 16 * 1024;
 
 const descriptionSchema = z.strictObject({
   schema: z.literal(ENCODER_SCHEMA),

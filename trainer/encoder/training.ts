@@ -57,7 +57,7 @@ export interface EncoderTraining {
 }
 
 export const ENCODER_TRAINING: EncoderTraining = {
-  steps: 30_000,
+  steps: 24_000,
   written: 48,
   drawn: 16,
   learningRate: 4e-3,
