@@ -18,7 +18,7 @@ export interface Ink {
 }
 
 /** Longest side of the picture in which ink is looked for. */
-const LONGEST = 256;
+const LONGEST = 160;
 /** Levels of grey between paper and ink that a picture needs at least. */
 const MIN_CONTRAST = 24;
 /** Parts of the longer side: the border that shows the paper, and the cells that follow shade. */
@@ -78,14 +78,11 @@ function measureInk({ width, height, pixels }: GreyPicture): Ink | undefined {
       : (paper.levels[i] as number) - pixel;
     contrast[i] = Math.max(0, difference);
   });
-  const split = splitLevels(contrast);
-  const full = findQuantile(
-    contrast.filter((value) => value > split),
-    0.9,
-  );
-  const below = contrast.filter((value) => value <= split);
+  const counts = countLevels(contrast);
+  const split = splitLevels(counts);
+  const full = findQuantile(counts, 0.9, split);
   // Clean paper has no deviation. A mean also sees noise that most pixels do not have.
-  const noise = Math.min(full / 4, NOISE * findQuantile(below, 0.6));
+  const noise = Math.min(full / 4, NOISE * findQuantile(counts, 0.6, -1, split));
   if (full - noise < MIN_CONTRAST) {
     return undefined;
   }
@@ -106,8 +103,9 @@ function estimatePaper(pixels: Uint8Array, width: number, height: number) {
       edge.push(pixel);
     }
   });
-  const middle = findQuantile(Float64Array.from(edge), 0.5);
-  const split = splitLevels(Float64Array.from(pixels));
+  const middle = findQuantile(countLevels(edge), 0.5);
+  const counts = countLevels(pixels);
+  const split = splitLevels(counts);
   const isDark = middle <= split;
   const isPaper = (pixel: number): boolean => (isDark ? pixel <= split : pixel > split);
   const cells = Array.from({ length: CELLS * CELLS }, (): number[] => []);
@@ -118,11 +116,11 @@ function estimatePaper(pixels: Uint8Array, width: number, height: number) {
       (cells[row * CELLS + column] as number[]).push(pixel);
     }
   });
-  const whole = findQuantile(Float64Array.from(pixels).filter(isPaper), 0.5);
+  const whole = isDark ? findQuantile(counts, 0.5, -1, split) : findQuantile(counts, 0.5, split);
   // Of a cell with much ink the paper is hard to tell.
   const least = (0.6 * pixels.length) / (CELLS * CELLS);
   const levels = cells.map((cell) =>
-    cell.length < least ? whole : findQuantile(Float64Array.from(cell), 0.5),
+    cell.length < least ? whole : findQuantile(countLevels(cell), 0.5),
   );
   return { isDark, levels: spreadCells(levels, width, height) };
 }
@@ -149,19 +147,15 @@ function spreadCells(levels: readonly number[], width: number, height: number): 
   return spread;
 }
 
-/** Finds the level that separates two groups of numbers of 0 to 255 best (Otsu 1979). */
-function splitLevels(values: Float64Array): number {
-  const counts = new Float64Array(256);
-  values.forEach((value) => {
-    const level = Math.round(value);
-    counts[level] = (counts[level] as number) + 1;
-  });
+/** Finds the level that separates two groups of levels best (Otsu 1979). */
+function splitLevels(counts: Float64Array): number {
+  const size = counts.reduce((sum, count) => sum + count, 0);
   const total = counts.reduce((sum, count, level) => sum + count * level, 0);
   let [below, sumBelow, best, split] = [0, 0, -1, 0];
   for (let level = 0; level < 256; level++) {
     below += counts[level] as number;
     sumBelow += (counts[level] as number) * level;
-    const above = values.length - below;
+    const above = size - below;
     if (below > 0 && above > 0) {
       const between = below * above * (sumBelow / below - (total - sumBelow) / above) ** 2;
       if (between > best) {
@@ -172,10 +166,26 @@ function splitLevels(values: Float64Array): number {
   return split;
 }
 
-/** @param part  0..1. @returns  0 without values. */
-function findQuantile(values: Float64Array, part: number): number {
-  const sorted = values.slice().sort();
-  return sorted[Math.floor(part * (sorted.length - 1))] ?? 0;
+/** Counts how often each whole level of 0 to 255 comes. */
+function countLevels(values: Iterable<number>): Float64Array {
+  const counts = new Float64Array(256);
+  for (const value of values) {
+    const level = Math.round(value);
+    counts[level] = (counts[level] as number) + 1;
+  }
+  return counts;
+}
+
+/** Finds a quantile of levels above `above` and up to `upTo`. @returns  0 without any. */
+function findQuantile(counts: Float64Array, part: number, above = -1, upTo = 255): number {
+  let rest = part * counts.subarray(above + 1, upTo + 1).reduce((sum, count) => sum + count, 0);
+  for (let level = above + 1; level <= upTo; level++) {
+    rest -= counts[level] as number;
+    if (rest <= 0 && (counts[level] as number) > 0) {
+      return level;
+    }
+  }
+  return 0;
 }
 
 /** Removes parts of ink that are tiny beside the largest one: dust, noise, marks on the border. */

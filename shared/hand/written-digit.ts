@@ -15,7 +15,7 @@ const LINE = { thin: 1.3, thick: 5 } as const;
 /** A longer side of the ink in pixels that a digit needs at least. */
 const SMALLEST = 8;
 /** Longest side of the map on which lines are made wider or narrower. */
-const WORKING_SIDE = 200;
+const WORKING_SIDE = 100;
 
 /** Why a picture holds no digit that can be read. */
 export type WrittenFault =
@@ -278,4 +278,18 @@ function planAxis(from: number, to: number): [index: number, weight: number][][]
     }
     return weights;
   });
+}
+
+/** Says why a picture holds no digit, without a full stop. */
+export function describeFault(fault: WrittenFault): string {
+  switch (fault.reason) {
+    case 'blank':
+      return 'the picture is blank';
+    case 'too_small':
+      return `the ink is ${fault.side} pixels long, at least ${fault.minSide} are needed`;
+    case 'several':
+      return `there are ${fault.count} digits beside each other, expected one`;
+    case 'filled':
+      return 'the ink fills the picture like a blot';
+  }
 }
