@@ -60,7 +60,7 @@ function openPng(bytes: Uint8Array): PictureFile {
     isTransparent: colourType !== 2 && (colourType !== 0 || depth < 8),
     async decode(paper) {
       await checkInflated(bytes, header);
-      const rgb = explain(() => decodePngPicture(bytes, paper));
+      const rgb = explain(() => decodePngPicture(bytes, [paper, paper, paper]));
       return { width, height, pixels: toGrey(rgb) };
     },
   };

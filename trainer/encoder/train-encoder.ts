@@ -19,16 +19,16 @@ import {
 import { deriveKey } from '../../shared/model/random.ts';
 import { writeAtomically } from '../../storage/files.ts';
 import { hashDataset } from '../data/dataset.ts';
-import { BLOCK, configureEncoder } from '../encoder/network.ts';
-import { loadCheckpoint, saveCheckpoint } from '../encoder/checkpoint.ts';
-import { ENCODER_TRAINING, trainEncoder } from '../encoder/training.ts';
+import { BLOCK, configureEncoder } from './network.ts';
+import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { ENCODER_TRAINING, trainEncoder } from './training.ts';
 import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
 import { loadTrainingDigits, SIDE } from '../evaluation/digits.ts';
 import { encodeWeights } from '../export/weight-encoder.ts';
 import { readArtifactFolder } from '../publish/artifact-folder.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
 import { BACKEND_NAMES, selectBackend, type BackendName } from '../tensorflow/backend.ts';
-import { parseSeed, parseWhole } from './arguments.ts';
+import { parseSeed, parseWhole } from '../cli/arguments.ts';
 
 /** Another number of threads adds in another order, and gives other weights. */
 const THREADS = 1;
