@@ -1,3 +1,15 @@
+/** The decoder of jpeg-js alone: its index has the encoder too, which is half of its size. */
+declare module 'jpeg-js/lib/decoder.js' {
+  export default function decode(
+    bytes: Uint8Array,
+    options: {
+      readonly useTArray: true;
+      readonly formatAsRGBA: false;
+      readonly maxMemoryUsageInMB: number;
+    },
+  ): { readonly width: number; readonly height: number; readonly data: Uint8Array };
+}
+
 /** Types of gifenc, which has none. The worker and the trainer import it by this path. */
 declare module 'gifenc/dist/gifenc.js' {
   namespace gifenc {

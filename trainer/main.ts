@@ -15,6 +15,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'train-classifier': async () =>
     (await import('./cli/train-classifier.ts')).buildTrainClassifierCommand(),
   'gpu-check': async () => (await import('./cli/gpu-check.ts')).buildGpuCheckCommand(),
+  'train-encoder': async () =>
+    (await import('./encoder/train-encoder.ts')).buildTrainEncoderCommand(),
   publish: async () => (await import('./cli/publish.ts')).buildPublishCommand(),
   models: async () => (await import('./cli/models.ts')).buildModelsCommand(),
 };

@@ -8,15 +8,17 @@ import type { App, AppContext, AppEnv } from './context.ts';
 import type { AppDependencies, GivenDependencies } from './dependencies.ts';
 import { countRequest, describePolicy, HEAVY_WORK, STREAM_TURNS } from './http/admission.ts';
 import { ConcurrencyLimit } from './http/concurrency-limit.ts';
-import { HEADERS, PREFLIGHT_HEADERS } from './http/headers.ts';
+import { describePreflight, HEADERS } from './http/headers.ts';
 import { completeOperation, type Operation } from './http/operation.ts';
 import { respondError } from './http/respond-error.ts';
+import { createEncoderSource } from './models/encoder-source.ts';
 import { addDocsRoute, DOCS_OPERATION } from './pages/docs.ts';
 import { addHomeRoute, HOME_OPERATION } from './pages/home.ts';
 import { addLlmsRoute, LLMS_OPERATION } from './pages/llms.ts';
 import { addDatasetRoutes, DATASET_OPERATION } from './routes/dataset.ts';
 import { addDigitRoutes, DIGIT_OPERATIONS } from './routes/digits.ts';
 import { addErrorRoutes, ERROR_OPERATIONS } from './routes/errors.ts';
+import { addHandRoute, HAND_OPERATION } from './routes/hand.ts';
 import { addHealthRoute, HEALTH_OPERATION } from './routes/health.ts';
 import { addJobRoutes, JOB_OPERATIONS } from './routes/jobs.ts';
 import { addLimitsRoute, LIMITS_OPERATION } from './routes/limits.ts';
@@ -31,6 +33,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...DIGIT_OPERATIONS,
   ...MORPH_OPERATIONS,
   DATASET_OPERATION,
+  HAND_OPERATION,
   ...JOB_OPERATIONS,
   ...MODEL_OPERATIONS,
   LIMITS_OPERATION,
@@ -54,6 +57,7 @@ export function createApp(given: GivenDependencies): App {
     drawRequestId: () => crypto.randomUUID(),
     ...given,
     clock,
+    encoders: createEncoderSource(given.modelFiles, given.log),
     heavyWork: new ConcurrencyLimit(HEAVY_WORK, clock),
     streamTurns: new ConcurrencyLimit(STREAM_TURNS, clock),
   };
@@ -63,6 +67,7 @@ export function createApp(given: GivenDependencies): App {
   addDigitRoutes(app, dependencies);
   addMorphRoutes(app, dependencies);
   addDatasetRoutes(app, dependencies);
+  addHandRoute(app, dependencies);
   addJobRoutes(app, dependencies);
   addHealthRoute(app, dependencies);
   addErrorRoutes(app);
@@ -200,7 +205,7 @@ function addOtherMethods(app: App): void {
   }
   for (const [route, methods] of allowed) {
     if (methods.has('OPTIONS')) {
-      app.options(route, (c) => c.body(null, 204, { ...PREFLIGHT_HEADERS }));
+      app.options(route, (c) => c.body(null, 204, describePreflight([...methods])));
     }
     app.all(route, (c) =>
       respondError(c, { code: 'method_not_allowed', method: c.req.method, allow: [...methods] }),

@@ -4,12 +4,15 @@ import type { RateLimits } from './http/admission.ts';
 import type { ConcurrencyLimit } from './http/concurrency-limit.ts';
 import type { Log } from './http/log.ts';
 import type { Jobs, NoJobs } from './jobs/job-store.ts';
+import type { EncoderSource } from './models/encoder-source.ts';
 import type { GeneratorSource } from './models/generator-source.ts';
 import type { ModelFiles } from './models/model-store.ts';
 
 export interface AppDependencies {
   readonly generators: GeneratorSource;
   readonly modelFiles: ModelFiles;
+  /** Encoders of the models that hands were read with. */
+  readonly encoders: EncoderSource;
   /** Draws an unpredictable seed of URL-safe characters. */
   readonly drawSeed: () => string;
   readonly drawRequestId: () => string;
@@ -39,7 +42,10 @@ export interface AppDependencies {
 }
 
 /** What a host gives to `createApp`. Clock and randomness default to the platform's. */
-export type GivenDependencies = Omit<AppDependencies, 'heavyWork' | 'streamTurns' | Optional> &
+export type GivenDependencies = Omit<
+  AppDependencies,
+  'encoders' | 'heavyWork' | 'streamTurns' | Optional
+> &
   Partial<Pick<AppDependencies, Optional>>;
 
 type Optional = 'clock' | 'drawSeed' | 'drawRequestId';

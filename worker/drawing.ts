@@ -36,6 +36,7 @@ import {
 } from './http/headers.ts';
 import { holdBytes, streamPieces, type Content } from './http/content.ts';
 import { acceptsGzip, negotiateFormat } from './http/negotiation.ts';
+import { checkHand, readHand, settleHand } from './hand.ts';
 import { choosePart, respondBytes, respondPart, respondStream } from './http/range.ts';
 import { respondError } from './http/respond-error.ts';
 import { useModel, type ModelChoice } from './models/generator-source.ts';
@@ -47,6 +48,8 @@ export interface Drawing<P extends Pinned> {
     readonly seed: string | undefined;
     readonly label: string | undefined;
     readonly model: ModelChoice | undefined;
+    readonly hand: string | undefined;
+    readonly to?: string | undefined;
     /** Names of unknown parameters, and of those without effect in the format. */
     readonly unknown: readonly string[];
     readonly withoutEffect: readonly string[];
@@ -55,7 +58,7 @@ export interface Drawing<P extends Pinned> {
   /** Whether Accept decided the format. */
   readonly isNegotiated: boolean;
   /** Digits and signs to write in one hand. */
-  readonly hand: string | undefined;
+  readonly written: string | undefined;
   /** Whether the answer holds absolute URLs. */
   readonly holdsUrls: boolean;
   /** @param label  The class's name. */
@@ -95,7 +98,12 @@ export async function answerDrawing<P extends Pinned>(
   drawing: Drawing<P>,
 ): Promise<Response> {
   const { drawSeed, clock } = dependencies;
-  const { query, format, isNegotiated, gzip } = drawing;
+  const { format, isNegotiated, gzip } = drawing;
+  const given = drawing.query;
+  const query = given.hand === undefined ? given : settleHand(given);
+  if ('code' in query) {
+    return respondError(c, query);
+  }
   const warnings = listWarnings(query.unknown, query.withoutEffect, format);
   const isCoded = gzip === 'coding' && wantsGzip(c);
   const isCompressed = isCoded || gzip === 'format';
@@ -124,7 +132,7 @@ export async function answerDrawing<P extends Pinned>(
 
   const began = clock();
   return withModel(c, dependencies, query.model, (generator) => {
-    const labels = findLabels(query.label, drawing.hand, generator);
+    const labels = findLabels(query.label, drawing.written, generator);
     if ('code' in labels) {
       return respondError(c, labels);
     }
@@ -132,7 +140,8 @@ export async function answerDrawing<P extends Pinned>(
     const [label] = query.label === undefined ? [] : labels;
     const className = label === undefined ? undefined : sampler.manifest.classes[label];
     const pinned = drawing.pin({ name, version }, query.seed ?? drawSeed(), className);
-    const error = drawing.check(pinned, generator);
+    const misfit = query.hand === undefined ? undefined : checkHand(query, generator);
+    const error = misfit ?? drawing.check(pinned, generator);
     if (error !== undefined) {
       return respondError(c, error);
     }
@@ -271,24 +280,24 @@ function chooseFormat<F extends string>(
 
 /**
  * Finds the labels that a caller asked for: those of digits in one hand, or the one of a class.
- * @param label  A class's name or number.
- * @param hand   Digits and signs to write in one hand; signs have no label. Overrides `label`.
+ * @param label    A class's name or number.
+ * @param written  Digits and signs to write in one hand; signs have no label. Overrides `label`.
  */
 export function findLabels(
   label: string | undefined,
-  hand: string | undefined,
+  written: string | undefined,
   { name, sampler }: Generator,
 ): Uint8Array | ApiError {
   const { classes, image } = sampler.manifest;
   let texts: Iterable<string> = label === undefined ? [] : [label];
-  if (hand !== undefined) {
+  if (written !== undefined) {
     if (classes.length === 0) {
-      return refuse('digits', hand, name, 'it was trained without labels');
+      return refuse('digits', written, name, 'it was trained without labels');
     }
-    texts = pickDigits(hand);
-    if (texts !== hand && image.channels !== 1) {
+    texts = pickDigits(written);
+    if (texts !== written && image.channels !== 1) {
       const reason = 'it draws in colours of its own, and signs are of ink';
-      return refuse('digits', hand, name, reason);
+      return refuse('digits', written, name, reason);
     }
   }
   const labels: number[] = [];
@@ -371,10 +380,18 @@ export function createDraw(
     seed,
     start,
     truncation,
-  }: Pinned & { readonly start: number; readonly truncation: number },
+    hand: text,
+    vary,
+  }: Pinned & {
+    readonly start: number;
+    readonly truncation: number;
+    readonly hand: string | undefined;
+    readonly vary: number;
+  },
   label: number | undefined,
 ): (first: number, count: number) => Promise<Samples> {
   const defer = c.get('defer');
+  const hand = text === undefined ? undefined : readHand(text, vary);
   return async (first, count) => {
     const parts: Samples[] = [];
     for (let done = 0; done < count;) {
@@ -382,7 +399,8 @@ export function createDraw(
         streamTurns.run(async () => {
           await yieldThread();
           const n = Math.min(count - done, countPerTurn(sampler.plan));
-          return sampler.draw({ seed, start: start + first + done, count: n, truncation, label });
+          const at = start + first + done;
+          return sampler.draw({ seed, start: at, count: n, truncation, label, hand });
         }, defer),
       );
       if ('code' in part) {

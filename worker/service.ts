@@ -1,4 +1,6 @@
 /** Wires the app with engine and models, on Cloudflare, Node and in browsers. Hosts add storage. */
+import encoderWeights from '../models/digits/encoder.bin';
+import encoder from '../models/digits/encoder.json';
 import manifest from '../models/digits/manifest.json';
 import topology from '../models/digits/model.json';
 import weights from '../models/digits/weights.bin';
@@ -10,6 +12,7 @@ import {
   TOPOLOGY_FILE,
   WEIGHTS_FILE,
 } from '../shared/model/artifact.ts';
+import { ENCODER_FILE, ENCODER_WEIGHTS_FILE } from '../shared/model/encoder.ts';
 import type { PublicKey } from '../shared/model/signature.ts';
 import { createPngEncoder, type PngKernels } from '../shared/picture/png.ts';
 import { createApp } from './app.ts';
@@ -41,6 +44,10 @@ const BUNDLED_MODEL: BundledModel = {
         return encodeJson(topology);
       case WEIGHTS_FILE:
         return new Uint8Array(weights);
+      case ENCODER_FILE:
+        return encodeJson(encoder);
+      case ENCODER_WEIGHTS_FILE:
+        return new Uint8Array(encoderWeights);
       default:
         return undefined;
     }

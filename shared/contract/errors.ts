@@ -5,7 +5,7 @@
 import { describeClasses } from '../model/classes.ts';
 
 interface ErrorEntry<F> {
-  readonly status: 400 | 401 | 404 | 405 | 406 | 414 | 416 | 429 | 500 | 501 | 503;
+  readonly status: 400 | 401 | 404 | 405 | 406 | 413 | 414 | 416 | 422 | 429 | 500 | 501 | 503;
   readonly title: string;
   /** What was expected, what came, what to do. */
   readonly detail: (fields: F) => string;
@@ -115,6 +115,40 @@ const ERRORS = {
       model: 'flowers',
       reason: 'it draws in colour, and outlines are of ink',
     },
+  }),
+  hand_of_other_model: define<{ hand: string; model: string }>({
+    status: 400,
+    title: 'Hand of another model',
+    detail: ({ hand, model }) =>
+      `The hand belongs to ${hand}, not to ${model}: leave model out, or make a hand of ${model} by POST /hand.`,
+    example: { hand: 'digits@0123456789abcdef', model: 'digits@fedcba9876543210' },
+    parameters: ['hand', 'to', 'model'],
+  }),
+  encoder_not_found: define<{ model: string }>({
+    status: 404,
+    title: 'Encoder not found',
+    detail: ({ model }) => `Model ${model} has no encoder, so it cannot read a hand.`,
+    example: { model: 'seed@0123456789abcdef' },
+    parameters: ['model'],
+  }),
+  body_too_large: define<{ maxBytes: number }>({
+    status: 413,
+    title: 'Body too large',
+    detail: ({ maxBytes }) => `The body has more than the ${maxBytes} bytes that are allowed.`,
+    example: { maxBytes: 1_000_000 },
+  }),
+  unreadable_picture: define<{ reason: string }>({
+    status: 422,
+    title: 'Unreadable picture',
+    detail: ({ reason }) =>
+      `The body ${reason}; expected one digit as PNG or JPEG, or as JSON: a list of 784 numbers from 0 to 255, row by row.`,
+    example: { reason: 'is neither PNG nor JPEG nor JSON' },
+  }),
+  no_digit: define<{ reason: string }>({
+    status: 422,
+    title: 'No digit',
+    detail: ({ reason }) => `No digit was recognised: ${reason}.`,
+    example: { reason: 'nearest is 7 with 31%' },
   }),
   not_found: define<{ path: string }>({
     status: 404,

@@ -65,6 +65,10 @@ export const LIMIT_TABLE = {
     'milliseconds',
     'of processor time, estimated beforehand, of an answer that does not count as large',
   ),
+  // The pictures of a phone's camera are larger: clients make them smaller first.
+  maxPictureBytes: limit(1_000_000, 'bytes', 'of a picture for POST /hand'),
+  maxDecodedPixels: limit(1_048_576, 'pixels', 'of a picture for POST /hand'),
+  maxRefine: limit(12, 'steps', 'that improve a hand (refine of POST /hand)'),
   maxStart: limit(999_999_999, 'index', 'of the first digit (start)'),
   maxSeedLength: limit(128, 'characters', 'of a seed (seed)'),
   // Longer URLs are refused before they are parsed.

@@ -5,6 +5,7 @@
  * digits are drawn. Without dependencies: the client imports it.
  */
 import { CLASS_LIMITS } from '../model/classes.ts';
+import { HAND_PATTERN, MAX_HAND_LENGTH } from '../hand/hand-text.ts';
 import type { Colour } from '../picture/colour.ts';
 import { chooseCols } from '../picture/sheet-layout.ts';
 import { FORMATS, PARTS, type RouteName } from './formats.ts';
@@ -82,6 +83,7 @@ function whole(min: number, max: number) {
 
 const DIGITS = ['digit', 'number'] as const;
 const PICTURES = ['digit', 'number', 'morph'] as const;
+const HANDS = ['digit', 'number', 'dataset', 'morph'] as const;
 const SAMPLES = ['digit', 'dataset', 'morph', 'jobs'] as const;
 const ALL = ['digit', 'number', 'dataset', 'morph', 'jobs'] as const;
 
@@ -98,7 +100,22 @@ const LOOK_FORMATS = ['png', 'json', 'svg', 'ndjson', 'gif'] as const;
 const WHITE = 'ffffff';
 const BLACK = '000000';
 
+/** Zeros in the place of the latents of the shipped model. */
+const EXAMPLE_HAND = `1.digits.5d05b9ecdfe99587.${'A'.repeat(86)}`;
+
+const HAND = {
+  kind: 'text',
+  minLength: 20,
+  maxLength: MAX_HAND_LENGTH,
+  pattern: HAND_PATTERN,
+  expected: 'a hand, 1.MODEL.VERSION.LATENTS, as POST /hand and the page /hand write it',
+  example: EXAMPLE_HAND,
+} as const;
+
 const MORPH_PIXELS = `all frames together have at most ${LIMITS.maxMorphPixels} pixels`;
+
+/** The seed of a URL with a hand and without a seed: such a URL always gives the same digits. */
+export const HAND_SEED = 'hand';
 
 /** The table. Its order is that of canonical URLs and of the documentation. */
 export const PARAMETERS = {
@@ -110,6 +127,7 @@ export const PARAMETERS = {
     without: 'new digits at every call; the answer names the seed that it used',
     example: 'Ada',
     control: { title: 'Seed', group: 'Which digits', place: 2 },
+    isIdle: ({ seed, hand }: Texts) => hand !== undefined && seed === HAND_SEED,
     routes: ALL,
     in: {
       dataset: { without: 'a new one; the answer names it, and the labels need the same' },
@@ -185,6 +203,35 @@ export const PARAMETERS = {
     example: '0.7',
     control: { title: 'Truncation', group: 'Which digits', place: 5 },
     routes: ALL,
+  },
+  hand: {
+    ...HAND,
+    about:
+      'A handwriting from POST /hand or the page /hand: the digits are written so, by the version of the model that the hand names',
+    without: 'the seed decides the handwriting',
+    control: { title: 'Hand', group: 'Which digits' },
+    routes: HANDS,
+    in: { morph: { about: 'The handwriting of the first digit, and of all of them without to' } },
+  },
+  to: {
+    ...HAND,
+    about: 'The handwriting of the last digit: the walk goes from one hand to the other',
+    without: 'all digits are in one hand',
+    isIdle: ({ hand }: Texts) => hand === undefined,
+    routes: ['morph'],
+  },
+  vary: {
+    kind: 'decimal',
+    min: 0,
+    max: 1,
+    default: '0',
+    isIdle: ({ hand }: Texts) => hand === undefined,
+    about:
+      'How far each digit leaves the hand, as the seed decides: 0 is always the same, 1 any hand',
+    example: '0.2',
+    control: { title: 'Variation', group: 'Which digits' },
+    routes: HANDS,
+    in: { dataset: { default: '0.2', stated: false } },
   },
   digits: {
     kind: 'text',

@@ -35,7 +35,7 @@ export const TOPOLOGY_FILE = 'model.json';
 export const WEIGHTS_FILE = 'weights.bin';
 export const MANIFEST_FILE = 'manifest.json';
 
-const hashSchema = z
+export const hashSchema = z
   .string()
   .regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 as 64 lower-case hex digits');
 export const modelNameSchema = z
@@ -47,7 +47,7 @@ export const modelVersionSchema = z
   .regex(/^[0-9a-f]{16}$/, 'expected 16 lower-case hex digits');
 
 /** Text in a manifest. A lone surrogate has no UTF-8 form, so no version could be computed. */
-const textSchema = (maxLength: number) =>
+export const textSchema = (maxLength: number) =>
   z
     .string()
     .max(maxLength)
@@ -375,7 +375,7 @@ export async function hashNatively(bytes: Uint8Array): Promise<string> {
 }
 
 /** Parses a JSON document. @param newest  The only `schema` number that is accepted. */
-function parseDocument<T>(
+export function parseDocument<T>(
   schema: z.ZodType<T>,
   bytes: Uint8Array,
   rules: { what: string; newest: number; maxBytes: number; expectedSha256?: string | undefined },

@@ -1,6 +1,6 @@
 /**
  * A generator network as a list of layers: its shapes, weights and costs. The trainer builds it on
- * TensorFlow.js (`trainer/gan/generator-network.ts`), the engine draws with it (`engine/`). Pure.
+ * TensorFlow.js (`trainer/gan/networks.ts`), the engine draws with it (`engine/`). Pure.
  */
 import * as z from 'zod';
 
@@ -24,21 +24,38 @@ export const LEAKY_SLOPE = 0.2;
 const activationSchema = z.enum(['linear', 'relu', 'leakyRelu', 'sigmoid', 'tanh']);
 const sizeSchema = z.int().min(1).max(GENERATOR_LIMITS.units);
 
+const blockSchema = z.int().min(2).max(4);
+const denseSchema = z.strictObject({
+  type: z.literal('dense'),
+  units: sizeSchema,
+  activation: activationSchema,
+});
+/** Stride 1 and zero padding, so height and width stay. */
+const convolutionSchema = z.strictObject({
+  type: z.literal('conv2d'),
+  filters: sizeSchema,
+  kernelSize: z.union([z.literal(1), z.literal(3), z.literal(5)]),
+  activation: activationSchema,
+});
+
 const layerSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('dense'), units: sizeSchema, activation: activationSchema }),
-  /** Stride 1 and zero padding, so height and width stay. */
-  z.strictObject({
-    type: z.literal('conv2d'),
-    filters: sizeSchema,
-    kernelSize: z.union([z.literal(1), z.literal(3), z.literal(5)]),
-    activation: activationSchema,
-  }),
+  denseSchema,
+  convolutionSchema,
   /** Moves channels to pixels: [h, w, b * b * c] to [b * h, b * w, c] (Shi et al. 2016). */
-  z.strictObject({ type: z.literal('depthToSpace'), blockSize: z.int().min(2).max(4) }),
+  z.strictObject({ type: z.literal('depthToSpace'), blockSize: blockSchema }),
   z.strictObject({
     type: z.literal('reshape'),
     shape: z.tuple([sizeSchema, sizeSchema, sizeSchema]),
   }),
+]);
+
+/** The layers of a network from a picture to numbers: `encoder.ts`. */
+export const encoderLayerSchema = z.discriminatedUnion('type', [
+  denseSchema,
+  convolutionSchema,
+  /** Moves pixels to channels: the inverse of depthToSpace. */
+  z.strictObject({ type: z.literal('spaceToDepth'), blockSize: blockSchema }),
+  z.strictObject({ type: z.literal('flatten') }),
 ]);
 
 /** A generator. Its input is a latent vector and, if it has classes, the label's one-hot vector. */
@@ -50,6 +67,7 @@ export const generatorConfigSchema = z.strictObject({
 
 export type Activation = z.infer<typeof activationSchema>;
 export type LayerConfig = z.infer<typeof layerSchema>;
+export type EncoderLayer = z.infer<typeof encoderLayerSchema>;
 export type GeneratorConfig = z.infer<typeof generatorConfigSchema>;
 
 /** Multiply-accumulates, numbers that are read or written, and sigmoids and tanhs. */
@@ -64,13 +82,12 @@ export interface WeightSpec {
   readonly shape: readonly number[];
 }
 
-/** Shapes and costs of a generator. Shapes exclude the batch; costs are those of one sample. */
-export interface GeneratorPlan {
-  readonly config: GeneratorConfig;
-  readonly inputSize: number;
+/** Shapes and costs of a network. Shapes exclude the batch; costs are those of one sample. */
+export interface NetworkPlan {
+  readonly config: { readonly layers: readonly (LayerConfig | EncoderLayer)[] };
   /** The input shape of each layer, in order. */
   readonly shapes: readonly (readonly number[])[];
-  readonly outputShape: readonly [height: number, width: number, channels: number];
+  readonly outputShape: readonly number[];
   readonly weights: readonly WeightSpec[];
   readonly parameters: number;
   /** Multiply-accumulates. */
@@ -79,6 +96,12 @@ export interface GeneratorPlan {
   readonly work: EngineWork;
   /** The time of `work`, in that of one multiply-accumulate. */
   readonly effort: number;
+}
+
+export interface GeneratorPlan extends NetworkPlan {
+  readonly config: GeneratorConfig;
+  readonly inputSize: number;
+  readonly outputShape: readonly [height: number, width: number, channels: number];
 }
 
 /** Layers that do not fit together. The message names the layer, what came and what is allowed. */
@@ -92,9 +115,29 @@ export class GeneratorConfigError extends Error {
  */
 export function planGenerator(config: GeneratorConfig): GeneratorPlan {
   const inputSize = config.latentSize + config.classes;
+  const plan = planNetwork(config, [inputSize]);
+  const [height = 0, width = 0, channels = 0] = plan.outputShape;
+  if (plan.outputShape.length !== 3 || (channels !== 1 && channels !== 3)) {
+    throw new GeneratorConfigError(
+      `the last layer gives [${plan.outputShape.join(', ')}], expected [height, width, 1 or 3]`,
+    );
+  }
+  checkCosts(plan);
+  return { ...plan, config, inputSize, outputShape: [height, width, channels] };
+}
+
+/**
+ * Plans layers one after the other.
+ * @param input  The shape of the network's input.
+ * @throws GeneratorConfigError  When layers do not fit, or one gives too many numbers.
+ */
+export function planNetwork(
+  config: NetworkPlan['config'],
+  input: readonly number[],
+): Omit<NetworkPlan, 'config'> {
   const weights: WeightSpec[] = [];
   const shapes: (readonly number[])[] = [];
-  let shape: readonly number[] = [inputSize];
+  let shape = input;
   let macs = 0;
   const work = { macs: 0, numbers: 0, curves: 0 };
   for (const [index, layer] of config.layers.entries()) {
@@ -115,28 +158,28 @@ export function planGenerator(config: GeneratorConfig): GeneratorPlan {
       throw layerError(index, `${sizeOf(shape)} numbers a sample, at most ${units} allowed`);
     }
   }
-  const [height = 0, width = 0, channels = 0] = shape;
-  if (shape.length !== 3 || (channels !== 1 && channels !== 3)) {
-    throw new GeneratorConfigError(
-      `the last layer gives [${shape.join(', ')}], expected [height, width, 1 or 3]`,
-    );
-  }
   const parameters = weights.reduce((sum, weight) => sum + sizeOf(weight.shape), 0);
+  const effort = work.macs + work.numbers * EFFORT.number + work.curves * EFFORT.curve;
+  return { shapes, outputShape: shape, weights, parameters, macs, work, effort };
+}
+
+function checkCosts({
+  parameters,
+  macs,
+  effort,
+}: Pick<NetworkPlan, 'parameters' | 'macs' | 'effort'>): void {
   if (parameters > GENERATOR_LIMITS.parameters || macs > GENERATOR_LIMITS.macs) {
     throw new GeneratorConfigError(
       `${parameters} parameters and ${macs} multiply-accumulates, ` +
         `at most ${GENERATOR_LIMITS.parameters} and ${GENERATOR_LIMITS.macs} allowed`,
     );
   }
-  const effort = work.macs + work.numbers * EFFORT.number + work.curves * EFFORT.curve;
   if (effort > GENERATOR_LIMITS.effort) {
     throw new GeneratorConfigError(
       `a sample takes the time of ${effort} multiply-accumulates, ` +
         `at most ${GENERATOR_LIMITS.effort} allowed`,
     );
   }
-  const outputShape = [height, width, channels] as const;
-  return { config, inputSize, shapes, outputShape, weights, parameters, macs, work, effort };
 }
 
 /** Input channels in a pair and output channels in a vector, as in `shared/kernels/engine.ts`. */
@@ -145,7 +188,7 @@ const [PAIR, LANES] = [2, 4];
 /** Adds what the engine does for a layer. The kernels fill up pairs and vectors of channels. */
 function addWork(
   work: { -readonly [K in keyof EngineWork]: number },
-  layer: LayerConfig,
+  layer: LayerConfig | EncoderLayer,
   input: readonly number[],
   output: readonly number[],
 ): void {
@@ -162,7 +205,7 @@ function addWork(
 
 /** Computes the output's shape, and that of the kernel of layers with weights. */
 function computeLayer(
-  layer: LayerConfig,
+  layer: LayerConfig | EncoderLayer,
   index: number,
   input: readonly number[],
 ): { output: readonly number[]; kernel?: readonly number[] } {
@@ -188,6 +231,16 @@ function computeLayer(
       }
       return { output: [height * block, width * block, channels / (block * block)] };
     }
+    case 'spaceToDepth': {
+      const [height, width, channels] = takeImage(layer, index, input);
+      const block = layer.blockSize;
+      if (height % block !== 0 || width % block !== 0) {
+        throw layerError(index, `${height} x ${width} is no whole number of blocks of ${block}`);
+      }
+      return { output: [height / block, width / block, channels * block * block] };
+    }
+    case 'flatten':
+      return { output: [sizeOf(input)] };
     case 'reshape':
       if (sizeOf(layer.shape) !== sizeOf(input)) {
         const [from, to] = [input.join(', '), layer.shape.join(', ')];
@@ -198,7 +251,7 @@ function computeLayer(
 }
 
 function takeImage(
-  layer: LayerConfig,
+  layer: LayerConfig | EncoderLayer,
   index: number,
   input: readonly number[],
 ): [height: number, width: number, channels: number] {

@@ -12,7 +12,7 @@ import {
   type ParsedManifest,
 } from './artifact.ts';
 import { createEngine, ENGINE_BATCH, type Engine, type Kernels } from './engine/engine.ts';
-import type { GeneratorPlan } from './generator.ts';
+import { sizeOf, type GeneratorPlan } from './generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents, joinInput, truncate } from './random.ts';
 import { planMorph } from '../picture/morph.ts';
 import { encodePixels, type PixelRange } from '../picture/pixels.ts';
@@ -22,6 +22,18 @@ interface Place {
   readonly start: number;
   /** Multiplies the latent vectors, 0..1. Default 1. */
   readonly truncation?: number;
+  /** Replaces the seed's latent vectors. */
+  readonly hand?: GivenHand | undefined;
+}
+
+/** A handwriting that a caller gives, in place of one that a seed decides. */
+export interface GivenHand {
+  /** [latentSize], each from -1 to 1. */
+  readonly latents: Float32Array;
+  /** The share of each sample that its seed decides, 0..1. */
+  readonly vary: number;
+  /** The hand of the last sample of a walk, [latentSize]. Default: the walk stays in one hand. */
+  readonly to?: Float32Array | undefined;
 }
 
 interface SampleRequest extends Place {
@@ -64,6 +76,11 @@ export interface Sampler {
   drawHand(request: HandRequest): Samples;
   /** Draws the frames of `planMorph`. They have no labels. */
   drawMorph(request: MorphRequest): Samples;
+  /**
+   * Draws one class with several latent vectors, row-major [count, latentSize].
+   * @returns  Ink from 0 to 1, not rounded to bytes: row-major [count, height, width, channels].
+   */
+  drawInk(label: number, latents: Float32Array): Float32Array;
   /**
    * Draws at least 4 samples, one of each class, before the model may serve. Finite weights can
    * still overflow inside the network, and the bytes would hide that. No training data make all
@@ -121,26 +138,47 @@ export function createVerifiedSampler(
     draw,
     drawHand: draw,
     drawMorph(request) {
-      const { seed, start, truncation, frames } = request;
+      const { seed, start, truncation, frames, hand } = request;
       const { count: samples, labels, readLatents } = resolveRequest(plan, request);
       const latents = readLatents(0, samples);
+      if (hand?.to !== undefined) {
+        walkHands(latents, hand.to);
+      }
       const walk = {
         seed,
         start,
         frames,
         latents,
         labels,
+        isDirect: hand !== undefined,
         ...(truncation !== undefined && { truncation }),
       };
       const inputs = planMorph({ ...walk, ...plan.config });
       const count = inputs.length / plan.inputSize;
       return { ...drawPictures(getNetwork(), count, readRows(plan, inputs)), labels: null };
     },
+    drawInk: (label, latents) => drawInk(getNetwork(), label, latents),
     checkOutput: () => checkOutput(getNetwork()),
     dispose() {
       loaded = undefined;
     },
   };
+}
+
+function drawInk({ plan, engine, range }: Network, label: number, latents: Float32Array) {
+  const { latentSize } = plan.config;
+  const [low, high] = range;
+  const size = sizeOf(plan.outputShape);
+  const count = latents.length / latentSize;
+  const ink = new Float32Array(count * size);
+  for (let first = 0; first < count; first += ENGINE_BATCH) {
+    const part = latents.subarray(first * latentSize, (first + ENGINE_BATCH) * latentSize);
+    const labels = new Uint8Array(part.length / latentSize).fill(label);
+    engine.run(joinInput(plan, part, labels)).forEach((value, i) => {
+      ink[first * size + i] = (value - low) / (high - low);
+    });
+  }
+  return ink;
 }
 
 function checkOutput({ plan, engine, range }: Network): void {
@@ -209,31 +247,64 @@ export function readRows({ inputSize }: GeneratorPlan, inputs: Float32Array) {
 
 /** Finds the number of samples, their labels, and the latent vectors of a part of them. */
 function resolveRequest({ config: { latentSize, classes } }: GeneratorPlan, request: DrawRequest) {
-  const key = deriveSeedKey(request.seed);
-  const { start } = request;
   if ('labels' in request) {
     const { labels } = request;
-    const latent = drawLatents(key, start, 1, latentSize);
-    const readLatents = (_: number, n: number): Float32Array => {
-      const latents = new Float32Array(n * latentSize);
-      for (let i = 0; i < n; i++) {
-        latents.set(latent, i * latentSize);
-      }
-      return latents;
-    };
+    const latent = placeLatents(request, latentSize, 0, 1);
+    const readLatents = (_: number, n: number): Float32Array => repeatRow(latent, n);
     return { count: labels.length, labels, readLatents };
   }
-  const { count, label } = request;
+  const { seed, start, count, label } = request;
   let labels: Uint8Array | null = null;
   if (classes > 0) {
     labels =
       label === undefined
-        ? drawLabels(key, start, count, classes)
+        ? drawLabels(deriveSeedKey(seed), start, count, classes)
         : new Uint8Array(count).fill(label);
   }
   return {
     count,
     labels,
-    readLatents: (first: number, n: number) => drawLatents(key, start + first, n, latentSize),
+    readLatents: (first: number, n: number) => placeLatents(request, latentSize, first, n),
   };
+}
+
+/**
+ * Places the latent vectors of samples `start + first` and the next ones, before truncation.
+ * @returns  Row-major [count, latentSize].
+ */
+export function placeLatents(
+  { seed, start, hand }: Place,
+  latentSize: number,
+  first: number,
+  count: number,
+): Float32Array {
+  if (hand?.vary === 0) {
+    return repeatRow(hand.latents, count);
+  }
+  const latents = drawLatents(deriveSeedKey(seed), start + first, count, latentSize);
+  if (hand !== undefined) {
+    for (let i = 0; i < latents.length; i++) {
+      const own = hand.latents[i % latentSize] as number;
+      latents[i] = own + ((latents[i] as number) - own) * hand.vary;
+    }
+  }
+  return latents;
+}
+
+/** Moves each sample of a walk toward another hand, which the last one has. In place. */
+function walkHands(latents: Float32Array, to: Float32Array): void {
+  const last = latents.length / to.length - 1;
+  for (let i = 0; i < latents.length; i++) {
+    const share = Math.floor(i / to.length) / last;
+    const from = latents[i] as number;
+    latents[i] = from + ((to[i % to.length] as number) - from) * share;
+  }
+}
+
+function repeatRow(row: Float32Array, count: number): Float32Array {
+  const rows = new Float32Array(count * row.length);
+  for (let i = 0; i < count; i++) {
+    rows.set(row, i * row.length);
+  }
+  return rows;
 }

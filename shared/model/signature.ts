@@ -3,7 +3,7 @@
  * beside the manifest. A manifest lists the SHA-256 of every file, so it covers the whole model.
  */
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { hashBytes } from './artifact.ts';
+import { hashBytes, MANIFEST_FILE } from './artifact.ts';
 
 const PUBLIC_KEY_BYTES = 32;
 export const SIGNATURE_BYTES = 64;
@@ -48,14 +48,18 @@ export function namePublicKey(bytes: Uint8Array): PublicKey {
   return { id: hashBytes(bytes).slice(0, 16), bytes };
 }
 
-/** The path of a key's signature beside the manifest. */
-export function buildSignaturePath(keyId: string): string {
-  return `manifest.${keyId}.sig`;
+/**
+ * The path of a key's signature beside what it signs.
+ * @param signed  A JSON file: the manifest, or the description of an encoder.
+ */
+export function buildSignaturePath(keyId: string, signed = MANIFEST_FILE): string {
+  return signed.replace(/json$/, `${keyId}.sig`);
 }
 
 /** Reads the key's id from a signature's path; undefined for another file. */
-export function parseSignaturePath(path: string): string | undefined {
-  return /^manifest\.([0-9a-f]{16})\.sig$/.exec(path)?.[1];
+export function parseSignaturePath(path: string, signed = MANIFEST_FILE): string | undefined {
+  const [, name, id] = /^([a-z]+)\.([0-9a-f]{16})\.sig$/.exec(path) ?? [];
+  return `${name}.json` === signed ? id : undefined;
 }
 
 export function encodePublicKey({ bytes }: PublicKey): string {

@@ -29,6 +29,8 @@ interface MorphPlan {
   readonly latents: Float32Array;
   /** [samples], each below `classes`; null without classes. */
   readonly labels: Uint8Array | null;
+  /** Whether each number walks straight on, as between two written hands. */
+  readonly isDirect?: boolean;
 }
 
 const PURPOSE_WAY = 0;
@@ -55,7 +57,7 @@ export function planMorph(plan: MorphPlan): Float32Array {
       const share = ease(frame / frames);
       const input = inputs.subarray((i * frames + frame) * size, (i * frames + frame + 1) * size);
       for (let j = 0; j < latentSize; j++) {
-        const isMirrored = (way[j] as number) >= 2 ** 31;
+        const isMirrored = plan.isDirect !== true && (way[j] as number) >= 2 ** 31;
         const place = walk(from[j] as number, to[j] as number, isMirrored, share);
         input[j] = place * truncation;
       }

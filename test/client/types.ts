@@ -21,6 +21,8 @@ interface Sampling {
   start: number;
   model: string;
   truncation: number;
+  hand: Text;
+  vary: number;
   strict: boolean;
 }
 
@@ -69,6 +71,7 @@ export const proofs: readonly true[] = [
         n: number;
         label: Text;
         digits: Text;
+        to: Text;
         frames: number;
         fps: number;
         hold: number;
@@ -96,8 +99,11 @@ export const proofs: readonly true[] = [
   >,
   true satisfies AreEqual<
     { [K in keyof DigitMintAttributes]-?: Exclude<DigitMintAttributes[K], undefined> },
-    Record<'label' | 'seed' | 'number' | 'sample', Text> &
-      Record<'start' | 'n' | 'cols' | 'gap' | 'scale' | 'margin' | 'dpr' | 'truncation', Text> &
+    Record<'label' | 'seed' | 'number' | 'sample' | 'hand', Text> &
+      Record<
+        'start' | 'n' | 'cols' | 'gap' | 'scale' | 'margin' | 'dpr' | 'truncation' | 'vary',
+        Text
+      > &
       Record<'base' | 'alt' | 'fg' | 'bg' | 'dark-fg' | 'dark-bg' | 'model', string> & {
         smooth: boolean | '';
         format: 'png' | 'svg';

@@ -77,6 +77,7 @@ beforeEach(() => {
         draw,
         drawHand: draw,
         drawMorph: draw,
+        drawInk: draw,
         checkOutput,
         dispose: () => void alive.delete(key),
       } as Sampler;
@@ -377,6 +378,7 @@ function createSlowSource(): GeneratorSource {
         draw,
         drawHand: draw,
         drawMorph: draw,
+        drawInk: draw,
         checkOutput,
         dispose: () => void alive.delete('late'),
       } as Sampler;

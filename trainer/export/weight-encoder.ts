@@ -1,6 +1,6 @@
 /** Encodes trained weights as they are served. `shared/model/weight-encoding.ts` decodes them. */
 import { ArtifactError, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
-import { sizeOf, type GeneratorPlan } from '../../shared/model/generator.ts';
+import { sizeOf, type NetworkPlan } from '../../shared/model/generator.ts';
 import {
   encodeFloat16,
   FLOAT16_MAX,
@@ -22,7 +22,7 @@ export const DEFAULT_WEIGHT_DTYPE: WeightDtype = 'float16';
  * @throws ExpectedError  When a number is too large for float16.
  */
 export function encodeWeights(
-  plan: GeneratorPlan,
+  plan: Pick<NetworkPlan, 'weights'>,
   values: Float32Array,
   dtype: WeightDtype,
 ): { encoding: WeightEncoding; bytes: Uint8Array } {
@@ -54,7 +54,7 @@ export function encodeWeights(
 }
 
 /** Lists where each weight starts and ends. */
-function splitByWeight({ weights }: GeneratorPlan) {
+function splitByWeight({ weights }: Pick<NetworkPlan, 'weights'>) {
   let end = 0;
   return weights.map(({ name, shape }) => ({ name, start: end, end: (end += sizeOf(shape)) }));
 }

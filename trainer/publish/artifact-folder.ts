@@ -12,6 +12,15 @@ import {
   WEIGHTS_FILE,
   type ParsedManifest,
 } from '../../shared/model/artifact.ts';
+import {
+  decodeEncoderWeights,
+  encodeEncoder,
+  ENCODER_FILE,
+  ENCODER_FILES,
+  ENCODER_WEIGHTS_FILE,
+  MAX_ENCODER_FILE_BYTES,
+  parseEncoder,
+} from '../../shared/model/encoder.ts';
 import { createVerifiedSampler } from '../../shared/model/sampler.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { instantiateKernels } from '../node-kernels.ts';
@@ -39,7 +48,8 @@ export async function readArtifactFolder(place: string) {
     const bytes = await readBounded(folder, MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes);
     const parsed = parseManifest(bytes, { inAnyForm: true });
     const { manifest } = parsed;
-    const listed = new Set([MANIFEST_FILE, CARD_FILE, ...manifest.files.map((file) => file.path)]);
+    const ofManifest = manifest.files.map((file) => file.path);
+    const listed = new Set([MANIFEST_FILE, CARD_FILE, ...ENCODER_FILES, ...ofManifest]);
     const unlisted = names.filter((name) => !listed.has(name));
     if (unlisted.length > 0) {
       throw new ExpectedError(
@@ -56,8 +66,11 @@ export async function readArtifactFolder(place: string) {
       }
       files.set(file.path, content);
     }
+    const encoder = ENCODER_FILES.some((path) => names.includes(path))
+      ? await readEncoder(folder, parsed)
+      : new Map<string, Uint8Array>();
     // `files` are those that the manifest lists, by path, in its order.
-    return { ...parsed, files, weightsFile: files.get(WEIGHTS_FILE) as Uint8Array };
+    return { ...parsed, files, encoder, weightsFile: files.get(WEIGHTS_FILE) as Uint8Array };
   } catch (cause) {
     if (cause instanceof ArtifactError) {
       const message = `${folder}: ${cause.message}; export the model again`;
@@ -65,6 +78,21 @@ export async function readArtifactFolder(place: string) {
     }
     throw cause;
   }
+}
+
+/** Reads and checks the encoder that lies beside the model. @throws ArtifactError */
+async function readEncoder(
+  folder: string,
+  model: ParsedManifest,
+): Promise<Map<string, Uint8Array>> {
+  const description = await readBounded(folder, ENCODER_FILE, MAX_ENCODER_FILE_BYTES);
+  const parsed = parseEncoder(description, model);
+  const weights = await readBounded(folder, ENCODER_WEIGHTS_FILE, ARTIFACT_LIMITS.fileBytes);
+  decodeEncoderWeights(parsed, weights);
+  return new Map([
+    [ENCODER_WEIGHTS_FILE, weights],
+    [ENCODER_FILE, encodeEncoder(parsed.description)],
+  ]);
 }
 
 /** Draws with verified weights as a worker does before it serves them. @throws ArtifactError */

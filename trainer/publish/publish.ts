@@ -10,6 +10,7 @@ import {
   MANIFEST_FILE,
   type Manifest,
 } from '../../shared/model/artifact.ts';
+import { ENCODER_FILE } from '../../shared/model/encoder.ts';
 import { buildSignaturePath } from '../../shared/model/signature.ts';
 import { readArtifactFolder } from './artifact-folder.ts';
 import { checkUnchanged, findObjection } from './default-model.ts';
@@ -54,12 +55,17 @@ export async function publishArtifact(options: PublishOptions) {
   const { store, folder, signer, dryRun = false, onObject } = options;
   const isCareful = options.makeDefault === 'careful';
   const makeDefault = options.makeDefault === true;
-  const { manifest, files } = await readArtifactFolder(folder);
+  const { manifest, files, encoder } = await readArtifactFolder(folder);
   const { name, version } = manifest;
   const manifestBytes = encodeManifest(manifest);
-  const contents = new Map(files);
+  const contents = new Map([...files, ...encoder]);
   if (signer !== undefined) {
-    contents.set(buildSignaturePath(signer.publicKey.id), signer.sign(manifestBytes));
+    const { id } = signer.publicKey;
+    const description = encoder.get(ENCODER_FILE);
+    if (description !== undefined) {
+      contents.set(buildSignaturePath(id, ENCODER_FILE), signer.sign(description));
+    }
+    contents.set(buildSignaturePath(id), signer.sign(manifestBytes));
   }
   // The manifest comes last: where it is, all files that it lists are, too.
   contents.set(MANIFEST_FILE, manifestBytes);

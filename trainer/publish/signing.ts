@@ -16,6 +16,7 @@ import {
   hashBytes,
   MANIFEST_FILE,
 } from '../../shared/model/artifact.ts';
+import { ENCODER_FILE, MAX_ENCODER_FILE_BYTES } from '../../shared/model/encoder.ts';
 import { buildSignaturePath, namePublicKey, type PublicKey } from '../../shared/model/signature.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { leaseToKeep, withLease } from './lease.ts';
@@ -25,6 +26,7 @@ import {
   planUpload,
   putOnce,
   requireConditionalWrites,
+  type Upload,
   type VersionId,
   type WriteOptions,
 } from './writes.ts';
@@ -103,9 +105,20 @@ export async function signVersion(
   if (manifest === null || hashBytes(manifest.bytes) !== sha256) {
     throw createNotWhole(store, id, [{ key, problem: 'was changed while it was read' }]);
   }
-  const path = buildSignaturePath(signer.publicKey.id);
-  const upload = planUpload(buildKey(id.name, id.version, path), signer.sign(manifest.bytes));
-  if (await isThere(store, upload.object)) {
+  const encoderKey = buildKey(id.name, id.version, ENCODER_FILE);
+  const encoder = await store.get(encoderKey, { maxBytes: MAX_ENCODER_FILE_BYTES });
+  const uploads: Upload[] = [];
+  for (const [signed, bytes] of [
+    [ENCODER_FILE, encoder?.bytes],
+    [MANIFEST_FILE, manifest.bytes],
+  ] as const) {
+    if (bytes !== undefined) {
+      const path = buildSignaturePath(signer.publicKey.id, signed);
+      const upload = planUpload(buildKey(id.name, id.version, path), signer.sign(bytes));
+      uploads.push(...((await isThere(store, upload.object)) ? [] : [upload]));
+    }
+  }
+  if (uploads.length === 0) {
     return false;
   }
   if (!dryRun) {
@@ -113,8 +126,10 @@ export async function signVersion(
     const lease = await leaseToKeep(options, id);
     await withLease(lease, async () => {
       await requireManifest(store, id);
-      await lease.assure();
-      await putOnce(store, upload);
+      for (const upload of uploads) {
+        await lease.assure();
+        await putOnce(store, upload);
+      }
     });
   }
   return true;

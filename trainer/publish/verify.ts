@@ -15,6 +15,15 @@ import {
   WEIGHTS_FILE,
 } from '../../shared/model/artifact.ts';
 import {
+  decodeEncoderWeights,
+  ENCODER_FILE,
+  ENCODER_FILES,
+  ENCODER_LIMITS,
+  ENCODER_WEIGHTS_FILE,
+  MAX_ENCODER_FILE_BYTES,
+  parseEncoder,
+} from '../../shared/model/encoder.ts';
+import {
   buildSignaturePath,
   parseSignaturePath,
   SIGNATURE_BYTES,
@@ -115,13 +124,27 @@ async function checkVersion(
       });
     }
     const listed = new Set([MANIFEST_FILE, ...files.map((file) => file.path)]);
+    if (paths.some((path) => ENCODER_FILES.includes(path))) {
+      const description = await read(ENCODER_FILE, MAX_ENCODER_FILE_BYTES);
+      const encoder =
+        description && noteFailure(ENCODER_FILE, () => parseEncoder(description, parsed));
+      const maxBytes = (encoder?.description.file.bytes ?? ENCODER_LIMITS.parameters) + 1;
+      const weights = await read(ENCODER_WEIGHTS_FILE, maxBytes);
+      noteFailure(
+        ENCODER_WEIGHTS_FILE,
+        () => encoder && weights && decodeEncoderWeights(encoder, weights),
+      );
+      ENCODER_FILES.forEach((path) => listed.add(path));
+    }
+    const isSignature = (path: string): boolean =>
+      [MANIFEST_FILE, ENCODER_FILE].some((each) => parseSignaturePath(path, each) !== undefined);
     for (const path of paths) {
-      if (!listed.has(path) && parseSignaturePath(path) === undefined) {
+      if (!listed.has(path) && !isSignature(path)) {
         note(path, 'is not listed in the manifest');
       }
     }
   }
-  const signed = paths.map(parseSignaturePath).filter((id) => id !== undefined);
+  const signed = paths.map((path) => parseSignaturePath(path)).filter((id) => id !== undefined);
   const signedBy = manifestBytes === undefined ? [] : await findSigners(manifestBytes, signed);
   return {
     name,

@@ -4,9 +4,10 @@ import { encodeBase64 } from 'hono/utils/encode';
 import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/query.ts';
 import type { PixelForm } from '../../shared/contract/parameters.ts';
 import { encodeNpy } from '../../shared/array-headers.ts';
-import { deriveSeedKey, drawLatents, truncate } from '../../shared/model/random.ts';
+import { truncate } from '../../shared/model/random.ts';
 import type { PngEncoder } from '../../shared/picture/png.ts';
-import type { Samples } from '../../shared/model/sampler.ts';
+import { placeLatents, type Samples } from '../../shared/model/sampler.ts';
+import { readHand } from '../hand.ts';
 import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
 import { renderSvg } from './svg.ts';
 import { renderText } from './text.ts';
@@ -119,11 +120,15 @@ export function formatItems(context: ItemContext, samples: Samples, first: numbe
 
 /** How to draw the latent vectors that the network gets; undefined without latent=1. */
 export function planLatents(
-  { seed, truncation, latent }: Pick<PinnedDigits, 'seed' | 'truncation' | 'latent'>,
+  digits: Pick<PinnedDigits, 'seed' | 'truncation' | 'latent' | 'hand' | 'vary'>,
   latentSize: number,
 ): ItemContext['drawLatents'] {
-  return latent
-    ? (first, count) =>
-        truncate(drawLatents(deriveSeedKey(seed), first, count, latentSize), truncation)
+  const { seed, truncation, hand: text, vary } = digits;
+  return digits.latent
+    ? (first, count) => {
+        const hand = text === undefined ? undefined : readHand(text, vary);
+        const place = { seed, start: 0, hand };
+        return truncate(placeLatents(place, latentSize, first, count), truncation);
+      }
     : undefined;
 }

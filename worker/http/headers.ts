@@ -43,16 +43,17 @@ export const API_HEADERS: Readonly<Record<string, string>> = {
 /** For API answers that change with a deployment only. */
 export const DOCUMENT_HEADERS = { ...API_HEADERS, 'Cache-Control': 'public, max-age=300' };
 
-const METHODS = 'GET, HEAD, OPTIONS';
-/** For the answer to a preflight. */
-export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
-  ...API_HEADERS,
-  'Access-Control-Allow-Methods': METHODS,
-  'Access-Control-Allow-Headers': '*',
-  'Access-Control-Max-Age': '86400',
-  'Cache-Control': 'no-store',
-  Allow: METHODS,
-};
+/** Describes the methods of a path, for the answer to a preflight. */
+export function describePreflight(methods: readonly string[]): Record<string, string> {
+  return {
+    ...API_HEADERS,
+    'Access-Control-Allow-Methods': methods.join(', '),
+    'Access-Control-Allow-Headers': '*',
+    'Access-Control-Max-Age': '86400',
+    'Cache-Control': 'no-store',
+    Allow: methods.join(', '),
+  };
+}
 
 /** For pages. @param isScripted  Allows scripts, their requests to us, and pictures from bytes. */
 export function buildPageHeaders(isScripted: boolean): Record<string, string> {

@@ -13,6 +13,7 @@ export type AnswerBody = z.ZodType | 'text' | 'bytes';
 export const TAGS = {
   digits: 'Handwritten digits, in several formats',
   numbers: 'Numbers in one handwriting',
+  hands: 'Handwriting of your own',
   morphs: 'Loops in which digits turn into one another',
   datasets: 'Labelled sets to train and to test on',
   jobs: 'Sets too large for one answer, for the owner of the service',
@@ -48,6 +49,8 @@ export interface Operation {
   readonly summary: string;
   readonly pathParameters?: ParameterSet;
   readonly query?: ParameterSet;
+  /** What a POST takes, without a full stop. */
+  readonly body?: { readonly about: string; readonly types: readonly string[] };
   /** The bodies of a success, by media type. */
   readonly answers: Readonly<Record<string, AnswerBody>>;
   /**

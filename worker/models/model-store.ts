@@ -12,6 +12,12 @@ import {
   WEIGHTS_FILE,
   type ParsedManifest,
 } from '../../shared/model/artifact.ts';
+import {
+  ENCODER_FILE,
+  ENCODER_FILES,
+  MAX_ENCODER_FILE_BYTES,
+  parseEncoder,
+} from '../../shared/model/encoder.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import type { Log } from '../http/log.ts';
 import {
@@ -98,19 +104,40 @@ export function createModelStore(
     const key = buildKey(name, version, MANIFEST_FILE);
     const bytes = await readRequired(key, ARTIFACT_LIMITS.manifestBytes);
     const parsed = parseManifest(bytes, { name, version, sha256 });
-    await requireSignature(name, version, bytes);
+    await requireSignature({ name, version, path: MANIFEST_FILE, signed: bytes });
     return { parsed, bytes };
   }
 
+  /** Reads a file of a model's encoder, which the manifest does not list. */
+  async function readEncoderFile(model: ParsedManifest, path: string): Promise<Uint8Array> {
+    const { name, version } = model.manifest;
+    const key = buildKey(name, version, ENCODER_FILE);
+    const signed = await readRequired(key, MAX_ENCODER_FILE_BYTES);
+    const { file } = parseEncoder(signed, model).description;
+    await requireSignature({ name, version, path: ENCODER_FILE, signed });
+    if (path === ENCODER_FILE) {
+      return signed;
+    }
+    const bytes = await readRequired(buildKey(name, version, path), file.bytes);
+    verifyFile(file, bytes);
+    return bytes;
+  }
+
   /** One good signature is enough, whatever became of the others. */
-  async function requireSignature(name: string, version: string, manifest: Uint8Array) {
+  async function requireSignature(document: {
+    readonly name: string;
+    readonly version: string;
+    readonly path: string;
+    readonly signed: Uint8Array;
+  }) {
+    const { name, version, path: what, signed } = document;
     const checks = await Promise.allSettled(
       publicKeys.map(async (key) => {
-        const path = buildKey(name, version, buildSignaturePath(key.id));
+        const path = buildKey(name, version, buildSignaturePath(key.id, what));
         const signature = await read(path, SIGNATURE_BYTES);
         return typeof signature === 'string'
           ? 'missing'
-          : verifySignature(key, signature.bytes, manifest);
+          : verifySignature(key, signature.bytes, signed);
       }),
     );
     if (
@@ -125,7 +152,7 @@ export function createModelStore(
     }
     const isWrong = checks.some((check) => 'value' in check && check.value === false);
     const reason = isWrong ? 'signature' : 'unsigned';
-    throw new ArtifactError({ reason, what: MANIFEST_FILE });
+    throw new ArtifactError({ reason, what });
   }
 
   return {
@@ -146,6 +173,9 @@ export function createModelStore(
       const manifest = await readManifest(name, version);
       if (path === MANIFEST_FILE) {
         return manifest.bytes;
+      }
+      if (ENCODER_FILES.includes(path)) {
+        return readEncoderFile(manifest.parsed, path);
       }
       const file = findFile(manifest.parsed.manifest, path);
       const bytes = await readRequired(buildKey(name, version, path), file.bytes);
@@ -171,8 +201,15 @@ export function createModelFiles(
     if (bytes === undefined || manifest === undefined) {
       throw new ArtifactError({ reason: 'missing', what: path });
     }
-    if (path !== MANIFEST_FILE) {
-      verifyFile(findFile(parseManifest(manifest).manifest, path), bytes);
+    const parsed = parseManifest(manifest);
+    const description = bundled.readFile(ENCODER_FILE);
+    if (ENCODER_FILES.includes(path) && description !== undefined) {
+      const { file } = parseEncoder(description, parsed).description;
+      if (path === file.path) {
+        verifyFile(file, bytes);
+      }
+    } else if (path !== MANIFEST_FILE) {
+      verifyFile(findFile(parsed.manifest, path), bytes);
     }
     return bytes;
   }
@@ -184,8 +221,11 @@ export function createModelFiles(
       const isBundled = name === bundled.name && version === bundled.version;
       return isBundled ? readBundled(path) : await store.readFile(name, version, path);
     } catch (cause) {
-      if (cause instanceof ArtifactError && cause.failure.reason === 'missing') {
-        return { code: 'model_not_found', model };
+      const failure = cause instanceof ArtifactError ? cause.failure : undefined;
+      if (failure?.reason === 'missing') {
+        return ENCODER_FILES.some((each) => failure.what.endsWith(each))
+          ? { code: 'encoder_not_found', model }
+          : { code: 'model_not_found', model };
       }
       log({ level: 'error', event: 'model_file_failed', model, path, cause });
       return { code: 'model_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS };

@@ -81,6 +81,7 @@ function describeOperation(operation: DescribedOperation, components: Components
     ].join('\n\n'),
     security: kind === 'owner' ? [{ [OWNER]: [] }] : [],
     parameters: [...parameters(pathParameters, 'path'), ...parameters(query, 'query')],
+    ...(operation.body !== undefined && { requestBody: describeRequest(operation.body) }),
     responses: {
       200: { description: `${summary}.`, ...success },
       ...mapValues(otherStatuses, (description) => ({
@@ -90,6 +91,15 @@ function describeOperation(operation: DescribedOperation, components: Components
       ...shareErrors(components, operation),
     },
   };
+}
+
+function describeRequest({ about, types }: NonNullable<Operation['body']>): Json {
+  const numbers = { type: 'array', items: { type: 'integer', minimum: 0, maximum: 255 } };
+  const content = types.map((type) => [
+    type,
+    type === 'application/json' ? { schema: { ...numbers, minItems: 784, maxItems: 784 } } : BYTES,
+  ]);
+  return { description: `${about}.`, required: true, content: Object.fromEntries(content) };
 }
 
 /** Finds a path that works, with its query. */

@@ -38,6 +38,18 @@ const HEALTH: Answer<typeof answers.healthSchema> = {
   lastError: null,
 };
 
+const HAND_TEXT = `1.digits.5d05b9ecdfe99587.${'A'.repeat(86)}`;
+const HAND: Answer<typeof answers.handSchema> = {
+  model: MODEL,
+  hand: HAND_TEXT,
+  label: 7,
+  class: '7',
+  certainty: 0.997,
+  error: 15.6,
+  url: `${ORIGIN}/digit.png?label=7&hand=${HAND_TEXT}`,
+  numberUrl: `${ORIGIN}/number/0123456789.png?hand=${HAND_TEXT}`,
+};
+
 const LIMITS: Answer<typeof answers.limitsSchema> = {
   maxDigits: { value: 256, unit: 'digits', about: 'of one answer (n)' },
 };
@@ -137,6 +149,7 @@ const PROBLEM: Answer<typeof answers.problemSchema> = {
 export const EXAMPLES: Readonly<Record<string, unknown>> = {
   DigitBatch: DIGITS,
   Problem: PROBLEM,
+  WrittenHand: HAND,
   Health: HEALTH,
   Limits: LIMITS,
   ModelList: MODELS,

@@ -94,7 +94,7 @@ async function answerDataset(
     query,
     format,
     isNegotiated: false,
-    hand: undefined,
+    written: undefined,
     holdsUrls: format === 'ndjson',
     pin: (model, seed, label) => pinQuery('dataset', { ...query, label }, format, model, seed),
     buildUrl: (dataset) => buildUrl('dataset', dataset),

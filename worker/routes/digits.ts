@@ -30,6 +30,7 @@ import {
   refuse,
   settleFormat,
 } from '../drawing.ts';
+import { readHand } from '../hand.ts';
 import { renderDigits } from '../formats/digits.ts';
 import { countNumbers, measureSamples, type Work } from '../http/admission.ts';
 import {
@@ -212,7 +213,7 @@ async function answerDigits(
   const { query, format } = settled;
   return answerDrawing<PinnedDigits>(c, dependencies, {
     ...settled,
-    hand: query.number,
+    written: query.number,
     holdsUrls: format === 'json' || format === 'ndjson',
     pin: (model, seed, label) => ({
       ...pinQuery('digit', { ...query, label }, format, model, seed),
@@ -247,12 +248,13 @@ async function answerDigits(
       const { sampler } = generator;
       const { seed, start, n: count, number, truncation } = digits;
       const { classes, latent } = sampler.manifest;
+      const hand = digits.hand === undefined ? undefined : readHand(digits.hand, digits.vary);
       const base = dependencies.isOffline === true ? undefined : c.get('base');
       const png = c.get('png');
       const context = { digits, classes, latentSize: latent.size, base, png };
       if (number !== undefined) {
-        const hand = sampler.drawHand({ seed, start, truncation, labels });
-        const samples = writeNumber(number, hand, digits);
+        const drawn = sampler.drawHand({ seed, start, truncation, labels, hand });
+        const samples = writeNumber(number, drawn, digits);
         markDrawn();
         const fitted = fitSheet(digits, samples);
         if ('code' in fitted) {
@@ -266,7 +268,7 @@ async function answerDigits(
       if ('code' in fitted) {
         return fitted;
       }
-      const samples = sampler.draw({ seed, start, count, truncation, label });
+      const samples = sampler.draw({ seed, start, count, truncation, label, hand });
       markDrawn();
       return renderDigits({ ...context, scale: fitted.scale }, samples, start);
     },

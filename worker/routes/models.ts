@@ -2,6 +2,7 @@
 import type * as z from 'zod';
 import {
   findFile,
+  hashBytes,
   MANIFEST_FILE,
   modelNameSchema,
   modelVersionSchema,
@@ -10,6 +11,13 @@ import {
   type Manifest,
   type ParsedManifest,
 } from '../../shared/model/artifact.ts';
+import {
+  ENCODER_FILE,
+  ENCODER_FILES,
+  ENCODER_LIMITS,
+  ENCODER_WEIGHTS_FILE,
+  parseEncoder,
+} from '../../shared/model/encoder.ts';
 import { SAMPLING_LAW } from '../../shared/model/random.ts';
 import {
   jsonDocumentSchema,
@@ -30,6 +38,8 @@ const FILE_TYPES: Readonly<Record<string, string>> = {
   [MANIFEST_FILE]: 'application/json',
   [TOPOLOGY_FILE]: 'application/json',
   [WEIGHTS_FILE]: 'application/octet-stream',
+  [ENCODER_FILE]: 'application/json',
+  [ENCODER_WEIGHTS_FILE]: 'application/octet-stream',
 };
 
 const CARD_HEADERS = { ...API_HEADERS, 'Cache-Control': CACHE_CONTROL.seeded };
@@ -99,7 +109,7 @@ export const MODEL_OPERATIONS: readonly OperationEntry[] = [
       summary: 'A verified file of a version',
     },
     conditional: true,
-    errors: ['not_found', 'range_not_satisfiable', ...ERRORS],
+    errors: ['not_found', 'encoder_not_found', 'range_not_satisfiable', ...ERRORS],
     otherStatuses: PARTIAL,
   },
 ];
@@ -137,9 +147,12 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
     }
     return admit(c, dependencies, LIGHT_WORK, async () => {
       const manifest = await modelFiles.readManifest(name, version);
-      return 'code' in manifest
-        ? respondError(c, manifest)
-        : c.json(describeModel(manifest, c.get('base')), 200, CARD_HEADERS);
+      if ('code' in manifest) {
+        return respondError(c, manifest);
+      }
+      const read = await modelFiles.read(name, version, ENCODER_FILE);
+      const encoder = 'code' in read ? undefined : read;
+      return c.json(describeModel(manifest, encoder, c.get('base')), 200, CARD_HEADERS);
     });
   }
 
@@ -178,7 +191,10 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
       if ('code' in parsed) {
         return respondError(c, parsed);
       }
-      const { bytes } = findFile(parsed.manifest, path);
+      // An encoder has at most so many bytes; its description is small.
+      const bytes = ENCODER_FILES.includes(path)
+        ? ENCODER_LIMITS.parameters
+        : findFile(parsed.manifest, path).bytes;
       return admit(c, dependencies, { hashed: bytes }, send);
     });
   });
@@ -208,8 +224,10 @@ function describeRecipe({ classes, image, latent }: Manifest): Record<string, st
   };
 }
 
+/** @param encoder  The content of ENCODER_FILE; undefined for a model without an encoder. */
 function describeModel(
   { manifest, plan }: ParsedManifest,
+  encoder: Uint8Array | undefined,
   base: string,
 ): z.output<typeof modelCardSchema> {
   const { name, version, classes, image, weights, training, figures } = manifest;
@@ -224,8 +242,13 @@ function describeModel(
     weights: weights.dtype,
     training,
     figures,
-    files: Object.keys(FILE_TYPES).map((path) => {
+    files: Object.keys(FILE_TYPES).flatMap((path) => {
       const url = `${base}/models/${name}/${version}/${path}`;
+      if (ENCODER_FILES.includes(path)) {
+        return encoder === undefined
+          ? []
+          : describeEncoderFile(path, url, encoder, { manifest, plan });
+      }
       if (path === MANIFEST_FILE) {
         return { path, url }; // The manifest cannot hold its own hash.
       }
@@ -233,4 +256,17 @@ function describeModel(
       return { path, url, bytes, sha256 };
     }),
   };
+}
+
+function describeEncoderFile(
+  path: string,
+  url: string,
+  description: Uint8Array,
+  model: Pick<ParsedManifest, 'manifest' | 'plan'>,
+) {
+  const { bytes, sha256 } =
+    path === ENCODER_FILE
+      ? { bytes: description.length, sha256: hashBytes(description) }
+      : parseEncoder(description, model).description.file;
+  return { path, url, bytes, sha256 };
 }

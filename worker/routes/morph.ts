@@ -17,6 +17,7 @@ import {
   nameFile,
   settleFormat,
 } from '../drawing.ts';
+import { readHand } from '../hand.ts';
 import { encodeApng } from '../formats/apng.ts';
 import { encodeGif } from '../formats/gif.ts';
 import { countNumbers, measureSamples } from '../http/admission.ts';
@@ -88,7 +89,7 @@ async function answerMorph(
   const { query, format } = settled;
   return answerDrawing<Pinned<'morph'>>(c, dependencies, {
     ...settled,
-    hand: query.digits,
+    written: query.digits,
     holdsUrls: false,
     pin: (model, seed, label) => pinQuery('morph', { ...query, label }, format, model, seed),
     buildUrl: (morph) => buildUrl('morph', morph),
@@ -112,8 +113,10 @@ async function answerMorph(
       const { sampler } = generator;
       const { seed, start, truncation, frames, n: count } = morph;
       const [label] = labels;
+      const { hand: text, vary, to } = morph;
+      const hand = text === undefined ? undefined : readHand(text, vary, to);
       const digits = query.digits === undefined ? { count, label } : { labels };
-      const drawn = sampler.drawMorph({ seed, start, truncation, frames, ...digits });
+      const drawn = sampler.drawMorph({ seed, start, truncation, frames, hand, ...digits });
       markDrawn();
       return encodeLoop(c.get('png'), fitLoop(morph, generator), drawn);
     },

@@ -1,10 +1,10 @@
 /**
- * Runs a generator on the kernels of `shared/kernels/engine.ts`. A sample has the same bits on
- * every machine and in every batch: each layer's input is scaled by the sample's own largest
- * number. A pixel differs from float32 by at most two levels of 255 (`engine.test.ts`).
+ * Runs a generator or an encoder on the kernels of `shared/kernels/engine.ts`. A sample has the
+ * same bits on every machine and in every batch: each layer's input is scaled by the sample's own
+ * largest number. A pixel differs from float32 by at most two levels of 255 (`engine.test.ts`).
  * `docs/notes/engine-and-png.md` says why this is neither ONNX Runtime nor TensorFlow.js.
  */
-import { LEAKY_SLOPE, sizeOf, type Activation, type GeneratorPlan } from '../generator.ts';
+import { LEAKY_SLOPE, sizeOf, type Activation, type NetworkPlan } from '../generator.ts';
 import { LANES, planStages, type Stage } from './stages.ts';
 
 /** Most samples of one run: more would leave the cache, fewer reread the weights more often. */
@@ -44,7 +44,7 @@ export interface Kernels {
 
 export interface Engine {
   /**
-   * @param inputs  [count, plan.inputSize], finite; count is at most ENGINE_BATCH.
+   * @param inputs  [count, input of the plan], finite; count is at most ENGINE_BATCH.
    * @returns       [count, height, width, channels] in the network's range; NaN where float32
    *                overflowed.
    */
@@ -60,24 +60,29 @@ const SLOPES: Partial<Record<Activation, number>> = { relu: 0, leakyRelu: LEAKY_
 type Placed = ReturnType<typeof placeStage>;
 
 /**
- * Writes a generator into an instance's memory.
+ * Writes a network into an instance's memory.
  * @param kernels  The engine owns them from now on and overwrites their memory.
  * @param weights  In the plan's order; finite. The engine copies them.
  */
 export function createEngine(
   kernels: Kernels,
-  plan: GeneratorPlan,
+  plan: NetworkPlan,
   weights: readonly Float32Array[],
 ): Engine {
-  const { stages, picture } = planStages(plan);
+  const { stages, result } = planStages(plan);
+  const inputSize = sizeOf(plan.shapes[0] as readonly number[]);
   let bytes = 0;
   const allocate = (size: number): number => {
     const address = bytes;
     bytes = Math.ceil((address + size) / VECTOR_BYTES) * VECTOR_BYTES; // Aligned for vectors.
     return address;
   };
-  const inputs = allocate(ENGINE_BATCH * plan.inputSize * 4);
-  const placed = stages.map((stage) => placeStage(stage, allocate));
+  const inputs = allocate(ENGINE_BATCH * inputSize * 4);
+  // A generator's dense layers come first and run once for all samples, the others once each.
+  const leading = stages.findIndex(({ type }) => type !== 'dense');
+  const placed = stages.map((stage, index) =>
+    placeStage(stage, leading === -1 || index < leading ? ENGINE_BATCH : 1, allocate),
+  );
   const kernelSizes = stages.map((stage) => stage.kernelPlaces * stage.inputs * stage.outputs);
   const draft = allocate(Math.max(...kernelSizes) * 4);
   // Borders and unused channels must be 0, also in an instance that was used before.
@@ -101,11 +106,9 @@ export function createEngine(
     tanh: kernels.computeTanh,
     sigmoid: kernels.computeSigmoid,
   };
-  // Every plan has its dense layers first. They run once for all samples, convolutions once each.
-  const dense = placed.filter(({ type }) => type === 'dense');
-  const convolutions = placed.filter(({ type }) => type === 'conv2d');
-  const { inputSize, outputShape } = plan;
-  const size = sizeOf(outputShape);
+  const batched = placed.filter(({ batch }) => batch > 1);
+  const rest = placed.filter(({ batch }) => batch === 1);
+  const size = sizeOf(plan.outputShape);
 
   function compute(stage: Placed, source: number, stride: number, count: number): void {
     for (let i = 0; i < count; i++) {
@@ -117,13 +120,13 @@ export function createEngine(
         stage.runLength,
       );
     }
-    const places = stage.type === 'dense' ? count : stage.places.length;
+    const places = stage.batch > 1 ? count : stage.places.length;
     kernels.multiply(
       stage.placesAt,
       places,
       stage.input,
       stage.inputScales,
-      stage.type === 'dense' ? 4 : 0,
+      stage.batch > 1 ? 4 : 0,
       stage.kernelRows,
       stage.rowPairs,
       stage.rowStride,
@@ -143,7 +146,7 @@ export function createEngine(
       floats.set(given, inputs / 4);
       let source = inputs;
       let stride = inputSize * 4;
-      for (const stage of dense) {
+      for (const stage of batched) {
         compute(stage, source, stride, count);
         source = stage.output;
         stride = stage.vectors * VECTOR_BYTES;
@@ -151,13 +154,13 @@ export function createEngine(
       const values = new Float32Array(count * size);
       for (let i = 0; i < count; i++) {
         let from = source + i * stride;
-        for (const stage of convolutions) {
+        for (const stage of rest) {
           compute(stage, from, 0, 1);
           from = stage.output;
         }
         const first = from / 4;
         for (let k = 0; k < size; k++) {
-          values[i * size + k] = floats[first + (picture[k] as number)] as number;
+          values[i * size + k] = floats[first + (result[k] as number)] as number;
         }
       }
       return values;
@@ -165,8 +168,8 @@ export function createEngine(
   };
 }
 
-function placeStage(stage: Stage, allocate: (size: number) => number) {
-  const batch = stage.type === 'dense' ? ENGINE_BATCH : 1; // Samples computed at once.
+/** @param batch  Samples computed at once. */
+function placeStage(stage: Stage, batch: number, allocate: (size: number) => number) {
   const places = batch * stage.places.length;
   return {
     ...stage,

@@ -1,8 +1,8 @@
 /**
- * Plans a generator for the engine: one stage for each layer with weights. Reshape and depthToSpace
- * between two stages only change where a number is read, so they cost nothing. Pure.
+ * Plans a network for the engine: one stage for each layer with weights. The layers between two
+ * stages only change where a number is read, so they cost nothing. Pure.
  */
-import { sizeOf, type Activation, type GeneratorPlan } from '../generator.ts';
+import { sizeOf, type Activation, type NetworkPlan } from '../generator.ts';
 
 const INT16_BYTES = 2;
 const FLOAT_BYTES = 4;
@@ -19,11 +19,11 @@ interface View {
   readonly shape: readonly number[];
 }
 
-/** @returns  The stages, and for each number of the picture its index in the last one's output. */
-export function planStages(plan: GeneratorPlan): { stages: Stage[]; picture: Int32Array } {
+/** @returns  The stages, and for each number of the result its index in the last one's output. */
+export function planStages(plan: NetworkPlan): { stages: Stage[]; result: Int32Array } {
   const stages: Stage[] = [];
-  const indices = Int32Array.from({ length: plan.inputSize }, (_, i) => i);
-  let view: View = { indices, shape: [plan.inputSize] };
+  const shape = plan.shapes[0] as readonly number[];
+  let view: View = { indices: Int32Array.from({ length: sizeOf(shape) }, (_, i) => i), shape };
   for (const layer of plan.config.layers) {
     switch (layer.type) {
       case 'dense': {
@@ -44,12 +44,18 @@ export function planStages(plan: GeneratorPlan): { stages: Stage[]; picture: Int
       case 'depthToSpace':
         view = moveDepth(view, layer.blockSize);
         break;
+      case 'spaceToDepth':
+        view = moveSpace(view, layer.blockSize);
+        break;
+      case 'flatten':
+        view = { indices: view.indices, shape: [view.indices.length] };
+        break;
       case 'reshape':
         view = { indices: view.indices, shape: layer.shape };
         break;
     }
   }
-  return { stages, picture: view.indices };
+  return { stages, result: view.indices };
 }
 
 function planStage(
@@ -129,6 +135,20 @@ function moveDepth(
       }
     }
   }
+  return { indices: moved, shape };
+}
+
+/** The inverse of {@link moveDepth}: [b * h, b * w, c] to [h, w, b * b * c]. */
+function moveSpace(
+  { indices, shape: [height = 0, width = 0, channels = 0] }: View,
+  block: number,
+): View {
+  const shape = [height / block, width / block, channels * block * block];
+  // Where each number of the result goes back to.
+  const places = Int32Array.from({ length: indices.length }, (_, i) => i);
+  const back = moveDepth({ indices: places, shape }, block).indices;
+  const moved = new Int32Array(indices.length);
+  back.forEach((place, i) => (moved[place] = indices[i] as number));
   return { indices: moved, shape };
 }
 

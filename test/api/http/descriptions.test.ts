@@ -210,6 +210,8 @@ describe('/openapi.json', () => {
       'n',
       'label',
       'truncation',
+      'hand',
+      'vary',
       'model',
       'strict',
     ]);
@@ -317,7 +319,14 @@ describe('/openapi.json', () => {
     const described = (document.paths['/digit']?.get.parameters ?? []).filter(
       ({ schema }) => schema.pattern !== undefined,
     );
-    expect(described.map(({ name }) => name)).toEqual(['fg', 'bg', 'dark_fg', 'dark_bg', 'model']);
+    expect(described.map(({ name }) => name)).toEqual([
+      'hand',
+      'fg',
+      'bg',
+      'dark_fg',
+      'dark_bg',
+      'model',
+    ]);
     for (const { name, schema } of described) {
       for (const text of [...texts, ...names]) {
         const isTaken = parseDigitQuery(new URLSearchParams([[name, text]])).ok;

@@ -5,7 +5,13 @@
 import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { buildKey, MANIFEST_FILE, POINTER_KEY } from '../../../shared/model/artifact.ts';
-import { buildFixture, buildPointer, type Fixture } from '../../support/models/fixture-artifact.ts';
+import { ENCODER_FILE, ENCODER_WEIGHTS_FILE } from '../../../shared/model/encoder.ts';
+import {
+  buildEncoderFixture,
+  buildFixture,
+  buildPointer,
+  type Fixture,
+} from '../../support/models/fixture-artifact.ts';
 import {
   putArtifact,
   startWorker,
@@ -149,4 +155,24 @@ test('the bundled model needs no signature', async () => {
   const answer = await worker.fetch('/digit.png?seed=1&model=digits');
   expect([answer.status, answer.headers.get('digitmint-model-source')]).toEqual([200, 'bundled']);
   await answer.body?.cancel();
+});
+
+test('an encoder needs a signature of its own, and its bytes are verified', async () => {
+  const { name, version } = first.manifest;
+  const encoder = buildEncoderFixture(first);
+  for (const [path, bytes] of encoder) {
+    await worker.bucket.put(buildKey(name, version, path), bytes);
+  }
+  const ask = async (path: string) =>
+    (await worker.fetch(`/models/${name}/${version}/${path}`)).status;
+  expect(await ask('encoder.json')).toBe(503);
+  const signature = sign(null, encoder.get(ENCODER_FILE) as Uint8Array, own.privateKey);
+  const path = pathOf(own).replace('manifest', 'encoder');
+  await worker.bucket.put(buildKey(name, version, path), new Uint8Array(signature));
+  expect([await ask('encoder.json'), await ask('encoder.bin')]).toEqual([200, 200]);
+  const card = await worker.fetch(`/models/${name}/${version}`);
+  expect(await card.text()).toContain('/encoder.bin');
+  const changed = (encoder.get(ENCODER_WEIGHTS_FILE) as Uint8Array).map((byte) => byte ^ 1);
+  await worker.bucket.put(buildKey(name, version, ENCODER_WEIGHTS_FILE), changed);
+  expect(await ask('encoder.bin')).toBe(503);
 });

@@ -14,6 +14,7 @@ import {
   type DigitFormat,
   type MorphFormat,
 } from '../../../shared/contract/formats.ts';
+import { formatHand } from '../../../shared/hand/hand-text.ts';
 import { LIMITS } from '../../../shared/contract/limits.ts';
 import { ROUTES } from '../../../shared/contract/parameters.ts';
 import {
@@ -59,7 +60,14 @@ const colour: fc.Arbitrary<Colour> = fc.oneof(
 );
 const truncation = fc.integer({ min: 0, max: 10_000 }).map((parts) => parts / 10_000);
 const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined });
+const hand = fc
+  .array(fc.integer({ min: -127, max: 127 }), { minLength: 1, maxLength: 80 })
+  .map((numbers) =>
+    formatHand({ model: MODEL, latents: Float32Array.from(numbers, (each) => each / 127) }),
+  );
+const own = { hand: maybe(hand), vary: fc.constantFrom(0, 0.25, 1) };
 const look = fc.record({
+  ...own,
   scale: fc.integer({ min: 1, max: LIMITS.maxScale }),
   width: fc.constant(undefined),
   height: fc.constant(undefined),
@@ -163,9 +171,9 @@ describe('the permanent URL', () => {
         start,
         look,
         (number, writer, at, how) => {
-          const hand = { ...how, gap: 0 };
           const pinned = {
-            ...hand,
+            ...how,
+            gap: 0,
             number,
             seed: writer,
             start: at,
@@ -198,6 +206,7 @@ describe('the permanent URL', () => {
       pixels: fc.constantFrom('array' as const, 'base64' as const),
       truncation,
       latent: fc.boolean(),
+      ...own,
     });
     fc.assert(
       fc.property(sets, (set) => {

@@ -16,9 +16,18 @@ import {
   type ManifestContent,
   type Pointer,
 } from '../../../shared/model/artifact.ts';
+import {
+  encodeEncoder,
+  ENCODER_FILE,
+  ENCODER_SCHEMA,
+  ENCODER_WEIGHTS_FILE,
+  planEncoder,
+  type EncoderDescription,
+} from '../../../shared/model/encoder.ts';
 import { planGenerator, sizeOf, type LayerConfig } from '../../../shared/model/generator.ts';
 import { deriveKey, drawWords, fillUniform, SAMPLING_LAW } from '../../../shared/model/random.ts';
 import type { WeightDtype } from '../../../shared/model/weight-encoding.ts';
+import { configureEncoder } from '../../../trainer/encoder/network.ts';
 import { encodeWeights } from '../../../trainer/export/weight-encoder.ts';
 
 /** The options of a fixture; each has a default. */
@@ -146,4 +155,38 @@ export function buildPointer(...fixtures: readonly [Fixture, ...Fixture[]]): Uin
     };
   }
   return encodePointer({ schema: 1, default: fixtures[0].manifest.name, models });
+}
+
+/** Builds the encoder of a fixture's model: two files, with random weights. */
+export function buildEncoderFixture(
+  { manifest }: Fixture,
+  alter: (description: EncoderDescription) => EncoderDescription = (each) => each,
+): ReadonlyMap<string, Uint8Array> {
+  const generator = planGenerator(manifest.generator);
+  const plan = planEncoder(configureEncoder(generator), generator);
+  const values = drawWeights(
+    plan.weights.map((weight) => weight.shape),
+    'encoder',
+  );
+  const { encoding, bytes } = encodeWeights(plan, values, 'uint8');
+  const description: EncoderDescription = {
+    schema: ENCODER_SCHEMA,
+    model: { name: manifest.name, version: manifest.version },
+    encoder: plan.config,
+    weights: encoding,
+    file: { path: ENCODER_WEIGHTS_FILE, bytes: bytes.length, sha256: hashBytes(bytes) },
+    training: {
+      steps: 0,
+      batchSize: 1,
+      seed: 'encoder',
+      dataset: manifest.training.dataset,
+      backend: 'none',
+      libraries: {},
+    },
+    figures: {},
+  };
+  return new Map([
+    [ENCODER_FILE, encodeEncoder(alter(description))],
+    [ENCODER_WEIGHTS_FILE, bytes],
+  ]);
 }

@@ -15,7 +15,7 @@ import { PNG } from 'pngjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { loadDataFolder } from '../../../trainer/data/data-folder.ts';
-import { decodePngPicture } from '../../../trainer/data/pictures/png-picture.ts';
+import { decodePngPicture } from '../../../shared/picture/png-picture.ts';
 import { buildRawPng, writePicture, type RawPng } from '../../support/pictures.ts';
 
 let folder: string;

@@ -7,7 +7,7 @@ import { IS_PACKED } from '../../packed.ts';
 import { UnusablePicture, type RawPicture } from '../layouts/source.ts';
 import { decodeBmp, parseBmpHeader } from './bmp.ts';
 import { identifyPicture, READ_FORMATS, type ReadFormat } from './format.ts';
-import { decodePngPicture, parsePngHeader } from './png-picture.ts';
+import { decodePngPicture, parsePngHeader } from '../../../shared/picture/png-picture.ts';
 
 /** Larger pictures are refused before they are decoded: a small file may hold any number. */
 const MAX_PIXELS = 100_000_000;

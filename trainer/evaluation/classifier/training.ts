@@ -129,6 +129,7 @@ const WORDS_PER_IMAGE = 5;
  * Rotates, scales, slants and shifts each image a little, with bilinear interpolation.
  * @param images  Row-major [count, side, side], 0..255.
  * @param index   The training step: the place in the key's stream `purpose`.
+ * @param amounts  The largest distortions.
  * @returns       [count, side, side], 0..1.
  */
 export function augmentImages(
@@ -137,6 +138,7 @@ export function augmentImages(
   key: RandomKey,
   purpose: number,
   index: number,
+  amounts: Readonly<Record<keyof typeof AUGMENTATION, number>> = AUGMENTATION,
 ): Float32Array {
   const size = side * side;
   const count = images.length / size;
@@ -147,19 +149,19 @@ export function augmentImages(
       words.subarray(i * WORDS_PER_IMAGE, (i + 1) * WORDS_PER_IMAGE),
       (word) => word / 2 ** 31 - 1,
     ) as [number, number, number, number, number];
-    const angle = (turn * AUGMENTATION.degrees * Math.PI) / 180;
-    const scale = 1 + zoom * AUGMENTATION.scale;
+    const angle = (turn * amounts.degrees * Math.PI) / 180;
+    const scale = 1 + zoom * amounts.scale;
     const cos = Math.cos(angle) / scale;
     const sin = Math.sin(angle) / scale;
-    const shear = slant * AUGMENTATION.slant;
+    const shear = slant * amounts.slant;
     const image = images.subarray(i * size, (i + 1) * size);
     warpImage(image, side, out.subarray(i * size, (i + 1) * size), {
       xx: cos,
       xy: shear * cos - sin,
       yx: sin,
       yy: shear * sin + cos,
-      dx: right * AUGMENTATION.shiftPixels,
-      dy: down * AUGMENTATION.shiftPixels,
+      dx: right * amounts.shiftPixels,
+      dy: down * amounts.shiftPixels,
     });
   }
   return out;

@@ -1,0 +1,78 @@
+/**
+ * A hand as text: `1.<model>.<version>.<latents>`, as in `hand=`. The latents are the numbers of a
+ * latent vector as whole 127ths, a signed byte each, in base64url without padding. A hand belongs
+ * to one version of a model. Without dependencies: the client imports it.
+ */
+
+export interface Hand {
+  readonly model: { readonly name: string; readonly version: string };
+  /** Each from -1 to 1. */
+  readonly latents: Float32Array;
+}
+
+/** The form's version, the first part of the text. */
+const FORM = '1';
+/** The number that stands for 1. */
+const ONE = 127;
+const CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/** Matches hands of any model. URLs have no room for a latent vector of more than 1,050 numbers. */
+export const HAND_PATTERN = /^1\.[a-z][a-z0-9-]{0,31}\.[0-9a-f]{16}\.[A-Za-z0-9_-]{2,1400}$/;
+export const MAX_HAND_LENGTH = 1460;
+
+/** Rounds a latent vector to the numbers that a hand can hold. */
+export function roundLatents(latents: Float32Array): Float32Array {
+  // Adding 0 turns -0 into 0.
+  return latents.map((value) => Math.max(-ONE, Math.min(ONE, Math.round(value * ONE))) / ONE + 0);
+}
+
+export function formatHand({ model, latents }: Hand): string {
+  const bytes = Array.from(
+    latents,
+    (value) => Math.max(-ONE, Math.min(ONE, Math.round(value * ONE))) & 255,
+  );
+  return `${FORM}.${model.name}.${model.version}.${encodeBytes(bytes)}`;
+}
+
+/**
+ * Reads the text of a hand that HAND_PATTERN accepts.
+ * @returns  The hand; or what is wrong, as the expectation that it misses.
+ */
+export function parseHand(text: string): Hand | { readonly expected: string } {
+  const [, name = '', version = '', coded = ''] = text.split('.');
+  const bytes = decodeBytes(coded);
+  if (bytes === undefined) {
+    return { expected: 'whole bytes in base64url, so a character is missing or too many' };
+  }
+  const least = bytes.indexOf(-ONE - 1);
+  return least >= 0
+    ? { expected: `numbers from -${ONE} to ${ONE}; number ${least + 1} is -${ONE + 1}` }
+    : { model: { name, version }, latents: Float32Array.from(bytes, (byte) => byte / ONE) };
+}
+
+function encodeBytes(bytes: readonly number[]): string {
+  let text = '';
+  for (let i = 0; i < bytes.length; i += 3) {
+    const [a = 0, b = 0, c = 0] = bytes.slice(i, i + 3);
+    const group = (a << 16) | (b << 8) | c;
+    const characters = [18, 12, 6, 0].map((shift) => CHARACTERS[(group >> shift) & 63]);
+    text += characters.slice(0, Math.min(4, bytes.length - i + 1)).join('');
+  }
+  return text;
+}
+
+/** @returns  Signed bytes; undefined when the text is not what `encodeBytes` writes. */
+function decodeBytes(text: string): number[] | undefined {
+  const bytes: number[] = [];
+  let [bits, count] = [0, 0];
+  for (const character of text) {
+    bits = (bits << 6) | CHARACTERS.indexOf(character);
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      bytes.push((((bits >> count) & 255) << 24) >> 24);
+      bits &= (1 << count) - 1;
+    }
+  }
+  return count < 6 && bits === 0 ? bytes : undefined;
+}

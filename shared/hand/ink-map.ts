@@ -1,0 +1,262 @@
+/**
+ * Separates ink from paper in a picture of handwriting: on dark or light paper, with noise, shade
+ * and specks. Pure; it uses IEEE doubles only.
+ */
+
+/** A grey picture: row-major [height, width], 0..255, dark or light paper. */
+export interface GreyPicture {
+  readonly width: number;
+  readonly height: number;
+  readonly pixels: Uint8Array;
+}
+
+/** Ink from 0 (paper) to 1, row-major [height, width]. */
+export interface Ink {
+  readonly width: number;
+  readonly height: number;
+  readonly values: Float64Array;
+}
+
+/** Longest side of the picture in which ink is looked for. */
+const LONGEST = 160;
+/** Levels of grey between paper and ink that a picture needs at least. */
+const MIN_CONTRAST = 24;
+/** Parts of the longer side: the border that shows the paper, and the cells that follow shade. */
+const BORDER = 0.06;
+const CELLS = 6;
+/** Parts with less ink than this share of the largest part are specks. */
+const SPECK = 0.04;
+/** Paper has this many times its usual deviation at most. */
+const NOISE = 4;
+
+/** Finds the ink; undefined on a blank picture. */
+export function findInk(picture: GreyPicture): Ink | undefined {
+  const small = shrink(picture);
+  const ink = measureInk(small);
+  if (ink === undefined || small === picture) {
+    return ink;
+  }
+  // A small digit in a large picture: look again, at its own size.
+  const box = findBounds(ink);
+  const isSmall = Math.max(box.right - box.left, box.bottom - box.top) < LONGEST / 2;
+  const factor = picture.width / small.width;
+  return isSmall ? measureInk(shrink(cut(picture, box, factor))) : ink;
+}
+
+/** Shrinks a picture by the mean of blocks of pixels until its longer side fits. */
+function shrink(picture: GreyPicture): GreyPicture {
+  const block = Math.ceil(Math.max(picture.width, picture.height) / LONGEST);
+  if (block === 1) {
+    return picture;
+  }
+  const width = Math.max(1, Math.floor(picture.width / block));
+  const height = Math.max(1, Math.floor(picture.height / block));
+  const pixels = new Uint8Array(width * height);
+  const [across, down] = [Math.min(block, picture.width), Math.min(block, picture.height)];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      let sum = 0;
+      for (let dy = 0; dy < down; dy++) {
+        const row = (y * block + dy) * picture.width + x * block;
+        for (let dx = 0; dx < across; dx++) {
+          sum += picture.pixels[row + dx] as number;
+        }
+      }
+      pixels[y * width + x] = Math.round(sum / (across * down));
+    }
+  }
+  return { width, height, pixels };
+}
+
+function measureInk({ width, height, pixels }: GreyPicture): Ink | undefined {
+  const paper = estimatePaper(pixels, width, height);
+  const isDark = paper.isDark;
+  const contrast = new Float64Array(pixels.length);
+  pixels.forEach((pixel, i) => {
+    const difference = isDark
+      ? pixel - (paper.levels[i] as number)
+      : (paper.levels[i] as number) - pixel;
+    contrast[i] = Math.max(0, difference);
+  });
+  const counts = countLevels(contrast);
+  const split = splitLevels(counts);
+  const full = findQuantile(counts, 0.9, split);
+  // Clean paper has no deviation. A mean also sees noise that most pixels do not have.
+  const noise = Math.min(full / 4, NOISE * findQuantile(counts, 0.6, -1, split));
+  if (full - noise < MIN_CONTRAST) {
+    return undefined;
+  }
+  const values = contrast.map((value) => Math.min(1, Math.max(0, value - noise) / (full - noise)));
+  return dropSpecks({ width, height, values });
+}
+
+/**
+ * Estimates the paper below each pixel. The border tells whether it is dark or light. Where the
+ * middle levels of the cells of a grid differ, the paper is shaded.
+ */
+function estimatePaper(pixels: Uint8Array, width: number, height: number) {
+  const border = Math.max(1, Math.round(BORDER * Math.max(width, height)));
+  const edge: number[] = [];
+  pixels.forEach((pixel, i) => {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    if (x < border || y < border || x >= width - border || y >= height - border) {
+      edge.push(pixel);
+    }
+  });
+  const middle = findQuantile(countLevels(edge), 0.5);
+  const counts = countLevels(pixels);
+  const split = splitLevels(counts);
+  const isDark = middle <= split;
+  const isPaper = (pixel: number): boolean => (isDark ? pixel <= split : pixel > split);
+  const cells = Array.from({ length: CELLS * CELLS }, (): number[] => []);
+  const sideOf = (i: number, size: number) => Math.min(CELLS - 1, Math.floor((i * CELLS) / size));
+  pixels.forEach((pixel, i) => {
+    const [column, row] = [sideOf(i % width, width), sideOf(Math.floor(i / width), height)];
+    if (isPaper(pixel)) {
+      (cells[row * CELLS + column] as number[]).push(pixel);
+    }
+  });
+  const whole = isDark ? findQuantile(counts, 0.5, -1, split) : findQuantile(counts, 0.5, split);
+  // Of a cell with much ink the paper is hard to tell.
+  const least = (0.6 * pixels.length) / (CELLS * CELLS);
+  const levels = cells.map((cell) =>
+    cell.length < least ? whole : findQuantile(countLevels(cell), 0.5),
+  );
+  return { isDark, levels: spreadCells(levels, width, height) };
+}
+
+/** Interpolates between the middles of the cells. */
+function spreadCells(levels: readonly number[], width: number, height: number): Float64Array {
+  const spread = new Float64Array(width * height);
+  const place = (i: number, size: number): [first: number, part: number] => {
+    const at = Math.min(CELLS - 1, Math.max(0, ((i + 0.5) * CELLS) / size - 0.5));
+    const first = Math.min(CELLS - 2, Math.floor(at));
+    return [first, at - first];
+  };
+  for (let y = 0; y < height; y++) {
+    const [row, down] = place(y, height);
+    for (let x = 0; x < width; x++) {
+      const [column, across] = place(x, width);
+      const at = row * CELLS + column;
+      const [a, b] = [levels[at] as number, levels[at + 1] as number];
+      const [c, d] = [levels[at + CELLS] as number, levels[at + CELLS + 1] as number];
+      const [above, below] = [a + (b - a) * across, c + (d - c) * across];
+      spread[y * width + x] = above + (below - above) * down;
+    }
+  }
+  return spread;
+}
+
+/** Finds the level that separates two groups of levels best (Otsu 1979). */
+function splitLevels(counts: Float64Array): number {
+  const size = counts.reduce((sum, count) => sum + count, 0);
+  const total = counts.reduce((sum, count, level) => sum + count * level, 0);
+  let [below, sumBelow, best, split] = [0, 0, -1, 0];
+  for (let level = 0; level < 256; level++) {
+    below += counts[level] as number;
+    sumBelow += (counts[level] as number) * level;
+    const above = size - below;
+    if (below > 0 && above > 0) {
+      const between = below * above * (sumBelow / below - (total - sumBelow) / above) ** 2;
+      if (between > best) {
+        [best, split] = [between, level];
+      }
+    }
+  }
+  return split;
+}
+
+/** Counts how often each whole level of 0 to 255 comes. */
+function countLevels(values: Iterable<number>): Float64Array {
+  const counts = new Float64Array(256);
+  for (const value of values) {
+    const level = Math.round(value);
+    counts[level] = (counts[level] as number) + 1;
+  }
+  return counts;
+}
+
+/** Finds a quantile of levels above `above` and up to `upTo`. @returns  0 without any. */
+function findQuantile(counts: Float64Array, part: number, above = -1, upTo = 255): number {
+  let rest = part * counts.subarray(above + 1, upTo + 1).reduce((sum, count) => sum + count, 0);
+  for (let level = above + 1; level <= upTo; level++) {
+    rest -= counts[level] as number;
+    if (rest <= 0 && (counts[level] as number) > 0) {
+      return level;
+    }
+  }
+  return 0;
+}
+
+/** Removes parts of ink that are tiny beside the largest one: dust, noise, marks on the border. */
+function dropSpecks({ width, height, values }: Ink): Ink {
+  const parts = new Int32Array(values.length);
+  const amounts = [0];
+  const stack: number[] = [];
+  for (let start = 0; start < values.length; start++) {
+    if ((values[start] as number) === 0 || parts[start] !== 0) {
+      continue;
+    }
+    const part = amounts.length;
+    let amount = 0;
+    parts[start] = part;
+    stack.push(start);
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      amount += values[at] as number;
+      const [x, y] = [at % width, Math.floor(at / width)];
+      for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row++) {
+        for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column++) {
+          const next = row * width + column;
+          if (parts[next] === 0 && (values[next] as number) > 0) {
+            parts[next] = part;
+            stack.push(next);
+          }
+        }
+      }
+    }
+    amounts.push(amount);
+  }
+  const least = SPECK * Math.max(...amounts);
+  const kept = values.map((value, i) =>
+    (amounts[parts[i] as number] as number) < least ? 0 : value,
+  );
+  return { width, height, values: kept };
+}
+
+interface Bounds {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+function findBounds({ width, values }: Ink): Bounds {
+  let [left, right, top, bottom] = [Infinity, -1, Infinity, -1];
+  values.forEach((value, i) => {
+    if (value > 0) {
+      const [x, y] = [i % width, Math.floor(i / width)];
+      left = Math.min(left, x);
+      right = Math.max(right, x + 1);
+      top = Math.min(top, y);
+      bottom = Math.max(bottom, y + 1);
+    }
+  });
+  return { left, right, top, bottom };
+}
+
+/** Cuts a picture to the ink that was found in a smaller one, with paper around it. */
+function cut(picture: GreyPicture, box: Bounds, factor: number): GreyPicture {
+  const margin = (Math.max(box.right - box.left, box.bottom - box.top) * factor) / 2;
+  const clamp = (value: number, max: number) => Math.round(Math.min(max, Math.max(0, value)));
+  const left = clamp(box.left * factor - margin, picture.width);
+  const right = clamp(box.right * factor + margin, picture.width);
+  const top = clamp(box.top * factor - margin, picture.height);
+  const bottom = clamp(box.bottom * factor + margin, picture.height);
+  const [width, height] = [right - left, bottom - top];
+  const pixels = new Uint8Array(width * height);
+  for (let y = 0; y < height; y++) {
+    const from = (top + y) * picture.width + left;
+    pixels.set(picture.pixels.subarray(from, from + width), y * width);
+  }
+  return { width, height, pixels };
+}

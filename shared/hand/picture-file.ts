@@ -1,0 +1,170 @@
+/**
+ * Decodes a picture of handwriting: PNG, JPEG, or the numbers of a digit as JSON. Looks at the size
+ * before it decodes, and never decodes more than the size promises.
+ */
+import decodeJpeg from 'jpeg-js/lib/decoder.js';
+import { decodePngPicture, parsePngHeader } from '../picture/png-picture.ts';
+import type { GreyPicture } from './ink-map.ts';
+
+/** A picture that cannot be read. The message says why, as the end of a sentence. */
+export class PictureError extends Error {
+  override name = 'PictureError' as const;
+}
+
+export interface PictureFile {
+  readonly width: number;
+  readonly height: number;
+  /**
+   * Decodes to grey.
+   * @param paper  What transparency shows: 255 for white, 0 for black.
+   * @throws PictureError
+   */
+  decode(paper: number): Promise<GreyPicture>;
+  /** Whether `paper` makes a difference. */
+  readonly isTransparent: boolean;
+}
+
+const PNG_SIGNATURE = 0x89;
+const JPEG_SIGNATURE = 0xff;
+/** `{` and `[`. */
+const JSON_STARTS = [0x7b, 0x5b];
+/** MNIST's. */
+const SIDE = 28;
+
+/** Reads what a file is, and its size. @throws PictureError */
+export function openPicture(bytes: Uint8Array): PictureFile {
+  if (bytes.length === 0) {
+    throw new PictureError('is empty');
+  }
+  const first = bytes.find((byte) => byte > 0x20);
+  if (bytes[0] === PNG_SIGNATURE) {
+    return openPng(bytes);
+  }
+  if (bytes[0] === JPEG_SIGNATURE && bytes[1] === 0xd8) {
+    return openJpeg(bytes);
+  }
+  if (first !== undefined && JSON_STARTS.includes(first)) {
+    const pixels = parseNumbers(bytes);
+    const picture = { width: SIDE, height: SIDE, pixels };
+    return { ...picture, isTransparent: false, decode: () => Promise.resolve(picture) };
+  }
+  throw new PictureError('is neither PNG nor JPEG nor JSON');
+}
+
+function openPng(bytes: Uint8Array): PictureFile {
+  const header = explain(() => parsePngHeader(bytes));
+  const { width, height, colourType, depth } = header;
+  return {
+    width,
+    height,
+    isTransparent: colourType !== 2 && (colourType !== 0 || depth < 8),
+    async decode(paper) {
+      await checkInflated(bytes, header);
+      const rgb = explain(() => decodePngPicture(bytes, [paper, paper, paper]));
+      return { width, height, pixels: toGrey(rgb) };
+    },
+  };
+}
+
+/** Inflates the pixels without keeping them: a bomb holds more than its size promises. */
+async function checkInflated(
+  bytes: Uint8Array,
+  { width, height, depth }: ReturnType<typeof parsePngHeader>,
+): Promise<void> {
+  // Four channels; interlaced passes add at most a byte for each row of each of them.
+  const most = height * (Math.ceil((width * 4 * depth) / 8) + 1) + 7 * (height + width + 8);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const parts: Uint8Array[] = [];
+  for (let at = 8; at + 12 <= bytes.length;) {
+    const length = view.getUint32(at);
+    if (view.getUint32(at + 4) === 0x49_44_41_54) {
+      parts.push(bytes.subarray(at + 8, at + 8 + length));
+    }
+    at += 12 + length;
+  }
+  const inflating = new Blob(parts as Uint8Array<ArrayBuffer>[])
+    .stream()
+    .pipeThrough(new DecompressionStream('deflate'));
+  const reader = inflating.getReader();
+  try {
+    let inflated = 0;
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+      inflated += piece.value.length;
+      if (inflated > most) {
+        throw new PictureError('is a PNG with more pixels than its header says');
+      }
+    }
+  } catch (cause) {
+    throw cause instanceof PictureError
+      ? cause
+      : new PictureError('is a PNG that cannot be decoded', { cause });
+  } finally {
+    reader.cancel().catch(() => undefined);
+  }
+}
+
+/** Markers of JPEG frames that hold the size: all SOFs but DHT, JPG and DAC. */
+const isFrame = (marker: number): boolean =>
+  marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+
+function openJpeg(bytes: Uint8Array): PictureFile {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 2; at + 9 < bytes.length && bytes[at] === JPEG_SIGNATURE;) {
+    const marker = bytes[at + 1] as number;
+    if (isFrame(marker)) {
+      const [height, width] = [view.getUint16(at + 5), view.getUint16(at + 7)];
+      const options = { useTArray: true, formatAsRGBA: false, maxMemoryUsageInMB: 100 } as const;
+      return {
+        width,
+        height,
+        isTransparent: false,
+        async decode() {
+          const { data } = explain(() => decodeJpeg(bytes, options));
+          return { width, height, pixels: toGrey(data) };
+        },
+      };
+    }
+    at += marker === JPEG_SIGNATURE ? 1 : 2 + view.getUint16(at + 2);
+  }
+  throw new PictureError('is a JPEG without a size');
+}
+
+function parseNumbers(bytes: Uint8Array): Uint8Array {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new PictureError('is malformed JSON', { cause });
+  }
+  const numbers = Array.isArray(value) ? value : (value as { pixels?: unknown } | null)?.pixels;
+  if (!Array.isArray(numbers) || numbers.length !== SIDE * SIDE) {
+    const got = Array.isArray(numbers) ? `${numbers.length} numbers` : 'no list of numbers';
+    throw new PictureError(`is JSON with ${got}`);
+  }
+  const wrong = numbers.findIndex(
+    (each) => typeof each !== 'number' || !Number.isInteger(each) || each < 0 || each > 255,
+  );
+  if (wrong >= 0) {
+    throw new PictureError(`is JSON whose number ${wrong + 1} is no whole number from 0 to 255`);
+  }
+  return Uint8Array.from(numbers as number[]);
+}
+
+/** Weighs red, green and blue as eyes do. @param rgb  [pixels, 3] */
+function toGrey(rgb: Uint8Array): Uint8Array {
+  const grey = new Uint8Array(rgb.length / 3);
+  for (let i = 0; i < grey.length; i++) {
+    const [r, g, b] = [rgb[3 * i] as number, rgb[3 * i + 1] as number, rgb[3 * i + 2] as number];
+    grey[i] = (77 * r + 150 * g + 29 * b + 128) >> 8;
+  }
+  return grey;
+}
+
+/** Words the errors of decoders. */
+function explain<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch (cause) {
+    throw new PictureError((cause as Error).message.slice(0, 200), { cause });
+  }
+}

@@ -1,0 +1,295 @@
+/**
+ * Brings a picture of one written digit into MNIST's form: white ink on black, the longer side of
+ * the ink 20 of 28 pixels, its centre of mass in the middle. Pure; it uses IEEE doubles and square
+ * roots only. MNIST's own digits keep nearly every pixel.
+ */
+import { findInk, type GreyPicture, type Ink } from './ink-map.ts';
+
+/** Side of the result, and of the box that holds the ink, in pixels. */
+export const DIGIT_SIDE = 28;
+const BOX = 20;
+/** Ink below this share of full ink does not count for the box. */
+const FAINT = 0.02;
+/** Widths of a line in pixels of the box: MNIST's lie between. */
+const LINE = { thin: 1.3, thick: 5 } as const;
+/** A longer side of the ink in pixels that a digit needs at least. */
+const SMALLEST = 8;
+/** Longest side of the map on which lines are made wider or narrower. */
+const WORKING_SIDE = 100;
+
+/** Why a picture holds no digit that can be read. */
+export type WrittenFault =
+  | { readonly reason: 'blank' }
+  | { readonly reason: 'too_small'; readonly side: number; readonly minSide: number }
+  | { readonly reason: 'several'; readonly count: number }
+  | { readonly reason: 'filled' };
+
+/** @returns  Row-major [28, 28], 0 for paper to 255 for full ink; or the fault. */
+export function normaliseDigit(picture: GreyPicture): Uint8Array | WrittenFault {
+  const found = findInk(picture);
+  if (found === undefined) {
+    return { reason: 'blank' };
+  }
+  const box = findBox(found);
+  if (box === undefined) {
+    return { reason: 'blank' };
+  }
+  const longer = Math.max(box.width, box.height);
+  if (longer < SMALLEST) {
+    return { reason: 'too_small', side: longer, minSide: SMALLEST };
+  }
+  const ink = fitLine(crop(found, box));
+  if ('reason' in ink) {
+    return ink;
+  }
+  const count = countDigits(ink);
+  return count > 1 ? { reason: 'several', count } : placeInk(ink);
+}
+
+interface Box {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Finds the box of all ink; undefined without any. */
+function findBox({ width, height, values }: Ink): Box | undefined {
+  let [left, right, top, bottom] = [width, -1, height, -1];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if ((values[y * width + x] as number) > FAINT) {
+        left = Math.min(left, x);
+        right = Math.max(right, x);
+        top = Math.min(top, y);
+        bottom = y;
+      }
+    }
+  }
+  return right < 0 ? undefined : { left, top, width: right - left + 1, height: bottom - top + 1 };
+}
+
+function crop({ width, values }: Ink, box: Box): Ink {
+  const cropped = new Float64Array(box.width * box.height);
+  for (let y = 0; y < box.height; y++) {
+    const from = (box.top + y) * width + box.left;
+    cropped.set(values.subarray(from, from + box.width), y * box.width);
+  }
+  return { width: box.width, height: box.height, values: cropped };
+}
+
+/** Makes lines as wide as MNIST's when they are much thinner or thicker. */
+function fitLine(ink: Ink): Ink | WrittenFault {
+  const longer = Math.max(ink.width, ink.height);
+  const scale = Math.min(1, WORKING_SIDE / longer);
+  // Room for a line that becomes wider.
+  const margin = Math.ceil((LINE.thin / BOX) * longer * scale);
+  const [across, down] = [Math.round(ink.width * scale), Math.round(ink.height * scale)];
+  const width = Math.max(1, across) + 2 * margin;
+  const height = Math.max(1, down) + 2 * margin;
+  const place = {
+    left: margin,
+    top: margin,
+    width: width - 2 * margin,
+    height: height - 2 * margin,
+  };
+  const map = resample(ink, width, height, place);
+  const distances = measureDistances(map);
+  const line = measureLine(distances);
+  const unit = (longer * scale) / BOX;
+  if (line >= LINE.thin * unit && line <= LINE.thick * unit) {
+    return ink;
+  }
+  if (line > (BOX / 2) * unit) {
+    return { reason: 'filled' };
+  }
+  const wanted = line < LINE.thin * unit ? LINE.thin * unit : LINE.thick * unit;
+  // The edge of a line moves by this many pixels outwards.
+  const move = (wanted - line) / 2;
+  const values = distances.map((distance) => Math.min(1, Math.max(0, distance + move + 0.5)));
+  const fitted = { width, height, values };
+  const box = findBox(fitted);
+  return box === undefined ? ink : crop(fitted, box);
+}
+
+/**
+ * Measures the width of the lines. The mean distance to the edge within a line is a quarter of its
+ * width.
+ */
+function measureLine(distances: Float64Array): number {
+  let [sum, count] = [0, 0];
+  for (const distance of distances) {
+    if (distance > 0) {
+      sum += distance;
+      count++;
+    }
+  }
+  return count === 0 ? 0 : (4 * sum) / count;
+}
+
+/** Computes each pixel's distance from the edge of the ink: positive inside, negative outside. */
+function measureDistances({ width, height, values }: Ink): Float64Array {
+  const inside = distanceTo(values, width, height, (value) => value <= 0.5);
+  const outside = distanceTo(values, width, height, (value) => value > 0.5);
+  return inside.map((distance, i) =>
+    distance > 0 ? distance - 0.5 : 0.5 - (outside[i] as number),
+  );
+}
+
+/** Computes the distance to the nearest pixel that `isTarget` accepts, in two exact passes. */
+function distanceTo(
+  values: Float64Array,
+  width: number,
+  height: number,
+  isTarget: (value: number) => boolean,
+): Float64Array {
+  const far = width + height;
+  const columns = new Float64Array(values.length);
+  for (let x = 0; x < width; x++) {
+    for (let y = 0, last = far; y < height; y++) {
+      last = isTarget(values[y * width + x] as number) ? 0 : last + 1;
+      columns[y * width + x] = last;
+    }
+    for (let y = height - 1, last = far; y >= 0; y--) {
+      last = Math.min(columns[y * width + x] as number, last + 1);
+      columns[y * width + x] = last;
+    }
+  }
+  const distances = new Float64Array(values.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      let best = (columns[y * width + x] as number) ** 2;
+      for (let step = 1; step * step < best; step++) {
+        for (const other of [x - step, x + step]) {
+          if (other >= 0 && other < width) {
+            best = Math.min(best, step * step + (columns[y * width + other] as number) ** 2);
+          }
+        }
+      }
+      distances[y * width + x] = Math.sqrt(best);
+    }
+  }
+  return distances;
+}
+
+/** The share of the ink's height, and of its amount, that a second digit has. */
+const SECOND = { height: 0.6, amount: 0.2 } as const;
+
+/** Counts digits beside each other: parts between empty columns that are tall and have much ink. */
+function countDigits({ width, height, values }: Ink): number {
+  const total = values.reduce((sum, value) => sum + value, 0);
+  let [count, amount, top, bottom] = [0, 0, height, -1];
+  for (let x = 0; x <= width; x++) {
+    let column = 0;
+    const rows = x === width ? 0 : height; // The column after the last is empty.
+    for (let y = 0; y < rows; y++) {
+      const value = values[y * width + x] as number;
+      if (value > FAINT) {
+        column += value;
+        top = Math.min(top, y);
+        bottom = Math.max(bottom, y);
+      }
+    }
+    amount += column;
+    if (column === 0) {
+      const isTall = bottom - top + 1 >= SECOND.height * height;
+      count += isTall && amount >= SECOND.amount * total ? 1 : 0;
+      [amount, top, bottom] = [0, height, -1];
+    }
+  }
+  return count;
+}
+
+/** Scales the ink into the box, and moves its centre of mass to the middle by whole pixels. */
+function placeInk(ink: Ink): Uint8Array {
+  const scale = BOX / Math.max(ink.width, ink.height);
+  const width = Math.max(1, Math.round(ink.width * scale));
+  const height = Math.max(1, Math.round(ink.height * scale));
+  const { values } = resample(ink, width, height, { left: 0, top: 0, width, height });
+  let [sum, across, down] = [0, 0, 0];
+  values.forEach((value, i) => {
+    sum += value;
+    across += value * (i % width);
+    down += value * Math.floor(i / width);
+  });
+  const middle = DIGIT_SIDE / 2;
+  const left = clamp(Math.round(middle - across / sum), DIGIT_SIDE - width);
+  const top = clamp(Math.round(middle - down / sum), DIGIT_SIDE - height);
+  const digit = new Uint8Array(DIGIT_SIDE * DIGIT_SIDE);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      digit[(top + y) * DIGIT_SIDE + left + x] = Math.round(
+        255 * Math.min(1, values[y * width + x] as number),
+      );
+    }
+  }
+  return digit;
+}
+
+const clamp = (value: number, max: number): number => Math.max(0, Math.min(max, value));
+
+/**
+ * Scales ink into a place of an empty map. A pixel gets the mean of what it covers; where the map
+ * is finer than the ink, it is interpolated between the middles of the ink's pixels.
+ */
+function resample(ink: Ink, width: number, height: number, place: Box): Ink {
+  const columns = planAxis(ink.width, place.width);
+  const rows = planAxis(ink.height, place.height);
+  const values = new Float64Array(width * height);
+  const narrow = new Float64Array(place.width * ink.height);
+  for (let y = 0; y < ink.height; y++) {
+    columns.forEach((weights, x) => {
+      let sum = 0;
+      for (const [from, weight] of weights) {
+        sum += (ink.values[y * ink.width + from] as number) * weight;
+      }
+      narrow[y * place.width + x] = sum;
+    });
+  }
+  rows.forEach((weights, y) => {
+    for (let x = 0; x < place.width; x++) {
+      let sum = 0;
+      for (const [from, weight] of weights) {
+        sum += (narrow[from * place.width + x] as number) * weight;
+      }
+      values[(place.top + y) * width + place.left + x] = sum;
+    }
+  });
+  return { width, height, values };
+}
+
+/** Lists for each target pixel the source pixels it is made of, with weights that sum to 1. */
+function planAxis(from: number, to: number): [index: number, weight: number][][] {
+  const ratio = from / to;
+  return Array.from({ length: to }, (_, i) => {
+    if (ratio < 1) {
+      const at = clamp((i + 0.5) * ratio - 0.5, from - 1);
+      const first = Math.floor(at);
+      const next = Math.min(first + 1, from - 1);
+      return [
+        [first, 1 - (at - first)],
+        [next, at - first],
+      ];
+    }
+    const [start, end] = [i * ratio, (i + 1) * ratio];
+    const weights: [number, number][] = [];
+    for (let index = Math.floor(start); index < Math.min(from, Math.ceil(end)); index++) {
+      weights.push([index, (Math.min(end, index + 1) - Math.max(start, index)) / ratio]);
+    }
+    return weights;
+  });
+}
+
+/** Says why a picture holds no digit, without a full stop. */
+export function describeFault(fault: WrittenFault): string {
+  switch (fault.reason) {
+    case 'blank':
+      return 'the picture is blank';
+    case 'too_small':
+      return `the ink is ${fault.side} pixels long, at least ${fault.minSide} are needed`;
+    case 'several':
+      return `there are ${fault.count} digits beside each other, expected one`;
+    case 'filled':
+      return 'the ink fills the picture like a blot';
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * An encoder: the network that guesses, from a picture of a digit, the latent vector with which a
+ * generator draws it, and the digit's class. It is published beside its generator. Pure.
+ *
+ * It gives a latent vector for each class, [classes, latentSize], then a logit for each class. All
+ * pass through tanh, which the engine computes with the same bits everywhere.
+ */
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+import canonicalize from 'canonicalize';
+import * as z from 'zod';
+import {
+  ArtifactError,
+  hashSchema,
+  modelNameSchema,
+  modelVersionSchema,
+  parseDocument,
+  textSchema,
+  verifyFile,
+  type Manifest,
+  type ParsedManifest,
+} from './artifact.ts';
+import {
+  encoderLayerSchema,
+  GENERATOR_LIMITS,
+  GeneratorConfigError,
+  planNetwork,
+  sizeOf,
+  type GeneratorPlan,
+  type NetworkPlan,
+} from './generator.ts';
+import { decodeNumbers, WEIGHT_BYTES, weightEncodingSchema } from './weight-encoding.ts';
+
+/** An encoder costs about as much as the generator of a digit. */
+export const ENCODER_LIMITS = { parameters: 200_000, macs: 2_000_000 } as const;
+
+/** The logits lie between minus and plus this number. */
+export const LOGIT_RANGE = 12;
+
+export const encoderConfigSchema = z.strictObject({
+  layers: z.array(encoderLayerSchema).min(1).max(GENERATOR_LIMITS.layers),
+});
+
+export type EncoderConfig = z.infer<typeof encoderConfigSchema>;
+
+export interface EncoderPlan extends NetworkPlan {
+  readonly config: EncoderConfig;
+  readonly latentSize: number;
+  readonly classes: number;
+}
+
+/** @throws GeneratorConfigError  When the layers do not fit the generator, or cost too much. */
+export function planEncoder(config: EncoderConfig, generator: GeneratorPlan): EncoderPlan {
+  const { latentSize, classes } = generator.config;
+  const plan = planNetwork(config, generator.outputShape);
+  const outputs = classes * (latentSize + 1);
+  if (plan.outputShape.length !== 1 || plan.outputShape[0] !== outputs) {
+    throw new GeneratorConfigError(
+      `the encoder gives [${plan.outputShape.join(', ')}], expected [${outputs}]: ` +
+        `${latentSize} latent numbers and a logit for each of ${classes} classes`,
+    );
+  }
+  if (plan.parameters > ENCODER_LIMITS.parameters || plan.macs > ENCODER_LIMITS.macs) {
+    throw new GeneratorConfigError(
+      `the encoder has ${plan.parameters} parameters and ${plan.macs} multiply-accumulates, ` +
+        `at most ${ENCODER_LIMITS.parameters} and ${ENCODER_LIMITS.macs} allowed`,
+    );
+  }
+  return { ...plan, config, latentSize, classes };
+}
+
+/** Describes the encoder. Lies beside its model's manifest, which does not list it. */
+export const ENCODER_FILE = 'encoder.json';
+/** The weights, little-endian, encoded as ENCODER_FILE says. */
+export const ENCODER_WEIGHTS_FILE = 'encoder.bin';
+/** Both files, in the order in which they are published: the description comes last. */
+export const ENCODER_FILES: readonly string[] = [ENCODER_WEIGHTS_FILE, ENCODER_FILE];
+export const ENCODER_SCHEMA = 1;
+export const MAX_ENCODER_FILE_BYTES = 16 * 1024;
+
+const descriptionSchema = z.strictObject({
+  schema: z.literal(ENCODER_SCHEMA),
+  /** The only version of a model that this encoder belongs to. */
+  model: z.strictObject({ name: modelNameSchema, version: modelVersionSchema }),
+  encoder: encoderConfigSchema,
+  weights: weightEncodingSchema,
+  file: z.strictObject({
+    path: z.literal(ENCODER_WEIGHTS_FILE),
+    bytes: z
+      .int()
+      .min(1)
+      .max(4 * ENCODER_LIMITS.parameters),
+    sha256: hashSchema,
+  }),
+  training: z.strictObject({
+    steps: z.int().min(0),
+    batchSize: z.int().min(1),
+    seed: textSchema(128),
+    dataset: z.strictObject({ name: textSchema(128), images: z.int().min(1), sha256: hashSchema }),
+    backend: textSchema(200),
+    libraries: z.record(textSchema(64), textSchema(64)),
+  }),
+  /** Measured quality by the metric's name. */
+  figures: z.record(textSchema(64), z.number()),
+});
+
+export type EncoderDescription = z.infer<typeof descriptionSchema>;
+
+export interface ParsedEncoder {
+  readonly description: EncoderDescription;
+  readonly plan: EncoderPlan;
+}
+
+/** Writes the content of ENCODER_FILE as RFC 8785 JSON. */
+export function encodeEncoder(description: EncoderDescription): Uint8Array {
+  return utf8ToBytes(canonicalize(description) as string);
+}
+
+/**
+ * Parses ENCODER_FILE, and checks that the encoder belongs to the model.
+ * @throws ArtifactError
+ */
+export function parseEncoder(
+  bytes: Uint8Array,
+  model: { readonly manifest: Manifest; readonly plan: ParsedManifest['plan'] },
+): ParsedEncoder {
+  const description = parseDocument(descriptionSchema, bytes, {
+    what: ENCODER_FILE,
+    newest: ENCODER_SCHEMA,
+    maxBytes: MAX_ENCODER_FILE_BYTES,
+  });
+  const malformed = (detail: string, options?: ErrorOptions) =>
+    new ArtifactError({ reason: 'malformed', what: ENCODER_FILE, detail }, options);
+  const { name, version } = description.model;
+  if (name !== model.manifest.name || version !== model.manifest.version) {
+    throw malformed(
+      `it belongs to ${name}@${version}, expected ${model.manifest.name}@${model.manifest.version}`,
+    );
+  }
+  let plan: EncoderPlan;
+  try {
+    plan = planEncoder(description.encoder, model.plan);
+  } catch (cause) {
+    throw cause instanceof GeneratorConfigError ? malformed(cause.message, { cause }) : cause;
+  }
+  const { weights, file } = description;
+  if (weights.dtype === 'uint8' && weights.quantization.length !== plan.weights.length) {
+    throw malformed(
+      `quantization of ${weights.quantization.length} weights, the encoder has ${plan.weights.length}`,
+    );
+  }
+  const expectedBytes = plan.parameters * WEIGHT_BYTES[weights.dtype];
+  if (file.bytes !== expectedBytes) {
+    throw malformed(`${file.path} is listed with ${file.bytes} bytes, expected ${expectedBytes}`);
+  }
+  return { description, plan };
+}
+
+/**
+ * Verifies and decodes the content of ENCODER_WEIGHTS_FILE.
+ * @returns  One array for each weight, in the plan's order; copies of `bytes`.
+ * @throws ArtifactError  When the bytes are others, or a number is NaN or infinite.
+ */
+export function decodeEncoderWeights(
+  { description, plan }: ParsedEncoder,
+  bytes: Uint8Array,
+): Float32Array[] {
+  verifyFile(description.file, bytes);
+  const values = decodeNumbers(plan.weights, description.weights, bytes);
+  if (!values.every(Number.isFinite)) {
+    throw new ArtifactError({ reason: 'not_finite', what: ENCODER_WEIGHTS_FILE });
+  }
+  let next = 0;
+  return plan.weights.map((weight) => values.subarray(next, (next += sizeOf(weight.shape))));
+}

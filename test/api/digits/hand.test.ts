@@ -1,0 +1,111 @@
+/** Tests `hand=`, `vary=` and `to=` over HTTP in the real runtime. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import manifest from '../../../models/digits/manifest.json' with { type: 'json' };
+import { formatHand } from '../../../shared/hand/hand-text.ts';
+import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
+
+let worker: TestWorker;
+beforeAll(async () => {
+  worker = await startWorker();
+});
+afterAll(() => worker.close());
+
+const { name, version } = manifest;
+const makeHand = (seed: number): string =>
+  formatHand({
+    model: { name, version },
+    latents: Float32Array.from({ length: 64 }, (_, i) => Math.sin(seed * 64 + i)),
+  });
+const ADA = makeHand(1);
+const BOB = makeHand(2);
+
+test('a hand alone pins model and pixels: its URL is immutable, and HEAD and ETag work', async () => {
+  const url = `/number/2026.png?hand=${ADA}`;
+  const answer = await worker.fetch(url);
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('cache-control')).toContain('immutable');
+  const canonical = answer.headers.get('content-location') as string;
+  expect(canonical).toBe(`/number/2026.png?hand=${ADA}&model=${name}@${version}`);
+  const etag = answer.headers.get('etag') as string;
+  expect((await worker.fetch(url, { headers: { 'If-None-Match': etag } })).status).toBe(304);
+  expect((await worker.fetch(url, { method: 'HEAD' })).headers.get('etag')).toBe(etag);
+  const bytes = await worker.getBytes(url);
+  expect(await worker.getBytes(canonical)).toEqual(bytes);
+  expect(await worker.getBytes(`/number/2026.png?hand=${BOB}`)).not.toEqual(bytes);
+  expect(await worker.getBytes(`${url}&seed=other`)).toEqual(bytes);
+});
+
+test('latent=1 tells the numbers of the hand, and vary moves them toward those of the seed', async () => {
+  const read = async (query: string) =>
+    (await worker.getDigits(`/digit.json?label=7&seed=s&latent=1&${query}`)).digits[0]?.latent ??
+    [];
+  const [hand, half, seed] = [
+    await read(`hand=${ADA}`),
+    await read(`hand=${ADA}&vary=0.5`),
+    await read(''),
+  ];
+  expect(hand.map((value) => Math.round(value * 127))).toEqual(
+    Array.from({ length: 64 }, (_, i) => Math.round(Math.sin(64 + i) * 127)),
+  );
+  half.forEach((value, i) => {
+    expect(value).toBeCloseTo(((hand[i] as number) + (seed[i] as number)) / 2, 6);
+  });
+  expect(await read(`hand=${ADA}&vary=1`)).toEqual(seed);
+});
+
+test('a set in one hand varies a little by default, and any range of it is the same', async () => {
+  const read = (query: string) => worker.getBytes(`/dataset.idx?hand=${ADA}&label=7&${query}`);
+  const whole = await read('n=6');
+  const digits = [0, 1].map((i) => whole.subarray(16 + i * 784, 16 + (i + 1) * 784));
+  expect(digits[0]).not.toEqual(digits[1]);
+  expect((await read('n=2&start=3')).subarray(16)).toEqual(
+    whole.subarray(16 + 3 * 784, 16 + 5 * 784),
+  );
+  const still = await read('n=2&vary=0');
+  expect(still.subarray(16, 800)).toEqual(still.subarray(800));
+});
+
+test('a morph goes from one hand to another and back', async () => {
+  const loop = (query: string) =>
+    worker.getBytes(`/morph.png?label=3&n=2&frames=1&hold=0&${query}`);
+  const walk = await loop(`hand=${ADA}&to=${BOB}`);
+  for (const other of [`hand=${ADA}`, `hand=${BOB}`, `hand=${BOB}&to=${ADA}`]) {
+    expect(walk).not.toEqual(await loop(other));
+  }
+});
+
+test.each([
+  ['too short', ADA.slice(0, -6), 'not 60'],
+  ['of half a byte', ADA.slice(0, -1), 'whole bytes in base64url'],
+  ['of another alphabet', `${ADA.slice(0, -1)}+`, '1.MODEL.VERSION.LATENTS'],
+  ['of another form', ADA.replace('1.', '2.'), '1.MODEL.VERSION.LATENTS'],
+  [
+    'out of range',
+    `1.${name}.${version}.${Buffer.alloc(64, 128).toString('base64url')}`,
+    'number 1 is -128',
+  ],
+])('a hand %s is refused, and the error says what is allowed', async (_, hand, text) => {
+  for (const path of ['/digit.json', '/number/7.json', '/dataset.npy']) {
+    const answer = await worker.fetch(`${path}?hand=${encodeURIComponent(hand)}`);
+    const problem = (await answer.json()) as { code: string; detail: string };
+    expect([answer.status, problem.code]).toEqual([400, 'invalid_parameter']);
+    expect(problem.detail).toMatch(/^hand is "/);
+    expect(problem.detail).toContain(text);
+  }
+});
+
+test('a hand of another version of the model says which one it belongs to', async () => {
+  const other = ADA.replace(version, '0123456789abcdef');
+  const refused = await worker.fetch(`/digit.json?hand=${other}&model=${name}@${version}`);
+  expect(await refused.json()).toMatchObject({
+    code: 'hand_of_other_model',
+    detail: expect.stringContaining(`belongs to ${name}@0123456789abcdef`),
+  });
+  const gone = await worker.fetch(`/digit.json?hand=${other}`);
+  expect([gone.status, ((await gone.json()) as { detail: string }).detail]).toEqual([
+    404,
+    `No model "${name}@0123456789abcdef" is published.`,
+  ]);
+  const two = await worker.fetch(`/morph.png?hand=${ADA}&to=${other}`);
+  expect(two.status).toBe(400);
+});

@@ -1,0 +1,113 @@
+/** The encoder's layers, and its forward pass in TensorFlow.js for training. */
+import * as tf from '@tensorflow/tfjs';
+import type { EncoderConfig, EncoderPlan } from '../../shared/model/encoder.ts';
+import {
+  LEAKY_SLOPE,
+  type Activation,
+  type EncoderLayer,
+  type GeneratorPlan,
+  type LayerConfig,
+  type NetworkPlan,
+} from '../../shared/model/generator.ts';
+
+/** Pixels of a side that become one place of the first convolution. */
+export const BLOCK = 4;
+
+/** Configures the encoder of a generator: 1.7 million multiply-accumulates for 28 x 28 pixels. */
+export function configureEncoder({ config }: GeneratorPlan): EncoderConfig {
+  const convolve = (filters: number) =>
+    ({ type: 'conv2d', filters, kernelSize: 3, activation: 'leakyRelu' }) as const;
+  const outputs = config.classes * (config.latentSize + 1);
+  return {
+    layers: [
+      { type: 'spaceToDepth', blockSize: BLOCK },
+      convolve(64),
+      convolve(32),
+      convolve(16),
+      { type: 'flatten' },
+      { type: 'dense', units: 112, activation: 'leakyRelu' },
+      { type: 'dense', units: outputs, activation: 'tanh' },
+    ],
+  };
+}
+
+/**
+ * Runs any network without fused operations, whose gradients would compute those of the weights
+ * too. A generator does not need them here.
+ * @param weights  In the order and shapes of the plan. Not disposed.
+ */
+export function runNetwork(
+  plan: Pick<NetworkPlan, 'config'>,
+  weights: readonly tf.Tensor[],
+  input: tf.Tensor,
+): tf.Tensor {
+  const rest = [...weights];
+  return plan.config.layers.reduce((x, layer) => applyLayer(layer, x, rest), input);
+}
+
+/** Runs an encoder. @returns  [batch, classes, latentSize] and [batch, classes], both by tanh. */
+export function runEncoder(
+  plan: EncoderPlan,
+  weights: readonly tf.Tensor[],
+  images: tf.Tensor4D,
+): { latents: tf.Tensor3D; logits: tf.Tensor2D } {
+  const { classes, latentSize } = plan;
+  const output = runNetwork(plan, weights, images) as tf.Tensor2D;
+  const [latents, logits] = tf.split(output, [classes * latentSize, classes], 1) as [
+    tf.Tensor2D,
+    tf.Tensor2D,
+  ];
+  return { latents: tf.reshape(latents, [-1, classes, latentSize]), logits };
+}
+
+/** @param rest  The weights from this layer on. A layer takes its own off the front. */
+function applyLayer(layer: LayerConfig | EncoderLayer, x: tf.Tensor, rest: tf.Tensor[]): tf.Tensor {
+  switch (layer.type) {
+    case 'dense': {
+      const [kernel, bias] = rest.splice(0, 2) as [tf.Tensor2D, tf.Tensor1D];
+      return activate(layer.activation, tf.add(tf.matMul(x as tf.Tensor2D, kernel), bias));
+    }
+    case 'conv2d': {
+      const [kernel, bias] = rest.splice(0, 2) as [tf.Tensor4D, tf.Tensor1D];
+      return activate(
+        layer.activation,
+        tf.add(tf.conv2d(x as tf.Tensor4D, kernel, 1, 'same'), bias),
+      );
+    }
+    case 'depthToSpace': {
+      const [batch, height, width, channels] = (x as tf.Tensor4D).shape;
+      const block = layer.blockSize;
+      const depth = channels / (block * block);
+      const blocks = tf.reshape(x, [batch, height, width, block, block, depth]);
+      const rows = tf.transpose(blocks, [0, 1, 3, 2, 4, 5]);
+      return tf.reshape(rows, [batch, height * block, width * block, depth]);
+    }
+    case 'spaceToDepth': {
+      const [batch, height, width, channels] = (x as tf.Tensor4D).shape;
+      const block = layer.blockSize;
+      const [rows, columns] = [height / block, width / block];
+      const blocks = tf.reshape(x, [batch, rows, block, columns, block, channels]);
+      const pixels = tf.transpose(blocks, [0, 1, 3, 2, 4, 5]);
+      return tf.reshape(pixels, [batch, rows, columns, channels * block * block]);
+    }
+    case 'flatten':
+      return tf.reshape(x, [x.shape[0] as number, -1]);
+    case 'reshape':
+      return tf.reshape(x, [-1, ...layer.shape]);
+  }
+}
+
+function activate(activation: Activation, x: tf.Tensor): tf.Tensor {
+  switch (activation) {
+    case 'linear':
+      return x;
+    case 'leakyRelu':
+      return tf.leakyRelu(x, LEAKY_SLOPE);
+    case 'relu':
+      return tf.relu(x);
+    case 'sigmoid':
+      return tf.sigmoid(x);
+    case 'tanh':
+      return tf.tanh(x);
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * `npm run trainer -- train-encoder`: trains the encoder of a model with classes, and writes it
+ * beside the model. It learns from written digits and from digits that the model draws.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { version } from '@tensorflow/tfjs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { decodeWeights, hashBytes } from '../../shared/model/artifact.ts';
+import {
+  encodeEncoder,
+  ENCODER_FILE,
+  ENCODER_SCHEMA,
+  ENCODER_WEIGHTS_FILE,
+  parseEncoder,
+  planEncoder,
+} from '../../shared/model/encoder.ts';
+import { deriveKey } from '../../shared/model/random.ts';
+import { writeAtomically } from '../../storage/files.ts';
+import { hashDataset } from '../data/dataset.ts';
+import { BLOCK, configureEncoder } from './network.ts';
+import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { ENCODER_TRAINING, trainEncoder } from './training.ts';
+import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
+import { loadTrainingDigits, SIDE } from '../evaluation/digits.ts';
+import { encodeWeights } from '../export/weight-encoder.ts';
+import { readArtifactFolder } from '../publish/artifact-folder.ts';
+import { describeSeconds } from '../run/log/reporter.ts';
+import { BACKEND_NAMES, selectBackend, type BackendName } from '../tensorflow/backend.ts';
+import { parseSeed, parseWhole } from '../cli/arguments.ts';
+
+/** Another number of threads adds in another order, and gives other weights. */
+const THREADS = 1;
+const STEPS_PER_CHECKPOINT = 1000;
+
+export function buildTrainEncoderCommand(): Command {
+  return new Command('train-encoder')
+    .description(
+      'Trains the encoder that finds the latent vector of a written digit, about half an hour.',
+    )
+    .requiredOption('--model <folder>', 'the model, which gets the encoder beside its other files')
+    .option('--data <folder>', 'written digits, as IDX files; default: 10,000 of MNIST')
+    .option('--run <folder>', 'where to keep the checkpoint, to go on later', 'runs/encoder')
+    .option('--seed <text>', 'all of its randomness comes from it', parseSeed, '1')
+    .option('--steps <count>', 'optimizer steps', parseWhole(1, 10_000_000), ENCODER_TRAINING.steps)
+    .option(
+      '--feature-weight <number>',
+      "share of the classifier's features in the loss; they take half of the time",
+      parseShare,
+      ENCODER_TRAINING.featureWeight,
+    )
+    .addOption(
+      new Option('--backend <name>', 'what computes')
+        .choices(['auto', ...BACKEND_NAMES])
+        .default('auto'),
+    )
+    .action(train);
+}
+
+async function train(flags: {
+  readonly model: string;
+  readonly data?: string;
+  readonly run: string;
+  readonly seed: string;
+  readonly steps: number;
+  readonly featureWeight: number;
+  readonly backend: 'auto' | BackendName;
+}) {
+  const { model: folder, run, seed, steps, featureWeight } = flags;
+  const model = await readArtifactFolder(folder);
+  const { manifest, plan: generator } = model;
+  const [height, width, channels] = generator.outputShape;
+  if (generator.config.classes === 0) {
+    throw new ExpectedError(`--model ${folder}: has no classes, which an encoder needs`);
+  }
+  if (height !== width || channels !== 1 || height % BLOCK !== 0) {
+    throw new ExpectedError(
+      `--model ${folder}: draws ${height} x ${width} x ${channels}, expected grey squares with a side that ${BLOCK} divides`,
+    );
+  }
+  const { dataset, source } = await loadTrainingDigits(flags.data);
+  const plan = planEncoder(configureEncoder(generator), generator);
+  const training = { ...ENCODER_TRAINING, steps, featureWeight };
+  const settings = JSON.stringify({
+    model: { name: manifest.name, version: manifest.version },
+    seed,
+    training,
+    layers: plan.config.layers,
+    data: hashDataset(dataset),
+  });
+  await mkdir(run, { recursive: true });
+  const from = await loadCheckpoint(run, settings, plan.parameters);
+  const classifier =
+    featureWeight > 0 && height === SIDE ? (await loadClassifier()).weights : undefined;
+  const backend = await selectBackend(flags.backend, { threads: THREADS, convolutions: true });
+  try {
+    console.log(
+      `${source}; ${plan.macs.toLocaleString('en')} multiply-accumulates; ${backend.description}`,
+    );
+    if (from !== undefined) {
+      console.log(`goes on from step ${from.step}`);
+    }
+    const startedAt = performance.now();
+    const teacher = {
+      generator,
+      range: manifest.image.range,
+      weights: decodeWeights(model, model.weightsFile),
+      classifier,
+    };
+    const key = deriveKey('encoder', seed);
+    let average = from?.average ?? new Float32Array(plan.parameters);
+    const states = trainEncoder(plan, teacher, dataset, training, key, STEPS_PER_CHECKPOINT, from);
+    for await (const { losses, state } of states) {
+      await saveCheckpoint(run, settings, state);
+      average = new Float32Array(state.average);
+      const seconds = (performance.now() - startedAt) / 1000;
+      const left = (seconds / (state.step - (from?.step ?? 0))) * (steps - state.step);
+      const parts = Object.entries(losses).map(([name, loss]) => `${name} ${loss.toFixed(4)}`);
+      console.log(
+        `step ${String(state.step).padStart(6)}   ${parts.join('   ')}   ${describeSeconds(left)} left`,
+      );
+    }
+    const { encoding, bytes } = encodeWeights(plan, average, 'uint8');
+    const description = encodeEncoder({
+      schema: ENCODER_SCHEMA,
+      model: { name: manifest.name, version: manifest.version },
+      encoder: plan.config,
+      weights: encoding,
+      file: { path: ENCODER_WEIGHTS_FILE, bytes: bytes.length, sha256: hashBytes(bytes) },
+      training: {
+        steps,
+        batchSize: training.written + training.drawn,
+        seed,
+        dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) },
+        backend: backend.description,
+        libraries: { '@tensorflow/tfjs': version.tfjs, node: process.versions.node },
+      },
+      figures: {},
+    });
+    parseEncoder(description, model);
+    await writeAtomically(join(folder, ENCODER_WEIGHTS_FILE), bytes);
+    await writeAtomically(join(folder, ENCODER_FILE), description);
+    console.log(`${folder}: ${ENCODER_FILE} and ${ENCODER_WEIGHTS_FILE}, ${bytes.length} bytes`);
+  } finally {
+    await backend.release();
+  }
+}
+
+function parseShare(text: string): number {
+  const value = Number(text);
+  if (!/^[0-9.]+$/.test(text) || !(value >= 0 && value <= 1)) {
+    throw new InvalidArgumentError('Expected a number from 0 to 1.');
+  }
+  return value;
+}

@@ -1,0 +1,78 @@
+/** The parameters `hand` and `to` of drawn answers. */
+import type { ApiError } from '../shared/contract/errors.ts';
+import { HAND_SEED, type ModelChoice } from '../shared/contract/parameters.ts';
+import { formatHand, parseHand, type Hand } from '../shared/hand/hand-text.ts';
+import type { GivenHand } from '../shared/model/sampler.ts';
+import type { Generator } from './models/model-cache.ts';
+
+interface HandQuery {
+  readonly seed: string | undefined;
+  readonly model: ModelChoice | undefined;
+  readonly hand: string | undefined;
+  readonly to?: string | undefined;
+}
+
+/** The parameters that are hands. */
+const NAMES = ['hand', 'to'] as const;
+
+/** Checks the texts of a query with a hand, which decides the model's version and needs no seed. */
+export function settleHand<Q extends HandQuery>(query: Q): Q | ApiError {
+  let { model } = query;
+  for (const parameter of NAMES) {
+    const received = query[parameter];
+    const hand = received === undefined ? undefined : parseHand(received);
+    if (hand === undefined || received === undefined) {
+      continue;
+    }
+    if ('expected' in hand) {
+      return { code: 'invalid_parameter', parameter, received, expected: hand.expected };
+    }
+    const { name, version } = hand.model;
+    if (model !== undefined && (model.name !== name || (model.version ?? version) !== version)) {
+      return { code: 'hand_of_other_model', hand: nameModel(hand.model), model: nameModel(model) };
+    }
+    model = hand.model;
+  }
+  return { ...query, model, seed: query.seed ?? HAND_SEED };
+}
+
+const nameModel = ({ name, version }: ModelChoice): string =>
+  version === undefined ? name : `${name}@${version}`;
+
+/** Checks that the hands have as many numbers as the model's latent vectors. */
+export function checkHand(query: HandQuery, { sampler }: Generator): ApiError | undefined {
+  const { name, version, latent } = sampler.manifest;
+  for (const parameter of NAMES) {
+    const received = query[parameter];
+    if (received === undefined) {
+      continue;
+    }
+    const { length } = readText(received).latents;
+    if (length !== latent.size) {
+      const { length: characters } = formatHand({
+        model: { name: '', version: '' },
+        latents: new Float32Array(latent.size),
+      }).slice(4);
+      const expected = `${characters} characters after the last dot, ${latent.size} numbers of ${name}@${version}, not ${length}`;
+      return { code: 'invalid_parameter', parameter, received, expected };
+    }
+  }
+  return undefined;
+}
+
+/** Reads hands that `settleHand` accepted. */
+export function readHand(hand: string, vary: number, to?: string): GivenHand {
+  return {
+    latents: readText(hand).latents,
+    to: to === undefined ? undefined : readText(to).latents,
+    vary,
+  };
+}
+
+function readText(text: string): Hand {
+  const hand = parseHand(text);
+  if ('expected' in hand) {
+    throw new Error(`expected ${hand.expected}`);
+  }
+  return hand;
+}
