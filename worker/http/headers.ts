@@ -54,16 +54,18 @@ export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
   Allow: METHODS,
 };
 
-/** For pages. @param isScripted  Allows scripts, their requests to us, and pictures from bytes. */
-export function buildPageHeaders(isScripted: boolean): Record<string, string> {
+/** For pages. Pictures from bytes are those that a script has asked for. */
+export function buildPageHeaders(): Record<string, string> {
   const policy = [
     "default-src 'none'",
     "style-src 'self'",
-    ...(isScripted
-      ? ["img-src 'self' blob:", "script-src 'self'", "worker-src 'self'", "connect-src 'self'"]
-      : ["img-src 'self'"]),
+    "img-src 'self' blob:",
+    "script-src 'self'",
+    "worker-src 'self'",
+    "connect-src 'self'",
     "base-uri 'none'",
-    "form-action 'none'",
+    // The search of the documentation.
+    "form-action 'self'",
     "frame-ancestors 'none'",
   ];
   return {
