@@ -2,6 +2,7 @@
 import { html } from 'hono/html';
 import files from 'page-files';
 import type { ParsedManifest } from '../../shared/model/artifact.ts';
+import { listClasses } from '../../shared/model/classes.ts';
 import type { AppContext } from '../context.ts';
 import { renderFacts, renderQuality } from './home/about-model.ts';
 import { describeMany } from './home/model-view.ts';
@@ -27,7 +28,7 @@ export function renderModelPage(
     body: html`<main id="main" class="prose">
       <h1>The model ${name}</h1>
       <p>
-        A network that draws ${things}${classes.length === 0 ? '' : html` of ${classes.length} classes: ${classes.join(', ')}`}. Version
+        A network that draws ${things}${classes.length === 0 ? '' : html` of ${classes.length} classes: ${listClasses(classes)}`}. Version
         <code>${version}</code>.
       </p>
       ${renderGrid(`${SHOWN.n} pictures, ${classes.length === 0 ? 'drawn' : 'classes and all drawn'} at random from one seed`, draw(`seed=model&n=${SHOWN.n}&cols=${SHOWN.cols}`))}

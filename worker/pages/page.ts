@@ -1,6 +1,7 @@
 /** The frame of every page. Nothing comes from another origin. */
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import files from 'page-files';
 import { measureSheet } from '../../shared/picture/sheet-layout.ts';
 import type { AppContext } from '../context.ts';
@@ -19,7 +20,7 @@ interface Page {
   /** BCP 47; default English. */
   readonly language?: string;
   /** Default 200. */
-  readonly status?: 200 | 503;
+  readonly status?: number;
   /** The style sheet and script: of the front page, or of pages to read, which is the default. */
   readonly kind?: 'home' | 'reading';
   /** Contains one `main`. */
@@ -102,5 +103,8 @@ export async function renderPage(c: AppContext, given: Page): Promise<Response> 
     </html>`;
   // Links start at the root of the service, which may be a path of its host.
   const text = String(await page).replaceAll(ROOT_LINK, `$1${c.get('basePath')}/`);
-  return c.html(text, status, { ...buildPageHeaders(), 'Cache-Control': 'no-store' });
+  return c.html(text, status as ContentfulStatusCode, {
+    ...buildPageHeaders(),
+    'Cache-Control': 'no-store',
+  });
 }

@@ -103,8 +103,19 @@ function renderNavigation(guides: Guides, current: string): Markup {
   </nav>`;
 }
 
+/** Addresses that stand for the service in the guides. */
+const ADDRESSES = ['https://YOUR-WORKER', 'http://localhost:8787'];
+/** Guides of the machine on which the service runs: there localhost is meant. */
+const OF_MACHINE: readonly string[] = [
+  ...GUIDE_GROUPS['Run the service'],
+  ...GUIDE_GROUPS['Train and learn'],
+];
+
 /** Writes a guide's HTML with the service's own address in its samples. */
-export function renderGuide({ title, html: text }: Guide, base: string): Markup {
+export function renderGuide({ slug, title, html: text }: Guide, base: string): Markup {
+  const own = OF_MACHINE.includes(slug)
+    ? text
+    : ADDRESSES.reduce((written, address) => written.replaceAll(address, base), text);
   return html`<h1>${title}</h1>
-    ${raw(text.replaceAll('https://YOUR-WORKER', base))}`;
+    ${raw(own)}`;
 }

@@ -2,6 +2,7 @@
 import { html } from 'hono/html';
 import { COLOURS } from '../../../shared/design/tokens.ts';
 import { parseColour, type Colour } from '../../../shared/picture/colour.ts';
+import { listClasses } from '../../../shared/model/classes.ts';
 import type { Manifest, ParsedManifest } from '../../../shared/model/artifact.ts';
 import type { Markup } from '../page.ts';
 
@@ -41,7 +42,12 @@ export function describeMany({ name, classes }: Manifest): string {
   return hasDigits(classes) ? 'handwritten digits' : name;
 }
 
-/** The same for the start of a sentence. */
+/** Names the classes after a colon; everybody knows the digits. */
+export function describeClasses({ classes }: Manifest): string {
+  return hasDigits(classes) || classes.length === 0 ? '' : `: ${listClasses(classes)}`;
+}
+
+/** The same as {@link describeMany} for the start of a sentence. */
 export function describeTitle(manifest: Manifest): string {
   const text = describeMany(manifest);
   return text.charAt(0).toUpperCase() + text.slice(1);
