@@ -1,6 +1,6 @@
 /**
- * Every snippet of docs/embed.md and docs/quick-start.md, as it stands: on a page of another origin with
- * COEP, in a real browser.
+ * Every snippet of docs/embed.md and docs/quick-start.md, as it stands: on a page of another origin
+ * with COEP, in a real browser.
  */
 import { readFile } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright-core';
