@@ -74,10 +74,8 @@ async function runAxe(page: Page, rules?: string[]): Promise<string[]> {
 /** One of each kind. */
 const PAGES = [
   '/',
-  '/docs',
   '/docs/reference',
   '/docs/embed',
-  '/docs/search?q=dark',
   '/learn',
   '/models/digits',
   '/errors/invalid_parameter',

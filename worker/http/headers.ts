@@ -54,18 +54,19 @@ export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
   Allow: METHODS,
 };
 
-/** For pages. Pictures from bytes are those that a script has asked for. */
-export function buildPageHeaders(): Record<string, string> {
+/** What a page loads: scripts for its playground, scripts and a search, or no script. */
+export type PageKind = 'home' | 'reading' | 'plain';
+
+/** For pages. Scripts come with requests to us, web workers, and pictures from bytes. */
+export function buildPageHeaders(kind: PageKind): Record<string, string> {
   const policy = [
     "default-src 'none'",
     "style-src 'self'",
-    "img-src 'self' blob:",
-    "script-src 'self'",
-    "worker-src 'self'",
-    "connect-src 'self'",
+    ...(kind === 'plain'
+      ? ["img-src 'self'"]
+      : ["img-src 'self' blob:", "script-src 'self'", "worker-src 'self'", "connect-src 'self'"]),
     "base-uri 'none'",
-    // The search of the documentation.
-    "form-action 'self'",
+    `form-action ${kind === 'reading' ? "'self'" : "'none'"}`,
     "frame-ancestors 'none'",
   ];
   return {

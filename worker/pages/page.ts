@@ -5,7 +5,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import files from 'page-files';
 import { measureSheet } from '../../shared/picture/sheet-layout.ts';
 import type { AppContext } from '../context.ts';
-import { buildPageHeaders } from '../http/headers.ts';
+import { buildPageHeaders, type PageKind } from '../http/headers.ts';
 
 export type Markup = HtmlEscapedString | Promise<HtmlEscapedString>;
 
@@ -21,8 +21,8 @@ interface Page {
   readonly language?: string;
   /** Default 200. */
   readonly status?: number;
-  /** The style sheet and script: of the front page, or of pages to read, which is the default. */
-  readonly kind?: 'home' | 'reading';
+  /** Default `plain`. */
+  readonly kind?: PageKind;
   /** Contains one `main`. */
   readonly body: Markup;
 }
@@ -62,7 +62,7 @@ const PLACES = [
 
 /** Answers with a page; never cached. */
 export async function renderPage(c: AppContext, given: Page): Promise<Response> {
-  const { title, head, kind = 'reading', language = 'en', status = 200, body } = given;
+  const { title, head, kind = 'plain', language = 'en', status = 200, body } = given;
   const { pathname } = c.get('url');
   const [style, script] =
     kind === 'home' ? [files.style, files.page] : [files.readingStyle, files.reading];
@@ -76,8 +76,7 @@ export async function renderPage(c: AppContext, given: Page): Promise<Response> 
         ${renderPreview(given, c.get('base'), pathname)}
         <link rel="icon" type="image/png" href="/digit.png?seed=digitmint" />
         <link rel="stylesheet" href="${style}" />
-        <script type="module" src="${script}"></script>
-        ${head ?? ''}
+        ${kind === 'plain' ? '' : html`<script type="module" src="${script}"></script>`} ${head ?? ''}
       </head>
       <body>
         <a class="skip" href="#main">Skip to the content</a>
@@ -104,7 +103,7 @@ export async function renderPage(c: AppContext, given: Page): Promise<Response> 
   // Links start at the root of the service, which may be a path of its host.
   const text = String(await page).replaceAll(ROOT_LINK, `$1${c.get('basePath')}/`);
   return c.html(text, status as ContentfulStatusCode, {
-    ...buildPageHeaders(),
+    ...buildPageHeaders(kind),
     'Cache-Control': 'no-store',
   });
 }

@@ -47,6 +47,7 @@ export function renderDocsPage(c: AppContext, guides: Guides, page: DocsPage): P
   const { title, description, path, sample, body, sought = '' } = page;
   return renderPage(c, {
     title,
+    kind: 'reading',
     description,
     sample,
     body: html`<div class="docs">

@@ -136,6 +136,7 @@ export function addGuideRoutes(
     const locate = (each: string) => (each === 'en' ? '/learn' : `/learn/${each}`);
     return renderPage(c, {
       title: guide.title,
+      kind: 'reading',
       description: guide.lead,
       language,
       head: html`${all.map((each) => html`<link rel="alternate" hreflang="${each.language}" href="${locate(each.language)}" />`)}`,
