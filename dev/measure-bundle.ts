@@ -29,10 +29,15 @@ export async function withBundle<T>(use: (folder: string) => T | Promise<T>): Pr
 export function measureBundle() {
   return withBundle((folder) => {
     const files = readdirSync(folder);
-    const measure = (extension: string): number =>
+    const measure = (extension: string, isGuides = false): number =>
       files
-        .filter((file) => extname(file) === extension)
+        .filter((file) => extname(file) === extension && file.includes('guides') === isGuides)
         .reduce((sum, file) => sum + gzipSync(readFileSync(join(folder, file))).length, 0);
-    return { code: measure('.js'), kernels: measure('.wasm'), model: measure('.bin') };
+    return {
+      code: measure('.js'),
+      kernels: measure('.wasm'),
+      model: measure('.bin'),
+      guides: measure('.bin', true),
+    };
   });
 }

@@ -1,9 +1,7 @@
 /** The script of the page at `/`, which works without it. */
+import { addCopying } from './copying.ts';
 import { find, showText } from './elements.ts';
 import { addPlayground } from './play/playground.ts';
-
-/** How long a button shows that it has copied. */
-const TOLD_MS = 1600;
 
 const FIRST =
   'amber brave calm dusty early fern gentle hazel idle jolly kind lunar misty noble olive proud';
@@ -14,33 +12,6 @@ const SECOND =
 function drawWordSeed(): string {
   const [a = 0, b = 0, c = 0] = crypto.getRandomValues(new Uint8Array(3));
   return `${FIRST.split(' ')[a % 16]}-${SECOND.split(' ')[b % 16]}-${c % 100}`;
-}
-
-function addCopying(): void {
-  document.addEventListener('click', (event) => {
-    const button =
-      event.target instanceof Element
-        ? event.target.closest<HTMLButtonElement>('[data-copies]')
-        : null;
-    if (button !== null) {
-      void copy(button);
-    }
-  });
-}
-
-async function copy(button: HTMLButtonElement): Promise<void> {
-  const source = find(button.dataset['copies'] ?? '', HTMLElement);
-  try {
-    await navigator.clipboard.writeText(source.textContent ?? '');
-    button.textContent = 'Copied';
-  } catch {
-    // Without access to the clipboard: the visitor can copy the selection.
-    getSelection()?.selectAllChildren(source);
-    button.textContent = 'Selected';
-  }
-  setTimeout(() => {
-    button.textContent = 'Copy';
-  }, TOLD_MS);
 }
 
 /** The buttons that put a new seed into a text field. */
@@ -54,39 +25,107 @@ function addDice(): void {
   }
 }
 
-/** The link "Mint sixteen more" without reloading the page. */
-function addMinting(): void {
+/** The link "Draw sixteen more" without reloading the page. */
+function addDrawing(): void {
   const link = document.querySelector<HTMLAnchorElement>('[data-again]');
   link?.addEventListener('click', (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) {
       return; // The visitor wants another tab or window.
     }
     event.preventDefault();
-    const seed = encodeURIComponent(drawWordSeed());
-    for (const anchor of document.querySelectorAll<HTMLAnchorElement>('.digits a')) {
-      const url = anchor.href.replace(/seed=[^&]*/, `seed=${seed}`);
-      anchor.href = url;
-      anchor.querySelector('img')?.setAttribute('src', url);
+    const seed = drawWordSeed();
+    for (const anchor of listDigits()) {
+      showSeed(anchor, seed);
     }
   });
 }
 
-/** Plays the GIF of the training on request only, since it is large and it moves. */
-function addTraining(): void {
-  const link = document.querySelector<HTMLAnchorElement>('[data-plays]');
-  link?.addEventListener('click', (event) => {
-    event.preventDefault();
-    const picture = find(link.dataset['plays'] ?? '', HTMLImageElement);
-    const plays = picture.getAttribute('src') !== link.getAttribute('href');
-    picture.src = plays ? link.href : (picture.dataset['still'] ?? '');
-    link.textContent = plays ? 'Stop' : 'Play the training';
-  });
+function listDigits(): HTMLAnchorElement[] {
+  return [...document.querySelectorAll<HTMLAnchorElement>('.digits a')];
 }
 
-/** Loads the generator when the visitor asks for it, and nothing of it before. */
+/** Shows the digit of another seed, in its place of the seed's sequence. */
+function showSeed(anchor: HTMLAnchorElement, seed: string): void {
+  const url = anchor.href.replace(/seed=[^&]*/, `seed=${encodeURIComponent(seed)}`);
+  anchor.href = url;
+  anchor.querySelector('img')?.setAttribute('src', url);
+}
+
+/** What can be paused, by the id of what moves. */
+interface Motion {
+  readonly start: () => void;
+  readonly stop: () => void;
+}
+
+const CHANGE_MS = 1500;
+/** One digit after the other changes, each once. So a page that is left open asks for no more. */
+function changeDigits(end: () => void): Motion {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  let i = 0;
+  const stop = (): void => clearInterval(timer);
+  const start = (): void => {
+    const digits = listDigits();
+    const seed = drawWordSeed();
+    i = 0;
+    timer = setInterval(() => {
+      const anchor = digits[(i * 7) % digits.length]; // Not in the order of reading.
+      if (document.hidden || anchor === undefined) {
+        return;
+      }
+      showSeed(anchor, seed);
+      i++;
+      if (i === digits.length) {
+        stop();
+        end();
+      }
+    }, CHANGE_MS);
+  };
+  return { start, stop };
+}
+
+/** Pauses a picture by giving its still sources another condition. */
+function switchSources(picture: Element): Motion {
+  const sources = [...picture.querySelectorAll<HTMLSourceElement>('[data-still]')];
+  return {
+    start: () => sources.forEach((source) => (source.media = 'not all')),
+    stop: () => sources.forEach((source) => (source.media = source.dataset['still'] ?? 'all')),
+  };
+}
+
+/** Everything that moves has a button that pauses it; whoever prefers less motion starts it. */
+function addPauses(): void {
+  const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  for (const button of document.querySelectorAll<HTMLButtonElement>('[data-pauses]')) {
+    const target = find(button.dataset['pauses'] ?? '', HTMLElement);
+    const title = button.ariaLabel?.replace('Pause', '') ?? '';
+    const tell = (moves: boolean): void => {
+      button.dataset['moves'] = String(moves);
+      button.textContent = moves ? 'Pause' : 'Play';
+      if (title !== '') {
+        button.ariaLabel = `${button.textContent}${title}`;
+      }
+    };
+    const motion =
+      target instanceof HTMLPictureElement
+        ? switchSources(target)
+        : changeDigits(() => tell(false));
+    button.hidden = false;
+    tell(!isCalm);
+    if (!isCalm) {
+      motion.start();
+    }
+    button.addEventListener('click', () => {
+      const moves = button.dataset['moves'] !== 'true';
+      tell(moves);
+      (moves ? motion.start : motion.stop)();
+    });
+  }
+}
+
+/** Loads the generator when it comes near, or on request where the visitor saves data. */
 function addExplorerStart(section: HTMLElement): void {
   const button = find('explore-load', HTMLButtonElement);
-  button.addEventListener('click', () => {
+  const load = (): void => {
     button.disabled = true;
     showText(find('explore-fault', HTMLElement), '');
     find('explore-status', HTMLElement).textContent = 'Loading…';
@@ -95,18 +134,40 @@ function addExplorerStart(section: HTMLElement): void {
     );
     started.catch((cause: unknown) => {
       button.disabled = false;
+      button.textContent = 'Try again';
       find('explore-status', HTMLElement).textContent = '';
       showText(
         find('explore-fault', HTMLElement),
         `It did not load: ${cause instanceof Error ? cause.message : String(cause)}.`,
       );
     });
-  });
+  };
+  button.addEventListener('click', load);
+  const { connection } = navigator as { connection?: { saveData?: boolean } };
+  if (connection?.saveData === true) {
+    return;
+  }
+  const observer = new IntersectionObserver(
+    (entries) => {
+      if (entries.some(({ isIntersecting }) => isIntersecting)) {
+        observer.disconnect();
+        if (!button.disabled) {
+          load();
+        }
+      }
+    },
+    { rootMargin: NEAR },
+  );
+  observer.observe(section);
 }
+
+/** How near the explorer must come to be loaded: a third of a screen. */
+const NEAR = '0% 0% 33% 0%';
 
 addCopying();
 addDice();
-addMinting();
+addDrawing();
 addPlayground();
 addExplorerStart(find('explore', HTMLElement));
-addTraining();
+addPauses();
+document.documentElement.dataset['ready'] = '';

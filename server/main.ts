@@ -1,5 +1,6 @@
 /** The entry of the server on Node: settings, log lines, and a stop without lost answers. */
 import cluster from 'node:cluster';
+import guides from '../.digitmint/guides.bin';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { formatLogLine, type LogEvent } from '../worker/http/log.ts';
 import type { RateLimit, RateLimiter, RateLimits } from '../worker/http/admission.ts';
@@ -58,6 +59,7 @@ async function run(settings: Settings): Promise<void> {
     securityContact: settings.securityContact,
     rateLimits: createRateLimits(settings, others?.createLimiter),
     maxCpuMs: settings.maxCpuMs,
+    guides,
     log: writeLine,
   });
   requireFreePath(app, settings.publicUrl);

@@ -12,7 +12,9 @@ import { describePreflight, HEADERS } from './http/headers.ts';
 import { completeOperation, type Operation } from './http/operation.ts';
 import { respondError } from './http/respond-error.ts';
 import { createEncoderSource } from './models/encoder-source.ts';
-import { addDocsRoute, DOCS_OPERATION } from './pages/docs.ts';
+import { Guides } from './pages/docs/frame.ts';
+import { addGuideRoutes, GUIDE_OPERATIONS } from './pages/docs/guides.ts';
+import { addReferenceRoute, REFERENCE_OPERATION } from './pages/docs/reference.ts';
 import { addHomeRoute, HOME_OPERATION } from './pages/home.ts';
 import { addLlmsRoute, LLMS_OPERATION } from './pages/llms.ts';
 import { addDatasetRoutes, DATASET_OPERATION } from './routes/dataset.ts';
@@ -38,7 +40,8 @@ export const OPERATIONS: readonly Operation[] = [
   ...MODEL_OPERATIONS,
   LIMITS_OPERATION,
   HOME_OPERATION,
-  DOCS_OPERATION,
+  REFERENCE_OPERATION,
+  ...GUIDE_OPERATIONS,
   OPENAPI_OPERATION,
   LLMS_OPERATION,
   OEMBED_OPERATION,
@@ -76,7 +79,9 @@ export function createApp(given: GivenDependencies): App {
   addOembedRoute(app, dependencies);
   addSiteRoutes(app, dependencies);
   addLlmsRoute(app, OPERATIONS);
-  addDocsRoute(app, OPERATIONS, dependencies);
+  const guides = new Guides(dependencies.guides);
+  addReferenceRoute(app, OPERATIONS, guides, dependencies);
+  addGuideRoutes(app, OPERATIONS, guides, dependencies);
   addOpenapiRoute(app, OPERATIONS);
   addOtherMethods(app);
   app.notFound((c) => {

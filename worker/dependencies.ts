@@ -31,6 +31,8 @@ export interface AppDependencies {
   readonly jobs?: Jobs | NoJobs | undefined;
   /** A URI to report vulnerabilities to; absent where the operator gave none. */
   readonly securityContact?: string | undefined;
+  /** The pages under /docs and /learn, as dev/build/page.ts writes them; absent without pages. */
+  readonly guides?: ArrayBuffer | undefined;
   /** Whether no service answers at the requests' addresses: JSON then names no URL of a picture. */
   readonly isOffline?: boolean | undefined;
   /** Answers that are estimated to take longer are refused; absent where all are allowed. */

@@ -1,4 +1,5 @@
 /** The worker's entry: gives the app its buckets, its queue and its settings. */
+import guides from '../.digitmint/guides.bin';
 import { createApp } from './app.ts';
 import { parseJobs, parseRateLimits, parseSettings, type Env } from './env.ts';
 import { writeLog } from './http/log.ts';
@@ -29,6 +30,7 @@ function createIsolate(env: Env) {
     ...parseSettings(env),
     rateLimits: parseRateLimits(env),
     jobs: parseJobs(env),
+    guides,
     log: writeLog,
   });
   const { JOBS, JOBS_QUEUE: queue } = env;

@@ -27,15 +27,16 @@ declare module 'page-files' {
     readonly page: string;
     /** The script that draws in the browser, a worker. */
     readonly painter: string;
+    /** The script of pages to read. */
+    readonly reading: string;
     readonly style: string;
-    /** The GIF of the training of the model that ships, and a picture of what it came to. */
-    readonly progress: string;
-    readonly samples: string;
+    readonly readingStyle: string;
+    /** Charts of the model that ships. */
+    readonly distance: string;
+    readonly truncation: string;
     readonly bytes: {
       /** Compressed, with all that it loads but the model. */
       readonly painter: number;
-      readonly progress: number;
-      readonly samples: number;
     };
     /** From the card of the model that ships. */
     readonly quality: {

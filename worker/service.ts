@@ -56,7 +56,14 @@ const BUNDLED_MODEL: BundledModel = {
 
 interface ServiceOptions extends Pick<
   AppDependencies,
-  'hstsSeconds' | 'rateLimits' | 'jobs' | 'log' | 'securityContact' | 'isOffline' | 'maxCpuMs'
+  | 'hstsSeconds'
+  | 'rateLimits'
+  | 'jobs'
+  | 'log'
+  | 'securityContact'
+  | 'guides'
+  | 'isOffline'
+  | 'maxCpuMs'
 > {
   /** Where models are published; undefined when only the bundled one shall serve. */
   readonly models: ObjectReader | undefined;
@@ -75,7 +82,7 @@ export function createService(options: ServiceOptions): App {
 export function createDependencies(options: ServiceOptions): GivenDependencies {
   const { models, bundled = BUNDLED_MODEL, hstsSeconds } = options;
   const { rateLimits, jobs, log, maxCpuMs } = options;
-  const { securityContact, isOffline } = options;
+  const { securityContact, guides, isOffline } = options;
   const objects: ObjectReader = models ?? { read: () => Promise.resolve('missing') };
   const store = createModelStore(objects, WAITS.readMs, options.publicKeys);
   return {
@@ -98,6 +105,7 @@ export function createDependencies(options: ServiceOptions): GivenDependencies {
     jobs,
     log,
     securityContact,
+    guides,
     isOffline,
     maxCpuMs,
   };

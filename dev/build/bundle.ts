@@ -3,7 +3,8 @@
  * module aliases of wrangler.toml hold here too, so that all runtimes draw with the same code. Only
  * .wasm and .bin files, which wrangler's module rules know, are read in the runtime's own way.
  */
-import { join, relative, resolve } from 'node:path';
+import { createHash } from 'node:crypto';
+import { basename, extname, join, relative, resolve } from 'node:path';
 import { build, type BuildOptions, type BuildResult, type Plugin } from 'esbuild';
 import { unstable_readConfig as readConfig } from 'wrangler';
 
@@ -45,7 +46,7 @@ export function bundle(
     entryNames: '[name]',
     chunkNames: '[name]-[hash]',
     assetNames: '[name]-[hash]',
-    loader: { '.bin': 'file', '.wasm': 'file', '.gif': 'copy', '.png': 'copy' },
+    loader: { '.bin': 'file', '.wasm': 'file', '.svg': 'copy' },
     ...options,
     metafile: true,
     plugins: [
@@ -136,3 +137,10 @@ function loadBinaries(reader: (typeof READERS)[keyof typeof READERS]): Plugin {
 
 const BINARY = 'binary';
 const FOUND = 'found';
+
+/** Puts a hash of the content into a file's name, since browsers keep it for good. */
+export function nameAsset(file: string, content: Uint8Array): string {
+  const hash = createHash('sha256').update(content).digest('hex').slice(0, 8).toUpperCase();
+  const extension = extname(file);
+  return `${basename(file, extension)}-${hash}${extension}`;
+}

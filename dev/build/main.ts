@@ -1,8 +1,9 @@
 /**
- * `npm run build -- client|server|page|kernels`: builds one of the things that are made from the
- * sources. Prints where it lies.
+ * `npm run build -- client|server|page|kernels|figures`: builds one of the things that are made
+ * from the sources. Prints where it lies.
  *
  *   server [FOLDER]     the server on Node, by default in dist/server; replaces only a build
+ *   figures [RUN]       draws the charts of pages; a run's folder gives new losses
  *   kernels [--check]   --check writes nothing and fails when a .wasm is not what its source gives
  *
  * Each builder is imported only when it is asked for: the image's build has the server's files
@@ -30,12 +31,14 @@ const BUILDERS: Readonly<Record<string, (argument?: string) => Promise<string>>>
     await buildPage();
     return ASSET_FOLDER;
   },
+  figures: async (run) => (await import('./figures.ts')).writeFigures(run),
   kernels: async (flag) => (await import('./kernels.ts')).buildKernels(flag === '--check'),
 };
 
 /** What may follow a name. */
 const TAKES: Readonly<Record<string, (word: string) => boolean>> = {
   server: (folder) => !folder.startsWith('-'),
+  figures: (folder) => !folder.startsWith('-'),
   kernels: (flag) => flag === '--check',
 };
 

@@ -6,10 +6,12 @@
 import * as fs from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { Metafile } from 'esbuild';
+import type { Metafile, Plugin } from 'esbuild';
+import { writeTokens } from '../../shared/design/tokens.ts';
 import { writeAtomically } from '../../storage/files.ts';
 import { ASSET_HEADERS, ASSET_PATH } from '../../worker/http/asset-headers.ts';
 import { bundle, ROOT } from './bundle.ts';
+import { renderGuides } from './guides.ts';
 
 const OUT_FOLDER = join(ROOT, '.digitmint');
 /** The platform serves it: see `[assets]` in wrangler.toml. */
@@ -17,14 +19,30 @@ const PUBLIC_FOLDER = join(OUT_FOLDER, 'public');
 /** Absolute path of the folder behind ASSET_PATH. */
 export const ASSET_FOLDER = join(PUBLIC_FOLDER, ASSET_PATH);
 const LIST_FILE = join(OUT_FOLDER, 'page-files.json');
+/** The guides, which the worker and the Node server hold. */
+const GUIDES_FILE = join(OUT_FOLDER, 'guides.bin');
 
 /** Built files, by their names in the list. */
 const SOURCES = {
   page: 'page/page.ts',
   painter: 'page/explorer/painter.ts',
+  reading: 'page/reading/reading.ts',
   style: 'page/style/page.css',
-  progress: 'docs/digits-progress.gif',
-  samples: 'docs/digits-samples.png',
+  readingStyle: 'page/style/reading.css',
+  distance: 'docs/figures/distance.svg',
+  truncation: 'docs/figures/truncation.svg',
+};
+
+/** The style sheets import the tokens under this name. */
+const tokens: Plugin = {
+  name: 'tokens',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^tokens\.css$/ }, () => ({ path: 'tokens.css', namespace: 'tokens' }));
+    onLoad({ filter: /./, namespace: 'tokens' }, () => ({
+      contents: writeTokens(),
+      loader: 'css',
+    }));
+  },
 };
 
 /** How long files stay that no page names any more: an open page may still ask for them. */
@@ -36,7 +54,7 @@ export async function buildPage(): Promise<void> {
   const folder = fs.mkdtempSync(join(OUT_FOLDER, 'page-'));
   try {
     // Answers are cached for good, so a hash of the content is in each name.
-    const options = { entryNames: '[name]-[hash]' };
+    const options = { entryNames: '[name]-[hash]', plugins: [tokens] };
     const { metafile } = await bundle(SOURCES, folder, 'browser', options);
     const find = (name: keyof typeof SOURCES) => findOutput(metafile, SOURCES[name]);
     const names = Object.keys(SOURCES) as (keyof typeof SOURCES)[];
@@ -44,12 +62,15 @@ export async function buildPage(): Promise<void> {
       ...Object.fromEntries(names.map((name) => [name, `${ASSET_PATH}${find(name).file}`])),
       bytes: {
         painter: measureGzipped(metafile, find('painter').file, folder),
-        progress: find('progress').bytes,
-        samples: find('samples').bytes,
       },
       quality: readQualityCard(fs.readFileSync(join(ROOT, 'models/digits/README.md'), 'utf8')),
     };
+    const { guides, pictures } = renderGuides();
+    for (const [name, content] of pictures) {
+      fs.writeFileSync(join(folder, name), content);
+    }
     publish(folder);
+    await writeAtomically(GUIDES_FILE, JSON.stringify(guides));
     await writeAtomically(join(PUBLIC_FOLDER, '_headers'), formatHeaders());
     await writeAtomically(LIST_FILE, `${JSON.stringify(list, null, 2)}\n`);
   } finally {

@@ -14,7 +14,7 @@ import { replaceBuild } from './output-folder.ts';
 export const SERVER_FILE = 'server.js';
 
 /** Pictures do not become smaller. */
-const COMPRESSIBLE = new Set(['.js', '.css', '.wasm']);
+const COMPRESSIBLE = new Set(['.js', '.css', '.wasm', '.svg']);
 
 /** @param folder  Absolute path; see `replaceBuild`. */
 export function buildServer(folder: string): Promise<void> {

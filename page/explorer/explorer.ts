@@ -59,15 +59,32 @@ export async function startExplorer(section: HTMLElement): Promise<void> {
   const { painter: url = '', name = '', version = '' } = section.dataset;
   const painter = await startPainter(url);
   const opened = await painter.ask('open', { name, version });
-  find('explore-start', HTMLElement).hidden = true;
-  find('explorer', HTMLElement).hidden = false;
+  const start = find('explore-start', HTMLElement);
+  const hadFocus = start.contains(document.activeElement);
+  start.hidden = true;
+  for (const id of ['place', 'keys', 'pad-map', 'pad-thumb']) {
+    find(id, HTMLElement).hidden = false;
+  }
+  find('pad', HTMLElement).querySelector('img')?.setAttribute('alt', '');
   runExplorer(painter, opened, section);
-  // The button that had the focus is hidden now.
-  find('pad', HTMLElement).focus({ preventScroll: true });
+  if (hadFocus) {
+    // The button that had the focus is hidden now.
+    find('pad', HTMLElement).focus({ preventScroll: true });
+  }
+}
+
+/** The place that the page's address names: `?walk=Ada&x=0.3&y=0.62&class=7`. */
+function readAddress(): { seed: string; place: Place; label: string } | undefined {
+  const query = new URLSearchParams(location.search);
+  const seed = query.get('walk');
+  const [x, y] = ['x', 'y'].map((name) => Number(query.get(name) ?? 0.5)) as [number, number];
+  return seed === null || Number.isNaN(x + y)
+    ? undefined
+    : { seed, place: { x, y }, label: query.get('class') ?? '' };
 }
 
 function runExplorer(painter: PainterLink, opened: Opened, section: HTMLElement): void {
-  const { name = '', version = '' } = section.dataset;
+  const { name = '', version = '', truncation = '1' } = section.dataset;
   const form = find('explore-form', HTMLFormElement);
   const seedField = find('explore-seed', HTMLInputElement);
   const sliders = addSliders(opened);
@@ -81,11 +98,20 @@ function runExplorer(painter: PainterLink, opened: Opened, section: HTMLElement)
   const drawSeen = createLatest<Place>(async (wanted) => {
     const pixels = await painter.ask('draw', { input: blend(corners, [wanted], bend) });
     paintSamples(find('seen', HTMLCanvasElement), pixels, 1, opened);
+    const query = new URLSearchParams({
+      walk: seedField.value,
+      x: wanted.x.toFixed(2),
+      y: wanted.y.toFixed(2),
+      class: readLabel(form)?.name ?? '',
+    });
+    find('place-link', HTMLAnchorElement).href = `?${query}#explore`;
   });
   const drawAll = createLatest<void>(async () => {
     const seed = seedField.value;
     if (derived?.seed !== seed) {
-      derived = { seed, inputs: await painter.ask('derive', { seed, count: CORNERS }) };
+      const count = CORNERS;
+      const inputs = await painter.ask('derive', { seed, count, truncation: Number(truncation) });
+      derived = { seed, inputs };
     }
     const label = readLabel(form);
     corners = buildCorners(derived.inputs, opened.classes, label?.index);
@@ -100,6 +126,7 @@ function runExplorer(painter: PainterLink, opened: Opened, section: HTMLElement)
     const query = new URLSearchParams({
       seed,
       ...(label !== undefined && { label: label.name }),
+      truncation,
       model: `${name}@${version}`,
     });
     showCorners(cornerPixels, opened, query, derived.inputs.labels, label?.name, form);
@@ -126,7 +153,13 @@ function runExplorer(painter: PainterLink, opened: Opened, section: HTMLElement)
       find('compare-result', HTMLElement).textContent = text;
     });
   });
-  put(place);
+  const address = readAddress();
+  if (address !== undefined) {
+    seedField.value = address.seed.slice(0, seedField.maxLength);
+    const radio = listRadios(form).find(({ value }) => value === address.label);
+    radio?.click();
+  }
+  put(address?.place ?? place);
   drawAll();
 }
 

@@ -19,6 +19,13 @@ export function addPad(move: (place: Place) => void): (place: Place) => void {
   const pad = find('pad', HTMLElement);
   const thumb = find('pad-thumb', HTMLElement);
   let place: Place = { x: 0.5, y: 0.5 };
+  let isHeld = false;
+  pad.tabIndex = 0;
+  pad.role = 'slider';
+  pad.ariaLabel = 'Place between the four corners';
+  pad.ariaValueMin = '0';
+  pad.ariaValueMax = '100';
+  pad.setAttribute('aria-describedby', 'pad-help');
   const put = ({ x, y }: Place): void => {
     place = { x: Math.min(1, Math.max(0, x)), y: Math.min(1, Math.max(0, y)) };
     const [across, down] = [Math.round(place.x * 100), Math.round(place.y * 100)];
@@ -33,8 +40,16 @@ export function addPad(move: (place: Place) => void): (place: Place) => void {
     const { left, top, width, height } = pad.getBoundingClientRect();
     put({ x: (event.clientX - left) / width, y: (event.clientY - top) / height });
   };
-  pad.addEventListener('pointermove', follow);
-  pad.addEventListener('pointerdown', follow);
+  pad.addEventListener('pointermove', (event) => {
+    if (!isHeld || event.pointerType !== 'mouse') {
+      follow(event);
+    }
+  });
+  // A press holds the place, so that a mouse can leave the map without moving it; another lets go.
+  pad.addEventListener('pointerdown', (event) => {
+    isHeld = event.pointerType === 'mouse' && !isHeld;
+    follow(event);
+  });
   pad.addEventListener('keydown', (event) => {
     const step = KEYS[event.key];
     if (step !== undefined) {

@@ -11,7 +11,7 @@ import {
   WEIGHTS_FILE,
 } from '../../shared/model/artifact.ts';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
-import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/random.ts';
+import { deriveSeedKey, drawLabels, drawLatents, truncate } from '../../shared/model/random.ts';
 import { drawPictures, loadNetwork, readRows, type Network } from '../../shared/model/sampler.ts';
 import { takeKernels } from '../../worker/models/open-model.ts';
 import { BASE_PATH } from '../base-path.ts';
@@ -45,11 +45,12 @@ const TASKS: {
     network = loadNetwork(parsed, weights, takeKernels());
     return describe(network.plan, weights[0]);
   },
-  derive: ({ seed, count }): Inputs => {
+  derive: ({ seed, count, truncation }): Inputs => {
     const { latentSize, classes } = getNetwork().plan.config;
     const key = deriveSeedKey(seed);
     const labels = classes === 0 ? null : drawLabels(key, 0, count, classes);
-    return { latents: drawLatents(key, 0, count, latentSize), labels };
+    const latents = truncate(drawLatents(key, 0, count, latentSize), truncation);
+    return { latents, labels };
   },
   draw: ({ input }) => {
     const { plan } = getNetwork();

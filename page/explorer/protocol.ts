@@ -28,7 +28,7 @@ export interface Tasks {
   };
   /** Derives the inputs of samples `0` to `count - 1` of a seed by the sampling law. */
   derive: {
-    readonly ask: { readonly seed: string; readonly count: number };
+    readonly ask: { readonly seed: string; readonly count: number; readonly truncation: number };
     readonly answer: Inputs;
   };
   /**

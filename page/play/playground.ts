@@ -3,6 +3,7 @@ import { BASE_PATH } from '../base-path.ts';
 import { find, showText } from '../elements.ts';
 import {
   ask,
+  buildAlt,
   buildPageQuery,
   buildRequestPath,
   buildSnippets,
@@ -26,10 +27,10 @@ interface Shown {
   readonly size: { width: number; height: number } | undefined;
 }
 
-/** Shows what the form's values imply: swatches, and the fields of the route. */
+/** Shows what the form's values imply: swatches, and the fields that have an effect. */
 function refresh(form: HTMLFormElement): void {
   matchSwatches(form);
-  showRoute(form, readRequest(form).route);
+  showFields(form);
 }
 
 export function addPlayground(): void {
@@ -111,6 +112,10 @@ export function addPlayground(): void {
   const query = new URLSearchParams(location.search);
   if ([...query.keys()].some((name) => form.elements.namedItem(name) !== null)) {
     fillForm(form, query);
+  } else if (matchMedia('(prefers-color-scheme: dark)').matches) {
+    for (const [name, value] of new URLSearchParams(form.dataset['dark'])) {
+      find(`control-${name}`, HTMLInputElement).value = value;
+    }
   }
   refresh(form);
   void update();
@@ -157,16 +162,19 @@ function tell({ request, path, answer, size }: Shown): void {
     document.querySelector('input[name=pin]:checked')?.getAttribute('value') === 'pinned';
   const snippets = find('snippets', HTMLElement);
   const url = `${location.origin}${isPinned ? answer.permalink : path}`;
-  const texts = buildSnippets(url, request.format, snippets.dataset['alt'] ?? '', size);
+  const { many = '', digits } = snippets.dataset;
+  const alt = buildAlt(request, many, digits !== undefined);
+  find('play-picture', HTMLImageElement).alt = alt;
+  const texts = buildSnippets(url, request.format, alt, size);
   for (const [name, text] of Object.entries(texts)) {
     find(`snippet-${name}`, HTMLPreElement).textContent = text;
   }
   const isSeeded = request.parameters.some(([name]) => name === 'seed');
   find('pin-note', HTMLElement).textContent = isPinned
-    ? 'Always exactly this picture: the URL names the seed and the model’s version.'
+    ? 'Always exactly this answer: the URL names the seed and the model’s version.'
     : isSeeded
-      ? 'Your URL: the seed keeps the digits until a newer model redraws them.'
-      : 'Your URL: without a seed, every view shows new digits.';
+      ? 'The seed keeps these digits until a newer model redraws them.'
+      : 'Without a seed, every view shows new digits.';
   const dpr = readDpr(request);
   const about = [
     ...(size === undefined ? [] : [`${size.width * dpr} × ${size.height * dpr} pixels`]),
@@ -185,23 +193,32 @@ function readRequest(form: HTMLFormElement): PlayRequest {
     const value = data.get(name);
     return typeof value === 'string' ? value.trim() : '';
   };
-  const parameters = listFields(form, route)
+  const format = read('format');
+  const parameters = listFields(form, route, format)
     .map((name) => [name, read(name)] as const)
     .filter(([name, value]) => value !== '' && name !== 'format' && name !== 'digits');
-  return { route, digits: read('digits'), format: read('format'), parameters };
+  return { route, digits: read('digits'), format, parameters };
 }
 
-function listFields(form: HTMLFormElement, route: string): string[] {
+/** Names the fields that have an effect. */
+function listFields(form: HTMLFormElement, route: string, format: string): string[] {
+  const includes = (list: string | undefined, one: string) => (list ?? '').split(' ').includes(one);
   return [...form.querySelectorAll<HTMLElement>('[data-parameter]')]
-    .filter((field) => (field.dataset['modes'] ?? '').split(' ').includes(route))
+    .filter(
+      ({ dataset: { modes, formats } }) =>
+        includes(modes, route) && (formats === '' || includes(formats, format)),
+    )
     .map((field) => field.dataset['parameter'] ?? '');
 }
 
-/** Shows the fields of a route and hides the others. */
-function showRoute(form: HTMLFormElement, route: PlayRequest['route']): void {
-  const taken = new Set(listFields(form, route));
+function showFields(form: HTMLFormElement): void {
+  const { route, format } = readRequest(form);
+  const taken = new Set(listFields(form, route, format));
   for (const field of form.querySelectorAll<HTMLElement>('[data-parameter]')) {
     field.hidden = !taken.has(field.dataset['parameter'] ?? '');
+  }
+  for (const group of form.querySelectorAll<HTMLElement>('fieldset.group')) {
+    group.hidden = group.querySelector('.field:not([hidden])') === null;
   }
 }
 
@@ -226,16 +243,31 @@ function fillForm(form: HTMLFormElement, query: URLSearchParams): void {
   }
 }
 
-/** Shows the colours of the text fields in the colour pickers beside them. */
+/** Shows in each colour picker the colour that is in force. */
 function matchSwatches(form: HTMLFormElement): void {
+  const read = (name: string): string => {
+    const text = form.elements.namedItem(name);
+    return text instanceof HTMLInputElement ? text.value.trim() || text.placeholder : '';
+  };
   for (const swatch of form.querySelectorAll<HTMLInputElement>('[data-swatch]')) {
-    const text = form.elements.namedItem(swatch.dataset['swatch'] ?? '');
-    if (text instanceof HTMLInputElement) {
-      const colour = text.value === '' ? text.placeholder : text.value.replace('#', '');
-      swatch.value = /^[0-9a-f]{6}$/i.test(colour) ? `#${colour}` : swatch.value;
-      swatch.classList.toggle('unset', text.value === '' || text.value === 'transparent');
-    }
+    const name = swatch.dataset['swatch'] ?? '';
+    const [, other] = /^as (\w+)$/.exec(read(name)) ?? [];
+    const colour = read(other ?? name);
+    swatch.value = toHex(colour) ?? swatch.value;
+    swatch.classList.toggle('unset', colour === 'transparent' || toHex(colour) === undefined);
   }
+}
+
+/** Resolves a name of CSS, or 3, 4, 6 or 8 hex digits, to the colour that a picker takes. */
+function toHex(colour: string): string | undefined {
+  const hex = colour.replace('#', '');
+  const text = /^[0-9a-f]+$/i.test(hex) ? `#${hex.slice(0, hex.length === 4 ? 3 : 6)}` : colour;
+  const context = document.createElement('canvas').getContext('2d');
+  if (context === null || colour === 'transparent' || !CSS.supports('color', text)) {
+    return undefined;
+  }
+  context.fillStyle = text;
+  return context.fillStyle; // In the form that a picker takes.
 }
 
 /** Shows an error beside the controls at fault. @returns  Whether any of them is visible. */
@@ -251,7 +283,10 @@ function showFault(form: HTMLFormElement, fault: Fault | undefined): boolean {
     for (const control of field.querySelectorAll('input, select')) {
       control.ariaInvalid = isFaulty ? 'true' : null;
     }
-    isSeen ||= isFaulty;
+    if (isFaulty) {
+      isSeen = true;
+      field.closest('details')?.setAttribute('open', '');
+    }
   }
   return isSeen;
 }

@@ -80,6 +80,24 @@ async function readFault(answer: Response): Promise<Fault> {
 }
 
 /**
+ * Says what an answer shows, for those who do not see it.
+ * @param many       What the model draws, in the plural.
+ * @param hasDigits  Whether its classes are digits.
+ */
+export function buildAlt(request: PlayRequest, many: string, hasDigits: boolean): string {
+  const { route, digits, parameters } = request;
+  if (route === 'number') {
+    return `The number ${digits}, handwritten`;
+  }
+  const { n = '1', label } = Object.fromEntries(parameters);
+  if (n === '1') {
+    const [article, one] = hasDigits ? ['A handwritten', 'digit'] : ['One of the', many];
+    return `${article} ${label ?? one}`;
+  }
+  return label === undefined ? `${n} ${many}` : `${n} ${many}, each a ${label}`;
+}
+
+/**
  * Builds the texts to copy.
  * @param size  In CSS pixels; undefined when the answer is not a picture.
  */

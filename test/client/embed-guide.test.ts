@@ -1,6 +1,6 @@
 /**
- * Every snippet of docs/embed.md, taken out of it as it stands: on a page of another origin with
- * COEP, in a real browser.
+ * Every snippet of docs/embed.md and docs/quick-start.md, as it stands: on a page of another origin
+ * with COEP, in a real browser.
  */
 import { readFile } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright-core';
@@ -16,7 +16,10 @@ import {
 import { startOtherOrigin, type OtherOrigin } from '../support/hosts/other-origin.ts';
 import { startWorker, waitUntil, type TestWorker } from '../support/hosts/workerd.ts';
 
-const GUIDE = await readFile(new URL('../../docs/embed.md', import.meta.url), 'utf8');
+const readGuide = (name: string) =>
+  readFile(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8');
+const GUIDE = await readGuide('embed');
+const QUICK_START = await readGuide('quick-start');
 
 interface Snippet {
   /** Its heading and its place under it. */
@@ -26,8 +29,8 @@ interface Snippet {
 }
 
 /** The guide's fenced blocks. */
-const SNIPPETS: readonly Snippet[] = GUIDE.split(/^## /m)
-  .slice(1)
+const SNIPPETS: readonly Snippet[] = [GUIDE, QUICK_START]
+  .flatMap((guide) => guide.split(/^## /m).slice(1))
   .flatMap((section) =>
     [...section.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = '', code = ''], i) => ({
       name: `${section.split('\n')[0]}, ${i + 1}`,
@@ -109,10 +112,19 @@ function lookAtImages(
   );
 }
 
-test('the guide has the snippets that are looked for', () => {
-  const counts = ['html', 'js', 'css', 'markdown', ''].map((language) => pick(language).length);
+test('the guides have the snippets that are looked for, and commands that exist', async () => {
+  // test/api/models/recipe.test.ts runs the Python of the quick start.
+  const languages = ['html', 'js', 'css', 'markdown', '', 'py', 'sh'];
+  const counts = languages.map((language) => pick(language).length);
   expect(counts.reduce((sum, count) => sum + count)).toBe(SNIPPETS.length);
   expect(counts.every((count) => count > 0)).toBe(true);
+  const file = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  const { scripts } = JSON.parse(file) as { scripts: Record<string, string> };
+  for (const [, code] of pick('sh')) {
+    for (const [, name = ''] of code.matchAll(/npm run ([\w:]+)/g)) {
+      expect(Object.keys(scripts)).toContain(name);
+    }
+  }
 });
 
 describe('HTML', () => {

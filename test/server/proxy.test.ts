@@ -54,6 +54,7 @@ const tellAll = ({ headers, body }: Answer) => JSON.stringify(headers) + body.to
 const WITH_URLS = (base: string) => [
   '/',
   '/docs',
+  '/learn',
   '/errors',
   '/errors/not_found',
   '/digit.png?seed=a',
@@ -219,11 +220,17 @@ test.skipIf(!hasProxy('nginx'))('the page works below a path of its host', async
   expect(await page.locator('#snippet-url').textContent()).toMatch(
     new RegExp(`^${base}/digit\\.png\\?.*model=digits@`),
   );
-  await page.locator('#explore-load').click();
+  await page.locator('#explore').scrollIntoViewIfNeeded();
   await page.waitForSelector('#explore[data-drawn]');
   await page.locator('#compare').click();
   await page.waitForFunction(() => document.querySelector('#compare-result')?.textContent);
   expect(await page.locator('#compare-result').textContent()).toMatch(/^All .* are the same\.$/);
+  await page.goto(`${base}/docs`);
+  await page.getByRole('searchbox').fill('collapse');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByRole('link', { name: /What collapse looks like/ }).click();
+  await page.getByRole('button', { name: 'Play' }).first().click();
+  expect(page.url()).toBe(`${base}/learn#what-collapse-looks-like`);
   expect(complaints).toEqual([]);
   expect((await proxy.ask('/digit.png')).status).toBe(404); // The rest of the host is not ours.
 });

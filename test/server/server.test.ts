@@ -123,6 +123,7 @@ test('the built files are enough to start on a bare Node from an empty folder', 
     '.digitmint-files.json',
     'assets',
     'engine.wasm',
+    'guides.bin',
     'package.json',
     'png.wasm',
     's3-store.js',
@@ -131,7 +132,7 @@ test('the built files are enough to start on a bare Node from an empty folder', 
     'weights.bin',
   ]);
   // The AWS SDK loads only when models come from a bucket.
-  expect(statSync(join(folder, SERVER_FILE)).size).toBeLessThan(400_000);
+  expect(statSync(join(folder, SERVER_FILE)).size).toBeLessThan(450_000);
   const server = await start({ script: join(folder, SERVER_FILE), cwd, env: { HOME: cwd } });
   expect(await askHealth(server)).toMatchObject({
     status: 'ok',

@@ -61,7 +61,10 @@ test('without any model the answer is a 503 with Retry-After, drawn when a pictu
   expect(answer.status).toBe(503);
   expect(answer.headers.get('retry-after')).toBe('10');
   expect(PNG.sync.read(Buffer.from(await answer.arrayBuffer())).width).toBeGreaterThan(300);
-  expect((await app.request('/')).status).toBe(503);
+  const home = await app.request('/', { headers: { accept: 'text/html,*/*;q=0.8' } });
+  expect([home.status, home.headers.get('retry-after')]).toEqual([503, '10']);
+  expect(await home.text()).toContain('The network that draws them could not be loaded.');
+  expect((await app.request('/')).headers.get('content-type')).toBe('application/problem+json');
   expect(await (await app.request('/healthz')).json()).toMatchObject({
     status: 'unavailable',
     model: null,
@@ -87,14 +90,14 @@ test('the home page describes what the serving model draws', async () => {
     classes: 2,
     alter: (content) => ({ ...content, classes: ['circle', 'a <square> & more'] }),
   });
-  expect(shapes).toContain('<title>Freshly minted shapes · digitmint</title>');
-  expect(shapes).toContain('network: shapes (circle, a &lt;square&gt; &amp; more). Every request');
-  expect(shapes).toContain('alt="shapes, number 16 of 16"');
+  expect(shapes).toContain('<title>Shapes, from a URL · digitmint</title>');
+  expect(shapes).toContain('network draws them: circle, a &lt;square&gt; &amp; more.');
+  expect(shapes).toContain('alt="Shapes: number 16 of 16"');
   expect(shapes).toContain('label=a+%3Csquare%3E+%26+more"');
   expect(shapes).not.toMatch(/handwritten/i);
-  expect(await render({ name: 'digits' })).toContain('network: digits (0 to 9). Every request');
+  expect(await render({ name: 'digits' })).toContain('<h1>Handwritten digits, from a URL.</h1>');
   const unlabelled = await render({ name: 'faces', classes: 0 });
-  expect(unlabelled).toContain('Pictures from a small neural network: faces. Every request');
+  expect(unlabelled).toContain('<h1>Faces, from a URL.</h1>');
   expect(unlabelled).not.toContain('&amp;label=');
 });
 

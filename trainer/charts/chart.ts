@@ -4,17 +4,8 @@
  */
 import { parse, scale as getScaleType, View } from 'vega';
 import { compile, type Config, type TopLevelSpec } from 'vega-lite';
+import { writeTokens } from '../../shared/design/tokens.ts';
 import { escapeHtml } from '../../shared/escape-html.ts';
-
-/**
- * CSS variables of {@link THEME}, in light and dark. Text has a contrast of 4.5 to 1; series differ
- * for the colour-blind.
- */
-export const CHART_STYLE =
-  ':root{--paper:#fff;--ink:#1c1d1f;--soft:#5d6167;--rule:#e3e3df;--red:#c02626;' +
-  '--blue:#1f5fbf;--orange:#b8470b;--green:#0b7353;--pink:#a8437c;--gold:#8a6400;--violet:#4b4f9c}' +
-  '@media(prefers-color-scheme:dark){:root{--paper:#1d1f22;--ink:#eceae6;--soft:#a5a8ad;--rule:#303338;--red:#ff8078;' +
-  '--blue:#79aefc;--orange:#ff9a5c;--green:#4cc9a0;--pink:#e79fc9;--gold:#e5c558;--violet:#aeb2ff}}';
 
 const THEME: Config = {
   aria: false, // One description of the whole picture says more than one of each mark.
@@ -26,7 +17,7 @@ const THEME: Config = {
     domain: false,
     ticks: false,
     grid: true,
-    gridColor: 'var(--rule)',
+    gridColor: 'var(--line)',
     labelColor: 'var(--soft)',
     labelFontSize: 12,
     labelPadding: 6,
@@ -66,8 +57,9 @@ export async function renderChart(
 /** Draws a chart as a file of its own, in light and dark. */
 export async function renderChartFile(spec: TopLevelSpec, text: ChartText): Promise<string> {
   const svg = await renderChart(spec, text, 'chart');
-  const paper = '<rect width="100%" height="100%" fill="var(--paper)"/>';
-  return `${svg.replace('</desc>', `</desc><style>${CHART_STYLE}</style>${paper}`)}\n`;
+  const paper = '<rect width="100%" height="100%" fill="var(--card)"/>';
+  const style = `<style>${writeTokens(svg + paper)}</style>`;
+  return `${svg.replace('</desc>', `</desc>${style}${paper}`)}\n`;
 }
 
 /**

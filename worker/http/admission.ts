@@ -92,6 +92,7 @@ export async function withModel(
   },
   choice: ModelChoice,
   answer: (generator: Generator) => Response | Promise<Response>,
+  refuse = (error: ApiError): Response | Promise<Response> => respondError(c, error),
 ): Promise<Response> {
   const defer = c.get('defer');
   // A load costs as much as a heavy answer, whatever is drawn then.
@@ -99,7 +100,7 @@ export async function withModel(
   const answering = useModel(given.generators, choice, defer, answer, admitLoad);
   defer(answering); // Otherwise a cancelled request that waits for its turn would keep the lease.
   const answered = await answering;
-  return answered instanceof Response ? answered : respondError(c, answered);
+  return answered instanceof Response ? answered : refuse(answered);
 }
 
 /** Parts of streams are drawn in turn, so that other requests come between two of them. */

@@ -55,16 +55,19 @@ export function describePreflight(methods: readonly string[]): Record<string, st
   };
 }
 
-/** For pages. @param isScripted  Allows scripts, their requests to us, and pictures from bytes. */
-export function buildPageHeaders(isScripted: boolean): Record<string, string> {
+/** What a page loads: scripts for its playground, scripts and a search, or no script. */
+export type PageKind = 'home' | 'reading' | 'plain';
+
+/** For pages. Scripts come with requests to us, web workers, and pictures from bytes. */
+export function buildPageHeaders(kind: PageKind): Record<string, string> {
   const policy = [
     "default-src 'none'",
     "style-src 'self'",
-    ...(isScripted
-      ? ["img-src 'self' blob:", "script-src 'self'", "worker-src 'self'", "connect-src 'self'"]
-      : ["img-src 'self'"]),
+    ...(kind === 'plain'
+      ? ["img-src 'self'"]
+      : ["img-src 'self' blob:", "script-src 'self'", "worker-src 'self'", "connect-src 'self'"]),
     "base-uri 'none'",
-    "form-action 'none'",
+    `form-action ${kind === 'reading' ? "'self'" : "'none'"}`,
     "frame-ancestors 'none'",
   ];
   return {

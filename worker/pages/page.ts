@@ -1,10 +1,11 @@
-/** The frame of every page: one style sheet, and nothing from another origin. */
+/** The frame of every page. Nothing comes from another origin. */
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import files from 'page-files';
 import { measureSheet } from '../../shared/picture/sheet-layout.ts';
 import type { AppContext } from '../context.ts';
-import { buildPageHeaders } from '../http/headers.ts';
+import { buildPageHeaders, type PageKind } from '../http/headers.ts';
 
 export type Markup = HtmlEscapedString | Promise<HtmlEscapedString>;
 
@@ -16,14 +17,18 @@ interface Page {
   readonly sample?: { readonly width: number; readonly height: number } | undefined;
   /** More elements of the head. */
   readonly head?: Markup;
-  /** Whether the page loads the script. */
-  readonly isScripted?: boolean;
+  /** BCP 47; default English. */
+  readonly language?: string;
+  /** Default 200. */
+  readonly status?: number;
+  /** Default `plain`. */
+  readonly kind?: PageKind;
   /** Contains one `main`. */
   readonly body: Markup;
 }
 
 /** The start of an attribute that is a path. Texts hold no quotes: `html` escapes them. */
-const ROOT_LINK = /( (?:href|src|srcset|data-painter|data-still)=")\//g;
+const ROOT_LINK = /( (?:href|src|srcset|action|data-painter)=")\//g;
 /** The sheet that previews of links show: 1200 x 640 pixels for digits of 28 x 28. */
 const SHEET = { n: 50, cols: 10, scale: 4, margin: 40 };
 /** Path and query of the sheet, the same for every page, so that caches keep one. */
@@ -47,42 +52,58 @@ function renderPreview({ title, description, sample }: Page, base: string, path:
     }`;
 }
 
+/** The pages of the navigation. */
+const PLACES = [
+  ['/#play', 'Play'],
+  ['/#explore', 'Explore'],
+  ['/learn', 'Learn'],
+  ['/docs', 'Docs'],
+] as const;
+
 /** Answers with a page; never cached. */
 export async function renderPage(c: AppContext, given: Page): Promise<Response> {
-  const { title, head, isScripted = false, body } = given;
+  const { title, head, kind = 'plain', language = 'en', status = 200, body } = given;
+  const { pathname } = c.get('url');
+  const [style, script] =
+    kind === 'home' ? [files.style, files.page] : [files.readingStyle, files.reading];
   const page = html`<!doctype html>
-    <html lang="en">
+    <html lang="${language}">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title>${title} · digitmint</title>
-        ${renderPreview(given, c.get('base'), c.get('url').pathname)}
+        ${renderPreview(given, c.get('base'), pathname)}
         <link rel="icon" type="image/png" href="/digit.png?seed=digitmint" />
-        <link rel="stylesheet" href="${files.style}" />
-        ${isScripted ? html`<script type="module" src="${files.page}"></script>` : ''} ${head ?? ''}
+        <link rel="stylesheet" href="${style}" />
+        ${kind === 'plain' ? '' : html`<script type="module" src="${script}"></script>`} ${head ?? ''}
       </head>
       <body>
         <a class="skip" href="#main">Skip to the content</a>
         <header class="bar">
           <a class="wordmark" href="/">digitmint</a>
           <nav aria-label="Pages">
-            <a href="/#play">Play</a>
-            <a href="/#explore">Explore</a>
-            <a href="/docs">Docs</a>
+            ${PLACES.map(
+              ([path, name]) =>
+                html`<a href="${path}" ${pathname.startsWith(path) ? html`aria-current="page"` : ''}>${name}</a> `,
+            )}
           </nav>
         </header>
         ${body}
         <footer class="foot">
           <p>No key, no cookies, no tracking. Free software under the MIT licence.</p>
           <nav aria-label="More">
-            <a href="/docs">Documentation</a> <a href="/openapi.json">OpenAPI</a> <a href="/models">Models</a>
-            <a href="/errors">Errors</a> <a href="/healthz">Health</a>
+            <a href="/docs">Documentation</a> <a href="/docs/reference">API reference</a>
+            <a href="/openapi.json">OpenAPI</a> <a href="/models">Models</a> <a href="/errors">Errors</a>
+            <a href="/healthz">Health</a>
           </nav>
         </footer>
       </body>
     </html>`;
   // Links start at the root of the service, which may be a path of its host.
   const text = String(await page).replaceAll(ROOT_LINK, `$1${c.get('basePath')}/`);
-  return c.html(text, 200, { ...buildPageHeaders(isScripted), 'Cache-Control': 'no-store' });
+  return c.html(text, status as ContentfulStatusCode, {
+    ...buildPageHeaders(kind),
+    'Cache-Control': 'no-store',
+  });
 }

@@ -28,10 +28,12 @@ import type { Parameter } from '../../shared/contract/parameters.ts';
 import { admit, LIGHT_WORK } from '../http/admission.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { API_HEADERS, CACHE_CONTROL, hasCurrent } from '../http/headers.ts';
+import { API_HEADERS, CACHE_CONTROL, hasCurrent, readHeader } from '../http/headers.ts';
+import { negotiateFormat } from '../http/negotiation.ts';
 import { PARTIAL, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondBytes } from '../http/range.ts';
 import { respondError } from '../http/respond-error.ts';
+import { renderModelPage } from '../pages/model.ts';
 
 /** The only files that are sent, whatever else a manifest lists: none can act as a page. */
 const FILE_TYPES: Readonly<Record<string, string>> = {
@@ -41,6 +43,9 @@ const FILE_TYPES: Readonly<Record<string, string>> = {
   [ENCODER_FILE]: 'application/json',
   [ENCODER_WEIGHTS_FILE]: 'application/octet-stream',
 };
+
+/** Programs that accept anything get JSON. */
+const CARD_TYPES = { json: 'application/json', html: 'text/html' };
 
 const CARD_HEADERS = { ...API_HEADERS, 'Cache-Control': CACHE_CONTROL.seeded };
 
@@ -147,13 +152,23 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
     }
     return admit(c, dependencies, LIGHT_WORK, async () => {
       const manifest = await modelFiles.readManifest(name, version);
-      if ('code' in manifest) {
-        return respondError(c, manifest);
-      }
-      const read = await modelFiles.read(name, version, ENCODER_FILE);
-      const encoder = 'code' in read ? undefined : read;
-      return c.json(describeModel(manifest, encoder, c.get('base')), 200, CARD_HEADERS);
+      return 'code' in manifest ? respondError(c, manifest) : answerManifest(c, manifest);
     });
+  }
+
+  /** People get a page: browsers prefer HTML. */
+  async function answerManifest(c: AppContext, manifest: ParsedManifest): Promise<Response> {
+    const { name, version } = manifest.manifest;
+    const read = await modelFiles.read(name, version, ENCODER_FILE);
+    const encoder = 'code' in read ? undefined : read;
+    const card = describeModel(manifest, encoder, c.get('base'));
+    const type = negotiateFormat(readHeader(c, 'accept'), CARD_TYPES);
+    const answer =
+      type === 'html'
+        ? await renderModelPage(c, manifest, card.files)
+        : c.json(card, 200, CARD_HEADERS);
+    answer.headers.set('Vary', 'Accept');
+    return answer;
   }
 
   app.get('/models/:name/:version/:file', async (c) => {

@@ -48,7 +48,7 @@ export function addSiteRoutes(app: App, { securityContact }: AppDependencies): v
     const base = c.get('base');
     const day = Math.floor(Date.now() / DAY_MS) * DAY_MS;
     const lines = [
-      `Contact: ${securityContact ?? `${base}/docs#security`}`,
+      `Contact: ${securityContact ?? `${base}/docs/reference#security`}`,
       `Expires: ${new Date(day + SECURITY_DAYS * DAY_MS).toISOString()}`,
       'Preferred-Languages: en',
       `Canonical: ${base}/.well-known/security.txt`,

@@ -16,54 +16,32 @@ afterAll(async () => {
   await worker.close();
 });
 
-/** Set by hand to keep screenshots of the pages. */
-const screenshots = process.env['SCREENSHOTS'];
-
 test.each([
-  ['a phone', 'light', { width: 390, height: 844 }],
-  ['a phone', 'dark', { width: 320, height: 640 }],
-  ['a desktop', 'light', { width: 1280, height: 900 }],
-  ['a desktop', 'dark', { width: 1280, height: 900 }],
+  ['a phone', 'light', { width: 320, height: 640 }, 4],
+  ['a desktop', 'dark', { width: 1280, height: 900 }, 16],
 ] as const)(
-  'the page shows sixteen digits on %s in %s, without console errors or horizontal scrolling',
-  async (device, colorScheme, viewport) => {
+  'on %s in %s the page shows digits beside its URL, without console errors or horizontal scrolling',
+  async (_, colorScheme, viewport, count) => {
     const context = await browser.newContext({ viewport, colorScheme });
     const page = await context.newPage();
     const complaints = collectComplaints(page);
     await page.goto(worker.url.href, { waitUntil: 'load' });
-    const digits = page.locator('.digits img');
-    expect(await digits.count()).toBe(16);
+    const digits = page.locator('.digits img:visible');
+    expect(await digits.count()).toBe(count);
     const shown = await digits.evaluateAll((images) =>
-      (images as HTMLImageElement[]).map((image) => ({
-        natural: image.naturalWidth,
-        width: image.getBoundingClientRect().width,
-        rendering: getComputedStyle(image).imageRendering,
-      })),
+      (images as HTMLImageElement[]).map((image) => [
+        image.src,
+        image.naturalWidth,
+        image.getBoundingClientRect().width,
+      ]),
     );
-    expect(
-      shown.every(
-        ({ natural, width, rendering }) =>
-          natural === 28 && width >= 50 && rendering === 'pixelated',
-      ),
-    ).toBe(true);
-    expect(
-      new Set(
-        await digits.evaluateAll((images) =>
-          (images as HTMLImageElement[]).map((image) => image.src),
-        ),
-      ).size,
-    ).toBe(16);
+    expect(shown.filter(([, natural, width]) => natural !== 28 || Number(width) < 50)).toEqual([]);
+    expect(new Set(shown.map(([src]) => src)).size).toBe(count);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(
       true,
     );
     const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     expect(Number(/\d+/.exec(background)?.[0])).toBe(colorScheme === 'dark' ? 20 : 251);
-    if (screenshots !== undefined) {
-      await page.screenshot({
-        path: `${screenshots}/${device.replace(' ', '-')}-${colorScheme}.png`,
-        fullPage: true,
-      });
-    }
     expect(complaints).toEqual([]);
     await context.close();
   },
@@ -73,7 +51,7 @@ test('the page’s code samples work unchanged', async () => {
   const page = await browser.newPage();
   await page.goto(worker.url.href);
   const texts = await page.locator('.copy').allTextContents();
-  expect(texts).toHaveLength(7);
+  expect(texts).toHaveLength(10);
   for (const text of texts) {
     const url = /https?:\/\/[^\s"')]+/.exec(text)?.[0] as string;
     expect([url, (await fetch(url)).status]).toEqual([url, 200]);
@@ -83,7 +61,7 @@ test('the page’s code samples work unchanged', async () => {
       .locator('.digits img')
       .evaluateAll((images) => (images as HTMLImageElement[]).map(({ src }) => src));
   const before = await list();
-  await page.getByRole('link', { name: 'Mint sixteen more' }).click();
+  await page.getByRole('link', { name: 'Draw sixteen more' }).click();
   const after = await list();
   expect(new Set([...before, ...after]).size).toBe(32);
   await page.close();
@@ -95,19 +73,6 @@ test('error pages obey the content security policy', async () => {
   await page.goto(new URL('/errors', worker.url).href);
   await page.getByRole('link', { name: 'invalid_parameter' }).click();
   expect(await page.locator('h1').textContent()).toBe('Invalid parameter');
-  expect(complaints).toEqual([]);
-  await page.close();
-});
-
-test('the documentation fits a phone and obeys the content security policy', async () => {
-  const page = await browser.newPage({ viewport: { width: 360, height: 740 } });
-  const complaints = collectComplaints(page);
-  await page.goto(new URL('/docs', worker.url).href);
-  expect(await page.locator('section').count()).toBeGreaterThan(5);
-  expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
-  if (screenshots !== undefined) {
-    await page.screenshot({ path: `${screenshots}/docs.png`, fullPage: true });
-  }
   expect(complaints).toEqual([]);
   await page.close();
 });

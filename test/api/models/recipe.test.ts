@@ -49,6 +49,17 @@ test.skipIf(!hasTools('tables')).each([
   },
 );
 
+test.skipIf(!hasTools('tables'))('the Python of the quick start reads a set', async () => {
+  const page = await readFile(new URL('../../../docs/quick-start.md', import.meta.url), 'utf8');
+  const [, program = ''] = /^```py\n(.*?)^```$/ms.exec(page) ?? [];
+  const own = program.replace('https://YOUR-WORKER', worker.url.origin);
+  const { digits } = digitsSchema.parse(
+    await (await worker.fetch('/digit.json?seed=Ada&n=10')).json(),
+  );
+  const labels = digits.map(({ label }) => label).join(' ');
+  expect(runPython('tables', own)).toBe(`(1000, 28, 28) [${labels}]\n`);
+});
+
 test('the card tells the recipe with the model’s own numbers, as the page does', async () => {
   const answer = await worker.fetch('/models/digits');
   const { recipe } = modelCardSchema.parse(await answer.json());

@@ -66,7 +66,7 @@ test('in the OpenAPI document', () => {
   );
 });
 
-test.each(['/docs', '/llms.txt'])('in %s', async (path) => {
+test.each(['/docs/reference', '/llms.txt'])('in %s', async (path) => {
   const text = await (await app.request(path)).text();
   expect(text).toContain('spin_by');
   expect(text).toContain('Degrees by which each digit is turned');

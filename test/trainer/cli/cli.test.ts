@@ -196,7 +196,7 @@ describe('a wrong command', () => {
     ],
     [
       ['train-classifier', '--data', '/nowhere', '--out', 'models/digits'],
-      /--out models\/digits: holds README\.md, manifest\.json, model\.json, which is no classifier/,
+      /--out models\/digits: holds README\.md, encoder\.bin, encoder\.json, which is no classifier/,
     ],
   ])('%j is refused with the allowed values, without a stack', async (args, message) => {
     const { code, output } = await runHere(...args);

@@ -3,9 +3,10 @@
  * pictures: everything can be read without it.
  */
 import { readFileSync } from 'node:fs';
+import { writeTokens } from '../../../shared/design/tokens.ts';
 import { escapeHtml } from '../../../shared/escape-html.ts';
 import { planGenerator } from '../../../shared/model/generator.ts';
-import { CHART_STYLE, formatNumber, formatStep } from '../../charts/chart.ts';
+import { formatNumber, formatStep } from '../../charts/chart.ts';
 import type { MetricsLine } from '../log/metrics.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
 import { describeSeconds } from '../log/reporter.ts';
@@ -49,7 +50,7 @@ export async function buildReport(record: RunRecord): Promise<string> {
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
 <title>${escapeHtml(name)}: training report</title>
-<style>${CHART_STYLE}${STYLE}</style>
+<style>${writeTokens()}${STYLE}</style>
 </head>
 <body>
 <main>

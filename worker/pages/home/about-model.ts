@@ -1,22 +1,53 @@
 /** The serving model: its size, its training and its measured quality. */
 import { html } from 'hono/html';
 import files from 'page-files';
-import { findFile, WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
+import { findFile, WEIGHTS_FILE, type ParsedManifest } from '../../../shared/model/artifact.ts';
 import type { Markup } from '../page.ts';
-import type { ModelView } from './model-view.ts';
+import { describeTraining, type ModelView } from './model-view.ts';
 
-/** Meanings of figures by their names on the model card; the page shows no others. */
-const MEANINGS: readonly (readonly [name: RegExp, meaning: string])[] = [
-  [/^class accuracy/, 'Samples recognised as the requested class, overall and in the worst class'],
-  [/^Fréchet/, 'Distance between all samples and all real ones; lower is better'],
-  [/^precision/, 'The share of samples that look real, and of real ones that samples cover'],
-  [/^diversity/, 'Variety within a class; near 1'],
-  [/^memorisation/, 'Distance to the nearest training picture; a copy has about 0'],
+/** A sentence for each figure that is shown, by its name on the model card. */
+const MEANINGS: readonly (readonly [name: RegExp, sentence: string])[] = [
+  [
+    /^class accuracy/,
+    'A classifier reads each digit: how often it reads the one that was asked for, and how often for the worst digit.',
+  ],
+  [/^Fréchet/, 'How far all drawn digits together are from real ones. Lower is better.'],
+  [
+    /^precision/,
+    'How many drawn digits look like real ones, and how many real ones have a drawn one like them.',
+  ],
+  [/^diversity/, 'How much digits of the same class differ from each other. 1 is as real ones do.'],
+  [
+    /^memorisation/,
+    'How far each digit is from the nearest one that it learned from. A copy would be near 0.',
+  ],
 ];
 
-export function renderAboutModel({ manifest, plan, source }: ModelView): Markup {
-  const { name, version, training, image } = manifest;
-  const isShipped = files.quality.model === `${name}@${version}`;
+export function renderAboutModel(view: ModelView): Markup {
+  const { manifest, source } = view;
+  const { name, version } = manifest;
+  return html`<section id="model" class="model" aria-labelledby="model-title">
+    <h2 id="model-title">The network behind it</h2>
+    <p class="lead">
+      A generative adversarial network, trained on ${describeTraining(manifest)}. It is the model
+      <a href="/models/${name}/${version}"><code>${name}@${version}</code></a
+      >, ${source === 'r2' ? 'published' : 'bundled with the worker'}.
+    </p>
+    ${renderFacts(view)}
+    ${
+      files.quality.model === `${name}@${version}`
+        ? html`${renderQuality()}
+            <p class="actions">
+              <a class="button" href="/learn">Watch it learn</a>
+              <a class="quiet" href="/models/${name}">All about the model</a>
+            </p>`
+        : ''
+    }
+  </section>`;
+}
+
+export function renderFacts({ manifest, plan }: Omit<ParsedManifest, 'canonical'>): Markup {
+  const { training } = manifest;
   const facts: [string, string][] = [
     [formatCount(plan.parameters), 'weights'],
     [`${formatCount(findFile(manifest, WEIGHTS_FILE).bytes / 1000)} kB`, 'to download'],
@@ -24,74 +55,43 @@ export function renderAboutModel({ manifest, plan, source }: ModelView): Markup 
     [formatCount(training.steps), 'training steps'],
     [formatCount(training.dataset.images), 'pictures to learn from'],
   ];
-  return html`<section id="model" class="model" aria-labelledby="model-title">
-    <h2 id="model-title">The network behind it</h2>
-    <p class="lead">
-      Model <code>${name}@${version}</code>, ${source === 'r2' ? 'published' : 'bundled with the worker'}, trained on
-      ${formatCount(training.dataset.images)} pictures of ${image.width} × ${image.height} pixels (${training.dataset.name}).
-      <a href="/models/${name}/${version}">Its card</a> has the rest, and its files.
-    </p>
-    <dl class="facts">
-      ${facts.map(
-        ([value, unit]) =>
-          html`<div>
-            <dt>${unit}</dt>
-            <dd>${value}</dd>
-          </div>`,
-      )}
-    </dl>
-    ${isShipped ? renderQuality() : ''} ${isShipped ? renderTraining(name) : ''}
-  </section>`;
+  return html`<dl class="facts">
+    ${facts.map(
+      ([value, unit]) =>
+        html`<div>
+          <dt>${unit}</dt>
+          <dd>${value}</dd>
+        </div>`,
+    )}
+  </dl>`;
 }
 
-function renderQuality(): Markup {
-  const rows = MEANINGS.flatMap(([pattern, meaning]) =>
+/** The figures of the model that ships, each after a sentence that says what it means. */
+export function renderQuality(): Markup {
+  const rows = MEANINGS.flatMap(([pattern, sentence]) =>
     files.quality.figures
       .filter(({ name }) => pattern.test(name))
-      .map((figure) => ({ ...figure, meaning })),
+      .map((figure) => ({ ...figure, sentence })),
   );
   return html`<table class="figures">
     <thead>
       <tr>
         <th scope="col">measured on 10,000 samples</th>
         <th scope="col">this model</th>
-        <th scope="col">real ones</th>
+        <th scope="col">real digits</th>
       </tr>
     </thead>
     <tbody>
       ${rows.map(
-        ({ name, value, real, meaning }) =>
+        ({ name, value, real, sentence }) =>
           html`<tr>
-            <th scope="row">${name}<span class="soft">${meaning}</span></th>
+            <th scope="row">${sentence}<span class="soft">${name}</span></th>
             <td data-label="this model">${value}</td>
-            <td data-label="real ones">${real}</td>
+            <td data-label="real digits">${real}</td>
           </tr>`,
       )}
     </tbody>
   </table>`;
-}
-
-function renderTraining(name: string): Markup {
-  const { progress, samples, bytes } = files;
-  return html`<figure class="training">
-    <img
-      id="training"
-      src="${samples}"
-      alt="64 samples of ${name}"
-      width="448"
-      height="448"
-      loading="lazy"
-      data-still="${samples}"
-    />
-    <figcaption>
-      <h3>How it learned</h3>
-      <p>The same 64 latent vectors during the training, from noise on: a frame every 1,000 steps.</p>
-      <p>
-        <a class="button" href="${progress}" data-plays="training">Play the training</a>
-        <span class="soft">GIF, ${formatCount(bytes.progress / 1000)} kB</span>
-      </p>
-    </figcaption>
-  </figure>`;
 }
 
 function formatCount(count: number): string {

@@ -27,23 +27,38 @@ interface ControlContext {
 
 type Named = Parameter & { readonly name: string; readonly control?: Control };
 
-/** The controls in their groups, after that of the number itself. */
+/** The controls that are seen at first; the others are under "More". */
+const FIRST = ['label', 'seed', 'n', 'scale', 'fg', 'bg'];
+
+/** The first controls, after that of the number itself, then the others in their groups. */
 export function renderControls(context: ControlContext): Markup {
-  const controls = Object.entries(ROUTES.digit)
+  const controls = Object.entries<Parameter & { readonly control?: Control }>(ROUTES.digit)
     .map(([name, parameter]): Named => ({ ...parameter, name }))
     .sort((a, b) => (a.control?.place ?? 0) - (b.control?.place ?? 0));
-  const groups = Object.groupBy(controls, ({ control }) => control?.group ?? 'More');
+  const groups = Object.groupBy(
+    controls.filter(({ name }) => !FIRST.includes(name)),
+    ({ control }) => control?.group ?? 'More',
+  );
+  const render = (control: Named) =>
+    renderField(control, context, control.name in ROUTES.number ? 'digit number' : 'digit');
   return html`${renderField({ ...NUMBER, name: 'digits' }, context, 'number', 'The number')}
-  ${CONTROL_GROUPS.filter((group) => group in groups).map(
-    (group) =>
-      html`<fieldset class="group">
-        <legend>${group}</legend>
-        ${groups[group]?.map((control) => renderField(control, context, control.name in ROUTES.number ? 'digit number' : 'digit'))}
-      </fieldset>`,
-  )}`;
+    <div class="group">
+      ${FIRST.flatMap((name) => controls.filter((control) => control.name === name)).map(render)}
+    </div>
+    <details class="more" id="more">
+      <summary>More</summary>
+      ${CONTROL_GROUPS.filter((group) => group in groups).map(
+        (group) =>
+          html`<fieldset class="group">
+            <legend>${group}</legend>
+            ${groups[group]?.map(render)}
+          </fieldset>`,
+      )}
+    </details>`;
 }
 
-/** @param routes  The routes that have the parameter: the script hides it for the others. */
+/** @param routes  The routes that have the parameter: the script hides it for the others, and in
+ * formats in which it has no effect. */
 function renderField(
   control: Named,
   context: ControlContext,
@@ -56,7 +71,7 @@ function renderField(
   const label = isGroup
     ? html`<span class="label" id="label-${name}">${title} <code>${name}</code></span>`
     : html`<label class="label" for="control-${name}">${title} <code>${name}</code></label>`;
-  return html`<div class="field field-${look}" data-parameter="${name}" data-modes="${routes}">
+  return html`<div class="field field-${look}" data-parameter="${name}" data-modes="${routes}" data-formats="${control.formats?.join(' ') ?? ''}">
     ${label} ${renderControl(control, look, context, title)}
     <p class="hint" id="hint-${name}">${about}: ${describeExpected(control)}.</p>
     <p class="fault" id="fault-${name}" hidden></p>

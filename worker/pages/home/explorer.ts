@@ -1,18 +1,20 @@
-/** The explorer's frame, with the button that loads the generator into the browser. */
+/** The explorer: a map between four pictures, which the generator draws in the browser. */
 import { html } from 'hono/html';
 import files from 'page-files';
 import { findFile, WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
 import type { Markup } from '../page.ts';
 import { DICE } from './controls.ts';
-import type { ModelView } from './model-view.ts';
+import { TRUNCATION, type ModelView } from './model-view.ts';
 
-const CORNERS = 4;
+/** Pictures a side of the sheet that fills the map's place until the map is drawn. */
+const STILL_SIDE = 7;
 
 export function renderExplorer({ manifest }: ModelView): Markup {
   const { name, version, classes, image, latent } = manifest;
   const kilobytes = Math.round(
     (files.bytes.painter + findFile(manifest, WEIGHTS_FILE).bytes) / 1000,
   );
+  const still = `/digit.png?seed=Ada&truncation=${TRUNCATION}&n=${STILL_SIDE ** 2}&cols=${STILL_SIDE}&model=${name}@${version}`;
   return html`<section
     id="explore"
     class="explore"
@@ -20,60 +22,41 @@ export function renderExplorer({ manifest }: ModelView): Markup {
     data-painter="${files.painter}"
     data-name="${name}"
     data-version="${version}"
+    data-truncation="${TRUNCATION}"
     data-channels="${image.channels}"
-    data-width="${image.width}"
-    data-height="${image.height}"
   >
     <h2 id="explore-title">Walk between four of them</h2>
     <p class="lead">
-      Every picture is a point in a space of ${latent.size} dimensions. This map shows the plane between four of them. Your
-      browser draws it with the same generator that serves this site.
+      To the network every picture is a place: ${latent.size} numbers. This map lies between four of them. Your browser draws
+      it with the same network that serves this site.
     </p>
-    <noscript><p class="note">This needs JavaScript.</p></noscript>
-    <div class="explore-start" id="explore-start">
-      <div class="corners-preview" aria-hidden="true">
-        ${Array.from(
-          { length: CORNERS },
-          (_, i) =>
-            html`<img
-              src="/digit.png?seed=Ada&amp;start=${i}&amp;model=${name}@${version}"
-              alt=""
-              width="${image.width}"
-              height="${image.height}"
-              loading="lazy"
-            />`,
-        )}
-      </div>
-      <div>
-        <button type="button" class="button" id="explore-load">Load the generator</button>
-        <p class="soft">${kilobytes} kB, loaded once. Nothing leaves your browser. <span id="explore-status" role="status"></span></p>
-        <p class="fault" id="explore-fault" role="alert" hidden></p>
-      </div>
-    </div>
-    <div class="explorer" id="explorer" hidden>
-      <div
-        class="pad"
-        id="pad"
-        tabindex="0"
-        role="slider"
-        aria-label="Place between the four corners"
-        aria-describedby="pad-help"
-        aria-valuemin="0"
-        aria-valuemax="100"
-        aria-valuenow="50"
-      >
-        <canvas id="pad-map"></canvas>
-        <span class="thumb" id="pad-thumb"></span>
+    <p class="note needs-script">The map needs JavaScript, and its script has not loaded.</p>
+    <div class="explorer">
+      <div class="pad" id="pad">
+        <img src="${still}" alt="${STILL_SIDE ** 2} pictures, until the map is drawn" width="${image.width * STILL_SIDE}" height="${image.height * STILL_SIDE}" loading="lazy" />
+        <canvas id="pad-map" hidden></canvas>
+        <span class="thumb" id="pad-thumb" hidden></span>
       </div>
       <div class="seen">
-        <canvas
-          id="seen"
-          role="img"
-          aria-label="The picture at this place"
-          width="${image.width}"
-          height="${image.height}"
-        ></canvas>
-        <p class="soft" id="pad-help">Move over the map, or focus it and use the arrow keys.</p>
+        <div id="explore-start">
+          <button type="button" class="button" id="explore-load">Load the network</button>
+          <p class="soft">${kilobytes} kB, loaded once. Nothing leaves your browser.</p>
+          <p class="soft" id="explore-status" role="status"></p>
+          <p class="fault" id="explore-fault" role="alert" hidden></p>
+        </div>
+        <div class="place" id="place" hidden>
+          <canvas
+            id="seen"
+            role="img"
+            aria-label="The picture at this place"
+            width="${image.width}"
+            height="${image.height}"
+          ></canvas>
+          <div>
+            <p class="soft" id="pad-help">Move over the map, or focus it and use the arrow keys. Press to stay at a place.</p>
+            <p><a id="place-link" href="#explore">Link to this place</a></p>
+          </div>
+        </div>
       </div>
       <form class="steer" id="explore-form" autocomplete="off" aria-label="What to walk between">
         <div class="field field-seed">
@@ -99,12 +82,12 @@ export function renderExplorer({ manifest }: ModelView): Markup {
                 >
               </div>`
         }
-        <fieldset class="sliders" id="sliders">
+        <fieldset class="sliders" id="sliders" hidden>
           <legend>Bend it</legend>
           <p class="soft">The directions to which the network’s first layer is most sensitive.</p>
         </fieldset>
       </form>
-      <div class="keys">
+      <div class="keys" id="keys" hidden>
         <ul id="corners" aria-label="The four corners"></ul>
         <p>
           <button type="button" class="quiet" id="compare">Compare with the API</button>

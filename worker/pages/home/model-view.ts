@@ -1,12 +1,20 @@
-/** What the sections of the page at `/` share: the serving model, the ink, and texts to copy. */
+/** What the sections of the page at `/` share: the serving model in words, and texts to copy. */
 import { html } from 'hono/html';
-import type { Colour } from '../../../shared/picture/colour.ts';
-import type { ParsedManifest } from '../../../shared/model/artifact.ts';
+import { COLOURS } from '../../../shared/design/tokens.ts';
+import { parseColour, type Colour } from '../../../shared/picture/colour.ts';
+import { listClasses } from '../../../shared/model/classes.ts';
+import type { Manifest, ParsedManifest } from '../../../shared/model/artifact.ts';
 import type { Markup } from '../page.ts';
 
-/** The page's own ink, in its light and its dark scheme: see page/style/base.css. */
-export const INK: Colour = [0x1d, 0x24, 0x30, 255];
-export const DARK_INK: Colour = [0xe8, 0xea, 0xee, 255];
+const readColour = (hex: string) => parseColour(hex.slice(1)) as Colour;
+/** The page's own ink and paper, in its light and its dark scheme. */
+export const INK = readColour(COLOURS.ink[0]);
+export const DARK_INK = readColour(COLOURS.ink[1]);
+export const PAPER = readColour(COLOURS.paper[0]);
+export const DARK_PAPER = readColour(COLOURS.paper[1]);
+
+/** The pages draw plainer digits than data sets need. */
+export const TRUNCATION = 0.7;
 
 export interface ModelView extends ParsedManifest {
   /** `r2` for a published model, `bundled` for the one inside the worker. */
@@ -16,6 +24,33 @@ export interface ModelView extends ParsedManifest {
 /** Whether the classes include every digit, so that numbers can be written. */
 export function hasDigits(classes: readonly string[]): boolean {
   return [...'0123456789'].every((digit) => classes.includes(digit));
+}
+
+/** SHA-256 of MNIST's 60,000 training digits, as the trainer hashes a data set. */
+const MNIST = 'edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d196c015389203eb3ba1f59b';
+
+/** Says what the model learned from. */
+export function describeTraining({ training: { dataset } }: Manifest): string {
+  const count = dataset.images.toLocaleString('en');
+  return dataset.sha256 === MNIST
+    ? `MNIST, ${count} digits that people wrote`
+    : `${count} pictures (${dataset.name})`;
+}
+
+/** What the model draws, in the plural: `handwritten digits`. */
+export function describeMany({ name, classes }: Manifest): string {
+  return hasDigits(classes) ? 'handwritten digits' : name;
+}
+
+/** Names the classes after a colon; everybody knows the digits. */
+export function describeClasses({ classes }: Manifest): string {
+  return hasDigits(classes) || classes.length === 0 ? '' : `: ${listClasses(classes)}`;
+}
+
+/** The same as {@link describeMany} for the start of a sentence. */
+export function describeTitle(manifest: Manifest): string {
+  const text = describeMany(manifest);
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** Renders a text to copy. @param id  Of its element. @param name  For screen readers. */

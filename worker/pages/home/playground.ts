@@ -1,13 +1,30 @@
 /** The playground: a control for every parameter, the picture, and texts to copy. */
 import { html } from 'hono/html';
+import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
 import { measureSheet } from '../../../shared/picture/sheet.ts';
 import type { Markup } from '../page.ts';
 import { renderControls } from './controls.ts';
-import { hasDigits, renderSnippet, type ModelView } from './model-view.ts';
+import {
+  DARK_INK,
+  DARK_PAPER,
+  describeMany,
+  hasDigits,
+  INK,
+  PAPER,
+  renderSnippet,
+  TRUNCATION,
+  type ModelView,
+} from './model-view.ts';
 
 /** The first settings. The script builds the same URL from the controls. */
-const FIRST = { n: 16, seed: 'Ada', scale: 4 };
-const FIRST_COLS = 4;
+const FIRST = { n: 9, seed: 'Ada', scale: 3, margin: 12 };
+const FIRST_COLS = 3;
+
+const writeColours = (fg: Colour, bg: Colour) => ({
+  fg: formatColour(fg),
+  bg: formatColour(bg),
+});
+const [LIGHT, DARK] = [writeColours(INK, PAPER), writeColours(DARK_INK, DARK_PAPER)];
 
 /** Example settings by the text of their button. */
 function listExamples({ classes, image }: ModelView['manifest']): [title: string, query: string][] {
@@ -39,26 +56,49 @@ function listExamples({ classes, image }: ModelView['manifest']): [title: string
 
 export function renderPlayground({ manifest }: ModelView, base: string): Markup {
   const { name, version, image, classes } = manifest;
-  const alt = `${name}, made by a neural network`;
-  const { n, seed, scale } = FIRST;
-  const { width, height } = measureSheet(image, n, { cols: FIRST_COLS, scale });
-  const path = `/digit.png?seed=${seed}&n=${n}&scale=${scale}`;
-  const url = `${base}${path}`;
-  const values = { n: String(n), seed, scale: String(scale), format: 'png' };
+  const { n, seed, scale, margin } = FIRST;
+  const alt = `${n} ${describeMany(manifest)}`;
+  const { width, height } = measureSheet(image, n, { cols: FIRST_COLS, scale, margin });
+  // A colour model has no ink and no paper.
+  const colours = image.channels === 1 ? LIGHT : {};
+  // In the order of the controls, as the script writes it.
+  const values: Readonly<Record<string, string>> = {
+    seed,
+    n: String(n),
+    scale: String(scale),
+    ...colours,
+    truncation: String(TRUNCATION),
+    margin: String(margin),
+    smooth: '1',
+  };
+  const path = `/digit.png?${new URLSearchParams(values).toString()}`;
+  const url = base + path;
+  const snippets = {
+    URL: url,
+    HTML: `<img src="${url.replaceAll('&', '&amp;')}" alt="${alt}" width="${width}" height="${height}">`,
+    Markdown: `![${alt}](${url})`,
+    curl: `curl -o digits.png '${url}'`,
+  };
   return html`<section id="play" class="play" aria-labelledby="play-title">
     <h2 id="play-title">Play with the URL</h2>
-    <p class="lead">Try every parameter of the API. When you like the picture, copy its URL.</p>
-    <noscript
-      ><p class="note">
-        The controls need JavaScript; the URLs do not. <a href="/docs">The documentation</a> lists every parameter.
-      </p></noscript
-    >
+    <p class="lead">Change what the URL says. When you like the picture, copy its URL.</p>
+    <p class="note needs-script">
+      The controls need JavaScript, and the page’s script has not loaded. The URLs need none:
+      <a href="/docs/reference#parameters">the reference</a> lists every parameter.
+    </p>
     <div class="examples" role="group" aria-label="Examples">
       ${listExamples(manifest).map(([title, query]) => html`<button type="button" class="example" data-query="${query}">${title}</button>`)}
     </div>
     <div class="bench">
-      <form id="play-form" class="controls" autocomplete="off" novalidate aria-label="Parameters" data-name="${name}">
-        <div class="segments" role="radiogroup" aria-label="What to draw">
+      <form
+        id="play-form"
+        class="controls"
+        autocomplete="off"
+        novalidate
+        aria-label="Parameters"
+        data-dark="${image.channels === 1 ? new URLSearchParams(DARK).toString() : ''}"
+      >
+        <div class="segments" role="radiogroup" aria-label="What to draw" ${hasDigits(classes) ? '' : 'hidden'}>
           <label
             ><input type="radio" name="route" value="digit" checked /><span>Digits <code>/digit</code></span></label
           >
@@ -66,7 +106,7 @@ export function renderPlayground({ manifest }: ModelView, base: string): Markup 
             ><input type="radio" name="route" value="number" /><span>A number <code>/number</code></span></label
           >
         </div>
-        ${renderControls({ classes, models: [name, `${name}@${version}`], values })}
+        ${renderControls({ classes, models: [name, `${name}@${version}`], values: { ...values, format: 'png' } })}
       </form>
       <div class="stage">
         <figure>
@@ -79,21 +119,18 @@ export function renderPlayground({ manifest }: ModelView, base: string): Markup 
         <p class="fault" id="play-fault" role="alert" hidden></p>
         <fieldset class="segments pin">
           <legend>The URL to copy</legend>
-          <label><input type="radio" name="pin" value="floating" checked form="pin-form" /><span>Floating</span></label>
-          <label><input type="radio" name="pin" value="pinned" form="pin-form" /><span>Pinned</span></label>
+          <label
+            ><input type="radio" name="pin" value="floating" checked form="pin-form" /><span>Follows the newest model</span></label
+          >
+          <label><input type="radio" name="pin" value="pinned" form="pin-form" /><span>Never changes</span></label>
         </fieldset>
-        <p class="soft" id="pin-note">Your URL: the seed keeps the digits until a newer model redraws them.</p>
-        <dl class="snippets" id="snippets" data-alt="${alt}">
-          <dt>URL</dt>
-          <dd>${renderSnippet('snippet-url', 'URL', url)}</dd>
-          <dt>HTML</dt>
-          <dd>
-            ${renderSnippet('snippet-html', 'HTML', `<img src="${path.replaceAll('&', '&amp;').replace(/^/, base)}" alt="${alt}" width="${width}" height="${height}">`)}
-          </dd>
-          <dt>Markdown</dt>
-          <dd>${renderSnippet('snippet-markdown', 'Markdown', `![${alt}](${url})`)}</dd>
-          <dt>curl</dt>
-          <dd>${renderSnippet('snippet-curl', 'curl', `curl -o digits.png '${url}'`)}</dd>
+        <p class="soft" id="pin-note">The seed keeps these digits until a newer model redraws them.</p>
+        <dl class="snippets" id="snippets" data-many="${describeMany(manifest)}" ${hasDigits(classes) ? 'data-digits' : ''}>
+          ${Object.entries(snippets).map(
+            ([title, text]) =>
+              html`<dt>${title}</dt>
+                <dd>${renderSnippet(`snippet-${title.toLowerCase()}`, title, text)}</dd>`,
+          )}
         </dl>
       </div>
     </div>

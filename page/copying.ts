@@ -1,0 +1,32 @@
+/** The buttons that copy the text of the element that they name. */
+import { find } from './elements.ts';
+
+/** How long a button shows that it has copied. */
+const TOLD_MS = 1600;
+
+export function addCopying(): void {
+  document.addEventListener('click', (event) => {
+    const button =
+      event.target instanceof Element
+        ? event.target.closest<HTMLButtonElement>('[data-copies]')
+        : null;
+    if (button !== null) {
+      void copy(button);
+    }
+  });
+}
+
+async function copy(button: HTMLButtonElement): Promise<void> {
+  const source = find(button.dataset['copies'] ?? '', HTMLElement);
+  try {
+    await navigator.clipboard.writeText(source.textContent ?? '');
+    button.textContent = 'Copied';
+  } catch {
+    // Without access to the clipboard: the visitor can copy the selection.
+    getSelection()?.selectAllChildren(source);
+    button.textContent = 'Selected';
+  }
+  setTimeout(() => {
+    button.textContent = 'Copy';
+  }, TOLD_MS);
+}

@@ -1,0 +1,62 @@
+/** Plays the frames of a training: one large, with a slider for the step and a button to play. */
+import { make } from '../elements.ts';
+
+const FRAME_MS = 700;
+
+export function addFilms(): void {
+  for (const film of document.querySelectorAll<HTMLElement>('[data-film]')) {
+    addFilm(film);
+  }
+}
+
+function addFilm(film: HTMLElement): void {
+  const frames = [...film.querySelectorAll<HTMLImageElement>('.strip img')];
+  const steps = frames.map((frame) => frame.nextElementSibling?.textContent ?? '');
+  const screen = make('img', { className: 'screen', width: 448, height: 168 });
+  const last = frames.length - 1;
+  const slider = make('input', { type: 'range', min: '0', max: String(last), value: String(last) });
+  slider.setAttribute('aria-label', 'Step of the training');
+  const told = make('output');
+  const button = make('button', { type: 'button', className: 'quiet', textContent: 'Play' });
+
+  const show = (i: number): void => {
+    slider.value = String(i);
+    screen.src = frames[i]?.src ?? '';
+    screen.alt = frames[i]?.alt ?? '';
+    told.textContent = `step ${steps[i]}`;
+    slider.setAttribute('aria-valuetext', told.textContent);
+  };
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const stop = (): void => {
+    clearInterval(timer);
+    timer = undefined;
+    button.textContent = 'Play';
+  };
+  button.addEventListener('click', () => {
+    if (timer !== undefined) {
+      stop();
+      return;
+    }
+    for (const frame of frames) {
+      frame.loading = 'eager'; // No frame may be late.
+    }
+    button.textContent = 'Pause';
+    let i = Number(slider.value) >= last ? -1 : Number(slider.value);
+    const advance = (): void => {
+      show(++i);
+      if (i >= last) {
+        stop();
+      }
+    };
+    advance();
+    timer = setInterval(advance, FRAME_MS);
+  });
+  slider.addEventListener('input', () => {
+    stop();
+    show(Number(slider.value));
+  });
+  const controls = make('p', { className: 'controls' });
+  controls.append(button, slider, told);
+  film.prepend(screen, controls);
+  show(last);
+}

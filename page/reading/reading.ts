@@ -1,0 +1,33 @@
+/** The script of pages to read. They can be read without it. */
+import { addCopying } from '../copying.ts';
+import { addFilms } from './film.ts';
+import { addTries } from './try.ts';
+
+/** Shows samples in the language that was chosen in any of them. */
+function addLanguages(): void {
+  document.addEventListener('change', ({ target }) => {
+    if (target instanceof HTMLInputElement && target.dataset['language'] !== undefined) {
+      const top = target.getBoundingClientRect().top;
+      const wanted = `[data-language="${target.dataset['language']}"]`;
+      for (const other of document.querySelectorAll<HTMLInputElement>(wanted)) {
+        other.checked = true;
+      }
+      // Other samples have other heights: this one stays where it is.
+      scrollBy({ top: target.getBoundingClientRect().top - top, behavior: 'instant' });
+    }
+  });
+}
+
+/** On a small screen the text comes first: the list of pages is closed. */
+function closeNavigation(): void {
+  const pages = document.querySelector<HTMLDetailsElement>('.pages');
+  if (pages !== null && matchMedia('(max-width: 60rem)').matches) {
+    pages.open = false;
+  }
+}
+
+closeNavigation();
+addCopying();
+addLanguages();
+addTries();
+addFilms();

@@ -1,0 +1,122 @@
+/** The frame of the pages under `/docs`: navigation, search and one page's text. */
+import { html, raw } from 'hono/html';
+import {
+  GUIDE_GROUPS,
+  LEARN_SLUG,
+  START_SLUG,
+  type Guide,
+} from '../../../shared/contract/guides.ts';
+import type { AppContext } from '../../context.ts';
+import { renderPage, type Markup } from '../page.ts';
+
+/** The guides that a host gave to the app. Decoded at the first request. */
+export class Guides {
+  readonly #bytes: ArrayBuffer | undefined;
+  #all: readonly Guide[] | undefined;
+
+  constructor(bytes: ArrayBuffer | undefined) {
+    this.#bytes = bytes;
+  }
+
+  get all(): readonly Guide[] {
+    this.#all ??=
+      this.#bytes === undefined
+        ? []
+        : (JSON.parse(new TextDecoder().decode(this.#bytes)) as Guide[]);
+    return this.#all;
+  }
+
+  find(slug: string, language = 'en'): Guide | undefined {
+    return this.all.find((guide) => guide.slug === slug && guide.language === language);
+  }
+}
+
+export interface DocsPage {
+  readonly title: string;
+  readonly description: string;
+  /** Ends the canonical path; marks the page in the navigation. */
+  readonly path: string;
+  readonly body: Markup;
+  /** As of `Page`. */
+  readonly sample?: { readonly width: number; readonly height: number } | undefined;
+  /** Fills the search field. */
+  readonly sought?: string;
+}
+
+export function renderDocsPage(c: AppContext, guides: Guides, page: DocsPage): Promise<Response> {
+  const { title, description, path, sample, body, sought = '' } = page;
+  return renderPage(c, {
+    title,
+    kind: 'reading',
+    description,
+    sample,
+    body: html`<div class="docs">
+      <div class="aside">
+        <form class="search" role="search" action="/docs/search" method="get">
+          <label class="hidden" for="search">Search the documentation</label>
+          <input
+            type="search"
+            id="search"
+            name="q"
+            value="${sought}"
+            placeholder="Search"
+            maxlength="100"
+            required
+          />
+          <button class="quiet">Search</button>
+        </form>
+        ${renderNavigation(guides, path)}
+      </div>
+      <main id="main" class="prose">${body}</main>
+    </div>`,
+  });
+}
+
+/** The script closes it on a small screen, where the text comes first. */
+function renderNavigation(guides: Guides, current: string): Markup {
+  const mark = (path: string) => (path === current ? html`aria-current="page"` : '');
+  const renderLink = (path: string, title: string) =>
+    html`<li>
+      <a href="${path}" ${mark(path)}>${title}</a>
+    </li>`;
+  const groups = Object.entries(GUIDE_GROUPS).map(([name, slugs]) => {
+    const links = slugs.flatMap((slug) => {
+      const guide = guides.find(slug);
+      return guide === undefined ? [] : [renderLink(`/docs/${slug}`, guide.title)];
+    });
+    return links.length === 0
+      ? ''
+      : html`<h2>${name}</h2>
+          <ul>
+            ${links}
+          </ul>`;
+  });
+  return html`<nav aria-label="Documentation">
+    <details class="pages" open>
+      <summary>All pages</summary>
+      <ul>
+        ${guides.find(START_SLUG) === undefined ? '' : renderLink('/docs', 'Start here')}
+        ${renderLink('/docs/reference', 'API reference')}
+        ${guides.find(LEARN_SLUG) === undefined ? '' : renderLink('/learn', 'Watch it learn')}
+      </ul>
+      ${groups}
+    </details>
+  </nav>`;
+}
+
+/** Addresses that stand for the service in the guides. */
+const ADDRESSES = ['https://YOUR-WORKER', 'http://localhost:8787'];
+/** Guides of the machine on which the service runs: there localhost is meant. */
+const OF_MACHINE: readonly string[] = [
+  ...GUIDE_GROUPS['Run the service'],
+  ...GUIDE_GROUPS['Train and learn'],
+];
+
+/** Writes a guide's HTML with the service's own address in its samples. */
+export function renderGuide({ slug, title, html: text }: Guide, base: string): Markup {
+  const own = OF_MACHINE.includes(slug)
+    ? text
+    : ADDRESSES.reduce((written, address) => written.replaceAll(address, base), text);
+  return html`<h1>${title}</h1>
+    ${raw(own)}`;
+}

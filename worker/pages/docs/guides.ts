@@ -1,0 +1,174 @@
+/** `GET /docs` and below: the guides and their search; and `GET /learn`. */
+import { html } from 'hono/html';
+import { LEARN_SLUG, START_SLUG } from '../../../shared/contract/guides.ts';
+import type { App, AppContext } from '../../context.ts';
+import type { Operation, OperationEntry } from '../../http/operation.ts';
+import type { AppDependencies } from '../../dependencies.ts';
+import { useModel } from '../../models/generator-source.ts';
+import { respondError } from '../../http/respond-error.ts';
+import { renderPage } from '../page.ts';
+import { renderDocsPage, renderGuide, type Guides } from './frame.ts';
+import { findText, type Found } from './search.ts';
+
+const PAGE = { kind: 'page', tag: 'pages', answers: { 'text/html': 'text' } } as const;
+
+export const GUIDE_OPERATIONS: readonly OperationEntry[] = [
+  {
+    ...PAGE,
+    id: 'getDocs',
+    path: '/docs',
+    summary: 'The documentation, for people: where to start',
+    examples: ['/docs'],
+  },
+  {
+    ...PAGE,
+    id: 'searchDocs',
+    path: '/docs/search',
+    summary: 'The search of the documentation, with the words in q',
+    examples: ['/docs/search?q=dark+mode'],
+  },
+  {
+    ...PAGE,
+    id: 'getGuide',
+    path: '/docs/{guide}',
+    summary: 'A guide',
+    pathParameters: {
+      guide: {
+        kind: 'text',
+        pattern: /^[a-z-]{1,32}$/,
+        expected: 'the name of a guide',
+        about: 'A guide’s name',
+        example: 'embed',
+      },
+    },
+    errors: ['not_found'],
+    examples: ['/docs/embed'],
+  },
+  {
+    ...PAGE,
+    id: 'getLearn',
+    path: '/learn',
+    summary: 'A network’s pictures during its training, and what the losses do not say',
+    errors: ['not_found'],
+    examples: ['/learn'],
+  },
+  {
+    ...PAGE,
+    id: 'getLearnIn',
+    path: '/learn/{language}',
+    summary: 'The same in another language',
+    pathParameters: {
+      language: {
+        kind: 'text',
+        pattern: /^[A-Za-z-]{2,16}$/,
+        expected: 'a language',
+        about: 'A language as in HTML’s lang',
+        example: 'en',
+      },
+    },
+    errors: ['not_found'],
+    examples: ['/learn/en'],
+  },
+];
+
+/** Searches found at most. */
+const MAX_FOUND = 20;
+
+export function addGuideRoutes(
+  app: App,
+  operations: readonly Operation[],
+  guides: Guides,
+  { generators }: AppDependencies,
+): void {
+  app.get('/docs', async (c) => {
+    const guide = guides.find(START_SLUG);
+    const image = await useModel(
+      generators,
+      undefined,
+      c.get('defer'),
+      ({ sampler }) => sampler.manifest.image,
+    );
+    return renderDocsPage(c, guides, {
+      title: 'Documentation',
+      description: 'Quick starts and guides for an API of handwritten digits.',
+      path: '/docs',
+      sample: 'code' in image ? undefined : image, // The documentation needs no model.
+      body:
+        guide === undefined
+          ? html`<h1>Documentation</h1>
+              <p>This host has no guides. <a href="/docs/reference">The API reference</a> is here.</p>`
+          : renderGuide(guide, c.get('base')),
+    });
+  });
+  app.get('/docs/search', (c) => {
+    const words = (c.req.query('q') ?? '').slice(0, 100);
+    const found = findText(guides.all, operations, words).slice(0, MAX_FOUND);
+    return renderDocsPage(c, guides, {
+      title: 'Search',
+      description: 'The search of the documentation.',
+      path: '/docs/search',
+      sought: words,
+      body: html`<h1>Search</h1>
+        <p class="lead" role="status">${describeCount(found.length, words)}</p>
+        <ol class="found">
+          ${found.map(renderFound)}
+        </ol>`,
+    });
+  });
+  app.get('/docs/:guide', (c) => {
+    const slug = c.req.param('guide');
+    const guide = slug === START_SLUG || slug === LEARN_SLUG ? undefined : guides.find(slug);
+    return guide === undefined
+      ? respondError(c, { code: 'not_found', path: c.req.path })
+      : renderDocsPage(c, guides, {
+          title: guide.title,
+          description: guide.lead,
+          path: `/docs/${slug}`,
+          body: renderGuide(guide, c.get('base')),
+        });
+  });
+  const answerLearn = (c: AppContext, language: string) => {
+    const guide = guides.find(LEARN_SLUG, language);
+    if (guide === undefined) {
+      return respondError(c, { code: 'not_found', path: c.req.path });
+    }
+    const all = guides.all.filter(({ slug }) => slug === LEARN_SLUG);
+    const locate = (each: string) => (each === 'en' ? '/learn' : `/learn/${each}`);
+    return renderPage(c, {
+      title: guide.title,
+      kind: 'reading',
+      description: guide.lead,
+      language,
+      head: html`${all.map((each) => html`<link rel="alternate" hreflang="${each.language}" href="${locate(each.language)}" />`)}`,
+      body: html`<main id="main" class="prose learn">
+        ${
+          all.length < 2
+            ? ''
+            : html`<nav aria-label="Languages">
+                ${all.map((each) => html`<a href="${locate(each.language)}" hreflang="${each.language}" lang="${each.language}">${each.title}</a> `)}
+              </nav>`
+        }
+        ${renderGuide(guide, c.get('base'))}
+      </main>`,
+    });
+  };
+  app.get('/learn', (c) => answerLearn(c, 'en'));
+  app.get('/learn/:language', (c) => answerLearn(c, c.req.param('language')));
+}
+
+function describeCount(count: number, words: string): string {
+  if (words.trim() === '') {
+    return 'Type one or more words into the field.';
+  }
+  if (count === 0) {
+    return `Nothing has all of the words “${words}”. Try fewer.`;
+  }
+  return `${count === MAX_FOUND ? 'The best' : ''} ${count} for “${words}”`.trim();
+}
+
+function renderFound({ url, page, title, excerpt: [before, hit, after] }: Found) {
+  return html`<li>
+    <a href="${url}">${page === title ? page : `${page}: ${title}`}</a>
+    <p>${before}<mark>${hit}</mark>${after}</p>
+  </li>`;
+}

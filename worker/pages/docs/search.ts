@@ -1,0 +1,107 @@
+/** The search of the documentation: every section that has all of the words, the best first. */
+import { LEARN_SLUG, START_SLUG, type Guide } from '../../../shared/contract/guides.ts';
+import { readHtmlText } from '../../../shared/escape-html.ts';
+import { ROUTES } from '../../../shared/contract/parameters.ts';
+import type { Operation } from '../../http/operation.ts';
+
+interface Section {
+  readonly url: string;
+  readonly page: string;
+  readonly title: string;
+  readonly text: string;
+}
+
+export interface Found extends Omit<Section, 'text'> {
+  /** Text around the first word: before it, the word, after it. */
+  readonly excerpt: readonly [before: string, hit: string, after: string];
+}
+
+let known: { readonly guides: readonly Guide[]; readonly sections: readonly Section[] } | undefined;
+
+export function findText(
+  guides: readonly Guide[],
+  operations: readonly Operation[],
+  words: string,
+): Found[] {
+  const wanted = words
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '');
+  if (wanted.length === 0) {
+    return [];
+  }
+  if (known?.guides !== guides) {
+    known = { guides, sections: listSections(guides, operations) };
+  }
+  return known.sections
+    .map((section) => ({ section, score: rate(section, wanted) }))
+    .filter(({ score }) => score > 0)
+    .sort((a, b) => b.score - a.score)
+    .map(({ section: { url, page, title, text } }) => ({
+      url,
+      page,
+      title,
+      excerpt: cutExcerpt(text, wanted[0] ?? ''),
+    }));
+}
+
+/** @returns  0 when a word is missing; a title counts more than text. */
+function rate({ page, title, text }: Section, wanted: readonly string[]): number {
+  const [inPage, inTitle, inText] = [page, title, text].map((part) => part.toLowerCase());
+  const scores = wanted.map(
+    (word) =>
+      (inTitle?.includes(word) === true ? 8 : 0) +
+      (inPage?.includes(word) === true ? 4 : 0) +
+      Math.min(3, (inText?.split(word).length ?? 1) - 1),
+  );
+  return scores.includes(0) ? 0 : scores.reduce((sum, score) => sum + score, 0);
+}
+
+const AROUND = 70;
+
+function cutExcerpt(text: string, word: string): Found['excerpt'] {
+  const at = text.toLowerCase().indexOf(word);
+  if (at < 0) {
+    return [text.slice(0, 2 * AROUND), '', '…'];
+  }
+  const [start, end] = [Math.max(0, at - AROUND), at + word.length];
+  const before = `${start > 0 ? '…' : ''}${text.slice(start, at)}`;
+  return [before, text.slice(at, end), `${text.slice(end, end + AROUND)}…`];
+}
+
+function listSections(guides: readonly Guide[], operations: readonly Operation[]): Section[] {
+  const reference = { page: 'API reference', path: '/docs/reference' };
+  const parameters = new Map(Object.values(ROUTES).flatMap((route) => Object.entries(route)));
+  return [
+    ...guides.flatMap(splitGuide),
+    ...operations.map(({ id, path, summary }) => ({
+      url: `${reference.path}#${id}`,
+      page: reference.page,
+      title: path,
+      text: summary,
+    })),
+    ...[...parameters].map(([name, { about }]) => ({
+      url: `${reference.path}#parameter-${name}`,
+      page: reference.page,
+      title: name,
+      text: about,
+    })),
+  ];
+}
+
+/** Splits a guide at its headings. */
+function splitGuide({ slug, language, title, html }: Guide): Section[] {
+  const place = language === 'en' ? '' : `/${language}`;
+  const own = slug === LEARN_SLUG ? `/learn${place}` : `/docs/${slug}`;
+  const path = slug === START_SLUG ? '/docs' : own;
+  return html.split(/(?=<h[23] id=")/).map((part) => {
+    const id = /^<h[23] id="([^"]*)">/.exec(part)?.[1];
+    const [heading = '', rest = ''] = id === undefined ? ['', part] : part.split(/<\/h[23]>/);
+    return {
+      url: id === undefined ? path : `${path}#${id}`,
+      page: title,
+      title: id === undefined ? title : readHtmlText(heading),
+      text: readHtmlText(rest),
+    };
+  });
+}

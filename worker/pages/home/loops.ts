@@ -1,0 +1,94 @@
+/** Loops in which pictures turn into one another, as /morph draws them. Each can be paused. */
+import { html } from 'hono/html';
+import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
+import type { Markup } from '../page.ts';
+import {
+  DARK_INK,
+  hasDigits,
+  INK,
+  renderSnippet,
+  TRUNCATION,
+  type ModelView,
+} from './model-view.ts';
+
+/** A loop without `scale`: the file is small, and the browser enlarges it. */
+interface Loop {
+  readonly id: string;
+  readonly title: string;
+  readonly text: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  /** The parameters of the still picture. */
+  readonly still: Readonly<Record<string, string>>;
+}
+
+const CLASS_BY_CLASS: Loop = {
+  id: 'loop-digits',
+  title: 'Digit by digit',
+  text: 'Any digits in one hand: a countdown, a year, a sum that changes.',
+  parameters: { digits: '0123456789', frames: '6', fps: '15' },
+  still: { label: '0' },
+};
+
+function listLoops({ name, classes }: ModelView['manifest']): Loop[] {
+  const last = classes.at(-1);
+  const still = last === undefined ? {} : { label: last };
+  const [title, text] =
+    last === undefined
+      ? ['From one to the next', `Every frame is one of the ${name}, never a blend of two.`]
+      : ['Hand by hand', `Always “${last}”, as different people write it.`];
+  const parameters = { n: '4', frames: '8', fps: '15', ...still };
+  const loop = { id: 'loop-hands', title, text, parameters, still };
+  return hasDigits(classes) ? [CLASS_BY_CLASS, loop] : [loop];
+}
+
+export function renderLoops(view: ModelView, base: string): Markup {
+  const { manifest } = view;
+  return html`<section id="loops" class="loops" aria-labelledby="loops-title">
+    <h2 id="loops-title">Let them turn into one another</h2>
+    <p class="lead">
+      Seamless loops as animated PNG or GIF. The model draws every frame on the shortest way between two pictures.
+    </p>
+    <div class="loop-list">${listLoops(manifest).map((loop) => renderLoop(loop, view, base))}</div>
+  </section>`;
+}
+
+const DARK = '(prefers-color-scheme: dark)';
+const CALM = '(prefers-reduced-motion: reduce)';
+
+function renderLoop(
+  { id, title, text, parameters, still }: Loop,
+  { manifest }: ModelView,
+  base: string,
+): Markup {
+  const { name, version, image } = manifest;
+  const own = { seed: 'Ada', truncation: String(TRUNCATION) };
+  const write = (path: string, told: Readonly<Record<string, string>>, ink: Colour): string => {
+    const colours = image.channels === 1 && { fg: formatColour(ink), bg: 'transparent' };
+    const query = new URLSearchParams({ ...own, ...told, ...colours }).toString();
+    return `${path}?${query}&model=${name}@${version}`;
+  };
+  const shown = new URLSearchParams({ ...own, ...parameters, scale: '4' }).toString();
+  // The script pauses a loop by giving the still sources another condition.
+  return html`<figure class="loop">
+    <picture id="${id}-picture">
+      <source data-still="${DARK}" media="${CALM} and ${DARK}" srcset="${write('/digit.png', still, DARK_INK)}" />
+      <source data-still="all" media="${CALM}" srcset="${write('/digit.png', still, INK)}" />
+      <source media="${DARK}" srcset="${write('/morph.png', parameters, DARK_INK)}" />
+      <img
+        src="${write('/morph.png', parameters, INK)}"
+        alt="${title}: a loop of ${name}"
+        width="${image.width * 4}"
+        height="${image.height * 4}"
+        loading="lazy"
+      />
+    </picture>
+    <figcaption>
+      <h3>${title}</h3>
+      <p>${text}</p>
+      <p>
+        <button type="button" class="quiet" data-pauses="${id}-picture" aria-label="Pause: ${title}" hidden>Pause</button>
+      </p>
+      ${renderSnippet(id, `URL of the loop: ${title}`, `${base}/morph.gif?${shown}`)}
+    </figcaption>
+  </figure>`;
+}

@@ -1,0 +1,46 @@
+/** Three ways to use the service, each with its result and its URL. */
+import { html } from 'hono/html';
+import { hasDigits, renderSnippet, type ModelView } from './model-view.ts';
+import type { Markup } from '../page.ts';
+
+export function renderTiles({ manifest }: ModelView, base: string): Markup {
+  const { classes, image } = manifest;
+  const { width, height } = image;
+  const [label] = hasDigits(classes) ? ['7'] : classes;
+  const one =
+    label === undefined
+      ? '/digit.png?seed=otter&scale=4&smooth=1'
+      : `/digit.png?label=${encodeURIComponent(label)}&seed=otter&scale=4&smooth=1`;
+  const number = '/number/2026.png?seed=otter&scale=3&smooth=1';
+  const set = '/digit.png?seed=Ada&n=10&cols=5&scale=2';
+  return html`<section class="tiles" aria-label="Three ways to use it">
+    <figure class="tile">
+      <img src="${one}" alt="${label ?? 'One picture'}" width="${width * 4}" height="${height * 4}" />
+      <figcaption>
+        <h2>${label === undefined ? 'One picture' : html`A “${label}” of your own`}</h2>
+        <p>The seed names the hand. Another seed, another hand.</p>
+        ${renderSnippet('tile-one', 'URL of one picture', base + one)}
+      </figcaption>
+    </figure>
+    ${
+      hasDigits(classes)
+        ? html`<figure class="tile">
+            <img src="${number}" alt="2026 in one hand" width="${width * 12}" height="${height * 3}" />
+            <figcaption>
+              <h2>A number in one hand</h2>
+              <p>Years, prices, dates, times: all digits from the same writer.</p>
+              ${renderSnippet('tile-number', 'URL of a number', base + number)}
+            </figcaption>
+          </figure>`
+        : ''
+    }
+    <figure class="tile">
+      <img src="${set}" alt="The first ten pictures of the set" width="${width * 10}" height="${height * 4}" />
+      <figcaption>
+        <h2>A labelled data set</h2>
+        <p>A line of Python: 1,000 labels, each with its pixels. The same URL is the same set.</p>
+        ${renderSnippet('tile-set', 'Python', `pandas.read_csv("${base}/dataset.csv?seed=Ada&n=1000")`)}
+      </figcaption>
+    </figure>
+  </section>`;
+}

@@ -1,0 +1,97 @@
+/** The page of a model, for people: `/models/{name}` answers with it or with JSON, by `Accept`. */
+import { html } from 'hono/html';
+import files from 'page-files';
+import type { ParsedManifest } from '../../shared/model/artifact.ts';
+import { listClasses } from '../../shared/model/classes.ts';
+import type { AppContext } from '../context.ts';
+import { renderFacts, renderQuality } from './home/about-model.ts';
+import { describeMany } from './home/model-view.ts';
+import { renderPage, type Markup } from './page.ts';
+
+const SHOWN = { n: 60, cols: 10 };
+
+export function renderModelPage(
+  c: AppContext,
+  { manifest, plan }: ParsedManifest,
+  urls: readonly { readonly path: string; readonly url: string }[],
+): Promise<Response> {
+  const { name, version, classes, image, training } = manifest;
+  const model = `${name}@${version}`;
+  const isShipped = files.quality.model === model;
+  const things = describeMany(manifest);
+  const draw = (query: string) => `/digit.png?${query}&scale=2&model=${model}`;
+  return renderPage(c, {
+    title: `The model ${name}`,
+    description: `What the model ${name} draws, how good it is, and its files.`,
+    sample: image,
+    head: html`<link rel="alternate" type="application/json" href="/models/${name}/${version}" />`,
+    body: html`<main id="main" class="prose">
+      <h1>The model ${name}</h1>
+      <p>
+        A network that draws ${things}${classes.length === 0 ? '' : html` of ${classes.length} classes: ${listClasses(classes)}`}. Version
+        <code>${version}</code>.
+      </p>
+      ${renderGrid(`${SHOWN.n} pictures, ${classes.length === 0 ? 'drawn' : 'classes and all drawn'} at random from one seed`, draw(`seed=model&n=${SHOWN.n}&cols=${SHOWN.cols}`))}
+      ${classes.length === 0 ? '' : html`<h2 id="classes">One class, ten hands</h2>${classes.slice(0, 10).map((label) => renderGrid(`Ten of the class ${label}`, draw(`seed=model&n=10&cols=10&label=${encodeURIComponent(label)}`)))}`}
+      <h2 id="facts">What it is</h2>
+      ${renderFacts({ manifest, plan })}
+      <p>
+        It turns ${manifest.latent.size} random numbers${classes.length === 0 ? '' : ' and a class'} into a picture of
+        ${image.width} × ${image.height} pixels. It was trained with preset <code>${training.preset}</code>, seed
+        <code>${training.seed}</code>, on ${training.backend}.
+      </p>
+      <h2 id="quality">How good it is</h2>
+      ${isShipped ? renderShipped() : renderFigures(manifest.figures)}
+      <h2 id="files">Its files</h2>
+      <ul>
+        ${urls.map(({ path, url }) => html`<li><a href="${url}">${path}</a>, ${describeBytes(manifest, path)}</li>`)}
+      </ul>
+      <p>
+        The same card as JSON: ask for <code>application/json</code>, as <code>curl</code> does.
+        <a href="/docs/recipe">From a seed to pixels</a> draws with these files in Python.
+      </p>
+    </main>`,
+  });
+}
+
+function renderGrid(alt: string, path: string): Markup {
+  return html`<img class="sheet" src="${path}" alt="${alt}" loading="lazy" />`;
+}
+
+/** The figures of the model that ships, beside those of real digits, with its charts. */
+function renderShipped(): Markup {
+  const chart = (source: string, alt: string) =>
+    html`<img src="${source}" alt="${alt}" width="640" height="260" loading="lazy" />`;
+  return html`${renderQuality()}
+    <h3>While it learned</h3>
+    <p>The distance between its samples and real digits, by the step of the training. Lower is better.</p>
+    ${chart(files.distance, 'It falls from 9.28 after 1,001 steps to 1.19 after 16,000 steps')}
+    <h3>Plainer or more varied</h3>
+    <p>
+      <a href="/docs/reference#parameter-truncation"><code>truncation</code></a> below 1 makes digits plainer and more alike.
+      This is how much samples of a class differ from each other.
+    </p>
+    ${chart(files.truncation, 'Diversity rises from 0.66 with truncation 0.5 to 0.99 with 1')}`;
+}
+
+/** What the export measured: all that is known of another model. */
+function renderFigures(figures: ParsedManifest['manifest']['figures']): Markup {
+  const entries = Object.entries(figures);
+  return entries.length === 0
+    ? html`<p>Nobody has measured it. <a href="/docs/evaluation">Evaluation</a> says how.</p>`
+    : html`<p>Measured at the end of its training. <a href="/docs/evaluation">Evaluation</a> measures more.</p>
+        <div class="wide" tabindex="0" role="region" aria-label="Figures">
+          <table>
+            <tbody>
+              ${entries.map(([name, value]) => html`<tr><th scope="row">${name}</th><td class="number">${value.toPrecision(4)}</td></tr>`)}
+            </tbody>
+          </table>
+        </div>`;
+}
+
+function describeBytes(manifest: ParsedManifest['manifest'], path: string): string {
+  const bytes = manifest.files.find((file) => file.path === path)?.bytes;
+  return bytes === undefined
+    ? 'the manifest with the hashes of the others'
+    : `${bytes.toLocaleString('en')} bytes`;
+}
