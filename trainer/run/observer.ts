@@ -45,7 +45,7 @@ export interface ObservedRun {
   readonly saveSnapshot?: (steps: number, weights: Float32Array) => Promise<void>;
   /** False: a run that diverged or collapsed goes on; the log tells it. */
   readonly endsWhenBroken?: boolean;
-  /** Called before writes. Throws when another process took over the folder. */
+  /** Called before writes. Throws when another process took over the folder, or the GPU failed. */
   readonly assureFolder?: () => Promise<void>;
   /** Milliseconds from any start; absent: this process's. */
   readonly clock?: () => number;
