@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { loadDataFolder } from '../../trainer/data/data-folder.ts';
+import type { Dataset } from '../../trainer/data/dataset.ts';
 import { encodeIdx } from '../../trainer/data/idx.ts';
 import { loadMnistPackage } from '../../trainer/data/mnist-package.ts';
+import { DEFAULT_PRESET, PRESET_SIZES } from '../../trainer/gan/preset.ts';
 import { packCode, ROOT } from './code.ts';
 import { dropSymbols } from './elf.ts';
 import { findNode, PLATFORMS, type Platform } from './platform.ts';
@@ -36,25 +38,40 @@ export async function buildBundle(folder: string, { data, platform }: Contents):
   await fs.copyFile(join(ROOT, 'docs', 'gpu.md'), join(folder, 'README.md'));
 }
 
-/** Files of MNIST's test digits, which the code has already. */
-const TEST_FILE = /^t10k-/;
+/** Files as MNIST names them. Its test digits are in the code already. */
+const TRAINING_FILE = /^(?:train-(?:images|labels)[-.]idx[134]-ubyte(?:\.gz)?|classes\.txt)$/;
 
+/** A bundle has IDX files, because it cannot decode pictures. */
 async function packData(folder: string, data: string | undefined): Promise<void> {
   await fs.mkdir(folder, { recursive: true });
   if (data === undefined) {
-    const { images, labels, count, height, width } = await loadMnistPackage();
-    const parts = {
-      'train-images-idx3-ubyte.gz': encodeIdx([count, height, width], images),
-      'train-labels-idx1-ubyte.gz': encodeIdx([count], labels),
-    };
-    for (const [name, bytes] of Object.entries(parts)) {
-      await fs.writeFile(join(folder, name), gzipSync(bytes, { level: 9 }));
-    }
-    return;
+    return writeIdx(folder, await loadMnistPackage());
   }
-  await loadDataFolder(data); // A fault is told here rather than on a machine far away.
-  for (const name of (await fs.readdir(data)).filter((each) => !TEST_FILE.test(each))) {
-    await fs.cp(join(data, name), join(folder, name), { recursive: true, dereference: true });
+  // Read in any case: a fault is told here rather than on a machine far away.
+  const { dataset } = await loadDataFolder(data, { sides: PRESET_SIZES[DEFAULT_PRESET] });
+  const names = (await fs.stat(data)).isDirectory() ? await fs.readdir(data) : [];
+  const kept = names.filter((name) => TRAINING_FILE.test(name));
+  if (!kept.some((name) => name.startsWith('train-'))) {
+    return writeIdx(folder, dataset);
+  }
+  for (const name of kept) {
+    await fs.copyFile(join(data, name), join(folder, name));
+  }
+}
+
+async function writeIdx(folder: string, dataset: Dataset): Promise<void> {
+  const { images, labels, classes, count, height, width, channels } = dataset;
+  const isGrey = channels === 1;
+  const shape = [count, height, width, ...(isGrey ? [] : [channels])];
+  const files = {
+    [`train-images-idx${isGrey ? 3 : 4}-ubyte.gz`]: encodeIdx(shape, images),
+    'train-labels-idx1-ubyte.gz': encodeIdx([count], labels),
+  };
+  for (const [name, bytes] of Object.entries(files)) {
+    await fs.writeFile(join(folder, name), gzipSync(bytes, { level: 9 }));
+  }
+  if (classes.length > 0) {
+    await fs.writeFile(join(folder, 'classes.txt'), classes.map((name) => `${name}\n`).join(''));
   }
 }
 

@@ -62,7 +62,7 @@ import { timeSteps } from '../run/time-steps.ts';
 import { findServed } from '../publish/ledger.ts';
 import { readPointer } from '../publish/pointer.ts';
 import { runTraining, type TrainingResult } from '../run/training-loop.ts';
-import { BACKEND_NAMES, nameDeviceLoss } from '../tensorflow/backend.ts';
+import { assureDevice, BACKEND_NAMES, nameDeviceFault } from '../tensorflow/backend.ts';
 import {
   EXIT_INTERRUPTED,
   parseNumber,
@@ -314,6 +314,7 @@ function describeResumption({ folder }: RunPlan): string {
 async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResult> {
   const { options, folder, dataset, backend, checkpoint, resumes } = plan;
   const { config } = options;
+  const { batchSize } = config;
   if (resumes) {
     await reopenRunFolder(folder, checkpoint?.step ?? 0);
     await saveRunOptions(folder, options);
@@ -336,7 +337,7 @@ async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResu
     await exportRun(plan, locateSnapshot(folder, step - 1), { step, weights });
   };
   try {
-    return await nameDeviceLoss(backend, advice, () =>
+    return await nameDeviceFault(backend, { advice, batchSize }, () =>
       runTraining({
         config,
         dataset,
@@ -345,7 +346,10 @@ async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResu
         checkpoint,
         reporter,
         signal: stop.signal,
-        assureFolder: lock.assure,
+        assureFolder: async () => {
+          await lock.assure();
+          await assureDevice(backend, { advice, batchSize });
+        },
         checkpointMs: (options.checkpointMinutes ?? CHECKPOINT_MINUTES) * 60_000,
         ...(options.snapshots && { saveSnapshot }),
       }),

@@ -129,6 +129,11 @@ export async function checkGpu({ dataset, maxSeconds, onPart }: Request): Promis
         }
         onPart(`timing ${preset} with batches of ${batch}`);
         const speed = await measureSpeed(subject, dataset);
+        const fault = backend.takeFault?.();
+        if (fault !== undefined) {
+          speeds.push({ ...subject, skipped: fault.message });
+          break;
+        }
         speeds.push(speed);
         last = speed.msPerStep ?? last;
       }
@@ -182,7 +187,7 @@ async function comparePreset(
   }
 }
 
-/** Times steps on the current backend. Running out of memory is told, not thrown. */
+/** Times steps on the current backend. */
 async function measureSpeed(
   subject: Pick<Speed, 'backend' | 'preset' | 'batch'>,
   dataset: Dataset,

@@ -45,7 +45,7 @@ export interface ObservedRun {
   readonly saveSnapshot?: (steps: number, weights: Float32Array) => Promise<void>;
   /** False: a run that diverged or collapsed goes on; the log tells it. */
   readonly endsWhenBroken?: boolean;
-  /** Called before writes. Throws when another process took over the folder. */
+  /** Called before writes. Throws when another process took over the folder, or the GPU failed. */
   readonly assureFolder?: () => Promise<void>;
   /** Milliseconds from any start; absent: this process's. */
   readonly clock?: () => number;
@@ -157,7 +157,7 @@ export async function createObserver(
         learningRateFactor: computeFactor(step, config),
         ...(diversity === null ? {} : { diversity }),
         tensors: tf.memory().numTensors,
-        residentBytes: process.memoryUsage.rss(),
+        residentBytes: measureResidentBytes(),
       };
       const warnings = await record(line, draws ? grid : null, failure);
       if (failure !== null && run.endsWhenBroken !== false) {
@@ -188,6 +188,15 @@ function isImageStep(step: number, { imageEvery, steps }: TrainingConfig): boole
 
 async function readScalar(scalar: tf.Scalar): Promise<number> {
   return (await scalar.data())[0] ?? NaN;
+}
+
+function measureResidentBytes(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    // Without /proc, as in some containers, only the largest size so far is known.
+    return process.resourceUsage().maxRSS * 1024;
+  }
 }
 
 function areFinite({ discriminatorLoss, generatorLoss }: Progress): boolean {

@@ -173,29 +173,56 @@ async function proveBackend(convolutions: boolean): Promise<string | undefined> 
   }
 }
 
+type FallibleBackend = Pick<OpenBackend, 'description' | 'takeFault'>;
+
+/** What a message about a device's fault says beside the fault. */
+interface FaultAdvice {
+  /** Tells the user how to go on. */
+  readonly advice: string;
+  readonly batchSize: number;
+}
+
 /**
- * Computes on a backend. When that fails and the device is lost, the error says so.
- * @param advice  Tells the user how to go on.
+ * Computes on a backend. When the device is lost, full or refuses, the error says so.
  * @throws ExpectedError  Its cause is the error of `compute`.
  */
-export async function nameDeviceLoss<T>(
-  { description, findLoss }: Pick<OpenBackend, 'description' | 'findLoss'>,
-  advice: string,
+export async function nameDeviceFault<T>(
+  backend: FallibleBackend,
+  advice: FaultAdvice,
   compute: () => Promise<T>,
 ): Promise<T> {
+  let result: T;
   try {
-    return await compute();
+    result = await compute();
   } catch (cause) {
-    // The failure may come before the news that the device is lost.
-    await setImmediate();
-    const loss = findLoss?.();
-    if (loss === undefined) {
-      throw cause;
-    }
-    throw new ExpectedError(
-      `the device was lost (${description}): ${loss} ` +
-        `A reset of its driver, a suspended machine or too little memory does this. ${advice}`,
-      { cause },
-    );
+    await assureDevice(backend, advice, cause);
+    throw cause;
   }
+  await assureDevice(backend, advice);
+  return result;
+}
+
+/** Call it before results are kept. @throws ExpectedError  When the device reported a fault. */
+export async function assureDevice(
+  { description, takeFault }: FallibleBackend,
+  { advice, batchSize }: FaultAdvice,
+  cause?: unknown,
+): Promise<void> {
+  // A failure may come before the news of its reason.
+  await setImmediate();
+  const fault = takeFault?.();
+  if (fault === undefined) {
+    return;
+  }
+  const { kind, message } = fault;
+  const texts: Readonly<Record<typeof kind, string>> = {
+    lost:
+      `the device was lost (${description}): ${message} ` +
+      `A reset of its driver, a suspended machine or too little memory does this. ${advice}`,
+    memory:
+      `the GPU's memory is too small for batches of ${batchSize} images (${description}): ${message} ` +
+      'Start a new run with a smaller --batch, or end other programs on the GPU.',
+    refusal: `the GPU refused to compute (${description}): ${message} Update its driver. ${advice}`,
+  };
+  throw new ExpectedError(texts[kind], { cause });
 }

@@ -21,6 +21,12 @@ export interface GpuDescription {
   readonly features: readonly string[];
 }
 
+/** The device is gone; its memory is full; or it refused to compute. */
+export interface DeviceFault {
+  readonly kind: 'lost' | 'memory' | 'refusal';
+  readonly message: string;
+}
+
 /** A backend that is loaded and is TensorFlow.js's current one. */
 export interface OpenBackend {
   /** TensorFlow.js's own name for it. */
@@ -34,8 +40,11 @@ export interface OpenBackend {
   readonly threads: number | undefined;
   /** Absent without WebGPU. */
   readonly gpu?: GpuDescription;
-  /** Says why the device is gone; undefined while it is there. Absent without a device to lose. */
-  readonly findLoss?: () => string | undefined;
+  /**
+   * Says what the device reported, once; undefined when all is well. WebGPU's errors are not thrown
+   * where they happen, and later results are wrong. Absent without a device that can fail.
+   */
+  readonly takeFault?: () => DeviceFault | undefined;
   /** Gives the device back. A process that used WebGPU does not end without it. */
   release(): Promise<void>;
 }
@@ -168,11 +177,19 @@ function adviseOnDawn(reason: string): string {
     : `run npm install (${reason})`;
 }
 
+/** A buffer that no device of this kind could hold counts as full memory too. */
+function isAboutMemory({ constructor, message }: Error): boolean {
+  return (
+    constructor.name === 'GPUOutOfMemoryError' || /out of memory|exceeds the max/i.test(message)
+  );
+}
+
 /** The parts of WebGPU's device that are used here. */
 interface Device {
   readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
   readonly limits: Readonly<Record<string, number>>;
   readonly features: ReadonlySet<string>;
+  onuncapturederror: ((event: { readonly error: Error }) => void) | null;
 }
 
 /** Limits that decide which shaders run, and how large a batch may be. */
@@ -206,14 +223,26 @@ async function useGpu(
     throw new BackendUnusable(`${description}: TensorFlow.js could not open the device`);
   }
   for (const kernel of listWebgpuKernels()) {
+    if (tf.getKernel(kernel.kernelName, 'webgpu') !== undefined) {
+      tf.unregisterKernel(kernel.kernelName, 'webgpu');
+    }
     tf.registerKernel(kernel);
   }
   const { device } = tf.backend() as unknown as { device: Device };
-  let loss: string | undefined;
+  let fault: DeviceFault | undefined;
   void device.lost.then(({ reason, message }) => {
-    loss = message === '' ? reason : message;
+    fault = { kind: 'lost', message: message === '' ? reason : message };
   });
-  const findLoss = (): string | undefined => loss;
+  // Only the first error says what happened: others follow from it.
+  device.onuncapturederror = ({ error }) => {
+    const [message = ''] = error.message.split('\n');
+    fault ??= { kind: isAboutMemory(error) ? 'memory' : 'refusal', message };
+  };
+  const takeFault = (): DeviceFault | undefined => {
+    const taken = fault;
+    fault = undefined;
+    return taken;
+  };
   return {
     tfBackend: 'webgpu',
     description,
@@ -224,7 +253,7 @@ async function useGpu(
       limits: Object.fromEntries(LIMITS.map((name) => [name, device.limits[name] ?? NaN])),
       features: [...device.features],
     },
-    findLoss,
+    takeFault,
     release: releaseGpu,
   };
 }

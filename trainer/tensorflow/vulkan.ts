@@ -4,7 +4,7 @@
  */
 import * as fs from 'node:fs';
 import { createRequire } from 'node:module';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 const LOADER = 'libvulkan.so.1';
@@ -104,7 +104,7 @@ export function explainMissingGpu(facts: VulkanFacts): string {
 
 /** Where descriptions lie: folders in which the loader looks, and others. */
 function listFolders(env: NodeJS.ProcessEnv) {
-  const home = homedir();
+  const home = env['HOME'] ?? '/nowhere'; // `homedir` throws where a user has none.
   const { XDG_CONFIG_HOME, XDG_CONFIG_DIRS, XDG_DATA_HOME, XDG_DATA_DIRS } = env;
   const usual = [
     XDG_CONFIG_HOME ?? join(home, '.config'),

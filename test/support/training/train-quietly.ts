@@ -18,6 +18,7 @@ export async function trainQuietly(
   dataset: Dataset,
   backend: BackendName,
   watch: Partial<Reporter> = {},
+  assureFolder?: () => Promise<void>,
 ): Promise<TrainingResult> {
   const record = {
     config,
@@ -32,5 +33,6 @@ export async function trainQuietly(
     checkpoint: null,
     reporter: { ...SILENT_REPORTER, ...watch },
     signal: new AbortController().signal,
+    ...(assureFolder && { assureFolder }),
   });
 }

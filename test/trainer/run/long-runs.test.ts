@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadNewestCheckpoint } from '../../../trainer/run/checkpoint.ts';
 import { hashDataset } from '../../../trainer/data/dataset.ts';
-import { hashRun, locate, reopenRunFolder } from '../../../trainer/run/run-folder.ts';
+import { hashRun, loadMetrics, locate, reopenRunFolder } from '../../../trainer/run/run-folder.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { runTraining } from '../../../trainer/run/training-loop.ts';
 import { listTrainingBackends, runOnBackend } from '../../support/training/backends.ts';
@@ -20,7 +20,7 @@ import { createFolderKiller } from '../../support/crash/kill-publisher.ts';
 import { createTrainerKiller } from '../../support/crash/kill-trainer.ts';
 import { readRunFacts } from '../../support/crash/run-facts.ts';
 import { createDice } from '../../support/dice.ts';
-import { LOSSY_CONFIG, type Loss } from '../../support/training/lose-device.ts';
+import { LOSSY_CONFIG, type Faults } from '../../support/training/lose-device.ts';
 import { writeSmallMnist } from '../../support/training/small-mnist.ts';
 import { makeTinyDataset } from '../../support/training/tensors.ts';
 import { TRAINER } from '../../support/trainer-program.ts';
@@ -257,18 +257,21 @@ describe('a run', () => {
   );
 });
 
-describe('a GPU that is lost during a run', () => {
+describe('a GPU that fails during a run', () => {
   const { skip } = listTrainingBackends({ convolutions: false }).find(
     ({ name }) => name === 'webgpu',
   ) ?? { skip: true };
 
   it.skipIf(skip)('is named, and the run goes on from its last checkpoint elsewhere', async () => {
-    const folder = join(parent, 'lost');
-    const loss = await runOnBackend<Loss>('lose-device.ts', 'webgpu', folder);
-    expect(loss.isExpected).toBe(true);
-    expect(loss.message).toMatch(
+    const { memory, lost } = await runOnBackend<Faults>('lose-device.ts', 'webgpu', parent);
+    expect(lost.isExpected && memory.isExpected).toBe(true);
+    expect(lost.message).toMatch(
       /the device was lost \(WebGPU on .*\): .*destroyed.* Go on with --resume/,
     );
+    expect(memory.message).toMatch(/memory is too small for batches of 8 images .*smaller --batch/);
+    // Nothing is written after the fault.
+    expect((await loadMetrics(join(parent, 'memory'))).at(-1)?.step).toBe(3);
+    const folder = join(parent, 'lost');
     const { checkpoint, skipped } = (await loadNewestCheckpoint(locate(folder).checkpoints)) ?? {};
     expect([checkpoint?.step, skipped]).toEqual([4, []]);
     expect(

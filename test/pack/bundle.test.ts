@@ -1,0 +1,102 @@
+/**
+ * Packs the trainer and runs it where nothing but a C library is: no npm, no network, no Vulkan.
+ * `npm run hunt -- bundle` trains there on SwiftShader, which takes minutes.
+ */
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createBareRoot, type BareRoot } from '../support/training/bare-root.ts';
+import { writeSmallMnist } from '../support/training/small-mnist.ts';
+import { swiftShaderMissing } from '../support/training/swiftshader.ts';
+
+const PACK = join(import.meta.dirname, '../../dev/pack/main.ts');
+const run = promisify(execFile);
+const pack = (...words: string[]) =>
+  run(process.execPath, [PACK, ...words]).then(
+    ({ stdout }) => stdout,
+    ({ stderr }: { stderr: string }) => stderr,
+  );
+
+describe.skipIf(swiftShaderMissing !== undefined)('a bundle of the trainer', () => {
+  let parent: string;
+  let bundle: string;
+  let bare: BareRoot;
+  beforeAll(async () => {
+    parent = await mkdtemp(join(tmpdir(), 'digitmint-pack-'));
+    const data = join(parent, 'data');
+    await writeSmallMnist(data, 300);
+    bundle = join(parent, 'bundle');
+    await pack('--out', bundle, '--data', data);
+    bare = await createBareRoot(bundle, false);
+  });
+  afterAll(async () => {
+    await bare.remove();
+    await rm(parent, { recursive: true, force: true });
+  });
+
+  it('holds Node without its symbols, the code, WebGPU, a Vulkan loader and the data', async () => {
+    expect((await readdir(bundle)).filter((name) => !name.startsWith('.')).toSorted()).toEqual([
+      'README.md',
+      'app',
+      'data',
+      'digitmint',
+      'node',
+    ]);
+    expect((await stat(join(bundle, 'node'))).size).toBeLessThan(
+      (await stat(process.execPath)).size,
+    );
+    const webgpu = join(bundle, 'app/node_modules/webgpu/dist');
+    expect(await readdir(webgpu, { recursive: true })).toEqual([
+      'linux-x64',
+      'linux-x64/dawn.node',
+      'linux-x64/libvulkan.so.1',
+    ]);
+  });
+
+  it('trains on its own data in a bare root, resumes, samples and publishes to a folder', async () => {
+    const words = ['--preset', 'seed', '--backend', 'wasm', '--batch', '64', '--out', 'run'];
+    const first = await bare.run(['train', ...words, '--steps', '2']);
+    expect(first).toMatchObject({ code: 0 });
+    expect(first.output).toMatch(/publishes +nothing/);
+    const rest = ['--resume', 'run', '--steps', '3', '--to', './bucket'];
+    expect(await bare.run(['train', ...rest])).toMatchObject({ code: 0 });
+    expect(await readdir(join(bare.folder, 'work/bucket'))).toContain('models');
+    const sample = ['--model', 'run/model', '--n', '4', '--out', 'four.png'];
+    expect(await bare.run(['sample', ...sample])).toMatchObject({ code: 0 });
+    expect((await stat(join(bare.folder, 'work/four.png'))).size).toBeGreaterThan(100);
+  });
+
+  it('says in gpu-check that no driver is there, where it looked and what to do, also as JSON', async () => {
+    const { code, output } = await bare.run(['gpu-check']);
+    expect(code).toBe(1);
+    expect(output).toMatch(
+      /no GPU +there is no GPU with a Vulkan driver \(no description in .*\/usr\/share\/vulkan.*install/,
+    );
+    expect(await readdir(join(bare.folder, 'work'))).toContain('gpu-check.json');
+  });
+
+  it('names its platform and the system that it needs where its Node does not start', async () => {
+    const other = join(parent, 'other');
+    await cp(join(bundle, 'digitmint'), join(other, 'digitmint'));
+    await writeFile(join(other, 'node'), '\x7fELF for another machine', { mode: 0o755 });
+    const { stderr } = await run(join(other, 'digitmint'), ['train']).catch(
+      (error: { stderr: string }) => error,
+    );
+    expect(stderr).toMatch(
+      /this bundle is for linux-x64, and its Node does not start.*--platform/s,
+    );
+  });
+
+  it('is not packed over a folder or file of the user, nor with data that cannot be trained on', async () => {
+    expect(await pack('--out', join(parent, 'data'))).toMatch(/which no build made/);
+    const archive = join(parent, 'mine.tgz');
+    await writeFile(archive, 'mine');
+    expect(await pack('--out', archive)).toMatch(/is there already, and is not written over/);
+    const empty = await mkdtemp(join(parent, 'empty-'));
+    expect(await pack('--out', join(parent, 'new'), '--data', empty)).toMatch(/empty-/);
+    expect(await readdir(parent)).not.toContain('new');
+  });
+});

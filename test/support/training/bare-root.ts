@@ -1,0 +1,86 @@
+/**
+ * A machine with a driver and little else: a root folder that holds the C library, a shell and a
+ * bundle of the trainer, in namespaces without network. Linux only.
+ */
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { prepareSwiftShader } from './swiftshader.ts';
+
+/** Where the bundle lies in the root. */
+const BUNDLE = '/opt/digitmint';
+const SHELL = '/bin/sh';
+
+export interface BareRoot {
+  readonly folder: string;
+  /** Starts `./digitmint` with these words, in `/work`. */
+  start(words: readonly string[]): ChildProcess;
+  /** Runs it to its end. */
+  run(words: readonly string[]): Promise<{ code: number | null; output: string }>;
+  remove(): Promise<void>;
+}
+
+/**
+ * @param bundle     A bundle's folder, which is copied.
+ * @param hasDriver  Installs SwiftShader as a driver of Vulkan.
+ */
+export async function createBareRoot(bundle: string, hasDriver: boolean): Promise<BareRoot> {
+  const folder = await mkdtemp(join(tmpdir(), 'digitmint-bare-'));
+  await cp(bundle, join(folder, BUNDLE), { recursive: true });
+  await mkdir(join(folder, 'work'));
+  await mkdir(join(folder, 'tmp'));
+  const dawn = join(bundle, 'app/node_modules/webgpu/dist/linux-x64/dawn.node');
+  await install(folder, SHELL);
+  for (const program of [SHELL, join(bundle, 'node'), dawn]) {
+    for (const library of await listLibraries(program)) {
+      await install(folder, library);
+    }
+  }
+  if (hasDriver) {
+    await installDriver(folder);
+  }
+  const start = (words: readonly string[]): ChildProcess => {
+    const user = process.getuid?.() === 0 ? [] : ['--map-root-user'];
+    const enter = [...user, '--net', '--mount', 'chroot', folder, SHELL, '-c'];
+    const command = `cd /work && exec ${BUNDLE}/digitmint "$@"`;
+    // Nothing of this machine's environment is there.
+    const options = { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } };
+    return spawn('unshare', [...enter, command, 'sh', ...words], options);
+  };
+  const run: BareRoot['run'] = (words) =>
+    new Promise((resolve, reject) => {
+      let output = '';
+      const child = start(words);
+      child.stdout?.on('data', (data: Buffer) => (output += data.toString()));
+      child.stderr?.on('data', (data: Buffer) => (output += data.toString()));
+      child.on('error', reject);
+      child.on('close', (code) => resolve({ code, output }));
+    });
+  return { folder, start, run, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+async function install(root: string, file: string): Promise<void> {
+  const target = join(root, file);
+  await mkdir(dirname(target), { recursive: true });
+  await cp(await realpath(file), target);
+}
+
+async function listLibraries(program: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('ldd', [program]);
+  return [...stdout.matchAll(/(?:=> |^\s+)(\/\S+) \(/gm)].map(([, path]) => path as string);
+}
+
+async function installDriver(root: string): Promise<void> {
+  const { LD_LIBRARY_PATH: source = '' } = await prepareSwiftShader();
+  const library = '/usr/lib/libvk_swiftshader.so';
+  await mkdir(join(root, '/usr/lib'), { recursive: true });
+  await cp(join(source, 'libvk_swiftshader.so'), join(root, library));
+  const text = await readFile(join(source, 'vk_swiftshader_icd.json'), 'utf8');
+  const description = JSON.parse(text) as { ICD: { library_path: string } };
+  description.ICD.library_path = library;
+  const folder = join(root, '/usr/share/vulkan/icd.d');
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'swiftshader.json'), JSON.stringify(description));
+}
