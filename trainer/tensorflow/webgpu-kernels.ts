@@ -142,7 +142,7 @@ const sumRows: Kernel = ({ inputs, backend }) => {
   return (backend as WebGPUBackend).runWebGPUProgram(program, [x], 'float32', data);
 };
 
-/** Rows and columns of a filter's gradient that a workgroup computes; terms that it loads at once. */
+/** Rows and columns of a filter’s gradient in a workgroup, and terms that it loads at once. */
 const TILE = 32;
 const CHUNK = 16;
 /** Workgroups that fill a large GPU. */

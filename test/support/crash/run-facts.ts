@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
-import { readAllEvents } from '../training/event-files.ts';
+import { readAllEvents } from '../event-files.ts';
 
 /** The facts of a finished run. */
 export interface RunFacts {

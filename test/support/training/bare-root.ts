@@ -69,7 +69,7 @@ async function install(root: string, file: string): Promise<void> {
 
 async function listLibraries(program: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('ldd', [program]);
-  return [...stdout.matchAll(/(?:=> |^\s+)(\/\S+) \(/gm)].map(([, path]) => path as string);
+  return [...stdout.matchAll(/(?:=> |^[\t ]+)(\/\S+) \(/gm)].map(([, path]) => path as string);
 }
 
 async function installDriver(root: string): Promise<void> {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encodeEvent, encodeHead, openEventLog } from '../../../trainer/run/log/event-log.ts';
-import { computeCrc32c, readAllEvents, readEvents } from '../../support/training/event-files.ts';
+import { computeCrc32c, readAllEvents, readEvents } from '../../support/event-files.ts';
 
 const line = (step: number) => ({
   step,

@@ -28,7 +28,7 @@ import {
   reopenRunFolder,
 } from '../../../trainer/run/run-folder.ts';
 import { runTraining, type TrainingResult } from '../../../trainer/run/training-loop.ts';
-import { readAllEvents } from '../../support/training/event-files.ts';
+import { readAllEvents } from '../../support/event-files.ts';
 import { makeTinyDataset, TINY_CONFIG } from '../../support/training/tensors.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
