@@ -48,6 +48,9 @@ for part, images, targets in (("train", train, labels), ("test", test, test_labe
     numpy.savez_compressed(place(f"kmnist/kmnist-{part}-labels.npz"), targets)
 for label, name in enumerate(("cat", "dog", "eel")):
     numpy.save(place(f"quickdraw/{name}.npy"), train[labels == label].reshape(-1, 64))
+numpy.savez(
+    place("more.npz"), imgs=train, labels=labels, latents=train[:, 0, :6], names=numpy.array(["a"])
+)
 bad = train / 255
 bad[5, 3, 3] = numpy.nan
 numpy.savez(place("nan.npz"), images=bad)
@@ -112,6 +115,8 @@ for part, images, targets in (("train", train, labels), ("t10k", test, test_labe
     for ending in ("", ".gz"):
         write_idx(f"torchvision/MNIST/raw/{part}-images-idx3-ubyte{ending}", images)
         write_idx(f"torchvision/MNIST/raw/{part}-labels-idx1-ubyte{ending}", targets)
+for name, array in (("train-images-idx3-ubyte", train), ("train-labels-idx1-ubyte", labels)):
+    write_idx(f"folders/{name}/{name}", array)
 for part, images, targets in (("train", train, labels), ("test", test, test_labels)):
     for kind in ("letters", "digits"):
         stem = f"gzip/emnist-{kind}-{part}"

@@ -149,6 +149,8 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
     ['words.csv', { classes: NAMES }],
     ['fer.csv', { classes: NAMES, kept: { test: 6 } }],
     ['hf', { classes: ['zebra', 'ant', 'moth'], kept: { test: 12 } }],
+    ['folders', { classes: NUMBERS }],
+    ['more.npz', { classes: NUMBERS }],
     ['torchvision', { classes: NUMBERS }],
     ['torchvision/MNIST/raw/train-images-idx3-ubyte', { classes: NUMBERS }],
     ['gzip/emnist-letters-train-images-idx3-ubyte.gz', { classes: ['A', 'B', 'C'] }],

@@ -75,8 +75,13 @@ export function arrangeArrays(
   { arrays, notes }: Awaited<ReturnType<typeof readArrayFiles>>,
   what: string,
 ): Source {
-  const images = arrays.filter((one) => !isLabels(one));
   const labels = arrays.filter(isLabels);
+  const others = arrays.filter((one) => !isLabels(one));
+  const isImages = ({ array }: NamedArray): boolean =>
+    findDimensions(array.shape.slice(1)) !== null;
+  // One that is no picture is named in an error, unless there are others that are.
+  const images = others.some(isImages) ? others.filter(isImages) : others;
+  const unused = others.filter((one) => !images.includes(one));
   if (images.length === 0) {
     throw new ExpectedError(
       `${what}: holds no array of images, only ${describeArrays(labels) || 'nothing'}: expected [n, height, width], [n, height, width, 1, 3 or 4], [n, 1, 3 or 4, height, width] or [n, pixels of a square]`,
@@ -108,15 +113,25 @@ export function arrangeArrays(
     }
     shape ??= { width, height, channels };
     const own = labels.filter((one) => (findSplit(one.name) ?? 'train') === split);
-    const chosen = own.length > 1 ? own.filter((one) => IS_LABELS.test(one.name)).slice(0, 1) : own;
-    const values = chosen[0] && toLabels(chosen[0], pictures.count, what);
+    const [chosen = own.length === 1 ? own[0] : undefined] = own.filter((one) =>
+      IS_LABELS.test(one.name),
+    );
+    unused.push(...own.filter((one) => one !== chosen));
+    const values = chosen && toLabels(chosen, pictures.count, what);
     for (let i = 0; i < pictures.count; i++) {
       const label = byName ? name : (values?.[i] ?? null);
       const read = (): Promise<RawPicture> => Promise.resolve(pictures.pick(i));
       samples.push({ name: `${name}, picture ${i}`, split, label, read });
     }
   }
-  return { kind: 'NumPy arrays', samples, problems: [], notes, ...(shape && { shape }) };
+  const passedOver = unused.length > 0 ? [`Not used: ${describeArrays(unused)}`] : [];
+  return {
+    kind: 'NumPy arrays',
+    samples,
+    problems: [],
+    notes: [...notes, ...passedOver],
+    ...(shape && { shape }),
+  };
 }
 
 function describeArrays(arrays: readonly NamedArray[]): string {

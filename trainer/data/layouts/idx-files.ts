@@ -26,19 +26,26 @@ interface IdxSet {
   readonly files: ReadonlyMap<string, TreeFile>;
 }
 
+/** Groups files by folder and prefix, or by prefix alone when no folder has a whole set. */
 function groupSets({ files }: Tree): IdxSet[] {
-  const byKey = Map.groupBy(files.filter(isIdxFile), ({ path }) => {
-    const { folder, name } = splitPath(path);
-    return `${folder}\n${NAME.exec(name)?.[1] ?? ''}`;
-  });
-  return [...byKey].map(([key, members]) => {
-    const [folder = '', prefix = ''] = key.split('\n');
-    const roles = members.toReversed().map((file) => {
-      const [, , part, kind] = NAME.exec(splitPath(file.path).name) ?? [];
-      return [`${part === 'train' ? 'train' : 'test'} ${kind}`, file] as const;
+  const group = (key: (folder: string, prefix: string) => string): IdxSet[] => {
+    const groups = Map.groupBy(files.filter(isIdxFile), ({ path }) => {
+      const { folder, name } = splitPath(path);
+      return key(folder, NAME.exec(name)?.[1] ?? '');
     });
-    return { folder, prefix, files: new Map(roles) };
-  });
+    return [...groups.values()].map((members) => {
+      const { folder, name } = splitPath((members[0] as TreeFile).path);
+      const roles = members.toReversed().map((file) => {
+        const [, , part, kind] = NAME.exec(splitPath(file.path).name) ?? [];
+        return [`${part === 'train' ? 'train' : 'test'} ${kind}`, file] as const;
+      });
+      return { folder, prefix: NAME.exec(name)?.[1] ?? '', files: new Map(roles) };
+    });
+  };
+  const isWhole = (set: IdxSet): boolean =>
+    set.files.has('train images') && set.files.has('train labels');
+  const byFolder = group((folder, prefix) => `${folder}/${prefix}`);
+  return byFolder.some(isWhole) ? byFolder.filter(isWhole) : group((_, prefix) => prefix);
 }
 
 /**
