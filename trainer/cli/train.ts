@@ -566,6 +566,9 @@ function showPath(path: string): string {
 
 /** A run may be resumed from another folder. */
 function resolveTarget(text: string): string {
+  if (/^[sr][23]:/.test(text)) {
+    return text; // Checked with --endpoint and --region, before the run.
+  }
   const target = parseTarget(text, { env: process.env });
   return target.kind === 'folder' ? `folder:${resolve(target.path)}` : text;
 }

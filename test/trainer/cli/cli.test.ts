@@ -234,6 +234,21 @@ describe('npm run train', () => {
     expect(existsSync(out)).toBe(false);
   });
 
+  it('checks an S3 service that its flags name, and says that it cannot be reached', async () => {
+    const keys = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
+    const to = ['--to', 's3://bucket', '--endpoint', 'http://127.0.0.1:9', '--region', 'x'];
+    vi.stubEnv('AWS_ACCESS_KEY_ID', keys.AWS_ACCESS_KEY_ID);
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', keys.AWS_SECRET_ACCESS_KEY);
+    const { code, output } = await run(
+      ...TRAIN.filter((arg) => arg !== '--no-publish'),
+      '--dry-run',
+      ...to,
+    );
+    vi.unstubAllEnvs();
+    expect(output).toMatch(/publishes +seed to s3:\/\/bucket\n +what it replaces cannot be read/);
+    expect(code).toBe(0);
+  });
+
   it('warns before it trains convolutions in plain JavaScript', async () => {
     const { code, output } = await run(
       'train',
