@@ -98,6 +98,8 @@ def write_parquet(name, labels, features):
 
 features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": kinds}}
 write_parquet("hf/data/train-00000-of-00001.parquet", labels.tolist(), features)
+write_parquet("configs/small/train.parquet", labels.tolist(), features)
+write_parquet("configs/large/train.parquet", labels.tolist(), features)
 write_parquet("hf/data/test-00000-of-00001.parquet", labels.tolist(), features)
 write_parquet("beyond/train.parquet", [*labels.tolist()[:11], 4], features)
 place("hf/README.md").write_text("A card.")
@@ -123,6 +125,10 @@ for part, images, targets in (("train", train, labels), ("test", test, test_labe
         write_idx(f"{stem}-images-idx3-ubyte.gz", images.transpose(0, 2, 1).copy())
         write_idx(f"{stem}-labels-idx1-ubyte.gz", targets + 1)
 place("gzip/emnist-letters-mapping.txt").write_text("1 65 97\n2 66 98\n3 67 99\n")
+
+with zipfile.ZipFile(place("emnist.zip"), "w") as archive:
+    for path in sorted((root / "gzip").iterdir()):
+        archive.write(path, f"gzip/{path.name}")
 
 # Archives of folders that the test wrote.
 for name in ("splits", "stylegan"):

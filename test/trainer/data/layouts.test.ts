@@ -154,6 +154,7 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
     ['torchvision', { classes: NUMBERS }],
     ['torchvision/MNIST/raw/train-images-idx3-ubyte', { classes: NUMBERS }],
     ['gzip/emnist-letters-train-images-idx3-ubyte.gz', { classes: ['A', 'B', 'C'] }],
+    ['emnist.zip/gzip/emnist-digits-train-labels-idx1-ubyte.gz', { classes: ['1', '2', '3'] }],
   ])('is read as it is: %s', expectSet);
 
   it('may have channels first, half precision, numbers from -1 to 1 and one-hot labels', async () => {
@@ -167,6 +168,7 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
     ['nan.npz', /nan\.npz: images holds NaN in picture 5: expected finite numbers/],
     ['missing.csv', /has 63 columns of pixels.*which is no square; after pixel16 comes pixel18/],
     ['gzip', /holds 2 sets of IDX files .*emnist-digits.*give one of their files/],
+    ['configs', /holds several sets \(large\/, small\/\): name the folder that you mean/],
     [
       'beyond',
       /1 of 12 pictures cannot be used: train\.parquet, row 11 has the label 4, but only 4/,

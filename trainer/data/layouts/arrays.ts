@@ -89,6 +89,7 @@ export function arrangeArrays(
   }
   const byName =
     labels.length === 0 && images.length > 1 && !images.some(({ name }) => findSplit(name));
+  const chosenLabels: NamedArray[] = [];
   const claimed = new Set<Split>();
   const samples: Sample[] = [];
   let shape: Source['shape'];
@@ -117,6 +118,7 @@ export function arrangeArrays(
       IS_LABELS.test(one.name),
     );
     unused.push(...own.filter((one) => one !== chosen));
+    chosenLabels.push(...(chosen === undefined ? [] : [chosen]));
     const values = chosen && toLabels(chosen, pictures.count, what);
     for (let i = 0; i < pictures.count; i++) {
       const label = byName ? name : (values?.[i] ?? null);
@@ -124,7 +126,9 @@ export function arrangeArrays(
       samples.push({ name: `${name}, picture ${i}`, split, label, read });
     }
   }
-  const passedOver = unused.length > 0 ? [`Not used: ${describeArrays(unused)}`] : [];
+  const used = [...images, ...chosenLabels].map(({ name }) => name).join(', ');
+  const passedOver =
+    unused.length > 0 ? [`Used: ${used}; not used: ${describeArrays(unused)}`] : [];
   return {
     kind: 'NumPy arrays',
     samples,

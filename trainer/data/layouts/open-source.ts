@@ -46,10 +46,16 @@ async function findSource(
 ): Promise<{ source: Source; name: string }> {
   const what = `--data ${path}`;
   const facts = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOTDIR') {
+      return null;
+    }
     const reason =
       cause.code === 'ENOENT' ? 'no such folder or file' : `cannot be read (${cause.code})`;
     throw new ExpectedError(`${what}: ${reason}`, { cause });
   });
+  if (facts === null) {
+    return await findInZip(path, part, folders);
+  }
   if (facts.isDirectory()) {
     const tree = await listFolder(path);
     return { source: await readTree(tree, what, part, folders), name: tree.name };
@@ -72,6 +78,35 @@ async function findSource(
   const isZip = Buffer.from(await readStart(file, 2)).toString('latin1') === 'PK';
   const tree = isZip && !/\.npz$/i.test(path) ? await listZip(real, what) : alone;
   return { source: await readTree(tree, what, part, folders), name };
+}
+
+/** Takes a file or a folder within an archive: `--data gzip.zip/gzip/emnist-letters-…`. */
+async function findInZip(
+  path: string,
+  part: 'train' | 'test',
+  folders: FolderMeaning | undefined,
+): Promise<{ source: Source; name: string }> {
+  let archive = dirname(path);
+  while (!(await stat(archive).catch(() => null))?.isFile()) {
+    archive = dirname(archive);
+  }
+  const what = `--data ${archive}`;
+  const inner = path
+    .slice(archive.length)
+    .split(/[\\/]/)
+    .filter((name) => name !== '')
+    .join('/');
+  const tree = await listZip(await realpath(archive), what);
+  const files = tree.files.filter((file) => `${file.path}/`.startsWith(`${inner}/`));
+  const [first] = files;
+  if (first === undefined) {
+    throw new ExpectedError(`--data ${path}: the archive holds no ${inner}`);
+  }
+  const source =
+    first.path === inner && isIdxFile(first)
+      ? await readIdxFiles(tree, what, part, inner)
+      : await readTree({ ...tree, files }, `--data ${path}`, part, folders);
+  return { source, name: basename(path).replace(/\.[a-z0-9]+$/i, '') };
 }
 
 async function readTree(

@@ -10,7 +10,15 @@ import {
 import { compressors } from 'hyparquet-compressors';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { MAX_ARRAY_BYTES } from './arrays.ts';
-import { findSplit, UnusablePicture, type Problem, type Sample, type Source } from './source.ts';
+import {
+  findSplit,
+  nameSome,
+  UnusablePicture,
+  type Problem,
+  type Sample,
+  type Source,
+  type Split,
+} from './source.ts';
 import { MAX_FILES, readFile, type TreeFile } from './tree.ts';
 
 /** Rows that are decoded at a time. */
@@ -36,6 +44,16 @@ export async function readParquet(files: readonly TreeFile[], what: string): Pro
   const problems: Problem[] = [];
   const notes: string[] = [];
   let classNames: readonly string[] | undefined;
+  const places = new Set(
+    files
+      .filter((file) => findPart(file) === 'train')
+      .map(({ path }) => path.slice(0, path.lastIndexOf('/') + 1)),
+  );
+  if (places.size > 1) {
+    throw new ExpectedError(
+      `${what}: holds several sets (${nameSome([...places])}): name the folder that you mean`,
+    );
+  }
   for (const file of files) {
     const named = `${what}: ${file.path}`;
     try {
@@ -51,10 +69,11 @@ export async function readParquet(files: readonly TreeFile[], what: string): Pro
         throw new ExpectedError(`${named}: names other classes than the other files: give one set`);
       }
       if (others.length > 0 && notes.length === 0) {
-        notes.push(`The column ${label} has the classes; not used: ${others.join(', ')}.`);
+        const found =
+          label === null ? 'No column has classes' : `The column ${label} has the classes`;
+        notes.push(`${found}; not used: ${others.join(', ')}.`);
       }
-      const split =
-        findSplit(file.path.split('/').at(-1) as string) ?? findSplit(file.path) ?? 'train';
+      const split = findPart(file);
       const rows =
         label === null ? [] : await parquetReadObjects({ ...readOptions(table), columns: [label] });
       const count = Number(table.metadata.num_rows);
@@ -83,6 +102,11 @@ export async function readParquet(files: readonly TreeFile[], what: string): Pro
     }
   }
   return { kind: 'Parquet', samples, problems, notes, ...(classNames && { classNames }) };
+}
+
+/** The part that a file's name or its folders tell. */
+function findPart({ path }: TreeFile): Split {
+  return findSplit(path.split('/').at(-1) as string) ?? findSplit(path) ?? 'train';
 }
 
 async function openTable(file: TreeFile): Promise<Table> {
@@ -147,12 +171,15 @@ function findColumns(metadata: FileMetaData, named: string): Columns {
   const label =
     classes.find((name) => name === 'label') ??
     classes[0] ??
-    names.find((name) => /^(?:labels?|class|target|y)$/i.test(name)) ??
+    names.find((name) => name !== image && IS_LABEL.test(name)) ??
     null;
-  const others = classes.filter((name) => name !== label);
+  const rest = label === null ? names.filter((name) => name !== image) : classes;
+  const others = rest.filter((name) => name !== label);
   const known = label === null ? undefined : features[label]?.['names'];
   return { image, label, others, ...(Array.isArray(known) && { names: known.map(String) }) };
 }
+
+const IS_LABEL = /(?:^|_)(?:label|class|target|category|y)s?(?:_|$)/i;
 
 type Features = Record<string, Readonly<Record<string, unknown>> | undefined>;
 
