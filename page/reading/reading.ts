@@ -22,3 +22,4 @@ addCopying();
 addLanguages();
 addTries();
 addFilms();
+document.documentElement.dataset['ready'] = '';
