@@ -90,8 +90,7 @@ function renderMarkdown(text: string, context: Context): string {
   }
   rules['image'] = (tokens, i) => {
     const [source, alt] = [String(tokens[i]?.attrGet('src') ?? ''), tokens[i]?.content ?? ''];
-    const url = addPicture(source, context);
-    return `<img src="${url}" alt="${escapeHtml(alt)}" loading="lazy">`;
+    return `<img ${addPicture(source, context)} alt="${escapeHtml(alt)}" loading="lazy">`;
   };
   // A link to a file that is not served becomes its text.
   const served: boolean[] = [];
@@ -160,15 +159,31 @@ function hasHeading(target: string, anchor: string): boolean {
   return ids.has(anchor);
 }
 
-/** @returns  The URL of a picture in the service. */
+/** @returns  The attributes of an image: its URL in the service, and its size. */
 function addPicture(source: string, { file, pictures, broken }: Context): string {
   const path = join(DOCS, source);
   if (!fs.existsSync(path)) {
     broken.push(`${file}: ${source}`);
-    return source;
+    return '';
   }
   const content = fs.readFileSync(path);
   const name = nameAsset(basename(source), content);
   pictures.set(name, content);
-  return `${ASSET_PATH}${name}`;
+  const [width, height] = measurePicture(content, extname(source));
+  return `src="${ASSET_PATH}${name}" width="${width}" height="${height}"`;
+}
+
+/** Reads a picture's size, so that a page does not jump when the picture has loaded. */
+function measurePicture(content: Buffer, extension: string): [width: number, height: number] {
+  switch (extension) {
+    case '.png':
+      return [content.readUInt32BE(16), content.readUInt32BE(20)];
+    case '.gif':
+      return [content.readUInt16LE(6), content.readUInt16LE(8)];
+    default: {
+      const [, width = 0, height = 0] =
+        /width="(\d+)" height="(\d+)"/.exec(content.toString()) ?? [];
+      return [Number(width), Number(height)];
+    }
+  }
 }

@@ -18,16 +18,8 @@ function addLanguages(): void {
   });
 }
 
-/** On a small screen the text comes first: the list of pages is closed. */
-function closeNavigation(): void {
-  const pages = document.querySelector<HTMLDetailsElement>('.pages');
-  if (pages !== null && matchMedia('(max-width: 60rem)').matches) {
-    pages.open = false;
-  }
-}
-
-closeNavigation();
 addCopying();
 addLanguages();
 addTries();
 addFilms();
+document.documentElement.dataset['ready'] = '';

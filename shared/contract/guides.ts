@@ -16,7 +16,7 @@ export interface Guide {
 export const GUIDE_GROUPS = {
   'On a page': ['embed', 'api'],
   'As data': ['dataset', 'recipe', 'jobs'],
-  'Train and learn': ['training', 'own-data', 'experiments', 'evaluation', 'quality'],
+  'Train and learn': ['training', 'own-data', 'gpu', 'experiments', 'evaluation', 'quality'],
   'Run the service': ['deploy', 'self-host', 'publication', 'architecture', 'speed', 'scale'],
 } as const;
 

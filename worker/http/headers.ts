@@ -63,9 +63,11 @@ export function buildPageHeaders(kind: PageKind): Record<string, string> {
   const policy = [
     "default-src 'none'",
     "style-src 'self'",
+    // Without scripts only tools connect: Lighthouse reads robots.txt from the page.
+    "connect-src 'self'",
     ...(kind === 'plain'
       ? ["img-src 'self'"]
-      : ["img-src 'self' blob:", "script-src 'self'", "worker-src 'self'", "connect-src 'self'"]),
+      : ["img-src 'self' blob:", "script-src 'self'", "worker-src 'self'"]),
     "base-uri 'none'",
     `form-action ${kind === 'reading' ? "'self'" : "'none'"}`,
     "frame-ancestors 'none'",

@@ -8,7 +8,7 @@ import { renderFacts, renderQuality } from './home/about-model.ts';
 import { describeMany } from './home/model-view.ts';
 import { renderPage, type Markup } from './page.ts';
 
-const SHOWN = { n: 60, cols: 10 };
+const [SHOWN, COLS, SCALE] = [60, 10, 2];
 
 export function renderModelPage(
   c: AppContext,
@@ -19,7 +19,15 @@ export function renderModelPage(
   const model = `${name}@${version}`;
   const isShipped = files.quality.model === model;
   const things = describeMany(manifest);
-  const draw = (query: string) => `/digit.png?${query}&scale=2&model=${model}`;
+  const renderGrid = (alt: string, n: number, query = '') =>
+    html`<img
+      class="sheet"
+      src="/digit.png?seed=model&n=${n}&cols=${COLS}&scale=${SCALE}${query}&model=${model}"
+      alt="${alt}"
+      width="${image.width * COLS * SCALE}"
+      height="${(image.height * SCALE * n) / COLS}"
+      loading="lazy"
+    />`;
   return renderPage(c, {
     title: `The model ${name}`,
     description: `What the model ${name} draws, how good it is, and its files.`,
@@ -31,8 +39,13 @@ export function renderModelPage(
         A network that draws ${things}${classes.length === 0 ? '' : html` of ${classes.length} classes: ${listClasses(classes)}`}. Version
         <code>${version}</code>.
       </p>
-      ${renderGrid(`${SHOWN.n} pictures, ${classes.length === 0 ? 'drawn' : 'classes and all drawn'} at random from one seed`, draw(`seed=model&n=${SHOWN.n}&cols=${SHOWN.cols}`))}
-      ${classes.length === 0 ? '' : html`<h2 id="classes">One class, ten hands</h2>${classes.slice(0, 10).map((label) => renderGrid(`Ten of the class ${label}`, draw(`seed=model&n=10&cols=10&label=${encodeURIComponent(label)}`)))}`}
+      ${renderGrid(`${SHOWN} pictures, all drawn at random from one seed`, SHOWN)}
+      ${
+        classes.length === 0
+          ? ''
+          : html`<h2 id="classes">One class, ten times</h2>
+              ${classes.slice(0, COLS).map((label) => renderGrid(`Ten of the class ${label}`, COLS, `&label=${encodeURIComponent(label)}`))}`
+      }
       <h2 id="facts">What it is</h2>
       ${renderFacts({ manifest, plan })}
       <p>
@@ -52,10 +65,6 @@ export function renderModelPage(
       </p>
     </main>`,
   });
-}
-
-function renderGrid(alt: string, path: string): Markup {
-  return html`<img class="sheet" src="${path}" alt="${alt}" loading="lazy" />`;
 }
 
 /** The figures of the model that ships, beside those of real digits, with its charts. */

@@ -23,12 +23,14 @@ interface Page {
   readonly status?: number;
   /** Default `plain`. */
   readonly kind?: PageKind;
+  /** The script; by default that of the kind. */
+  readonly script?: string;
   /** Contains one `main`. */
   readonly body: Markup;
 }
 
 /** The start of an attribute that is a path. Texts hold no quotes: `html` escapes them. */
-const ROOT_LINK = /( (?:href|src|srcset|action|data-painter)=")\//g;
+const ROOT_LINK = /( (?:href|src|srcset|action|data-painter|data-scribe)=")\//g;
 /** The sheet that previews of links show: 1200 x 640 pixels for digits of 28 x 28. */
 const SHEET = { n: 50, cols: 10, scale: 4, margin: 40 };
 /** Path and query of the sheet, the same for every page, so that caches keep one. */
@@ -76,7 +78,7 @@ export async function renderPage(c: AppContext, given: Page): Promise<Response> 
         ${renderPreview(given, c.get('base'), pathname)}
         <link rel="icon" type="image/png" href="/digit.png?seed=digitmint" />
         <link rel="stylesheet" href="${style}" />
-        ${kind === 'plain' ? '' : html`<script type="module" src="${script}"></script>`} ${head ?? ''}
+        ${kind === 'plain' ? '' : html`<script type="module" src="${given.script ?? script}"></script>`} ${head ?? ''}
       </head>
       <body>
         <a class="skip" href="#main">Skip to the content</a>

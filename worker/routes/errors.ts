@@ -46,6 +46,7 @@ export function addErrorRoutes(app: App): void {
     );
     return renderPage(c, {
       title: 'Errors',
+      description: 'The code of every error of the API for handwritten digits.',
       body: html`<main id="main" class="prose">
         <h1>Errors</h1>
         <p class="lead">The code of every error that a request can meet.</p>
@@ -63,6 +64,7 @@ export function addErrorRoutes(app: App): void {
     const { status, title, detail } = describeExample(code);
     return renderPage(c, {
       title,
+      description: `What the error ${code} means, with an example.`,
       body: html`<main id="main" class="prose">
         <h1>${title}</h1>
         <p class="lead">Code <code>${code}</code>, HTTP status ${status}. For example:</p>

@@ -1,7 +1,7 @@
 /**
  * The descriptions of the service: they match the app, and an independent validator accepts them.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { renderGuides } from '../../../dev/build/guides.ts';
@@ -430,5 +430,11 @@ test('the pages link to nothing that is not there', async () => {
     }
   }
   expect(wrong).toEqual([]);
-  expect(renderGuides().broken).toEqual([]);
+  const { guides, broken } = renderGuides();
+  expect(broken).toEqual([]);
+  // Every page of docs/ is in a group of the navigation.
+  const pages = readdirSync(new URL('../../../docs', import.meta.url)).flatMap((file) =>
+    file.endsWith('.md') ? [file.split('.')[0]] : [],
+  );
+  expect(new Set(guides.map(({ slug }) => slug))).toEqual(new Set(pages));
 });

@@ -90,7 +90,7 @@ describe.each(PAGES)('the page %s', (path) => {
     }
     expect(policy.get('style-src')).toBe("'self'");
     expect(policy.get('script-src')).toBe(isScripted ? "'self'" : undefined);
-    expect(policy.get('connect-src')).toBe(isScripted ? "'self'" : undefined);
+    expect(policy.get('connect-src')).toBe("'self'");
     expect(
       [...policy].filter(([, sources]) => sources.includes('blob:')).map(([name]) => name),
     ).toEqual(isScripted ? ['img-src'] : []);

@@ -51,7 +51,7 @@ export function renderDocsPage(c: AppContext, guides: Guides, page: DocsPage): P
     description,
     sample,
     body: html`<div class="docs">
-      <div class="aside">
+      <nav class="aside" aria-label="Find a page">
         <form class="search" role="search" action="/docs/search" method="get">
           <label class="hidden" for="search">Search the documentation</label>
           <input
@@ -65,14 +65,15 @@ export function renderDocsPage(c: AppContext, guides: Guides, page: DocsPage): P
           />
           <button class="quiet">Search</button>
         </form>
-        ${renderNavigation(guides, path)}
-      </div>
+        <a class="quiet to-pages" href="#pages">All pages</a>
+      </nav>
       <main id="main" class="prose">${body}</main>
+      ${renderNavigation(guides, path)}
     </div>`,
   });
 }
 
-/** The script closes it on a small screen, where the text comes first. */
+/** Stands beside the text; below it on a small screen. */
 function renderNavigation(guides: Guides, current: string): Markup {
   const mark = (path: string) => (path === current ? html`aria-current="page"` : '');
   const renderLink = (path: string, title: string) =>
@@ -91,16 +92,13 @@ function renderNavigation(guides: Guides, current: string): Markup {
             ${links}
           </ul>`;
   });
-  return html`<nav aria-label="Documentation">
-    <details class="pages" open>
-      <summary>All pages</summary>
-      <ul>
-        ${guides.find(START_SLUG) === undefined ? '' : renderLink('/docs', 'Start here')}
-        ${renderLink('/docs/reference', 'API reference')}
-        ${guides.find(LEARN_SLUG) === undefined ? '' : renderLink('/learn', 'Watch it learn')}
-      </ul>
-      ${groups}
-    </details>
+  return html`<nav class="pages" id="pages" aria-label="Documentation">
+    <ul>
+      ${guides.find(START_SLUG) === undefined ? '' : renderLink('/docs', 'Start here')}
+      ${renderLink('/docs/reference', 'API reference')}
+      ${guides.find(LEARN_SLUG) === undefined ? '' : renderLink('/learn', 'Watch it learn')}
+    </ul>
+    ${groups}
   </nav>`;
 }
 

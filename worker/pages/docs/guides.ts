@@ -139,7 +139,7 @@ export function addGuideRoutes(
       kind: 'reading',
       description: guide.lead,
       language,
-      head: html`${all.map((each) => html`<link rel="alternate" hreflang="${each.language}" href="${locate(each.language)}" />`)}`,
+      head: html`${all.length < 2 ? '' : all.map((each) => html`<link rel="alternate" hreflang="${each.language}" href="${locate(each.language)}" />`)}`,
       body: html`<main id="main" class="prose learn">
         ${
           all.length < 2

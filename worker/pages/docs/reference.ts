@@ -56,6 +56,7 @@ function renderReference(
       Every endpoint is a public GET without a key; only <code>/jobs</code> needs the owner’s. The same for programs:
       <a href="/openapi.json">openapi.json</a>, for language models: <a href="/llms.txt">llms.txt</a>.
     </p>
+    <p class="note needs-script">Requests to try need JavaScript, and the page’s script has not loaded.</p>
     <nav class="contents" aria-label="Operations">
       ${groups.map(
         ({ about, own }) =>

@@ -34,6 +34,8 @@ const FIRST = ['label', 'seed', 'n', 'scale', 'fg', 'bg'];
 export function renderControls(context: ControlContext): Markup {
   const controls = Object.entries<Parameter & { readonly control?: Control }>(ROUTES.digit)
     .map(([name, parameter]): Named => ({ ...parameter, name }))
+    // A model without classes takes no label.
+    .filter(({ name }) => name !== 'label' || context.classes.length > 0)
     .sort((a, b) => (a.control?.place ?? 0) - (b.control?.place ?? 0));
   const groups = Object.groupBy(
     controls.filter(({ name }) => !FIRST.includes(name)),

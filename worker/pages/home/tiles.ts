@@ -6,7 +6,8 @@ import type { Markup } from '../page.ts';
 export function renderTiles({ manifest }: ModelView, base: string): Markup {
   const { classes, image } = manifest;
   const { width, height } = image;
-  const [label] = hasDigits(classes) ? ['7'] : classes;
+  const isDigits = hasDigits(classes);
+  const [label] = isDigits ? ['7'] : classes;
   const one =
     label === undefined
       ? '/digit.png?seed=otter&scale=4&smooth=1'
@@ -15,17 +16,17 @@ export function renderTiles({ manifest }: ModelView, base: string): Markup {
   const set = '/digit.png?seed=Ada&n=10&cols=5&scale=2';
   return html`<section class="tiles" aria-label="Three ways to use it">
     <figure class="tile">
-      <img src="${one}" alt="${label ?? 'One picture'}" width="${width * 4}" height="${height * 4}" />
+      <img src="${one}" srcset="${one}&dpr=2 2x" alt="${label ?? 'One picture'}" width="${width * 4}" height="${height * 4}" />
       <figcaption>
-        <h2>${label === undefined ? 'One picture' : html`A “${label}” of your own`}</h2>
-        <p>The seed names the hand. Another seed, another hand.</p>
+        <h2>${label === undefined ? 'One picture' : isDigits ? html`A ${label} of your own` : html`“${label}”`}</h2>
+        <p>${isDigits ? 'The seed names the hand. Another seed, another hand.' : 'The seed names the picture. Another seed, another picture.'}</p>
         ${renderSnippet('tile-one', 'URL of one picture', base + one)}
       </figcaption>
     </figure>
     ${
-      hasDigits(classes)
+      isDigits
         ? html`<figure class="tile">
-            <img src="${number}" alt="2026 in one hand" width="${width * 12}" height="${height * 3}" />
+            <img src="${number}" srcset="${number}&dpr=2 2x" alt="2026 in one hand" width="${width * 12}" height="${height * 3}" />
             <figcaption>
               <h2>A number in one hand</h2>
               <p>Years, prices, dates, times: all digits from the same writer.</p>
