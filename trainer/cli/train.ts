@@ -28,6 +28,7 @@ import { FITS } from '../data/pictures/decoder.ts';
 import { recover, requireWritable, writeAtomically } from '../../storage/files.ts';
 import { parseTarget } from '../../storage/target.ts';
 import { exportArtifact } from '../export/artifact-writer.ts';
+import { describePresentation, planPresentation } from '../export/presentation.ts';
 import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
 import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, GENERATOR_SIZES, PRESETS } from '../gan/preset.ts';
 import { createReporter, describeSeconds } from '../run/log/reporter.ts';
@@ -66,7 +67,9 @@ import { assureDevice, BACKEND_NAMES, nameDeviceFault } from '../tensorflow/back
 import {
   EXIT_INTERRUPTED,
   parseNumber,
+  parsePaper,
   parseSeed,
+  parseSubject,
   parseWhole,
   stopOnSignals,
 } from './arguments.ts';
@@ -167,6 +170,16 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   ],
   ['--snapshots', 'keeps a model beside every sample grid'],
   ['--name <name>', `name to publish the model under ${orKept("the preset's")}`, parseName],
+  [
+    '--paper <colour>',
+    'colour around what the pictures show (default: measured at their borders)',
+    parsePaper,
+  ],
+  [
+    '--subject <one,many>',
+    'what a picture and what pictures show, such as flag,flags: for titles and pages',
+    parseSubject,
+  ],
   [
     '--weights <type>',
     `type of the weights: a half or a quarter of the bytes ${orKept(DEFAULT_WEIGHT_DTYPE)}`,
@@ -418,6 +431,7 @@ async function exportRun(
     name: delivery?.name ?? config.preset,
     imageRange: config.pixelRange,
     classes: config.generator.classes === 0 ? [] : dataset.classes,
+    ...planPresentation(dataset, delivery),
     training: {
       preset: config.preset,
       steps: step,
@@ -503,6 +517,7 @@ function printPlan(
     ['found', findings === null ? '' : describeFound(findings)],
     ['kept', findings === null ? '' : describeKept(findings)],
     ['classes', config.generator.classes === 0 ? '' : describeClassCounts(dataset)],
+    ...describePresentation(planPresentation(dataset, options.delivery), options.delivery),
     ['generator', `${format(parameters)} weights, ${format(macs)} multiply-accumulates a sample`],
     ['steps', `${done}${format(config.steps)} of ${config.batchSize} images`],
     ['run', showPath(folder)],

@@ -194,7 +194,7 @@ describe('/openapi.json', () => {
       const isFixed = /\.[a-z]+$/.test(path);
       expect([path, Object.keys(content).length > 1]).toEqual([
         path,
-        !isFixed && /^\/(?:digit|number|morph)/.test(path),
+        !isFixed && /^\/(?:digit|sample|number|morph)/.test(path),
       ]);
       for (const [type, { schema }] of Object.entries(content)) {
         const isJson = type === 'application/json';

@@ -2,13 +2,13 @@
 import { html } from 'hono/html';
 import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
 import { measureSheet } from '../../../shared/picture/sheet.ts';
+import { hasDigits } from '../../../shared/model/subject.ts';
 import type { Markup } from '../page.ts';
 import { renderControls } from './controls.ts';
 import {
   DARK_INK,
   DARK_PAPER,
   describeMany,
-  hasDigits,
   INK,
   PAPER,
   renderSnippet,
