@@ -30,16 +30,16 @@ export function parseNumber(min: number, max: number): (text: string) => number 
   };
 }
 
-/** Parses a colour by its CSS name or hex digits to its red, green and blue. */
-export function parsePaper(text: string): number[] {
+/** Parses an opaque colour by its CSS name or hex digits to its red, green and blue. */
+export function parseOpaqueColour(text: string): readonly [number, number, number] {
   const name = text.toLowerCase();
-  const named = Object.hasOwn(NAMED_COLOURS, name)
+  const [red, green, blue, alpha = 255] = Object.hasOwn(NAMED_COLOURS, name)
     ? NAMED_COLOURS[name as keyof typeof NAMED_COLOURS]
-    : parseColour(text);
-  if (named === undefined || (named.length === 4 && named[3] !== 255)) {
-    throw new InvalidArgumentError('Expected an opaque colour by its CSS name or as hex digits.');
+    : (parseColour(text) ?? [0, 0, 0, 0]);
+  if (alpha < 255) {
+    throw new InvalidArgumentError('Expected a colour of CSS by name, or hex digits like ffffff.');
   }
-  return named.slice(0, 3);
+  return [red, green, blue];
 }
 
 /** Parses names of one picture and of several; a single name is both. */

@@ -10,7 +10,7 @@ import {
   sealManifest,
 } from '../../../shared/model/artifact.ts';
 import { planGenerator } from '../../../shared/model/generator.ts';
-import { parsePaper, parseSubject } from '../../../trainer/cli/arguments.ts';
+import { parseOpaqueColour, parseSubject } from '../../../trainer/cli/arguments.ts';
 import { buildQuantizeCommand } from '../../../trainer/cli/quantize.ts';
 import { exportArtifact } from '../../../trainer/export/artifact-writer.ts';
 import { describePresentation, planPresentation } from '../../../trainer/export/presentation.ts';
@@ -35,11 +35,11 @@ it('measures the paper, and takes classes from 0 to 9 for handwritten digits', (
     planPresentation(makeSet(0, DIGITS)),
     planPresentation(makeSet(255, ['cat', 'dog'])),
     planPresentation(makeSet(255, []), {
-      paper: parsePaper('black'),
+      paper: parseOpaqueColour('black'),
       subject: parseSubject('emoji'),
     }),
-    planPresentation(makeSet(0, [], 3), { paper: parsePaper('#0b7a5b') }).paper,
-    planPresentation(makeSet(0, []), { paper: parsePaper('White') }).paper,
+    planPresentation(makeSet(0, [], 3), { paper: parseOpaqueColour('#0b7a5b') }).paper,
+    planPresentation(makeSet(0, []), { paper: parseOpaqueColour('White') }).paper,
   ]).toEqual([
     { paper: undefined, subject: undefined },
     { paper: [255], subject: { one: 'picture', many: 'pictures' } },
@@ -55,11 +55,11 @@ it('measures the paper, and takes classes from 0 to 9 for handwritten digits', (
 });
 
 it('refuses coloured paper for grey pictures, colours that are none, and words that are too many', () => {
-  expect(() => planPresentation(makeSet(0, []), { paper: parsePaper('red') })).toThrow(
+  expect(() => planPresentation(makeSet(0, []), { paper: parseOpaqueColour('red') })).toThrow(
     '--paper ff0000: the pictures are grey',
   );
   for (const text of ['transparent', '12345', 'fff8', 'nocolour']) {
-    expect(() => parsePaper(text)).toThrow('Expected an opaque colour');
+    expect(() => parseOpaqueColour(text)).toThrow('Expected a colour of CSS by name');
   }
   for (const text of ['', 'a,b,c', ',', 'x'.repeat(65), 'a\u0007']) {
     expect(() => parseSubject(text)).toThrow('Expected what one picture');
