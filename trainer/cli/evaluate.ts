@@ -2,7 +2,9 @@
  * `npm run evaluate`: measures how good models are, each figure beside that of real digits. The
  * table goes to the standard output, progress to the error output.
  */
+import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import {
   evaluate,
   type EvaluatedColumn,
@@ -12,11 +14,14 @@ import {
 import { formatTable } from '../evaluation/figure-table.ts';
 import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS, SPLITS } from '../evaluation/protocol.ts';
 import { PIXEL_RANGES } from '../evaluation/sample-file.ts';
+import { saveQuality } from '../evaluation/saved-quality.ts';
+import { saveReport } from '../run/report/record.ts';
+import { locate } from '../run/run-folder.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
 import { parseNumber, parseSeed, parseWhole } from './arguments.ts';
 
-type EvaluateFlags = EvaluationRequest & { model?: readonly string[]; json?: true };
+type EvaluateFlags = EvaluationRequest & { model?: readonly string[]; json?: true; save?: true };
 
 export function buildEvaluateCommand(): Command {
   return new Command('evaluate')
@@ -74,13 +79,22 @@ export function buildEvaluateCommand(): Command {
         .default('auto'),
     )
     .option(
+      '--save',
+      'keeps the figures: in the manifest, which makes a new version, in a model card, and in the report of a run',
+    )
+    .option(
       '--json',
       'prints everything as JSON (schema 2): protocol, hashes, versions, figures of each column, timings',
     )
     .action(run);
 }
 
-async function run({ json, model: models, ...flags }: EvaluateFlags): Promise<void> {
+async function run({ json, save, model: models, ...flags }: EvaluateFlags): Promise<void> {
+  if (save === true && (models === undefined || flags.truncation !== undefined)) {
+    throw new ExpectedError(
+      '--save: keeps figures of models as they are served: --model, and no --truncation',
+    );
+  }
   const { isTTY } = process.stderr;
   // Stages overwrite each other on a terminal and get a line each elsewhere.
   const showStage = (stage: string): void =>
@@ -94,6 +108,15 @@ async function run({ json, model: models, ...flags }: EvaluateFlags): Promise<vo
     }
   }
   console.log(json === true ? JSON.stringify(report, null, 2) : describeReport(report));
+  if (save === true) {
+    const saved = await saveQuality(report, describeClassifier(report));
+    for (const [folder, model] of saved) {
+      console.error(`${folder}: the figures are in its manifest, it is ${model} now.`);
+      if (existsSync(locate(folder).options)) {
+        console.error(`Report: ${await saveReport(folder)}`);
+      }
+    }
+  }
 }
 
 /** Formats a report as text: what was measured, the table, notes. */

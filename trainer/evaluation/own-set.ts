@@ -1,4 +1,4 @@
-/** The real pictures of an evaluation of any set: its test part, or a half that the set gives up. */
+/** The real pictures of an evaluation of any set: its test part, or half of it. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';

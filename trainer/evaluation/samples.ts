@@ -35,11 +35,12 @@ export interface ColumnName {
 /**
  * Reads and checks all models, or the samples themselves, before anything takes time. Then `open`
  * draws or returns the `count` samples of a column.
+ * @param openedModels  Those of the request, if they were read before.
  * @throws ExpectedError  When they are unreadable, no digits, given twice, or too few. Names them.
  */
 export async function planSamples(
   request: SamplesRequest,
-  opened?: readonly OpenedModel[],
+  openedModels?: readonly OpenedModel[],
 ): Promise<{
   readonly count: number;
   readonly columns: readonly (ColumnName & { open(): OpenedSamples })[];
@@ -65,8 +66,8 @@ export async function planSamples(
   }
   const count = n ?? usual;
   checkCount(count, '--n');
-  const models: OpenedModel[] = [...(opened ?? [])];
-  for (const folder of opened === undefined ? folders : []) {
+  const models: OpenedModel[] = [...(openedModels ?? [])];
+  for (const folder of openedModels === undefined ? folders : []) {
     models.push(await readModel(folder));
   }
   const names = nameColumns(models);

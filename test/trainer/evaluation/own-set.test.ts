@@ -3,7 +3,7 @@
  * a classifier that learns the set, or random features where there are no classes.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +25,11 @@ import {
 } from '../../../trainer/evaluation/evaluation.ts';
 import { computeGradientEnergy } from '../../../trainer/evaluation/metrics/pixels.ts';
 import { areOfSet } from '../../../trainer/evaluation/own-set.ts';
+import { saveQuality } from '../../../trainer/evaluation/saved-quality.ts';
+import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
+import { saveReport } from '../../../trainer/run/report/record.ts';
+import { saveRunOptions, type RunOptions } from '../../../trainer/run/run-folder.ts';
+import { TINY_CONFIG } from '../../support/training/tensors.ts';
 import { openModel } from '../../../trainer/evaluation/samples.ts';
 import { listTrainingBackends } from '../../support/training/backends.ts';
 import { buildFixture } from '../../support/models/fixture-artifact.ts';
@@ -107,7 +112,11 @@ async function run(request: Partial<EvaluationRequest>) {
 async function runOn(backend: string, ...args: string[]) {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [
     fileURLToPath(new URL('../../../trainer/main.ts', import.meta.url)),
-    ...['evaluate', '--quick', '--json', '--backend', backend, ...args],
+    'evaluate',
+    '--quick',
+    '--json',
+    `--backend=${backend}`,
+    ...args,
   ]);
   return { report: JSON.parse(stdout) as EvaluationReport, stages: stderr };
 }
@@ -158,6 +167,39 @@ it('a set without classes is scored by random features, named as such', async ()
   expect(report.floorFigures.frechetDistance).toBeLessThan(column?.figures.frechetDistance ?? 0);
   expect(text).toMatch(/^features +72 features .* of a fixed random network/m);
   expect(text).toMatch(/^class accuracy +– +– .*the set has no classes$/m);
+});
+
+it('saved figures are in the manifest, the card and the report of the run', async () => {
+  const data = await writeSet('saved', 1, []);
+  const folder = join(parent, 'run');
+  await mkdir(folder);
+  await rename(await writeModel('saved', 1, []), join(folder, 'model'));
+  const config = { ...TINY_CONFIG, steps: 1 };
+  const dataset = { name: 'saved', images: COUNT, sha256: '' };
+  await saveRunOptions(folder, { config, dataset, data } as unknown as RunOptions);
+  const before = (await readArtifactFolder(folder)).manifest;
+  const { report } = await run({ models: [folder] });
+  const saved = await saveQuality(report, 'some features');
+  const { manifest } = await readArtifactFolder(folder); // Whole and consistent.
+  expect(saved.get(folder)).toBe(`saved@${manifest.version}`);
+  expect(manifest.version).not.toBe(before.version);
+  expect(manifest.figures).toMatchObject({
+    'quality.samples': HALF,
+    'quality.frechetDistance': report.columns[0]?.figures.frechetDistance,
+    'quality.frechetDistance.real': report.floorFigures.frechetDistance,
+    'quality.kernelDistance.real': report.floorFigures.kernelDistance.mean,
+  });
+  expect(Object.keys(manifest.figures).some((name) => name.includes('class'))).toBe(false);
+  const card = await readFile(join(folder, 'model', 'README.md'), 'utf8');
+  expect(card).toContain(`| version | \`saved@${manifest.version}\` |`);
+  expect(card).toMatch(/^\| Fréchet distance \| [\d.]+ \| [\d.]+ \|$/m);
+  const html = await readFile(await saveReport(folder), 'utf8');
+  expect(html).toContain(`<title>saved@${manifest.version}, run: training report</title>`);
+  expect(html).toMatch(/Fréchet distance<\/th><td>[\d.]+ \(real: [\d.]+\)/);
+  // A card by hand stays.
+  await writeFile(join(folder, 'model', 'README.md'), 'mine');
+  await saveQuality(report, 'some features');
+  expect(await readFile(join(folder, 'model', 'README.md'), 'utf8')).toBe('mine');
 });
 
 it('says what is missing or does not fit', async () => {

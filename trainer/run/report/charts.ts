@@ -78,7 +78,7 @@ export async function renderRunCharts(
   );
 }
 
-/** Makes a chart of each metric. What a guess costs depends on the run's loss, so it is left out. */
+/** Makes a chart of each metric. What a guess costs depends on the loss, so it is left out. */
 function splitChart(chart: MetricsChart): MetricsChart[] {
   const metrics = Object.entries(chart.metrics);
   return metrics.length === 1

@@ -7,6 +7,7 @@ import {
   encodePicture,
   flatten,
   listFigures,
+  listQuality,
   nameRun,
   renderSection,
   wrapPage,
@@ -55,7 +56,7 @@ function listFigureRows(records: readonly RunRecord[]): Row[] {
     data: record.options.dataset?.name,
     ...listFigures(record.metrics, record.options.config),
     warnings: String(record.metrics.flatMap(({ warnings = [] }) => warnings).length),
-    ...record.quality,
+    ...Object.fromEntries(listQuality(record)),
   }));
   return joinRows(all);
 }

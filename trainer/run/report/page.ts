@@ -10,6 +10,7 @@ import { formatNumber, formatStep } from '../../charts/chart.ts';
 import type { MetricsLine } from '../log/metrics.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
 import { describeSeconds } from '../log/reporter.ts';
+import type { Quality } from '../../evaluation/saved-quality.ts';
 import type { RunOptions, SavedGrid, Session } from '../run-folder.ts';
 import { renderCharts } from './charts.ts';
 
@@ -19,8 +20,8 @@ export interface RunRecord {
   readonly name: string;
   /** Name and version of its model, once it is exported. */
   readonly model?: string | undefined;
-  /** Measured quality by figure, with that of real pictures. */
-  readonly quality?: Readonly<Record<string, string>>;
+  /** Its measured quality, if it was saved. */
+  readonly quality?: Quality | undefined;
   readonly options: Partial<Omit<RunOptions, 'config'>> & {
     readonly config: Partial<TrainingConfig>;
   };
@@ -42,6 +43,7 @@ export async function buildReport(record: RunRecord): Promise<string> {
     renderWarnings(metrics),
     renderGrids(record),
     renderContactSheet(record),
+    renderQuality(record),
     await renderCurves(record),
     renderEnvironment(record),
     renderConfig(options.config),
@@ -179,6 +181,26 @@ function renderContactSheet({ contactSheet }: RunRecord): string {
         'Real pictures',
         `<p class="note">${note}</p><div class="scroll"><img src="${encodePicture(contactSheet)}" alt="Real pictures"></div>`,
       );
+}
+
+/** Lists the figures of an evaluation, each with that of real pictures. */
+export function listQuality({ quality }: Pick<RunRecord, 'quality'>): [string, string][] {
+  return (quality?.rows ?? []).map(({ title, value, real }) => [title, `${value} (real: ${real})`]);
+}
+
+function renderQuality(record: RunRecord): string {
+  const { quality } = record;
+  if (quality === undefined) {
+    return '';
+  }
+  const rows: [string, string][] = [
+    ['model', quality.model],
+    ['samples', formatStep(quality.n)],
+    ['against', quality.against],
+    ['features', quality.features],
+    ...listQuality(record),
+  ];
+  return renderSection('quality', 'Quality', renderRows(rows));
 }
 
 /** Encodes a PNG as the source of an image. */

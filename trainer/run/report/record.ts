@@ -1,9 +1,10 @@
-/** Reads the records of runs and writes their pages: a report of one, or a comparison of several. */
+/** Reads the records of runs and writes their pages: a report of one, or a comparison. */
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { MANIFEST_FILE, parseManifest } from '../../../shared/model/artifact.ts';
 import { recover, writeAtomically } from '../../../storage/files.ts';
+import { loadQuality } from '../../evaluation/saved-quality.ts';
 import { loadGrids, loadMetrics, loadRunOptions, loadSessions, locate } from '../run-folder.ts';
 import type { RunRecord } from './page.ts';
 
@@ -14,6 +15,7 @@ async function loadRecord(folder: string, flag: string): Promise<RunRecord> {
     name: basename(resolve(folder)),
     model: await loadModelName(folder),
     options,
+    quality: await loadQuality(folder),
     sessions: await loadSessions(folder),
     metrics: await loadMetrics(folder),
     grids: await loadGrids(folder),

@@ -246,7 +246,14 @@ describe('a comparison of runs', () => {
       model: 'digits@0123456789abcdef',
       options: { ...RECORD.options, config: { ...RECORD.options.config, batchSize: 16 } },
       metrics: METRICS.map((line) => ({ ...line, diversity: 0.9 })),
-      quality: { 'Fréchet distance': '1.19 (real 0.77)' },
+      quality: {
+        schema: 1,
+        model: 'digits@0123456789abcdef',
+        n: 200,
+        against: 'real ones',
+        features: '72 features',
+        rows: [{ title: 'Fréchet distance', value: '1.19', real: '0.77' }],
+      },
     };
     const path = join(await mkdtemp(join(tmpdir(), 'digitmint-comparison-')), 'comparison.html');
     await writeFile(path, await buildComparison([RECORD, other]));
@@ -261,7 +268,7 @@ describe('a comparison of runs', () => {
     expect(figures[0]).toEqual(['', RECORD.name, '00002-other']);
     expect(figures).toContainEqual(['model', '–', 'digits@0123456789abcdef']);
     expect(figures).toContainEqual(['diversity', '0.8', '0.9']);
-    expect(figures).toContainEqual(['Fréchet distance', '–', '1.19 (real 0.77)']);
+    expect(figures).toContainEqual(['Fréchet distance', '–', '1.19 (real: 0.77)']);
     expect((await read('config')).slice(1)).toEqual([`batchSize\t${TINY_CONFIG.batchSize}\t16`]);
     expect(await page.locator('.chart h3').allInnerTexts()).toEqual([
       'Losses: D',
