@@ -128,7 +128,7 @@ export function describeReport(report: EvaluationReport): string {
     ['against', reference.source],
     [
       real,
-      `${n.toLocaleString('en')} of ${floor.source}${floor.kept ? '; kept from an earlier run (--fresh computes them anew)' : ''}`,
+      `${classifier.kind === 'digits' ? `${n.toLocaleString('en')} of ` : ''}${floor.source}${floor.kept ? '; kept from an earlier run (--fresh computes them anew)' : ''}`,
     ],
     [classifier.kind === 'random' ? 'features' : 'classifier', describeClassifier(report)],
     [
@@ -157,7 +157,7 @@ function describeClassifier({ classifier, reference, timings }: EvaluationReport
   const isNew = Object.keys(timings).some((stage) => stage.startsWith('a classifier learns'));
   return kind === 'digits'
     ? `${own}, ${part} of the test digits, ${hash}`
-    : `${own}, trained on the other pictures of the set${isNew ? '' : ' before'}, ${part} of these ${reference.count.toLocaleString('en')}; ${hash}`;
+    : `${own}, trained on others of the set${isNew ? '' : ' before'}, ${part} of these ${reference.count.toLocaleString('en')}; ${hash}`;
 }
 
 /** Describes one set in a line, or several with a line each. */

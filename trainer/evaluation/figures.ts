@@ -31,6 +31,8 @@ export interface Measure {
   readonly against: Dataset;
   /** Their places in `training`; undefined when they are not part of it. */
   readonly againstPlaces: Uint32Array | undefined;
+  /** Places, in `training`, of the pictures for the floor; default all but `againstPlaces`. */
+  readonly floorPlaces?: Uint32Array | undefined;
   /** The pictures that a model may have copied. */
   readonly training: Dataset;
   /** Whether the backend can train the networks of the classification accuracy score. */

@@ -38,9 +38,11 @@ export async function computeFloor(measure: Measure, reference: Reference, count
   const { training, against, againstPlaces, seed, network } = measure;
   const { classes } = network;
   const taken = new Set(againstPlaces);
-  const places = Uint32Array.from({ length: training.count }, (_, place) => place).filter(
-    (place) => !taken.has(place),
-  );
+  const places =
+    measure.floorPlaces ??
+    Uint32Array.from({ length: training.count }, (_, place) => place).filter(
+      (place) => !taken.has(place),
+    );
   const key = deriveKey('evaluation', seed);
   const indices = drawSubset(key, PURPOSES.floor, 0, places.length, count).map(
     (index) => places[index] as number,
@@ -55,9 +57,11 @@ export async function computeFloor(measure: Measure, reference: Reference, count
 }
 
 /** Counts the training digits that a floor may take: those that samples are not compared with. */
-export function countFloorDigits(digits: Pick<Measure, 'training' | 'againstPlaces'>): number {
-  const { training, againstPlaces } = digits;
-  return training.count - (againstPlaces?.length ?? 0);
+export function countFloorDigits(
+  digits: Pick<Measure, 'training' | 'againstPlaces' | 'floorPlaces'>,
+): number {
+  const { training, againstPlaces, floorPlaces } = digits;
+  return floorPlaces?.length ?? training.count - (againstPlaces?.length ?? 0);
 }
 
 /** @returns  Null when there is no floor that can be read. */

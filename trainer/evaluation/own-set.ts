@@ -1,4 +1,4 @@
-/** The real pictures of an evaluation of any set: its test part, or half of it. */
+/** The real pictures of an evaluation of any set: its test part, or a third of it. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
@@ -17,8 +17,11 @@ const MNIST_SHAPE = '28 x 28 x 1';
 
 export interface OwnSet {
   readonly training: RealDigits;
-  /** The pictures that samples are compared with; the others are learned from. */
+  /** The pictures that samples are compared with. */
   readonly reference: RealDigits;
+  /** Places, in `training`, of the pictures for the floor. */
+  readonly floorPlaces: Uint32Array;
+  /** The other pictures of `training`, for the classifier. */
   readonly learned: Dataset;
 }
 
@@ -76,9 +79,9 @@ export async function openOwnSet(
       );
     }
   }
-  if (count < 2 * SAMPLES_LIMITS.min) {
+  if (count < 3 * SAMPLES_LIMITS.min) {
     throw new ExpectedError(
-      `--data ${data}: holds ${count} pictures; an evaluation needs ${2 * SAMPLES_LIMITS.min}, half of them to compare with`,
+      `--data ${data}: holds ${count} pictures; an evaluation needs ${3 * SAMPLES_LIMITS.min}: to compare with, for the floor, and to learn from`,
     );
   }
   const training = {
@@ -86,20 +89,27 @@ export async function openOwnSet(
     sha256: hashDataset(dataset),
     source: `${name}, ${count.toLocaleString('en')} pictures`,
   };
+  const shuffled = drawSubset(deriveKey('own-set', '1'), 1, 0, count, count);
   const { test = 0, val = 0 } = findings?.parts ?? {};
   const kept = test > 0 ? test : val;
   if (kept >= SAMPLES_LIMITS.min) {
     const { dataset: held } = await loadData(resolve(data), { reading, part: 'test' });
-    return { training, reference: describeReference(held, 'its own part'), learned: dataset };
+    const forFloor = Math.min(MAX_COMPARED, held.count, Math.floor(count / 2));
+    return {
+      training,
+      reference: describeReference(held, 'its part for evaluation'),
+      floorPlaces: shuffled.slice(0, forFloor),
+      learned: pickDigits(dataset, shuffled.slice(forFloor)),
+    };
   }
-  const half = Math.min(MAX_COMPARED, Math.floor(count / 2));
-  const places = drawSubset(deriveKey('own-set', '1'), 1, 0, count, half);
-  const taken = new Set(places);
-  const others = Uint32Array.from({ length: count }, (_, place) => place).filter(
-    (place) => !taken.has(place),
-  );
-  const reference = describeReference(pickDigits(dataset, places), 'drawn from it');
-  return { training, reference: { ...reference, places }, learned: pickDigits(dataset, others) };
+  const third = Math.min(MAX_COMPARED, Math.floor(count / 3));
+  const places = shuffled.slice(0, third);
+  return {
+    training,
+    reference: { ...describeReference(pickDigits(dataset, places), 'drawn from it'), places },
+    floorPlaces: shuffled.slice(third, 2 * third),
+    learned: pickDigits(dataset, shuffled.slice(2 * third)),
+  };
 }
 
 function describeReference(dataset: Dataset, how: string): RealDigits {

@@ -35,8 +35,8 @@ import { listTrainingBackends } from '../../support/training/backends.ts';
 import { buildFixture } from '../../support/models/fixture-artifact.ts';
 
 const SIDE = 8;
-const COUNT = 400;
-const HALF = COUNT / 2;
+const COUNT = 600;
+const THIRD = COUNT / 3;
 
 let parent: string;
 beforeAll(async () => {
@@ -133,12 +133,12 @@ it.skipIf(tensorflow?.skip)(
     expect(report.classifier).toMatchObject({ kind: 'own', features: 72 });
     expect(report.classifier.testAccuracy).toBeGreaterThan(0.9);
     expect([report.n, report.reference.count, report.floor.trainingDigits]).toEqual([
-      HALF,
-      HALF,
-      HALF,
+      THIRD,
+      THIRD,
+      THIRD,
     ]);
     const [column] = report.columns;
-    // Noise is far from the set; its other half is not.
+    // Noise is far from the set; its other part is not.
     expect(report.floorFigures.frechetDistance).toBeLessThan(
       (column?.figures.frechetDistance ?? 0) / 10,
     );
@@ -184,7 +184,7 @@ it('saved figures are in the manifest, the card and the report of the run', asyn
   expect(saved.get(folder)).toBe(`saved@${manifest.version}`);
   expect(manifest.version).not.toBe(before.version);
   expect(manifest.figures).toMatchObject({
-    'quality.samples': HALF,
+    'quality.samples': THIRD,
     'quality.frechetDistance': report.columns[0]?.figures.frechetDistance,
     'quality.frechetDistance.real': report.floorFigures.frechetDistance,
     'quality.kernelDistance.real': report.floorFigures.kernelDistance.mean,
