@@ -100,7 +100,7 @@ export function renderPlayground({ manifest }: ModelView, base: string): Markup 
       >
         <div class="segments" role="radiogroup" aria-label="What to draw" ${hasDigits(classes) ? '' : 'hidden'}>
           <label
-            ><input type="radio" name="route" value="digit" checked /><span>Digits <code>/digit</code></span></label
+            ><input type="radio" name="route" value="digit" checked /><span>${manifest.subject === undefined ? 'Digits' : 'Pictures'} <code>/digit</code></span></label
           >
           <label
             ><input type="radio" name="route" value="number" /><span>A number <code>/number</code></span></label
