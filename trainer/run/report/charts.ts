@@ -57,6 +57,8 @@ export async function renderCharts(
 
 /** The charts that compare runs, and the colours of the runs. */
 const COMPARED = ['losses', 'diversity', 'speed'];
+/** Characters of a run's name beside its line, and room for them in SVG units. */
+const [MAX_LABEL, LABEL_WIDTH] = [16, 132];
 const RUN_COLOURS = ['blue', 'orange', 'green', 'pink', 'gold', 'violet'];
 
 /** Draws one metric of several runs in each chart: the losses, diversity and speed. */
@@ -70,11 +72,13 @@ export async function renderRunCharts(
       series: runs.flatMap(({ label, metrics }, i) =>
         pickSeries(metrics, chart).map(({ points }) => {
           const colour = `var(--${RUN_COLOURS[i % RUN_COLOURS.length]})`;
-          return { label, colour, points };
+          const name = label.length > MAX_LABEL ? `${label.slice(0, MAX_LABEL - 1)}…` : label;
+          return { label: name, colour, points };
         }),
       ),
       marks: [],
     })),
+    LABEL_WIDTH,
   );
 }
 
@@ -88,6 +92,7 @@ function splitChart(chart: MetricsChart): MetricsChart[] {
         id: metric,
         title: `${chart.title}: ${label}`,
         metrics: { [label]: metric },
+        note: 'Before the step’s updates. A low loss does not mean good samples.',
         references: [],
       }));
 }
@@ -99,13 +104,17 @@ interface DrawnChart {
   readonly marks: readonly number[];
 }
 
-async function renderFigures(charts: readonly DrawnChart[]): Promise<string[]> {
+/** @param right  Room for the names beside the lines' ends. */
+async function renderFigures(
+  charts: readonly DrawnChart[],
+  right = MARGIN.right,
+): Promise<string[]> {
   const figures = await Promise.all(
     charts.map(async ({ chart, series, marks }) => {
       const { id, title, note, scale, references = [] } = chart;
       const spec = planLineChart({
         size: SIZE,
-        margin: MARGIN,
+        margin: { ...MARGIN, right },
         scale,
         lines: series.map((one) => toLine(one, scale)),
         references,
