@@ -35,7 +35,7 @@ const FIGURES: readonly (readonly [
   better: 'lower' | 'higher' | 'near 1',
   show: (figures: Figures) => string,
 ])[] = [
-  ['frechetDistance', 'Fréchet distance', 'lower', (f) => f.frechetDistance.toFixed(2)],
+  ['frechetDistance', 'Fréchet distance', 'lower', showFrechetDistance],
   ['kernelDistance', 'kernel distance ×1000', 'lower', showKernelDistance],
   ['precision', 'precision', 'higher', (f) => f.precision.toFixed(3)],
   ['recall', 'recall', 'higher', (f) => f.recall.toFixed(3)],
@@ -91,6 +91,11 @@ const ABSENT = '–';
 
 function showPercent(part: number | null | undefined): string {
   return part === null || part === undefined ? ABSENT : `${(100 * part).toFixed(2)}%`;
+}
+
+/** Random features are small, and so are their distances. */
+function showFrechetDistance({ frechetDistance }: Figures): string {
+  return frechetDistance < 0.1 ? frechetDistance.toPrecision(2) : frechetDistance.toFixed(2);
 }
 
 function showKernelDistance({ kernelDistance: { mean, standardError } }: Figures): string {
