@@ -78,7 +78,7 @@ export function createApp(given: GivenDependencies): App {
   addLimitsRoute(app, dependencies);
   addOembedRoute(app, dependencies);
   addSiteRoutes(app, dependencies);
-  addLlmsRoute(app, OPERATIONS);
+  addLlmsRoute(app, OPERATIONS, dependencies);
   const guides = new Guides(dependencies.guides);
   addReferenceRoute(app, OPERATIONS, guides, dependencies);
   addGuideRoutes(app, OPERATIONS, guides, dependencies);
@@ -86,12 +86,16 @@ export function createApp(given: GivenDependencies): App {
   addOtherMethods(app);
   app.notFound((c) => {
     const { path } = c.req;
-    const [, route, received] = /^\/(digit|morph|dataset)\.([a-z0-9]+)$/.exec(path) ?? [];
+    const [, route, received] = /^\/(digit|sample|morph|dataset)\.([a-z0-9]+)$/.exec(path) ?? [];
     return respondError(
       c,
       route === undefined || received === undefined
         ? { code: 'not_found', path }
-        : { code: 'format_not_found', received, available: FORMATS[route as RouteName] },
+        : {
+            code: 'format_not_found',
+            received,
+            available: FORMATS[route === 'sample' ? 'digit' : (route as RouteName)],
+          },
     );
   });
   app.onError((cause, c) => {

@@ -4,7 +4,8 @@
  * can draw, a 304 by the model's version, HEAD, and the drawing itself.
  */
 import { concatBytes } from '@noble/hashes/utils.js';
-import { findClass } from '../shared/model/classes.ts';
+import type { Manifest } from '../shared/model/artifact.ts';
+import { findClass, listClasses } from '../shared/model/classes.ts';
 import { formatColour, type Colour } from '../shared/picture/colour.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
 import type { RouteName } from '../shared/contract/formats.ts';
@@ -12,6 +13,7 @@ import { LIMITS } from '../shared/contract/limits.ts';
 import { pickDigits, settleQuery, type Parsed } from '../shared/contract/query.ts';
 import type { GeneratorPlan } from '../shared/model/generator.ts';
 import type { Samples } from '../shared/model/sampler.ts';
+import { findOwnColours, resolveColours, type AskedColours } from '../shared/picture/paper.ts';
 import type { Size } from '../shared/picture/sheet-layout.ts';
 import type { AppContext } from './context.ts';
 import type { AppDependencies } from './dependencies.ts';
@@ -57,12 +59,20 @@ export interface Drawing<P extends Pinned> {
   readonly format: string;
   /** Whether Accept decided the format. */
   readonly isNegotiated: boolean;
-  /** Digits and signs to write in one hand. */
-  readonly written: string | undefined;
+  /** What to draw in one hand: see `findLabels`. */
+  readonly written: string | readonly string[] | undefined;
   /** Whether the answer holds absolute URLs. */
   readonly holdsUrls: boolean;
-  /** @param label  The class's name. */
-  pin(model: Pinned['model'], seed: string, label: string | undefined): P;
+  /**
+   * @param label     The class's name.
+   * @param manifest  Null before the model is known.
+   */
+  pin(
+    model: Pinned['model'],
+    seed: string,
+    label: string | undefined,
+    manifest: Manifest | null,
+  ): P;
   /** Builds path and query of the canonical URL. */
   buildUrl(pinned: P): string;
   /** Returns the reason why a model cannot draw this. */
@@ -121,10 +131,9 @@ export async function answerDrawing<P extends Pinned>(
   };
 
   // A pinned URL determines its ETag, so a 304 needs no model.
-  let known: Record<string, string> | undefined;
   if (query.seed !== undefined && query.model?.version !== undefined) {
     const { name, version } = query.model;
-    known = describe(drawing.pin({ name, version }, query.seed, query.label));
+    const known = describe(drawing.pin({ name, version }, query.seed, query.label, null));
     if (hasCurrent(c, known['ETag'])) {
       return c.body(null, 304, known);
     }
@@ -139,14 +148,14 @@ export async function answerDrawing<P extends Pinned>(
     const { name, version, sampler, origin } = generator;
     const [label] = query.label === undefined ? [] : labels;
     const className = label === undefined ? undefined : sampler.manifest.classes[label];
-    const pinned = drawing.pin({ name, version }, query.seed ?? drawSeed(), className);
+    const { manifest } = sampler;
+    const pinned = drawing.pin({ name, version }, query.seed ?? drawSeed(), className, manifest);
     const misfit = query.hand === undefined ? undefined : checkHand(query, generator);
     const error = misfit ?? drawing.check(pinned, generator);
     if (error !== undefined) {
       return respondError(c, error);
     }
-    const described = known !== undefined && className === query.label ? known : describe(pinned);
-    const headers: Record<string, string> = { ...described, [HEADERS.modelSource]: origin };
+    const headers: Record<string, string> = { ...describe(pinned), [HEADERS.modelSource]: origin };
     const mustDraw = drawing.mustDraw?.(pinned, generator) === true;
     if (hasCurrent(c, headers['ETag'], !mustDraw)) {
       return c.body(null, 304, headers);
@@ -279,36 +288,49 @@ function chooseFormat<F extends string>(
 }
 
 /**
- * Finds the labels that a caller asked for: those of digits in one hand, or the one of a class.
+ * Finds the labels that a caller asked for: those of one hand, or the one of a class.
  * @param label    A class's name or number.
- * @param written  Digits and signs to write in one hand; signs have no label. Overrides `label`.
+ * @param written  Names or numbers of classes; or a number with its signs, whose digits must be
+ *                 names of classes. Overrides `label`.
  */
 export function findLabels(
   label: string | undefined,
-  written: string | undefined,
-  { name, sampler }: Generator,
+  written: string | readonly string[] | undefined,
+  generator: Generator,
 ): Uint8Array | ApiError {
-  const { classes, image } = sampler.manifest;
-  let texts: Iterable<string> = label === undefined ? [] : [label];
-  if (written !== undefined) {
-    if (classes.length === 0) {
-      return refuse('digits', written, name, 'it was trained without labels');
-    }
-    texts = pickDigits(written);
-    if (texts !== written && image.channels !== 1) {
-      const reason = 'it draws in colours of its own, and signs are of ink';
-      return refuse('digits', written, name, reason);
-    }
+  const { name, sampler } = generator;
+  const { classes } = sampler.manifest;
+  const isNumber = typeof written === 'string';
+  const refused = isNumber ? refuseNumber(written, generator) : undefined;
+  if (refused !== undefined) {
+    return refused;
   }
+  const texts = isNumber ? pickDigits(written) : (written ?? (label === undefined ? [] : [label]));
   const labels: number[] = [];
   for (const text of texts) {
-    const found = findClass(classes, text);
-    if (found === undefined) {
+    const found = isNumber ? classes.indexOf(text) : findClass(classes, text);
+    if (found === undefined || found < 0) {
       return { code: 'label_not_supported', model: name, received: text, classes };
     }
     labels.push(found);
   }
   return Uint8Array.from(labels);
+}
+
+/** Refuses numbers where a model draws no digits, and signs where it draws in colours. */
+function refuseNumber(number: string, { name, sampler }: Generator): ApiError | undefined {
+  const { classes, image } = sampler.manifest;
+  const isDigit = (each: string) => /^[0-9]$/.test(each);
+  if (!classes.some(isDigit)) {
+    const reason =
+      classes.length === 0
+        ? 'it was trained without labels'
+        : `its classes are no digits but ${listClasses(classes)}; /sample/CLASS draws one of them, and labels= of /morph goes from one to another`;
+    return refuse('digits', number, name, reason);
+  }
+  return pickDigits(number) !== number && image.channels !== 1
+    ? refuse('digits', number, name, 'it draws in colours of its own, and signs are of ink')
+    : undefined;
 }
 
 /** Refuses colours of ink and paper where a model draws in its own. */
@@ -320,6 +342,30 @@ export function checkColours(
   return colour === undefined || sampler.manifest.image.channels === 1
     ? undefined
     : refuse(parameter, formatColour(colour), name, 'it draws in colours of its own');
+}
+
+/**
+ * Leaves out the colours that a model's pictures have anyway, so that equal pictures have one URL.
+ * @param manifest  Null before the model is known: then the colours stay.
+ */
+export function omitOwnColours<
+  P extends AskedColours & { readonly [K in 'dark_fg' | 'dark_bg']?: Colour | undefined },
+>(look: P, manifest: Manifest | null): P {
+  if (manifest === null) {
+    return look;
+  }
+  const { paper } = manifest.image;
+  const own = findOwnColours(paper);
+  const { fg, bg } = resolveColours(look, paper);
+  const omit = (colour: Colour | undefined, same: Colour) =>
+    colour !== undefined && formatColour(colour) === formatColour(same) ? undefined : colour;
+  return {
+    ...look,
+    fg: omit(look.fg, own.fg),
+    bg: omit(look.bg, own.bg),
+    dark_fg: omit(look.dark_fg, fg),
+    dark_bg: omit(look.dark_bg, bg),
+  };
 }
 
 /** What a picture has to fit into, or its scale. */

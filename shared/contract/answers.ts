@@ -177,11 +177,18 @@ const modelFileSchema = z
   })
   .register(NAMED_SCHEMAS, { id: 'ModelFile' });
 
+const subjectSchema = z
+  .object({ one: z.string(), many: z.string() })
+  .describe('What a picture and what several show')
+  .register(NAMED_SCHEMAS, { id: 'Subject' });
+
 /** `/models/{name}` and `/models/{name}/{version}`: a model's card. */
 export const modelCardSchema = modelSchema
   .extend({
     classes: z.array(z.string()).describe('The name of each label; empty without classes'),
+    subject: subjectSchema,
     image: imageSchema,
+    paper: z.array(count(255)).describe('The colour of the paper, a byte for each channel'),
     recipe: z
       .record(z.string(), z.string())
       .describe(

@@ -97,9 +97,6 @@ const MAX_FPS = 50;
 /** Formats in which the look of a picture has an effect; JSON's digits link to their pictures. */
 const LOOK_FORMATS = ['png', 'json', 'svg', 'ndjson', 'gif'] as const;
 
-const WHITE = 'ffffff';
-const BLACK = '000000';
-
 /** Zeros in the place of the latents of the shipped model. */
 const EXAMPLE_HAND = `1.digits.5d05b9ecdfe99587.${'A'.repeat(86)}`;
 
@@ -172,7 +169,8 @@ export const PARAMETERS = {
       morph: {
         min: 2,
         max: LIMITS.maxMorphDigits,
-        default: ({ digits }: Texts) => String(digits?.length ?? 5),
+        default: ({ digits, labels }: Texts) =>
+          String(labels?.split(',').length ?? digits?.length ?? 5),
         without: '5',
         about: 'How many digits to walk through from start; the last turns into the first again',
         example: '8',
@@ -242,6 +240,17 @@ export const PARAMETERS = {
     about: 'The digits to walk through, all in the handwriting of start. Replaces n and label',
     without: 'n digits of the seed’s sequence',
     example: '9876543210',
+    routes: ['morph'],
+  },
+  labels: {
+    kind: 'text',
+    maxLength: 999,
+    pattern: /^[^,]+(,[^,]+){1,15}$/,
+    expected: '2 to 16 classes, separated by commas',
+    replaces: ['n', 'label', 'digits'],
+    about: 'As digits, for any classes: their names or numbers, separated by commas',
+    without: 'n digits of the seed’s sequence',
+    example: '0,1',
     routes: ['morph'],
   },
   frames: {
@@ -348,18 +357,18 @@ export const PARAMETERS = {
   },
   fg: {
     kind: 'colour',
-    default: WHITE,
     formats: LOOK_FORMATS,
     about: 'The ink’s colour',
+    without: 'ffffff, or 000000 for a model with light paper',
     example: '1d2430',
     control: { title: 'Ink', group: 'Colours' },
     routes: PICTURES,
   },
   bg: {
     kind: 'colour',
-    default: BLACK,
     formats: LOOK_FORMATS,
     about: 'The paper’s colour',
+    without: '000000, or the colour of the model’s paper',
     example: 'transparent',
     control: { title: 'Paper', group: 'Colours' },
     routes: PICTURES,
@@ -386,7 +395,7 @@ export const PARAMETERS = {
   dark_fg: {
     kind: 'colour',
     formats: ['svg'],
-    isIdle: ({ dark_fg, fg = WHITE }: Texts) => dark_fg === fg,
+    isIdle: ({ dark_fg, fg }: Texts) => dark_fg === fg,
     about: 'SVG only: the ink’s colour for viewers with a dark colour scheme',
     without: 'as fg',
     example: 'e8eaee',
@@ -396,7 +405,7 @@ export const PARAMETERS = {
   dark_bg: {
     kind: 'colour',
     formats: ['svg'],
-    isIdle: ({ dark_bg, bg = BLACK }: Texts) => dark_bg === bg,
+    isIdle: ({ dark_bg, bg }: Texts) => dark_bg === bg,
     about: 'SVG only: the paper’s colour for viewers with a dark colour scheme',
     without: 'as bg',
     example: '14161a',

@@ -27,6 +27,9 @@ export const ARTIFACT_LIMITS = {
   files: 16,
 } as const;
 
+/** Characters of a subject's name. */
+const SUBJECT_LENGTH = 64;
+
 /** Every incompatible change of the manifest increases it. */
 export const MANIFEST_SCHEMA = 1;
 /** The file that `tf.loadLayersModel(url)` loads. */
@@ -53,6 +56,9 @@ export const textSchema = (maxLength: number) =>
     .max(maxLength)
     .refine((text) => !/\p{Cs}/u.test(text), 'half a character');
 
+const wordsSchema = textSchema(SUBJECT_LENGTH).min(1).refine(isPrintable, 'control characters');
+export const subjectSchema = z.strictObject({ one: wordsSchema, many: wordsSchema });
+
 const fileSchema = z.strictObject({
   path: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'expected a plain lower-case file name'),
   bytes: z.int().min(1).max(ARTIFACT_LIMITS.fileBytes),
@@ -75,7 +81,11 @@ const manifestContentSchema = z.strictObject({
     channels: z.int(),
     /** The network's output for paper and for full ink. */
     range: z.tuple([z.number(), z.number()]),
+    /** The byte of each channel of the paper around what pictures show; absent for black. */
+    paper: z.array(z.int().min(0).max(255)).optional(),
   }),
+  /** What one picture and several show, such as "flag" and "flags"; absent for digits. */
+  subject: subjectSchema.optional(),
   /** The name of each label, in order; empty for a generator without classes. */
   classes: z
     .array(
@@ -251,6 +261,10 @@ function checkConsistency(manifest: Manifest): GeneratorPlan {
   );
   const range = `image range [${image.range.join(', ')}]`;
   check(image.range[0] < image.range[1], `${range} is empty`);
+  check(
+    image.paper === undefined || image.paper.length === image.channels,
+    `paper of ${image.paper?.length} channels for images of ${image.channels}`,
+  );
   const levelsPerUnit = 255 / (image.range[1] - image.range[0]);
   check(
     levelsPerUnit > 0 && Number.isFinite(levelsPerUnit),

@@ -56,15 +56,19 @@ type MorphRequest = DrawRequest & {
   readonly frames: number;
 };
 
+/** The paper's byte for each channel; undefined for black. */
+export type Paper = readonly number[] | undefined;
+
 export interface Samples {
   readonly count: number;
   readonly height: number;
   readonly width: number;
   readonly channels: number;
-  /** Row-major [count, height, width, channels]; 0 is paper, 255 is full ink. */
+  /** Row-major [count, height, width, channels]; on black paper 255 is full ink. */
   readonly pixels: Uint8Array;
   /** [count]; null for a generator without classes. */
   readonly labels: Uint8Array | null;
+  readonly paper?: Paper;
 }
 
 /** Its methods are synchronous. A sample is the same in every batch. */
@@ -114,6 +118,7 @@ export function createVerifiedSampler(
   kernels: Kernels,
 ): Sampler {
   const { manifest, plan } = parsed;
+  const { paper } = manifest.image;
   let loaded: Network | undefined = loadNetwork(parsed, weights, kernels);
   function draw(request: DrawRequest): Samples {
     const { count, labels, readLatents } = resolveRequest(plan, request);
@@ -124,7 +129,7 @@ export function createVerifiedSampler(
         labels && labels.subarray(first, first + n),
       ),
     );
-    return { ...pictures, labels };
+    return { ...pictures, labels, paper };
   }
   function getNetwork(): Network {
     if (loaded === undefined) {
@@ -155,7 +160,8 @@ export function createVerifiedSampler(
       };
       const inputs = planMorph({ ...walk, ...plan.config });
       const count = inputs.length / plan.inputSize;
-      return { ...drawPictures(getNetwork(), count, readRows(plan, inputs)), labels: null };
+      const pictures = drawPictures(getNetwork(), count, readRows(plan, inputs));
+      return { ...pictures, labels: null, paper };
     },
     drawInk: (label, latents) => drawInk(getNetwork(), label, latents),
     checkOutput: () => checkOutput(getNetwork()),

@@ -3,13 +3,14 @@
  * beside them. Pure. It uses IEEE doubles and square roots only, so its bytes are the same on every
  * platform.
  */
+import { fillPaper, layInk, takeInk } from './paper.ts';
 import { measurePen, type Pen } from './pen.ts';
 import { deriveKey, drawWords } from '../model/random.ts';
 import type { Samples } from '../model/sampler.ts';
 import type { Size } from './sheet-layout.ts';
 
 const SPACE = ' ';
-/** Ink below this level of 255 does not count for a digit's width. */
+/** Pixels nearer to the paper's level than this do not count for a digit's width. */
 const FAINT = 32;
 /** The paper beside each digit is a tenth of a sample's width: 3 pixels of 28. */
 const SPACES_A_WIDTH = 10;
@@ -30,13 +31,14 @@ export function writeNumber(
   }
   const { height, width } = samples;
   const size = height * width;
-  const pen = measurePen(samples);
-  const pixels = new Uint8Array(text.length * size);
+  const pen = measurePen(takeInk(samples));
+  const pixels = fillPaper(text.length * size, 1, samples.paper);
   let digit = 0;
   for (const [place, character] of [...text].entries()) {
     if ("-+.,:'".includes(character)) {
       const chances = drawChances(hand.seed, hand.start, place);
-      pixels.set(drawSign(character as Sign, pen, samples, chances), place * size);
+      const sign = drawSign(character as Sign, pen, samples, chances);
+      pixels.set(layInk(sign, samples.paper), place * size);
     } else if (character !== SPACE) {
       pixels.set(samples.pixels.subarray(digit * size, (digit + 1) * size), place * size);
       digit++;
@@ -51,13 +53,13 @@ export function writeNumber(
  * @param text  One character for each sample. A space is narrower than a sample without ink.
  */
 export function joinSamples(samples: Samples, text = ''): Samples {
-  const { count, height, width, channels } = samples;
+  const { count, height, width, channels, paper } = samples;
   const space = measureSpace(width);
   const spans = Array.from({ length: count }, (_, i) =>
     text[i] === SPACE ? { first: 0, last: space } : findInk(samples, i),
   );
   const total = spans.reduce((sum, { first, last }) => sum + last - first + 1 + space, space);
-  const pixels = new Uint8Array(height * total * channels);
+  const pixels = fillPaper(height * total, channels, paper);
   let left = space;
   for (const [i, { first, last }] of spans.entries()) {
     for (let y = 0; y < height; y++) {
@@ -67,7 +69,7 @@ export function joinSamples(samples: Samples, text = ''): Samples {
     }
     left += last - first + 1 + space;
   }
-  return { count: 1, height, width: total, channels, pixels, labels: null };
+  return { count: 1, height, width: total, channels, pixels, labels: null, paper };
 }
 
 /** Measures `count` joined samples that are full of ink. */
@@ -81,11 +83,12 @@ function measureSpace(width: number): number {
 }
 
 /** Finds the first and the last column with ink; all columns of a sample without ink. */
-function findInk({ height, width, channels, pixels }: Samples, i: number) {
+function findInk({ height, width, channels, pixels, paper }: Samples, i: number) {
   const hasInk = (x: number): boolean => {
     for (let y = 0; y < height; y++) {
       for (let c = 0; c < channels; c++) {
-        if ((pixels[((i * height + y) * width + x) * channels + c] as number) >= FAINT) {
+        const value = pixels[((i * height + y) * width + x) * channels + c] as number;
+        if (Math.abs(value - (paper?.[c] ?? 0)) >= FAINT) {
           return true;
         }
       }

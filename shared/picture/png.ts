@@ -24,6 +24,8 @@ export interface Picture {
   readonly pixels: Uint8Array;
   /** At most 256 colours: red, green, blue and opacity. Colours that are not opaque come first. */
   readonly palette?: readonly (readonly number[])[];
+  /** The paper's byte for each channel; absent for black. */
+  readonly paper?: readonly number[] | undefined;
   /** True when neighbouring pixels are similar, as in a photograph. */
   readonly smooth?: boolean;
   /** Side of the squares that the picture consists of; default 1. */

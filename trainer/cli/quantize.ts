@@ -69,6 +69,8 @@ async function quantize({ model, weights: dtype, out }: QuantizeFlags): Promise<
     name: manifest.name,
     imageRange: manifest.image.range,
     classes: manifest.classes,
+    paper: manifest.image.paper,
+    subject: manifest.subject,
     training: manifest.training,
     figures,
   });

@@ -3,16 +3,14 @@
  * report`: writes the report of a run.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
-import { basename, dirname, relative, resolve } from 'node:path';
-import NAMED_COLOURS from 'color-name';
+import { mkdir } from 'node:fs/promises';
+import { dirname, relative, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { quoteArgument } from '../../shared/npm-flags.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { modelNameSchema, type Manifest } from '../../shared/model/artifact.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { WEIGHT_DTYPES } from '../../shared/model/weight-encoding.ts';
-import { parseColour } from '../../shared/picture/colour.ts';
 import { buildContactSheet } from '../data/contact-sheet.ts';
 import type { Dataset } from '../data/dataset.ts';
 import {
@@ -28,6 +26,7 @@ import { FITS } from '../data/pictures/decoder.ts';
 import { recover, requireWritable, writeAtomically } from '../../storage/files.ts';
 import { parseTarget } from '../../storage/target.ts';
 import { exportArtifact } from '../export/artifact-writer.ts';
+import { describePresentation, planPresentation } from '../export/presentation.ts';
 import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
 import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, GENERATOR_SIZES, PRESETS } from '../gan/preset.ts';
 import { createReporter, describeSeconds } from '../run/log/reporter.ts';
@@ -37,10 +36,7 @@ import {
   createRunFolder,
   describeSession,
   hashRun,
-  loadGrids,
   loadMetrics,
-  loadRunOptions,
-  loadSessions,
   locate,
   locateSnapshot,
   lockRun,
@@ -61,12 +57,15 @@ import {
 import { timeSteps } from '../run/time-steps.ts';
 import { findServed } from '../publish/ledger.ts';
 import { readPointer } from '../publish/pointer.ts';
+import { saveComparison, saveReport } from '../run/report/record.ts';
 import { runTraining, type TrainingResult } from '../run/training-loop.ts';
 import { assureDevice, BACKEND_NAMES, nameDeviceFault } from '../tensorflow/backend.ts';
 import {
   EXIT_INTERRUPTED,
   parseNumber,
+  parseOpaqueColour,
   parseSeed,
+  parseSubject,
   parseWhole,
   stopOnSignals,
 } from './arguments.ts';
@@ -139,7 +138,7 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   [
     '--background <colour>',
     'behind transparent and beside padded pictures, by name or as ffffff (default: white)',
-    parseBackground,
+    parseOpaqueColour,
   ],
   ['--grey', 'makes pictures grey'],
   ['--invert', 'turns black into white, and each colour into its opposite'],
@@ -167,6 +166,16 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   ],
   ['--snapshots', 'keeps a model beside every sample grid'],
   ['--name <name>', `name to publish the model under ${orKept("the preset's")}`, parseName],
+  [
+    '--paper <colour>',
+    'colour around what the pictures show (default: measured at their borders)',
+    parseOpaqueColour,
+  ],
+  [
+    '--subject <one,many>',
+    'what a picture and what pictures show, such as flag,flags: for titles and pages',
+    parseSubject,
+  ],
   [
     '--weights <type>',
     `type of the weights: a half or a quarter of the bytes ${orKept(DEFAULT_WEIGHT_DTYPE)}`,
@@ -373,26 +382,28 @@ async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResu
 export function buildReportCommand(): Command {
   return new Command('report')
     .description(
-      'Makes the report of a run: curves, pictures, warnings and settings on one HTML page.',
+      'Makes the report of a run: curves, pictures, warnings and settings on one HTML page. Of several runs, it compares them.',
     )
-    .requiredOption('--run <folder>', "the run's folder; it may be under way")
-    .action(async ({ run }: { run: string }) => console.log(await saveReport(run)));
-}
-
-/** Writes a run's report.html. @returns  Its path. @throws ExpectedError */
-async function saveReport(folder: string): Promise<string> {
-  // Loaded only here: charts take a quarter of a second to load.
-  const { buildReport } = await import('../run/report/page.ts');
-  const options = await loadRunOptions(folder, '--run');
-  const sessions = await loadSessions(folder);
-  const metrics = await loadMetrics(folder);
-  const grids = await loadGrids(folder);
-  const { report, contactSheet: sheet } = locate(folder);
-  const name = basename(resolve(folder));
-  const contactSheet = existsSync(sheet) ? await readFile(sheet) : undefined;
-  const record = { name, options, sessions, metrics, grids, contactSheet };
-  await writeAtomically(report, await buildReport(record));
-  return report;
+    .argument('[runs...]', 'folders of runs, which may be under way')
+    .option('--run <folder>', 'the same as an argument')
+    .option(
+      '--out <file>',
+      'where the comparison of several runs is written (default: comparison.html beside the first)',
+    )
+    .action(async (runs: readonly string[], { run, out }: { run?: string; out?: string }) => {
+      const folders = run === undefined ? runs : [run, ...runs];
+      const [folder] = folders;
+      if (folder === undefined || (out !== undefined && folders.length === 1)) {
+        throw new ExpectedError(
+          folder === undefined
+            ? 'report: expected the folder of a run, or of several to compare: npm run report -- runs/00000-digits'
+            : `--out ${out}: only for several runs; the report of one is in its folder`,
+        );
+      }
+      console.log(
+        folders.length > 1 ? await saveComparison(folders, out) : await saveReport(folder, '--run'),
+      );
+    });
 }
 
 /** Writes the report. A failure must not hide how the run ended. */
@@ -418,6 +429,7 @@ async function exportRun(
     name: delivery?.name ?? config.preset,
     imageRange: config.pixelRange,
     classes: config.generator.classes === 0 ? [] : dataset.classes,
+    ...planPresentation(dataset, delivery),
     training: {
       preset: config.preset,
       steps: step,
@@ -503,6 +515,7 @@ function printPlan(
     ['found', findings === null ? '' : describeFound(findings)],
     ['kept', findings === null ? '' : describeKept(findings)],
     ['classes', config.generator.classes === 0 ? '' : describeClassCounts(dataset)],
+    ...describePresentation(planPresentation(dataset, options.delivery), options.delivery),
     ['generator', `${format(parameters)} weights, ${format(macs)} multiply-accumulates a sample`],
     ['steps', `${done}${format(config.steps)} of ${config.batchSize} images`],
     ['run', showPath(folder)],
@@ -574,18 +587,6 @@ function resolveTarget(text: string): string {
 }
 
 /** One of CSS's names, or 3 or 6 hex digits. */
-function parseBackground(text: string): readonly [number, number, number] {
-  const name = text.toLowerCase();
-  const named = Object.hasOwn(NAMED_COLOURS, name)
-    ? NAMED_COLOURS[name as keyof typeof NAMED_COLOURS]
-    : undefined;
-  const [red = 0, green = 0, blue = 0, alpha = 0] = parseColour(text) ?? [];
-  if (named === undefined && alpha < 255) {
-    throw new InvalidArgumentError('Expected a colour of CSS by name, or hex digits like ffffff.');
-  }
-  return named ?? [red, green, blue];
-}
-
 function parseName(text: string): string {
   const parsed = modelNameSchema.safeParse(text);
   if (!parsed.success) {

@@ -24,7 +24,7 @@ export const MNIST_TRAINING_SHA256 =
 const TEST_FOLDER = join(import.meta.dirname, '../../data/mnist');
 
 /** Real digits with the hash that names them. */
-interface RealDigits {
+export interface RealDigits {
   readonly dataset: Dataset;
   readonly sha256: string;
   /** In words. */

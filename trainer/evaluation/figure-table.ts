@@ -3,15 +3,19 @@
  * floor. A figure is an entry of {@link FIGURES} and of `explainFigures`. Pure.
  */
 import type { Figures } from './figures.ts';
-import type { Protocol, Split } from './protocol.ts';
+import type { Protocol } from './protocol.ts';
 
 /** A figure of every set of samples beside its floor. */
 export type Row = ReturnType<typeof buildRows>[number];
 
 interface RowFacts {
   readonly protocol: Protocol;
-  /** The digits that samples are compared with. */
-  readonly split: Split;
+  /** The pictures that samples are compared with, such as "test digits". */
+  readonly real: string;
+  /** Those that a model may have copied. */
+  readonly learned: string;
+  /** Fewer than two: there are none. */
+  readonly classes: number;
   /** Numbers a feature vector. */
   readonly features: number;
   /** Features that are above 0 for some digit. */
@@ -31,7 +35,7 @@ const FIGURES: readonly (readonly [
   better: 'lower' | 'higher' | 'near 1',
   show: (figures: Figures) => string,
 ])[] = [
-  ['frechetDistance', 'Fréchet distance', 'lower', (f) => f.frechetDistance.toFixed(2)],
+  ['frechetDistance', 'Fréchet distance', 'lower', showFrechetDistance],
   ['kernelDistance', 'kernel distance ×1000', 'lower', showKernelDistance],
   ['precision', 'precision', 'higher', (f) => f.precision.toFixed(3)],
   ['recall', 'recall', 'higher', (f) => f.recall.toFixed(3)],
@@ -39,7 +43,7 @@ const FIGURES: readonly (readonly [
   ['coverage', 'coverage', 'higher', (f) => f.coverage.toFixed(3)],
   ['classAccuracy', 'class accuracy', 'higher', (f) => showPercent(f.classAccuracy?.accuracy)],
   ['worstClass', 'worst class', 'higher', showWorstClass],
-  ['classBalance', 'class balance', 'lower', (f) => f.classBalance.toFixed(4)],
+  ['classBalance', 'class balance', 'lower', (f) => f.classBalance?.toFixed(4) ?? ABSENT],
   [
     'classificationAccuracyScore',
     'accuracy score',
@@ -52,26 +56,34 @@ const FIGURES: readonly (readonly [
 ];
 
 function explainFigures(facts: RowFacts): Record<FigureId, string> {
-  const { protocol, split, features, activeFeatures, hasLabels } = facts;
+  const { protocol, real, learned, classes, features, activeFeatures, hasLabels } = facts;
   const { kernelSubsets, precisionNeighbours, densityNeighbours } = protocol;
   const subsetSize = protocol.kernelSubsetSize.toLocaleString('en');
-  const unlabelled = hasLabels ? undefined : 'these samples were made without labels';
+  const unlabelled =
+    classes < 2
+      ? 'the set has no classes'
+      : hasLabels
+        ? undefined
+        : 'these samples were made without labels';
   return {
     frechetDistance: `of Gaussians fitted to ${features} features (${activeFeatures} of them active)`,
     kernelDistance: `unbiased KID: ${kernelSubsets} subsets of ${subsetSize}, ± standard error`,
-    precision: `part of the samples that lie among ${split} digits (k=${precisionNeighbours})`,
-    recall: `part of the ${split} digits that lie among samples (k=${precisionNeighbours})`,
-    density: `how deep samples lie among ${split} digits (k=${densityNeighbours})`,
-    coverage: `part of the ${split} digits with a sample close by (k=${densityNeighbours})`,
-    classAccuracy: unlabelled ?? 'is a 7 asked for a 7?',
+    precision: `part of the samples that lie among ${real} (k=${precisionNeighbours})`,
+    recall: `part of the ${real} that lie among samples (k=${precisionNeighbours})`,
+    density: `how deep samples lie among ${real} (k=${densityNeighbours})`,
+    coverage: `part of the ${real} with a sample close by (k=${densityNeighbours})`,
+    classAccuracy: unlabelled ?? 'does a sample show the class that was asked for?',
     worstClass: unlabelled ?? 'the class that is missed most',
-    classBalance: 'KL to equal classes: 0 is ideal, 2.3 is one class only',
+    classBalance:
+      classes < 2
+        ? 'the set has no classes'
+        : `KL to equal classes: 0 is ideal, ${Math.log(classes).toFixed(1)} is one class only`,
     classificationAccuracyScore:
       facts.scoreMissing ??
-      `a fresh network that saw these only, on ${split} digits${hasLabels ? '' : ", labels are the classifier's"}`,
-    diversity: `mean distance of features in a class, over ${split} digits`,
-    memorisation: `distance to the nearest training digit, over ${split} digits; 0: copies`,
-    sharpness: `gradient energy over ${split} digits; below 1: blur`,
+      `a fresh network that saw these only, on ${real}${hasLabels ? '' : ", labels are the classifier's"}`,
+    diversity: `mean distance of features in a class, over ${real}`,
+    memorisation: `distance to the nearest of the ${learned}, over ${real}; 0: copies`,
+    sharpness: `gradient energy over ${real}; below 1: blur`,
   };
 }
 
@@ -79,6 +91,11 @@ const ABSENT = '–';
 
 function showPercent(part: number | null | undefined): string {
   return part === null || part === undefined ? ABSENT : `${(100 * part).toFixed(2)}%`;
+}
+
+/** Random features are small, and so are their distances. */
+function showFrechetDistance({ frechetDistance }: Figures): string {
+  return frechetDistance < 0.1 ? frechetDistance.toPrecision(2) : frechetDistance.toFixed(2);
 }
 
 function showKernelDistance({ kernelDistance: { mean, standardError } }: Figures): string {
@@ -113,8 +130,13 @@ const HEADING_WIDTH = 12;
  * Formats rows for a terminal, one line a figure. With one column of samples the explanations stand
  * beside the figures; with more they stand below, so that four columns fit into 100 characters.
  * @param headings  One a column of samples, from top to bottom. Ignored for one column.
+ * @param real      The heading of the floors.
  */
-export function formatTable(rows: readonly Row[], headings: readonly (readonly string[])[]) {
+export function formatTable(
+  rows: readonly Row[],
+  headings: readonly (readonly string[])[],
+  real = 'real digits',
+) {
   const isNarrow = headings.length > 1;
   const heads = isNarrow ? headings.map((lines) => lines.flatMap(breakHeading)) : [['samples']];
   const height = Math.max(...heads.map(({ length }) => length));
@@ -132,7 +154,7 @@ export function formatTable(rows: readonly Row[], headings: readonly (readonly s
   const columns = [
     toColumn(['figure'], ({ title }) => title, 'left'),
     ...heads.map((head, i) => toColumn(head, ({ values }) => tighten(values[i]), 'right')),
-    toColumn(['real digits'], ({ floor }) => tighten(floor), 'right'),
+    toColumn([real], ({ floor }) => tighten(floor), 'right'),
     toColumn(['better'], ({ better }) => better, 'left'),
     ...(isNarrow ? [] : [toColumn(['what it says'], ({ explanation }) => explanation, 'left')]),
   ];

@@ -2,9 +2,13 @@
 import { decodePixels } from '../../shared/picture/pixels.ts';
 import { deriveKey } from '../../shared/model/random.ts';
 import { drawSubset, gatherImages, type Dataset } from '../data/dataset.ts';
-import { CLASSIFIER_CONFIG, scoreImages, type Scores } from './classifier/network.ts';
-import { computeClassificationAccuracyScore } from './classifier/training.ts';
-import { CLASSES, SIDE } from './digits.ts';
+import {
+  fitClassifier,
+  scoreImages,
+  type ClassifierConfig,
+  type Scores,
+} from './classifier/network.ts';
+import { computeClassificationAccuracyScore, FRESH_NETWORK } from './classifier/training.ts';
 import * as classes from './metrics/classes.ts';
 import { computeFrechetDistance, computeKernelDistance } from './metrics/distances.ts';
 import { computeDensityCoverage, computePrecisionRecall } from './metrics/neighbours.ts';
@@ -19,13 +23,17 @@ export type Figures = Awaited<ReturnType<typeof computeFigures>>;
 export interface Measure {
   readonly protocol: Protocol;
   readonly seed: string;
-  /** The classifier's weights, flat. */
+  /** The network whose features are compared. Without classes it has one, which says nothing. */
+  readonly network: ClassifierConfig;
+  /** Its weights, flat. */
   readonly weights: Float32Array;
-  /** The real digits that all sets are compared with. */
+  /** The real pictures that all sets are compared with. */
   readonly against: Dataset;
   /** Their places in `training`; undefined when they are not part of it. */
   readonly againstPlaces: Uint32Array | undefined;
-  /** The digits that a model may have copied. */
+  /** Places, in `training`, of the pictures for the floor; default all but `againstPlaces`. */
+  readonly floorPlaces?: Uint32Array | undefined;
+  /** The pictures that a model may have copied. */
   readonly training: Dataset;
   /** Whether the backend can train the networks of the classification accuracy score. */
   readonly canTrain: boolean;
@@ -37,17 +45,21 @@ export type Reference = ReturnType<typeof buildReference>;
 
 /** Measures the digits that all sets are compared with. */
 export function buildReference(measure: Measure) {
-  const { weights, against, againstPlaces, onStage } = measure;
-  onStage(`features of the ${against.count.toLocaleString('en')} real digits`);
-  const scores = scoreImages(CLASSIFIER_CONFIG, weights, against.images);
-  onStage('nearest training digits of real digits');
+  const { network, weights, against, againstPlaces, onStage } = measure;
+  onStage(`features of the ${against.count.toLocaleString('en')} real pictures`);
+  const scores = scoreImages(network, weights, against.images);
+  onStage('nearest training pictures of real pictures');
   const active = new Set<number>();
-  scores.features.forEach((value, i) => value > 0 && active.add(i % CLASSIFIER_CONFIG.features));
+  scores.features.forEach((value, i) => value > 0 && active.add(i % network.features));
   return {
     scores,
     /** Features that are above 0 for some digit; the others carry no information. */
     activeFeatures: active.size,
-    spreads: classes.computeClassSpreads(toPoints(scores), scores.predictions, CLASSES),
+    spreads: classes.computeClassSpreads(
+      toPoints(network, scores),
+      scores.predictions,
+      network.classes,
+    ),
     /** From some of the digits to the nearest training digit other than themselves. */
     nearestDistances: measureNearest(measure, PURPOSES.memorisationUnseen, against, againstPlaces),
   };
@@ -64,10 +76,11 @@ export async function computeFigures(
   set: SampleSet,
   own?: Uint32Array,
 ) {
-  const { protocol, weights, against, onStage, seed } = measure;
-  onStage(`features of ${set.count.toLocaleString('en')} digits`);
-  const scores = scoreImages(CLASSIFIER_CONFIG, weights, set.images);
-  const [samples, real] = [toPoints(scores), toPoints(reference.scores)];
+  const { protocol, network, weights, against, onStage, seed } = measure;
+  onStage(`features of ${set.count.toLocaleString('en')} pictures`);
+  const scores = scoreImages(network, weights, set.images);
+  const [samples, real] = [toPoints(network, scores), toPoints(network, reference.scores)];
+  const { side, channels, classes: count } = network;
   onStage('Fréchet and kernel distance');
   const frechetDistance = computeFrechetDistance(samples, real);
   // The kernel depends on the scale of the features, which a classifier chooses arbitrarily.
@@ -87,7 +100,7 @@ export async function computeFigures(
   const densityCoverage = computeDensityCoverage(real, samples, protocol.densityNeighbours);
   onStage('diversity, sharpness and memorisation');
   // Both sides by the predicted class, so that samples without labels are measured the same way.
-  const spreads = classes.computeClassSpreads(samples, scores.predictions, CLASSES);
+  const spreads = classes.computeClassSpreads(samples, scores.predictions, count);
   const { labels, images } = set;
   const nearest = measureNearest(measure, PURPOSES.memorisationSamples, set, own);
   return {
@@ -95,29 +108,31 @@ export async function computeFigures(
     kernelDistance,
     ...precisionRecall,
     ...densityCoverage,
-    classAccuracy: labels && classes.computeClassAccuracy(labels, scores.predictions, CLASSES),
-    classBalance: classes.computeClassBalance(scores.predictions, CLASSES),
+    classAccuracy:
+      labels &&
+      (count < 2 ? null : classes.computeClassAccuracy(labels, scores.predictions, count)),
+    classBalance: count < 2 ? null : classes.computeClassBalance(scores.predictions, count),
     diversity: classes.computeDiversity(spreads, reference.spreads),
-    sharpness: pixels.computeSharpness(images, against.images, SIDE),
+    sharpness: pixels.computeSharpness(images, against.images, side, channels),
     memorisation: pixels.computeMemorisation(nearest, reference.nearestDistances),
     classificationAccuracyScore: await averageAccuracyScores(measure, set, scores),
   };
 }
 
-function toPoints({ features }: Scores): Points {
-  return createPoints(features, CLASSIFIER_CONFIG.features);
+function toPoints(network: ClassifierConfig, { features }: Scores): Points {
+  return createPoints(features, network.features);
 }
 
 /** Measures how far some images of a set are from the nearest training digit. */
 function measureNearest(
-  { protocol, training, seed }: Measure,
+  { protocol, training, seed, network: { side, channels = 1 } }: Measure,
   purpose: number,
   { count, images }: Pick<SampleSet, 'count' | 'images'>,
   own: Uint32Array | undefined,
 ): Float64Array {
   const queries = Math.min(protocol.memorisationQueries, count);
   const toPixelPoints = (bytes: Uint8Array): Points =>
-    createPoints(decodePixels(bytes, [0, 1]), SIDE * SIDE);
+    createPoints(decodePixels(bytes, [0, 1]), side * side * channels);
   const places = drawSubset(deriveKey('evaluation', seed), purpose, 0, count, queries);
   return pixels.computeNearestDistances(
     toPixelPoints(gatherImages({ ...training, images }, places)),
@@ -128,22 +143,27 @@ function measureNearest(
 
 /** Averages over fresh networks. Null when there are to be none, or none can be trained. */
 async function averageAccuracyScores(
-  { protocol: { freshNetworks }, seed, against, canTrain, onStage }: Measure,
+  { protocol: { freshNetworks }, network, seed, against, canTrain, onStage }: Measure,
   { count, images, labels }: SampleSet,
   { predictions }: Scores,
 ): Promise<number | null> {
-  if (!canTrain || freshNetworks === 0) {
+  if (!canTrain || freshNetworks === 0 || network.classes < 2) {
     return null;
   }
+  const { side, channels = 1 } = network;
+  const fresh = fitClassifier(FRESH_NETWORK.network, side, channels, network.classes);
   const samples = { ...against, count, images, labels: labels ?? predictions };
   let sum = 0;
   for (let i = 0; i < freshNetworks; i++) {
     const which = freshNetworks === 1 ? '' : ` ${i + 1} of ${freshNetworks}`;
     onStage(
-      `classification accuracy score: fresh network${which} learns from ${count.toLocaleString('en')} digits`,
+      `classification accuracy score: fresh network${which} learns from ${count.toLocaleString('en')} pictures`,
     );
     const key = deriveKey('fresh-network', `${seed}/${i}`);
-    sum += await computeClassificationAccuracyScore(samples, against, key);
+    sum += await computeClassificationAccuracyScore(samples, against, key, {
+      ...FRESH_NETWORK,
+      network: fresh,
+    });
   }
   return sum / freshNetworks;
 }

@@ -10,13 +10,13 @@ import canonicalize from 'canonicalize';
 import { deriveKey } from '../../shared/model/random.ts';
 import { drawSubset } from '../data/dataset.ts';
 import { recover, writeAtomically } from '../../storage/files.ts';
-import { CLASSES, pickDigits } from './digits.ts';
+import { pickDigits } from './digits.ts';
 import { computeFigures, type Figures, type Measure, type Reference } from './figures.ts';
 import { computeClassAccuracy } from './metrics/classes.ts';
 import { PURPOSES } from './protocol.ts';
 
 /** Where floors are kept. It may be deleted at any time. */
-const FLOOR_FOLDER = join(import.meta.dirname, '../../.digitmint/evaluation');
+export const FLOOR_FOLDER = join(import.meta.dirname, '../../.digitmint/evaluation');
 
 /** Node's `mkdir` calls a read-only disk ENOENT. */
 const READ_ONLY = ['EACCES', 'EPERM', 'EROFS', 'ENOENT'];
@@ -35,11 +35,14 @@ export function hashFloor(
 
 /** Computes the floor of `count` training digits, which the seed draws. */
 export async function computeFloor(measure: Measure, reference: Reference, count: number) {
-  const { training, against, againstPlaces, seed } = measure;
+  const { training, against, againstPlaces, seed, network } = measure;
+  const { classes } = network;
   const taken = new Set(againstPlaces);
-  const places = Uint32Array.from({ length: training.count }, (_, place) => place).filter(
-    (place) => !taken.has(place),
-  );
+  const places =
+    measure.floorPlaces ??
+    Uint32Array.from({ length: training.count }, (_, place) => place).filter(
+      (place) => !taken.has(place),
+    );
   const key = deriveKey('evaluation', seed);
   const indices = drawSubset(key, PURPOSES.floor, 0, places.length, count).map(
     (index) => places[index] as number,
@@ -48,13 +51,17 @@ export async function computeFloor(measure: Measure, reference: Reference, count
   // The classifier has learned the training digits; samples can only reach its accuracy on unseen
   // ones. It has learned most validation digits too, so theirs is a little too high.
   const { predictions } = reference.scores;
-  return { ...figures, classAccuracy: computeClassAccuracy(against.labels, predictions, CLASSES) };
+  const classAccuracy =
+    classes < 2 ? null : computeClassAccuracy(against.labels, predictions, classes);
+  return { ...figures, classAccuracy };
 }
 
 /** Counts the training digits that a floor may take: those that samples are not compared with. */
-export function countFloorDigits(digits: Pick<Measure, 'training' | 'againstPlaces'>): number {
-  const { training, againstPlaces } = digits;
-  return training.count - (againstPlaces?.length ?? 0);
+export function countFloorDigits(
+  digits: Pick<Measure, 'training' | 'againstPlaces' | 'floorPlaces'>,
+): number {
+  const { training, againstPlaces, floorPlaces } = digits;
+  return floorPlaces?.length ?? training.count - (againstPlaces?.length ?? 0);
 }
 
 /** @returns  Null when there is no floor that can be read. */

@@ -20,7 +20,7 @@ export interface SamplesRequest {
   /** Draws each model's samples with each of these, above 0 and up to 1. Default: 1 alone. */
   readonly truncation?: readonly number[];
   /** Samples of each; by default as many as the protocol says, or as the file has if fewer. */
-  readonly n?: number;
+  readonly n?: number | undefined;
   readonly seed: string;
   readonly quick?: boolean;
 }
@@ -35,20 +35,19 @@ export interface ColumnName {
 /**
  * Reads and checks all models, or the samples themselves, before anything takes time. Then `open`
  * draws or returns the `count` samples of a column.
+ * @param openedModels  Those of the request, if they were read before.
  * @throws ExpectedError  When they are unreadable, no digits, given twice, or too few. Names them.
  */
-export async function planSamples(request: SamplesRequest): Promise<{
+export async function planSamples(
+  request: SamplesRequest,
+  openedModels?: readonly OpenedModel[],
+): Promise<{
   readonly count: number;
   readonly columns: readonly (ColumnName & { open(): OpenedSamples })[];
 }> {
   const { models: folders = [], samples, labels, range, truncation, n, quick, seed } = request;
   const usual = quick === true ? QUICK_SAMPLES : DEFAULT_SAMPLES;
-  if (folders.length > 0 === (samples !== undefined)) {
-    throw new ExpectedError('expected either --model <folder>, once or more, or --samples <file>');
-  }
-  if (samples !== undefined && truncation !== undefined) {
-    throw new ExpectedError('--truncation: only for --model; --samples are drawn already');
-  }
+  checkRequest(request);
   if (samples !== undefined) {
     const opened = await readSamples(samples, labels, range);
     const { count: held, images, labels: asked } = opened.set;
@@ -65,23 +64,10 @@ export async function planSamples(request: SamplesRequest): Promise<{
     const column = { label: 'samples', heading: ['samples'], open: () => ({ ...opened, set }) };
     return { count, columns: [column] };
   }
-  const given = Object.entries({ '--labels': labels, '--range': range }).flatMap(([flag, value]) =>
-    value === undefined ? [] : flag,
-  );
-  if (given.length > 0) {
-    throw new ExpectedError(
-      `${given.join(' and ')}: only for --samples; a model's labels come from its seed`,
-    );
-  }
   const count = n ?? usual;
   checkCount(count, '--n');
-  const paths = folders.map((folder) => resolve(folder));
-  const repeated = folders.find((_, i) => paths.indexOf(paths[i] as string) !== i);
-  if (repeated !== undefined) {
-    throw new ExpectedError(`--model ${repeated}: is given twice`);
-  }
-  const models: OpenedModel[] = [];
-  for (const folder of folders) {
+  const models: OpenedModel[] = [...(openedModels ?? [])];
+  for (const folder of openedModels === undefined ? folders : []) {
     models.push(await readModel(folder));
   }
   const names = nameColumns(models);
@@ -92,6 +78,33 @@ export async function planSamples(request: SamplesRequest): Promise<{
     })),
   );
   return { count, columns };
+}
+
+/** Checks all that needs no file. @throws ExpectedError */
+export function checkRequest(request: SamplesRequest): void {
+  const { models: folders = [], samples, labels, range, truncation } = request;
+  if (folders.length > 0 === (samples !== undefined)) {
+    throw new ExpectedError('expected either --model <folder>, once or more, or --samples <file>');
+  }
+  if (samples !== undefined) {
+    if (truncation !== undefined) {
+      throw new ExpectedError('--truncation: only for --model; --samples are drawn already');
+    }
+    return;
+  }
+  const given = Object.entries({ '--labels': labels, '--range': range }).flatMap(([flag, value]) =>
+    value === undefined ? [] : flag,
+  );
+  if (given.length > 0) {
+    throw new ExpectedError(
+      `${given.join(' and ')}: only for --samples; a model's labels come from its seed`,
+    );
+  }
+  const paths = folders.map((folder) => resolve(folder));
+  const repeated = folders.find((_, i) => paths.indexOf(paths[i] as string) !== i);
+  if (repeated !== undefined) {
+    throw new ExpectedError(`--model ${repeated}: is given twice`);
+  }
 }
 
 function addTruncation({ label, heading }: ColumnName, truncation: number | undefined): ColumnName {
@@ -110,11 +123,22 @@ function checkCount(count: number, what: string): void {
   }
 }
 
-type OpenedModel = Awaited<ReturnType<typeof readModel>>;
+export type OpenedModel = Awaited<ReturnType<typeof openModel>>;
+
+/** Reads a model of anything. @throws ExpectedError  When the folder is not one whole artifact. */
+export async function openModel(folder: string) {
+  const { manifest, plan, weightsFile } = await readArtifactFolder(folder);
+  return { folder, manifest, plan, weights: weightsFile };
+}
 
 /** Reads a model. @throws ExpectedError  When the folder is not one whole artifact of digits. */
-export async function readModel(folder: string) {
-  const { manifest, plan, weightsFile } = await readArtifactFolder(folder);
+export async function readModel(folder: string): Promise<OpenedModel> {
+  return checkDrawsDigits(await openModel(folder));
+}
+
+/** @throws ExpectedError */
+export function checkDrawsDigits(model: OpenedModel): OpenedModel {
+  const { folder, manifest } = model;
   const { image, generator, name } = manifest;
   if (image.height !== SIDE || image.width !== SIDE || image.channels !== 1) {
     throw new ExpectedError(
@@ -126,7 +150,7 @@ export async function readModel(folder: string) {
       `--model ${folder}: ${name} has ${generator.classes} classes, expected ${CLASSES}, or 0 for one without labels`,
     );
   }
-  return { folder, manifest, plan, weights: weightsFile };
+  return model;
 }
 
 /** Draws samples 0 to count - 1 of a seed, with its labels: the bytes that the API serves. */

@@ -17,6 +17,7 @@ import {
   WEIGHTS_FILE,
   type Manifest,
 } from '../../shared/model/artifact.ts';
+import type { Subject } from '../../shared/model/subject.ts';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import { SAMPLING_LAW } from '../../shared/model/random.ts';
 import { createSampler } from '../../shared/model/sampler.ts';
@@ -46,13 +47,17 @@ export async function exportArtifact(
     readonly name: string;
     readonly imageRange: readonly [number, number];
     readonly classes: readonly string[];
+    /** A byte for each channel; absent for black. */
+    readonly paper?: readonly number[] | undefined;
+    /** Absent for handwritten digits. */
+    readonly subject?: Subject | undefined;
     readonly training: Omit<Manifest['training'], 'libraries'> & {
       readonly libraries?: Readonly<Record<string, string>>;
     };
     readonly figures: Readonly<Record<string, number>>;
   },
 ): Promise<Manifest> {
-  const { name, imageRange, classes, training, figures } = facts;
+  const { name, imageRange, classes, paper, subject, training, figures } = facts;
   const { encoding, bytes: weightsBytes } = encodeWeights(plan, weights, dtype);
   const topology = new TextEncoder().encode(await encodeTopology(plan, encoding));
   const contents = { [TOPOLOGY_FILE]: topology, [WEIGHTS_FILE]: weightsBytes };
@@ -63,7 +68,14 @@ export async function exportArtifact(
     law: SAMPLING_LAW,
     generator: plan.config,
     latent: { size: plan.config.latentSize, prior: 'uniform', range: [-1, 1] },
-    image: { height, width, channels, range: [...imageRange] },
+    image: {
+      height,
+      width,
+      channels,
+      range: [...imageRange],
+      ...(paper !== undefined && { paper: [...paper] }),
+    },
+    ...(subject !== undefined && { subject }),
     classes: [...classes],
     weights: encoding,
     files: Object.entries(contents).map(([path, bytes]) => ({

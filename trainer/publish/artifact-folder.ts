@@ -28,7 +28,7 @@ import { instantiateKernels } from '../node-kernels.ts';
 export type ArtifactFolder = Awaited<ReturnType<typeof readArtifactFolder>>;
 
 /** A model card for people. It is no part of the artifact and is not published. */
-const CARD_FILE = 'README.md';
+export const CARD_FILE = 'README.md';
 
 /** A run's folder stands for the model in it. */
 export function locateModel(folder: string): string {

@@ -13,6 +13,7 @@ import * as tf from '@tensorflow/tfjs';
 import canonicalize from 'canonicalize';
 import * as z from 'zod';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import type { Subject } from '../../shared/model/subject.ts';
 import type { WeightDtype } from '../../shared/model/weight-encoding.ts';
 import { acquireFileLock, LockTimeoutError } from '../../storage/file-lock.ts';
 import {
@@ -66,6 +67,10 @@ export interface Delivery {
   readonly region?: string;
   /** Publishes to storage that ignores conditional writes. */
   readonly allowUnsafePointer?: true;
+  /** Red, green and blue of the paper, as given; absent: it is measured. */
+  readonly paper?: readonly number[];
+  /** What the pictures show, as given. */
+  readonly subject?: Subject;
 }
 
 /** Paths in a run's folder. */

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
+import type { Subject } from '../../shared/model/subject.ts';
 import type { WeightDtype } from '../../shared/model/weight-encoding.ts';
 import {
   loadDataFolder,
@@ -60,6 +61,8 @@ export interface RunRequest extends ReadingRequest {
   readonly snapshots?: true;
   readonly name?: string;
   readonly weights?: WeightDtype;
+  readonly paper?: readonly number[];
+  readonly subject?: Subject;
   readonly publish?: boolean;
   /** A folder's path is absolute. */
   readonly to?: string;
@@ -274,6 +277,8 @@ function planDelivery(request: RunRequest, kept: Delivery): Delivery {
     ...pickDefined('endpoint', request.endpoint ?? kept.endpoint),
     ...pickDefined('region', request.region ?? kept.region),
     ...pickDefined('allowUnsafePointer', request.allowUnsafePointer ?? kept.allowUnsafePointer),
+    ...pickDefined('paper', request.paper ?? kept.paper),
+    ...pickDefined('subject', request.subject ?? kept.subject),
   };
 }
 

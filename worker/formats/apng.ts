@@ -2,7 +2,8 @@
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import crc32 from 'crc-32';
 import type { Picture, PngEncoder } from '../../shared/picture/png.ts';
-import { encodePngs, type SheetColours } from '../../shared/picture/sheet.ts';
+import type { SheetColours } from '../../shared/picture/paper.ts';
+import { encodePngs } from '../../shared/picture/sheet.ts';
 import { cutOut, findBox, type Box } from './frame-box.ts';
 
 const SIGNATURE_BYTES = 8;

@@ -5,6 +5,8 @@ import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/query.ts
 import type { PixelForm } from '../../shared/contract/parameters.ts';
 import { encodeNpy } from '../../shared/array-headers.ts';
 import { truncate } from '../../shared/model/random.ts';
+import { resolveColours } from '../../shared/picture/paper.ts';
+import type { Subject } from '../../shared/model/subject.ts';
 import type { PngEncoder } from '../../shared/picture/png.ts';
 import { placeLatents, type Samples } from '../../shared/model/sampler.ts';
 import { readHand } from '../hand.ts';
@@ -18,6 +20,7 @@ interface RenderContext {
   readonly scale?: number;
   /** The model's class names, by label. */
   readonly classes: readonly string[];
+  readonly subject: Subject | undefined;
   /** Numbers of a latent vector. */
   readonly latentSize: number;
   /** The start of absolute URLs in JSON; undefined where none is to be named. */
@@ -35,13 +38,13 @@ export function renderDigits(
   const look = { ...digits, scale: context.scale ?? digits.scale };
   switch (digits.format) {
     case 'png':
-      return encodePng(png, buildSheet(samples, look), look);
+      return encodePng(png, buildSheet(samples, look), resolveColours(digits, samples.paper));
     case 'json':
       return utf8ToBytes(formatJson(context, samples, first));
     case 'ndjson':
       return utf8ToBytes(`${listItems(context, samples, first).join('\n')}\n`);
     case 'svg':
-      return utf8ToBytes(renderSvg(look, samples, classes));
+      return utf8ToBytes(renderSvg(look, samples, classes, context.subject));
     case 'txt':
       return utf8ToBytes(renderText(samples, digits.cols));
     case 'npy': {

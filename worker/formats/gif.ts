@@ -1,8 +1,9 @@
 /** Encodes pictures as a GIF: grey ones exactly, coloured ones in the 256 best colours. */
 // By its path: the package's own entries differ in their default export.
 import gifenc from 'gifenc/dist/gifenc.js';
-import { addAlpha, mixColours } from '../../shared/picture/colour.ts';
-import type { Picture, SheetColours } from '../../shared/picture/sheet.ts';
+import { addAlpha, type Colour } from '../../shared/picture/colour.ts';
+import { mixLevels, type SheetColours } from '../../shared/picture/paper.ts';
+import type { Picture } from '../../shared/picture/png.ts';
 import { cutOut, findBox, type Box } from './frame-box.ts';
 
 const MAX_COLOURS = 256;
@@ -22,7 +23,9 @@ export function encodeGif(
 ): Uint8Array<ArrayBuffer> {
   const gif = gifenc.GIFEncoder();
   const { palette, transparentIndex, indexPixels } =
-    pictures[0]?.channels === 1 ? mapGreys(colours) : mapColours(pictures);
+    pictures[0]?.channels === 1
+      ? mapGreys(mixLevels(colours, pictures[0].paper))
+      : mapColours(pictures);
   const places: Place[] = [];
   for (const [i, { width, height, pixels }] of pictures.entries()) {
     const indices = indexPixels(pixels);
@@ -68,14 +71,13 @@ interface Mapping {
 }
 
 /**
- * Maps each grey number to its colour. Equal colours share an index: on transparent paper all ink
+ * Maps each grey level to its colour. Equal colours share an index: on transparent paper all ink
  * has one colour, and a few indices pack four times as small as 256.
  */
-function mapGreys({ bg, fg }: SheetColours): Mapping {
+function mapGreys(colours: readonly Colour[]): Mapping {
   const palette: [number, number, number][] = [];
   const places = new Map<string, number>();
-  const indices = Uint8Array.from({ length: MAX_COLOURS }, (_, value) => {
-    const [red, green, blue, alpha] = mixColours(bg, fg, value);
+  const indices = Uint8Array.from(colours, ([red, green, blue, alpha]) => {
     const name = alpha < HALF_OPAQUE ? TRANSPARENT : `${red} ${green} ${blue}`;
     const place = places.get(name) ?? palette.push([red, green, blue]) - 1;
     places.set(name, place);

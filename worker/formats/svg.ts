@@ -3,6 +3,8 @@ import crc32 from 'crc-32';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { formatColour, type Colour } from '../../shared/picture/colour.ts';
 import { evenInk } from '../../shared/picture/ink.ts';
+import { HANDWRITTEN_DIGITS, nameOne, type Subject } from '../../shared/model/subject.ts';
+import { resolveColours, takeInk, type SheetColours } from '../../shared/picture/paper.ts';
 import { locateSample, measureSheet } from '../../shared/picture/sheet.ts';
 import { traceOutlines } from '../../shared/picture/outline.ts';
 import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/query.ts';
@@ -16,12 +18,14 @@ export function renderSvg(
   digits: PinnedDigits,
   samples: Samples,
   classes: readonly string[],
+  subject: Subject = HANDWRITTEN_DIGITS,
 ): string {
   const { width, height } = measureSheet(samples, samples.count, digits);
   const size = samples.width * samples.height;
   const { write, steps } = digits.smooth ? CURVES : LINES;
+  const { pixels: ink } = takeInk(samples);
   const paths = Array.from({ length: samples.count }, (_, i) => {
-    const pixels = samples.pixels.subarray(i * size, (i + 1) * size);
+    const pixels = ink.subarray(i * size, (i + 1) * size);
     const even = evenInk(pixels, samples.width, samples.height);
     const data = traceOutlines(even, samples.width, samples.height).map(write).join('');
     const { left, top } = locateSample(samples, i, digits);
@@ -30,16 +34,19 @@ export function renderSvg(
   });
   const { number } = digits;
   const title =
-    number === undefined ? nameDigits(samples, classes) : `The handwritten number ${number}`;
+    number === undefined
+      ? nameDigits(samples, classes, subject)
+      : `The handwritten number ${number}`;
   const box = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
-  const { style, paperClass, inkClass } = styleForDark(digits);
+  const { fg, bg } = resolveColours(digits, samples.paper);
+  const { style, paperClass, inkClass } = styleForDark(digits, { fg, bg });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" ${box} role="img">`,
     `<title>${escapeXml(title)}</title>`,
     `<desc>${escapeXml(describeOrigin(digits))}</desc>`,
     ...style,
-    `<rect${paperClass} width="100%" height="100%" ${writeAttributes(digits.bg)}/>`,
-    `<g${inkClass} ${writeAttributes(digits.fg)}>`,
+    `<rect${paperClass} width="100%" height="100%" ${writeAttributes(bg)}/>`,
+    `<g${inkClass} ${writeAttributes(fg)}>`,
     ...paths,
     '</g>',
     '</svg>\n',
@@ -67,11 +74,8 @@ function writeAttributes(colour: Colour): string {
  * Writes the dark scheme's colours. They are hex digits, so no text of a caller gets in. A style
  * applies to the whole page that a picture is part of, so its class is named by the picture's URL.
  */
-function styleForDark(digits: PinnedDigits) {
-  const [darkFg, darkBg] = [
-    findDifferent(digits.dark_fg, digits.fg),
-    findDifferent(digits.dark_bg, digits.bg),
-  ];
+function styleForDark(digits: PinnedDigits, { fg, bg }: SheetColours) {
+  const [darkFg, darkBg] = [findDifferent(digits.dark_fg, fg), findDifferent(digits.dark_bg, bg)];
   if (darkFg === undefined && darkBg === undefined) {
     return { style: [], paperClass: '', inkClass: '' };
   }
@@ -98,12 +102,13 @@ function findDifferent(dark: Colour | undefined, light: Colour): Colour | undefi
 function nameDigits(
   { count, labels }: Pick<Samples, 'count' | 'labels'>,
   classes: readonly string[],
+  subject: Subject,
 ): string {
   const named =
     labels === null ? [] : [...labels.subarray(0, MAX_NAMED)].map((label) => classes[label]);
   const rest = count > MAX_NAMED ? ', …' : '';
   const names = named.length === 0 ? '' : `: ${named.join(', ')}${rest}`;
-  return count === 1 ? `A handwritten digit${names}` : `${count} handwritten digits${names}`;
+  return `${count === 1 ? nameOne(subject) : `${count} ${subject.many}`}${names}`;
 }
 
 function describeOrigin({ model, seed, start }: PinnedDigits): string {

@@ -1,6 +1,7 @@
 /** Draws digits for a terminal: two pixels a character, by Unicode's half blocks. */
-import type { Samples } from '../../shared/model/sampler.ts';
+import type { Paper, Samples } from '../../shared/model/sampler.ts';
 import { evenInk, HALF } from '../../shared/picture/ink.ts';
+import { takeInk } from '../../shared/picture/paper.ts';
 import { buildSheet } from '../../shared/picture/sheet.ts';
 
 /** Neither pixel is ink, the lower, the upper, both. */
@@ -21,15 +22,16 @@ export function renderText(samples: Samples, cols: number): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Makes ink 1 and paper 0. In colour, ink has channels that are above half on average. */
-function separateInk({ pixels, ...samples }: Samples): Samples {
+/** Makes ink 1 and paper 0. In colour, ink is more than half as far from paper as can be. */
+function separateInk(given: Samples): Samples {
+  const { pixels, paper, ...samples } = given.channels === 1 ? takeInk(given) : given;
   const { count, width, height, channels } = samples;
   const size = width * height;
   const ink = new Uint8Array(count * size);
   for (let i = 0; i < count; i++) {
     const sample = pixels.subarray(i * size * channels, (i + 1) * size * channels);
     const even =
-      channels === 1 ? evenInk(sample, width, height) : averageChannels(sample, channels);
+      channels === 1 ? evenInk(sample, width, height) : measureInk(sample, channels, paper);
     ink.set(
       Array.from(even, (value) => (value > HALF ? 1 : 0)),
       i * size,
@@ -38,9 +40,14 @@ function separateInk({ pixels, ...samples }: Samples): Samples {
   return { ...samples, channels: 1, pixels: ink };
 }
 
-function averageChannels(pixels: Uint8Array, channels: number): Float64Array {
+/** Measures how far each pixel is from the paper, on average of its channels: 0..255. */
+function measureInk(pixels: Uint8Array, channels: number, paper: Paper): Float64Array {
   return Float64Array.from({ length: pixels.length / channels }, (_, i) => {
     const own = pixels.subarray(i * channels, (i + 1) * channels);
-    return own.reduce((sum, value) => sum + value, 0) / channels;
+    const distance = (value: number, channel: number) => {
+      const level = paper?.[channel] ?? 0;
+      return (Math.abs(value - level) * 255) / Math.max(level, 255 - level);
+    };
+    return own.reduce((sum, value, channel) => sum + distance(value, channel), 0) / channels;
   });
 }

@@ -62,7 +62,9 @@ const MODELS: Answer<typeof answers.modelsSchema> = {
 const CARD: Answer<typeof answers.modelCardSchema> = {
   ...MODEL,
   classes: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+  subject: { one: 'handwritten digit', many: 'handwritten digits' },
   image: IMAGE,
+  paper: [0],
   recipe: {
     latent: '64 words from block 1 on: (word >> 8) / 2^23 - 1, times truncation, as float32',
   },

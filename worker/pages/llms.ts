@@ -4,10 +4,15 @@ import {
   describeExpected,
   type ParameterSet,
 } from '../../shared/contract/query.ts';
+import type { Manifest } from '../../shared/model/artifact.ts';
+import { listClasses } from '../../shared/model/classes.ts';
+import { HANDWRITTEN_DIGITS, hasDigits, nameOne } from '../../shared/model/subject.ts';
 import type { App } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
 import { createDocument } from '../http/constant-document.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import type { Operation, OperationEntry } from '../http/operation.ts';
+import { useModel } from '../models/generator-source.ts';
 
 export const LLMS_OPERATION: OperationEntry = {
   id: 'getLlms',
@@ -18,9 +23,35 @@ export const LLMS_OPERATION: OperationEntry = {
   examples: ['/llms.txt'],
 };
 
-export function addLlmsRoute(app: App, operations: readonly Operation[]): void {
+export function addLlmsRoute(
+  app: App,
+  operations: readonly Operation[],
+  { generators }: AppDependencies,
+): void {
   const write = createDocument((base) => describeForModels(operations, base));
-  app.get('/llms.txt', (c) => c.text(write(c.get('base')), 200, DOCUMENT_HEADERS));
+  app.get('/llms.txt', async (c) => {
+    const [base, defer] = [c.get('base'), c.get('defer')];
+    const model = await useModel(generators, undefined, defer, ({ sampler }) => sampler.manifest);
+    const head = describeModel('code' in model ? undefined : model, base);
+    return c.text(head + write(base), 200, DOCUMENT_HEADERS);
+  });
+}
+
+/** Describes what the service draws. @param manifest  Of the default model, if one serves. */
+function describeModel(manifest: Manifest | undefined, base: string): string {
+  const { subject = HANDWRITTEN_DIGITS, classes = [] } = manifest ?? {};
+  const { many } = subject;
+  const labels = classes.length === 0 ? '' : `\n- label= is one of: ${listClasses(classes)}.`;
+  const numbers = hasDigits(classes)
+    ? ''
+    : '\n- The model draws no digits: /number and digits= of /morph are refused.';
+  return `# digitmint
+
+> ${many.charAt(0).toUpperCase()}${many.slice(1)} from a small neural network. Every request draws new ones; a seed always gives the same ones.
+> GET only, no key, any origin. To embed one: <img src="${base}/sample.png?scale=4" alt="${nameOne(subject)}">
+
+- /sample and /digit are names of the same pictures.${labels}${numbers}
+`;
 }
 
 function describeForModels(operations: readonly Operation[], base: string): string {
@@ -36,11 +67,7 @@ function describeForModels(operations: readonly Operation[], base: string): stri
         .filter((line) => line !== '')
         .join('\n'),
     );
-  return `# digitmint
-
-> Handwritten digits from a small neural network. Every request draws new digits; a seed always gives the same ones.
-> GET only, no key, any origin. To embed a digit: <img src="${base}/digit.png?scale=4" alt="A handwritten digit">
-
+  return `\
 - Without seed= every answer is new (no-store). Its Link header is its permanent URL.
 - Use only the parameters listed. Others have no effect: the header Digitmint-Warning names them, and strict=1 refuses them.
 - A value beyond its limit is a 400 with problem details that name the allowed range.

@@ -1,4 +1,7 @@
-/** `GET /digit`, `/digit.png`, `/digit/7.png`, and `/number/2026.png` in one handwriting. */
+/**
+ * `GET /digit`, `/digit.png`, `/digit/7.png`, the same as `/sample`, and `/number/2026.png` in one
+ * handwriting.
+ */
 import { anyDigitsSchema } from '../../shared/contract/answers.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import {
@@ -27,6 +30,7 @@ import {
   describeFile,
   fitInto,
   nameFile,
+  omitOwnColours,
   refuse,
   settleFormat,
 } from '../drawing.ts';
@@ -60,7 +64,7 @@ const DIGITS = {
 } as const satisfies Partial<OperationEntry>;
 const { label: LABEL, ...BESIDE_LABEL } = ROUTES.digit;
 const PATH_LABEL: Parameter = { ...LABEL, without: '' };
-const OF_CLASS = { ...DIGITS, routes: ['/digit/:label'], query: BESIDE_LABEL } as const;
+const OF_CLASS = { ...DIGITS, query: BESIDE_LABEL } as const;
 const OF_NUMBER = {
   ...DIGITS,
   tag: 'numbers',
@@ -70,52 +74,69 @@ const OF_NUMBER = {
 const EXTENSION = { ...ROUTES.digit.format, about: 'The answer’s format', without: '' } as const;
 const BY_EXTENSION = { parameter: 'extension', types: DIGIT_FORMATS } as const;
 
-export const DIGIT_OPERATIONS: readonly OperationEntry[] = [
-  {
-    ...DIGITS,
-    id: 'drawDigits',
-    path: '/digit',
-    summary: 'New digits, or the digits of a seed, in the format of format= or Accept',
-    examples: ['/digit?n=16', '/digit?seed=Ada&format=json'],
-  },
-  {
-    ...DIGITS,
-    id: 'drawDigitsAs',
-    path: '/digit.{extension}',
-    routes: FORMATS.digit.map((format) => `/digit.${format}`),
-    summary: 'New digits, or the digits of a seed, in the extension’s format',
-    pathParameters: { extension: EXTENSION },
-    variants: {
-      ...BY_EXTENSION,
-      id: 'drawDigits',
-      summary: 'New digits, or the digits of a seed',
+/** A route of samples: `/digit` and `/sample` are names of the same answers. */
+type Root = 'digit' | 'sample';
+const ROOTS: readonly Root[] = ['digit', 'sample'];
+
+/** What differs in the documentation of the two names. */
+const WORDS = {
+  digit: { id: 'drawDigits', many: 'digits', label: '7' },
+  sample: { id: 'drawSamples', many: 'samples of any model', label: '0' },
+} as const satisfies Record<Root, object>;
+
+function describeSamples(root: Root): OperationEntry[] {
+  const { id, many, label } = WORDS[root];
+  const summary = `New ${many}, or those of a seed`;
+  const ofClass = `${many[0]?.toUpperCase()}${many.slice(1)}, all of one class`;
+  return [
+    {
+      ...DIGITS,
+      id,
+      path: `/${root}`,
+      summary: `${summary}, in the format of format= or Accept`,
+      examples: [`/${root}?n=16`, `/${root}?seed=Ada&format=json`],
     },
-    examples: [
-      '/digit.png?n=16&scale=4',
-      '/digit.svg?seed=Ada&scale=8',
-      '/digit.json?n=16',
-      '/digit.png?n=9&scale=3&smooth=1&gap=4&margin=8&fg=1d2430&bg=transparent',
-      '/digit.txt',
-      '/digit.npy?n=256',
-    ],
-  },
-  {
-    ...OF_CLASS,
-    id: 'drawDigitsOfClass',
-    path: '/digit/{label}',
-    summary: 'Digits of one class, in the format of format= or Accept',
-    pathParameters: { label: PATH_LABEL },
-    examples: ['/digit/7'],
-  },
-  {
-    ...OF_CLASS,
-    id: 'drawDigitsOfClassAs',
-    path: '/digit/{label}.{extension}',
-    summary: 'Digits of one class, in the extension’s format',
-    pathParameters: { label: PATH_LABEL, extension: EXTENSION },
-    variants: { ...BY_EXTENSION, id: 'drawDigitsOfClass', summary: 'Digits of one class' },
-    examples: ['/digit/7.png?scale=4', '/digit/7.json?n=16'],
-  },
+    {
+      ...DIGITS,
+      id: `${id}As`,
+      path: `/${root}.{extension}`,
+      routes: FORMATS.digit.map((format) => `/${root}.${format}`),
+      summary: `${summary}, in the extension’s format`,
+      pathParameters: { extension: EXTENSION },
+      variants: { ...BY_EXTENSION, id, summary },
+      examples: [
+        `/${root}.png?n=16&scale=4`,
+        `/${root}.svg?seed=Ada&scale=8`,
+        `/${root}.json?n=16`,
+        `/${root}.png?n=9&scale=3&smooth=1&gap=4&margin=8&fg=1d2430&bg=transparent`,
+        `/${root}.txt`,
+        `/${root}.npy?n=256`,
+      ],
+    },
+    {
+      ...OF_CLASS,
+      id: `${id}OfClass`,
+      path: `/${root}/{label}`,
+      routes: [`/${root}/:label`],
+      summary: `${ofClass}, in the format of format= or Accept`,
+      pathParameters: { label: PATH_LABEL },
+      examples: [`/${root}/${label}`],
+    },
+    {
+      ...OF_CLASS,
+      id: `${id}OfClassAs`,
+      path: `/${root}/{label}.{extension}`,
+      routes: [`/${root}/:label`],
+      summary: `${ofClass}, in the extension’s format`,
+      pathParameters: { label: PATH_LABEL, extension: EXTENSION },
+      variants: { ...BY_EXTENSION, id: `${id}OfClass`, summary: ofClass },
+      examples: [`/${root}/${label}.png?scale=4`, `/${root}/${label}.json?n=16`],
+    },
+  ];
+}
+
+export const DIGIT_OPERATIONS: readonly OperationEntry[] = [
+  ...ROOTS.flatMap(describeSamples),
   {
     ...OF_NUMBER,
     id: 'drawNumber',
@@ -156,21 +177,14 @@ const FAVICON = new URLSearchParams('seed=digitmint');
 
 export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
   app.get('/favicon.ico', (c) => answerDigits(c, dependencies, 'png', parseDigitQuery(FAVICON)));
-  for (const extension of [undefined, ...FORMATS.digit]) {
-    app.get(extension === undefined ? '/digit' : `/digit.${extension}`, (c) =>
-      answerDigits(c, dependencies, extension, parseDigitQuery(c.get('url').searchParams)),
-    );
-  }
-  app.get('/digit/:label', (c) => {
-    const { text, extension, error } = splitExtension(c.req.param('label'));
-    if (error !== undefined) {
-      return respondError(c, error);
+  for (const root of ROOTS) {
+    for (const extension of [undefined, ...FORMATS.digit]) {
+      app.get(extension === undefined ? `/${root}` : `/${root}.${extension}`, (c) =>
+        answerDigits(c, dependencies, extension, parseDigitQuery(c.get('url').searchParams)),
+      );
     }
-    // The label counts as a parameter, so that one in the query as well is a repetition.
-    const search = new URLSearchParams(c.get('url').searchParams);
-    search.append('label', text);
-    return answerDigits(c, dependencies, extension, parseDigitQuery(search));
-  });
+    app.get(`/${root}/:label`, (c) => answerClass(c, dependencies, c.req.param('label')));
+  }
   app.get('/number/:digits', (c) => {
     const { text, extension, error } = splitExtension(c.req.param('digits'));
     if (error !== undefined) {
@@ -179,6 +193,21 @@ export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
     const parsed = parseDigitQuery(c.get('url').searchParams, text);
     return answerDigits(c, dependencies, extension, parsed);
   });
+}
+
+async function answerClass(
+  c: AppContext,
+  dependencies: AppDependencies,
+  segment: string,
+): Promise<Response> {
+  const { text, extension, error } = splitExtension(segment);
+  if (error !== undefined) {
+    return respondError(c, error);
+  }
+  // The label counts as a parameter, so that one in the query as well is a repetition.
+  const search = new URLSearchParams(c.get('url').searchParams);
+  search.append('label', text);
+  return answerDigits(c, dependencies, extension, parseDigitQuery(search));
 }
 
 /** Splits the last segment of a path. Its text may hold dots: only known extensions count. */
@@ -215,10 +244,10 @@ async function answerDigits(
     ...settled,
     written: query.number,
     holdsUrls: format === 'json' || format === 'ndjson',
-    pin: (model, seed, label) => ({
-      ...pinQuery('digit', { ...query, label }, format, model, seed),
-      number: query.number,
-    }),
+    pin: (model, seed, label, manifest) => {
+      const pinned = pinQuery('digit', { ...query, label }, format, model, seed);
+      return { ...omitOwnColours(pinned, manifest), number: query.number };
+    },
     buildUrl: buildDigitUrl,
     check: (digits, generator) => check(digits, query, generator),
     describeContent,
@@ -247,11 +276,11 @@ async function answerDigits(
     render(digits, generator, labels, markDrawn) {
       const { sampler } = generator;
       const { seed, start, n: count, number, truncation } = digits;
-      const { classes, latent } = sampler.manifest;
+      const { classes, latent, subject } = sampler.manifest;
       const hand = digits.hand === undefined ? undefined : readHand(digits.hand, digits.vary);
       const base = dependencies.isOffline === true ? undefined : c.get('base');
       const png = c.get('png');
-      const context = { digits, classes, latentSize: latent.size, base, png };
+      const context = { digits, classes, subject, latentSize: latent.size, base, png };
       if (number !== undefined) {
         const drawn = sampler.drawHand({ seed, start, truncation, labels, hand });
         const samples = writeNumber(number, drawn, digits);

@@ -18,6 +18,7 @@ import {
   ENCODER_WEIGHTS_FILE,
   parseEncoder,
 } from '../../shared/model/encoder.ts';
+import { HANDWRITTEN_DIGITS } from '../../shared/model/subject.ts';
 import { SAMPLING_LAW } from '../../shared/model/random.ts';
 import {
   jsonDocumentSchema,
@@ -251,7 +252,9 @@ function describeModel(
     name,
     version,
     classes,
+    subject: manifest.subject ?? HANDWRITTEN_DIGITS,
     image: { width, height, channels },
+    paper: image.paper ?? Array.from({ length: channels }, () => 0),
     recipe: describeRecipe(manifest),
     parameters: plan.parameters,
     weights: weights.dtype,

@@ -4,7 +4,10 @@ import { FORMATS, MORPH_FORMATS, type MorphFormat } from '../../shared/contract/
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
 import { buildUrl, parseQuery, pinQuery, type Pinned } from '../../shared/contract/query.ts';
+import type { Manifest } from '../../shared/model/artifact.ts';
+import { findClass } from '../../shared/model/classes.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
+import { resolveColours } from '../../shared/picture/paper.ts';
 import type { PngEncoder } from '../../shared/picture/png.ts';
 import { buildSheet, measureSheet } from '../../shared/picture/sheet.ts';
 import type { App, AppContext } from '../context.ts';
@@ -15,6 +18,7 @@ import {
   describeFile,
   fitInto,
   nameFile,
+  omitOwnColours,
   settleFormat,
 } from '../drawing.ts';
 import { readHand } from '../hand.ts';
@@ -64,6 +68,7 @@ export const MORPH_OPERATIONS: readonly OperationEntry[] = [
     examples: [
       '/morph.png?scale=4',
       '/morph.gif?digits=9876543210&seed=Ada&scale=4&hold=600',
+      '/morph.gif?labels=0,1&seed=Ada&scale=4',
       '/morph.png?label=7&seed=Ada&scale=4&smooth=1&fg=1d2430&bg=transparent&hold=0',
     ],
   },
@@ -89,13 +94,23 @@ async function answerMorph(
   const { query, format } = settled;
   return answerDrawing<Pinned<'morph'>>(c, dependencies, {
     ...settled,
-    written: query.digits,
+    written: query.labels?.split(',') ?? query.digits,
     holdsUrls: false,
-    pin: (model, seed, label) => pinQuery('morph', { ...query, label }, format, model, seed),
+    pin: (model, seed, label, manifest) => {
+      const labels = query.labels && nameLabels(query.labels, manifest);
+      const pinned = pinQuery('morph', { ...query, label, labels }, format, model, seed);
+      return omitOwnColours(pinned, manifest);
+    },
     buildUrl: (morph) => buildUrl('morph', morph),
     check: (morph, generator) => checkColours(query, generator) ?? checkSize(morph, generator),
-    describeContent({ seed, start, n, digits }) {
-      const name = nameFile('morph-', seed, start, digits === undefined ? n : 1, format);
+    describeContent({ seed, start, n, digits, labels }) {
+      const name = nameFile(
+        'morph-',
+        seed,
+        start,
+        (digits ?? labels) === undefined ? n : 1,
+        format,
+      );
       return {
         'Content-Type': MORPH_FORMATS[format],
         'Content-Disposition': describeFile('inline', name),
@@ -115,12 +130,24 @@ async function answerMorph(
       const [label] = labels;
       const { hand: text, vary, to } = morph;
       const hand = text === undefined ? undefined : readHand(text, vary, to);
-      const digits = query.digits === undefined ? { count, label } : { labels };
-      const drawn = sampler.drawMorph({ seed, start, truncation, frames, hand, ...digits });
+      const isWritten = (query.digits ?? query.labels) !== undefined;
+      const samples = isWritten ? { labels } : { count, label };
+      const drawn = sampler.drawMorph({ seed, start, truncation, frames, hand, ...samples });
       markDrawn();
       return encodeLoop(c.get('png'), fitLoop(morph, generator), drawn);
     },
   });
+}
+
+/** Writes classes by their names, or by their numbers where a name holds a comma. */
+function nameLabels(labels: string, manifest: Manifest | null): string {
+  const classes = manifest?.classes ?? [];
+  const nameLabel = (text: string) => {
+    const label = findClass(classes, text);
+    const name = label === undefined ? text : (classes[label] as string);
+    return name.includes(',') ? String(label) : name;
+  };
+  return labels.split(',').map(nameLabel).join(',');
 }
 
 /** Encodes drawn frames as an animated picture. */
@@ -134,9 +161,10 @@ function encodeLoop(
     const pixels = frames.pixels.subarray(i * size, (i + 1) * size);
     return buildSheet({ ...frames, count: 1, pixels }, { ...morph, cols: 1 });
   });
+  const colours = resolveColours(morph, frames.paper);
   return morph.format === 'gif'
-    ? encodeGif(pictures, morph, listDelays(morph, 100))
-    : encodeApng(png, pictures, morph, listDelays(morph, 1000));
+    ? encodeGif(pictures, colours, listDelays(morph, 100))
+    : encodeApng(png, pictures, colours, listDelays(morph, 1000));
 }
 
 /** Lists how long each frame is shown, in 1/`ticks` s. Rounds each end, so errors do not add up. */

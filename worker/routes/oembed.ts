@@ -16,6 +16,7 @@ import {
   settleQuery,
 } from '../../shared/contract/query.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
+import { HANDWRITTEN_DIGITS, nameOne, type Subject } from '../../shared/model/subject.ts';
 import { writeNumber } from '../../shared/picture/number.ts';
 import { chooseCols, measureSheet, type Size } from '../../shared/picture/sheet-layout.ts';
 import type { App, AppContext } from '../context.ts';
@@ -124,9 +125,12 @@ async function describePhoto(
   }
   const { kind, number, extension, search } = pasted;
   const { query } = parsed;
+  let subject = HANDWRITTEN_DIGITS;
   const measureSample = (generator: Generator): Size | ApiError | Promise<Size | ApiError> => {
     const { name, version, sampler } = generator;
-    const labels = findLabels(query.label, query.digits ?? number, generator);
+    subject = sampler.manifest.subject ?? subject;
+    const hand = query.labels?.split(',') ?? query.digits ?? number;
+    const labels = findLabels(query.label, hand, generator);
     if ('code' in labels) {
       return labels;
     }
@@ -173,7 +177,7 @@ async function describePhoto(
   return {
     version: '1.0',
     type: 'photo',
-    title: describePicture(pasted, query),
+    title: describePicture(pasted, query, subject),
     provider_name: 'digitmint',
     provider_url: `${base}/`,
     url: `${base}${path}.${extension}?${search.toString()}`,
@@ -207,23 +211,30 @@ function fitScale(
 }
 
 /** Describes a picture for screen readers. */
-function describePicture({ kind, number }: Pasted, { n = 1, digits }: PictureQuery): string {
+function describePicture(
+  { kind, number }: Pasted,
+  { n = 1, digits, labels }: PictureQuery,
+  subject: Subject,
+): string {
   if (number !== undefined) {
     return `The handwritten number ${number}, which nobody wrote`;
   }
+  const { many } = subject;
+  const origin =
+    subject === HANDWRITTEN_DIGITS ? ' that nobody wrote' : ' drawn by a neural network';
   if (kind === 'morph') {
-    const listed = digits === undefined ? '' : `: ${[...digits].join(', ')}`;
-    return `Handwritten digits that nobody wrote, turning into one another${listed}`;
+    const names = labels?.split(',') ?? [...(digits ?? '')];
+    const listed = names.length === 0 ? '' : `: ${names.join(', ')}`;
+    return `${many.charAt(0).toUpperCase()}${many.slice(1)}${origin}, turning into one another${listed}`;
   }
-  return n === 1
-    ? 'A handwritten digit that nobody wrote'
-    : `${n} handwritten digits that nobody wrote`;
+  return n === 1 ? `${nameOne(subject)}${origin}` : `${n} ${many}${origin}`;
 }
 
 /** The used parameters of all kinds of pictures. */
 type PictureQuery = Partial<Omit<DigitQuery, 'format'>> &
   Pick<DigitQuery, 'fg' | 'bg'> & {
     readonly digits?: string | undefined;
+    readonly labels?: string | undefined;
     /** All frames of a loop. */
     readonly frames?: number;
   };
@@ -257,13 +268,13 @@ function findPicture(pasted: string, base: string): Pasted | undefined {
   }
   const isHome = given.pathname.length <= home.pathname.length;
   const url = isHome ? new URL(base + HOME_PICTURE) : given;
-  const path = /^(digit|number|morph)(?:\/([^/]+?))?(?:\.(png|svg|gif))?$/.exec(
+  const path = /^(digit|sample|number|morph)(?:\/([^/]+?))?(?:\.(png|svg|gif))?$/.exec(
     url.pathname.slice(home.pathname.length),
   );
   if (path === null) {
     return undefined;
   }
-  const kind = path[1] as Pasted['kind'];
+  const kind = path[1] === 'sample' ? 'digit' : (path[1] as Pasted['kind']);
   const name = path[2]; // A label, which is optional, or a number, which is not.
   const extensions: readonly string[] = EXTENSIONS[kind];
   const extension = path[3] ?? url.searchParams.get('format') ?? 'png';

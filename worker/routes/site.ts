@@ -33,7 +33,7 @@ function writeRobots(basePath: string): string {
     '# The picture in previews of links to the pages.',
     `Allow: ${basePath}${SHARED_PICTURE}`,
     `Disallow: ${basePath}/*?`,
-    ...Object.keys(FORMATS).map((route) => `Disallow: ${basePath}/${route}`),
+    ...[...Object.keys(FORMATS), 'sample'].map((route) => `Disallow: ${basePath}/${route}`),
     '',
   ].join('\n');
 }

@@ -16,10 +16,10 @@ import { createApp, OPERATIONS } from '../../../worker/app.ts';
 import type { GeneratorSource } from '../../../worker/models/generator-source.ts';
 import type { ModelFiles } from '../../../worker/models/model-store.ts';
 
-const guides = readFileSync(new URL('../../../.digitmint/guides.bin', import.meta.url));
+const packed = readFileSync(new URL('../../../.digitmint/guides.bin', import.meta.url));
 
 const app = createApp({
-  guides: guides.buffer.slice(guides.byteOffset, guides.byteOffset + guides.byteLength),
+  guides: packed.buffer.slice(packed.byteOffset, packed.byteOffset + packed.byteLength),
   generators: {
     acquire: async () => ({ code: 'model_unavailable', retryAfterSeconds: 1 }),
     getHealth: async () => ({ serving: undefined, failure: undefined }),
@@ -194,7 +194,7 @@ describe('/openapi.json', () => {
       const isFixed = /\.[a-z]+$/.test(path);
       expect([path, Object.keys(content).length > 1]).toEqual([
         path,
-        !isFixed && /^\/(?:digit|number|morph)/.test(path),
+        !isFixed && /^\/(?:digit|sample|number|morph)/.test(path),
       ]);
       for (const [type, { schema }] of Object.entries(content)) {
         const isJson = type === 'application/json';

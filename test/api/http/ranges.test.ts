@@ -160,7 +160,7 @@ describe('a range', () => {
 describe('HEAD', () => {
   const examples = OPERATIONS.filter(({ method }) => method === undefined)
     .flatMap(({ examples: paths }) => paths)
-    .map((path) => (/^\/(?:digit|number|morph|dataset)/.test(path) ? withSeed(path) : path));
+    .map((path) => (/^\/(?:digit|sample|number|morph|dataset)/.test(path) ? withSeed(path) : path));
 
   function withSeed(path: string): string {
     return path.includes('seed=') ? path : `${path}${path.includes('?') ? '&' : '?'}seed=s`;

@@ -137,7 +137,8 @@ describe('the canonical URL', () => {
         bg: parseColour('000000ff')!,
         dark_bg: parseColour('123')!,
       }),
-    ).toBe('/digit.png?seed=a&n=4');
+      // The worker leaves out the colours that the model's paper and ink have anyway.
+    ).toBe('/digit.png?seed=a&n=4&fg=ffffff&bg=000000');
   });
 
   it('leaves out what changes nothing', () => {

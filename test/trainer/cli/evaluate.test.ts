@@ -105,7 +105,7 @@ describe('the evaluation of two models', () => {
     expect(better?.recall).toBeGreaterThan(worse?.recall ?? 1);
     expect(better?.classAccuracy?.accuracy).toBeGreaterThan(0.95);
     expect([worse?.classAccuracy, better?.classificationAccuracyScore]).toEqual([null, null]);
-    expect(floor.classAccuracy?.accuracy).toBeCloseTo(report.classifier.testAccuracy, 3);
+    expect(floor.classAccuracy?.accuracy).toBeCloseTo(report.classifier.testAccuracy ?? NaN, 3);
   });
 
   it('draws both before it scores, and computes the floor once', () => {

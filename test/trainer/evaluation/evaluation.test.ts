@@ -28,6 +28,7 @@ import {
   saveFloor,
 } from '../../../trainer/evaluation/floor.ts';
 import { PROTOCOL, QUICK_PROTOCOL } from '../../../trainer/evaluation/protocol.ts';
+import { CLASSIFIER_CONFIG } from '../../../trainer/evaluation/classifier/network.ts';
 import { buildRows } from '../../../trainer/evaluation/figure-table.ts';
 import { drawSamples, readModel } from '../../../trainer/evaluation/samples.ts';
 import { formatTable } from '../../../trainer/evaluation/figure-table.ts';
@@ -51,6 +52,7 @@ beforeAll(async () => {
   measure = {
     protocol: { ...QUICK_PROTOCOL, kernelSubsets: 5, kernelSubsetSize: 100 },
     seed: '1',
+    network: CLASSIFIER_CONFIG,
     weights: (await loadClassifier()).weights,
     against: part(0),
     againstPlaces: undefined,
@@ -270,7 +272,7 @@ describe('an evaluation is refused', () => {
     await expect(running).rejects.toThrow(
       /\/gone: expected a folder with manifest\.json, got nothing there/,
     );
-    expect(stages).toEqual(['reading samples, digits and the classifier']);
+    expect(stages).toEqual(['reading samples, pictures and the classifier']);
     await refuse({ models: [whole, `${whole}/.`] }, /--model .*whole\/\.: is given twice/);
     await refuse({ models: [] }, /expected either --model/);
   });
@@ -282,10 +284,11 @@ describe('an evaluation is refused', () => {
         { type: 'reshape', shape: [8, 8, 1] },
       ],
     });
-    await refuse({ models: [small] }, /makes images of 8 x 8 x 1, expected 28 x 28 x 1/);
-    await refuse(
-      { models: [await writeModel('letters', { classes: 26 })] },
-      /has 26 classes, expected 10, or 0/,
+    const ofOther = /draws no digits of MNIST\. Name its data by --data/;
+    await refuse({ models: [small] }, ofOther);
+    await refuse({ models: [await writeModel('letters', { classes: 26 })] }, ofOther);
+    await expect(readModel(small)).rejects.toThrow(
+      'makes images of 8 x 8 x 1, expected 28 x 28 x 1',
     );
   });
 
@@ -387,7 +390,9 @@ describe('the table', () => {
   };
   const facts = {
     protocol: PROTOCOL,
-    split: 'test',
+    real: 'test digits',
+    learned: 'training digits',
+    classes: 10,
     features: 72,
     activeFeatures: 64,
     hasLabels: true,

@@ -9,12 +9,14 @@ import type { Dataset } from '../../data/dataset.ts';
 import { splitWeights } from '../../gan/network-state.ts';
 
 /**
- * A classifier of square grey images: convolutions with relu, a dense layer with relu (the
+ * A classifier of square images: convolutions with relu, a dense layer with relu (the
  * features), and a dense layer (the logits).
  */
 export interface ClassifierConfig {
   /** Side of the images in pixels. */
   readonly side: number;
+  /** 1 (grey) or 3 (RGB); default 1. */
+  readonly channels?: number;
   readonly convolutions: readonly {
     readonly filters: number;
     /** Side of the kernel in pixels. */
@@ -39,6 +41,32 @@ export const CLASSIFIER_CONFIG: ClassifierConfig = {
   classes: 10,
 };
 
+/** A picture is halved until it is this small; then the evaluation's own layers follow. */
+const LARGEST_SIDE = 28;
+/** Smaller pictures need padding: the layers would have nothing left. */
+const LEAST_SIDE = 13;
+
+/**
+ * Plans the classifier of pictures of any size: the layers of the evaluation's own, after as many
+ * halvings as the size needs.
+ */
+export function fitClassifier(
+  { convolutions, features }: ClassifierConfig,
+  side: number,
+  channels: number,
+  classes: number,
+): ClassifierConfig {
+  const halvings: ClassifierConfig['convolutions'][number][] = [];
+  let size = side;
+  for (; size > LARGEST_SIDE; size = Math.ceil(size / 2)) {
+    halvings.push({ filters: 32, size: 3, stride: 2, padding: 'same' });
+  }
+  const fitted = convolutions.map((layer) =>
+    size < LEAST_SIDE ? { ...layer, padding: 'same' as const } : layer,
+  );
+  return { side, channels, convolutions: [...halvings, ...fitted], features, classes };
+}
+
 /**
  * Lists kernel and bias of each convolution, of the features and of the logits.
  * @throws RangeError  When a kernel is larger than its input.
@@ -46,7 +74,7 @@ export const CLASSIFIER_CONFIG: ClassifierConfig = {
 export function planClassifier(config: ClassifierConfig): WeightSpec[] {
   const { side, convolutions, features, classes } = config;
   const specs: WeightSpec[] = [];
-  let [size, channels] = [side, 1];
+  let [size, channels] = [side, config.channels ?? 1];
   for (const [i, layer] of convolutions.entries()) {
     specs.push(
       { name: `conv_${i}/kernel`, shape: [layer.size, layer.size, channels, layer.filters] },
@@ -73,7 +101,7 @@ export function countParameters(specs: readonly WeightSpec[]): number {
 
 /**
  * @param weights  In the order and shapes of {@link planClassifier}. Not disposed.
- * @param images   [batch, side, side, 1], 0 for paper to 1 for full ink. Not disposed.
+ * @param images   [batch, side, side, channels], 0 to 1. Not disposed.
  * @returns        [batch, features], each >= 0, and [batch, classes]. The caller disposes both.
  */
 export function runClassifier(
@@ -102,9 +130,10 @@ const BATCH = 250;
 /** `predictions` has the class with the largest logit for each image; the lowest of equals. */
 export type Scores = ReturnType<typeof scoreImages>;
 
-/** Scores images. @param images  Row-major [count, side, side], 0..255. */
+/** Scores images. @param images  Row-major [count, side, side, channels], 0..255. */
 export function scoreImages(config: ClassifierConfig, weights: Float32Array, images: Uint8Array) {
-  const size = config.side ** 2;
+  const { side, channels = 1 } = config;
+  const size = side ** 2 * channels;
   const count = images.length / size;
   const features = new Float32Array(count * config.features);
   const predictions = new Uint8Array(count);
@@ -114,7 +143,7 @@ export function scoreImages(config: ClassifierConfig, weights: Float32Array, ima
     const pixels = decodePixels(images.subarray(done * size, (done + n) * size), [0, 1]);
     // Read outside of tidy, which searches what it returns for tensors, number by number.
     const output = tf.tidy(() =>
-      runClassifier(config, parts, tf.tensor4d(pixels, [n, config.side, config.side, 1])),
+      runClassifier(config, parts, tf.tensor4d(pixels, [n, side, side, channels])),
     );
     features.set(output.features.dataSync<'float32'>(), done * config.features);
     const logits = output.logits.dataSync<'float32'>();

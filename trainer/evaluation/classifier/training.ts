@@ -31,7 +31,7 @@ export interface ClassifierTraining {
   readonly learningRate: number;
   /** The part of the moving average that each step keeps, after the first steps. */
   readonly emaDecay: number;
-  /** Whether `augmentImages` distorts the images. */
+  /** Whether `augmentImages` distorts the images, which must be grey. */
   readonly augment: boolean;
 }
 
@@ -49,7 +49,7 @@ export async function* trainClassifier(
   const batcher = createBatcher(dataset.count, batchSize, key, PURPOSES.shuffle);
   const steps = epochs * batcher.batchesPerEpoch;
   const warmUp = batcher.batchesPerEpoch / 2;
-  const initial = centreKernels(specs, drawInitialArrays(specs, key, PURPOSES.weights));
+  const initial = drawArrays(specs, key);
   const state = createState(specs, initial);
   const average = tf.tidy(() => tf.variable(tf.clone(state.weights), false));
   try {
@@ -65,7 +65,7 @@ export async function* trainClassifier(
         Math.min(1, (step + 1) / warmUp) *
         (0.5 + 0.5 * Math.cos((Math.PI * step) / steps));
       const loss = tf.tidy(() => {
-        const x = tf.tensor4d(pixels, [batchSize, config.side, config.side, 1]);
+        const x = tf.tensor4d(pixels, [batchSize, config.side, config.side, config.channels ?? 1]);
         const y = tf.oneHot(tf.tensor1d(labels, 'int32'), config.classes);
         const { value, grads } = tf.variableGrads(() => {
           const { logits } = runClassifier(config, splitWeights(specs, state.weights), x);
@@ -93,6 +93,15 @@ export async function* trainClassifier(
     disposeState(state);
     average.dispose();
   }
+}
+
+function drawArrays(specs: readonly WeightSpec[], key: RandomKey): NetworkArrays {
+  return centreKernels(specs, drawInitialArrays(specs, key, PURPOSES.weights));
+}
+
+/** Draws the weights of a classifier that has learned nothing, flat. */
+export function drawClassifier(config: ClassifierConfig, key: RandomKey): Float32Array {
+  return drawArrays(planClassifier(config), key).weights;
 }
 
 /**
@@ -197,7 +206,7 @@ function warpImage(
 }
 
 /** The fresh network of published figures: 0.6 million multiply-accumulates an image. */
-const FRESH_NETWORK: { network: ClassifierConfig; training: ClassifierTraining } = {
+export const FRESH_NETWORK: { network: ClassifierConfig; training: ClassifierTraining } = {
   network: {
     side: 28,
     convolutions: [

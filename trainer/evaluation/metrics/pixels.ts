@@ -43,26 +43,34 @@ export function computeMemorisation(samples: Float64Array, unseen: Float64Array)
 /**
  * Computes the mean of the squared differences between pixels next to each other, right and down,
  * with pixels from 0 to 1.
- * @param images  Row-major [count, side, side], 0..255; at least one, side at least 2.
+ * @param images  Row-major [count, side, side, channels], 0..255; at least one, side at least 2.
  */
-export function computeGradientEnergy(images: Uint8Array, side: number): number {
-  const count = images.length / side ** 2;
+export function computeGradientEnergy(images: Uint8Array, side: number, channels = 1): number {
+  const count = images.length / (side ** 2 * channels);
   let sum = 0;
   for (let i = 0; i < images.length; i++) {
-    const column = i % side;
-    const row = Math.floor(i / side) % side;
+    const place = Math.floor(i / channels);
+    const column = place % side;
+    const row = Math.floor(place / side) % side;
     const pixel = images[i] as number;
     if (column + 1 < side) {
-      sum += ((images[i + 1] as number) - pixel) ** 2;
+      sum += ((images[i + channels] as number) - pixel) ** 2;
     }
     if (row + 1 < side) {
-      sum += ((images[i + side] as number) - pixel) ** 2;
+      sum += ((images[i + side * channels] as number) - pixel) ** 2;
     }
   }
-  return sum / (255 ** 2 * count * 2 * side * (side - 1));
+  return sum / (255 ** 2 * count * 2 * side * (side - 1) * channels);
 }
 
 /** Computes gradient energy over that of real digits: 1 is ideal, less is blur, more is noise. */
-export function computeSharpness(samples: Uint8Array, real: Uint8Array, side: number): number {
-  return computeGradientEnergy(samples, side) / computeGradientEnergy(real, side);
+export function computeSharpness(
+  samples: Uint8Array,
+  real: Uint8Array,
+  side: number,
+  channels = 1,
+): number {
+  return (
+    computeGradientEnergy(samples, side, channels) / computeGradientEnergy(real, side, channels)
+  );
 }

@@ -46,17 +46,79 @@ export async function renderCharts(
   config: Partial<TrainingConfig>,
 ): Promise<string[]> {
   const marks = metrics.filter(({ warnings = [] }) => warnings.length > 0).map(({ step }) => step);
+  return renderFigures(
+    planCharts(config).map((chart) => ({
+      chart,
+      series: pickSeries(metrics, chart),
+      marks: chart.hasMarks === true ? marks : [],
+    })),
+  );
+}
+
+/** The charts that compare runs, and the colours of the runs. */
+const COMPARED = ['losses', 'diversity', 'speed'];
+/** Characters of a run's name beside its line, and room for them in SVG units. */
+const [MAX_LABEL, LABEL_WIDTH] = [16, 132];
+const RUN_COLOURS = ['blue', 'orange', 'green', 'pink', 'gold', 'violet'];
+
+/** Draws one metric of several runs in each chart: the losses, diversity and speed. */
+export async function renderRunCharts(
+  runs: readonly { readonly label: string; readonly metrics: readonly MetricsLine[] }[],
+): Promise<string[]> {
+  const charts = planCharts({}).filter(({ id }) => COMPARED.includes(id));
+  return renderFigures(
+    charts.flatMap(splitChart).map((chart) => ({
+      chart,
+      series: runs.flatMap(({ label, metrics }, i) =>
+        pickSeries(metrics, chart).map(({ points }) => {
+          const colour = `var(--${RUN_COLOURS[i % RUN_COLOURS.length]})`;
+          const name = label.length > MAX_LABEL ? `${label.slice(0, MAX_LABEL - 1)}…` : label;
+          return { label: name, colour, points };
+        }),
+      ),
+      marks: [],
+    })),
+    LABEL_WIDTH,
+  );
+}
+
+/** Makes a chart of each metric. What a guess costs depends on the loss, so it is left out. */
+function splitChart(chart: MetricsChart): MetricsChart[] {
+  const metrics = Object.entries(chart.metrics);
+  return metrics.length === 1
+    ? [chart]
+    : metrics.map(([label, metric]) => ({
+        ...chart,
+        id: metric,
+        title: `${chart.title}: ${label}`,
+        metrics: { [label]: metric },
+        note: 'Before the step’s updates. A low loss does not mean good samples.',
+        references: [],
+      }));
+}
+
+interface DrawnChart {
+  readonly chart: MetricsChart;
+  readonly series: readonly Series[];
+  /** Steps worth a line upwards. */
+  readonly marks: readonly number[];
+}
+
+/** @param right  Room for the names beside the lines' ends. */
+async function renderFigures(
+  charts: readonly DrawnChart[],
+  right = MARGIN.right,
+): Promise<string[]> {
   const figures = await Promise.all(
-    planCharts(config).map(async (chart) => {
-      const { id, title, note, scale, references = [], hasMarks } = chart;
-      const series = pickSeries(metrics, chart);
+    charts.map(async ({ chart, series, marks }) => {
+      const { id, title, note, scale, references = [] } = chart;
       const spec = planLineChart({
         size: SIZE,
-        margin: MARGIN,
+        margin: { ...MARGIN, right },
         scale,
         lines: series.map((one) => toLine(one, scale)),
         references,
-        marks: hasMarks === true ? marks : [],
+        marks,
         tooltips: planTooltips(series),
       });
       if (spec === null) {

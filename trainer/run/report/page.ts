@@ -10,13 +10,18 @@ import { formatNumber, formatStep } from '../../charts/chart.ts';
 import type { MetricsLine } from '../log/metrics.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
 import { describeSeconds } from '../log/reporter.ts';
+import type { Quality } from '../../evaluation/saved-quality.ts';
 import type { RunOptions, SavedGrid, Session } from '../run-folder.ts';
 import { renderCharts } from './charts.ts';
 
 /** The records of a run. Runs of older versions have fewer. */
 export interface RunRecord {
-  /** The page's title. */
+  /** Of its folder. */
   readonly name: string;
+  /** Name and version of its model, once it is exported. */
+  readonly model?: string | undefined;
+  /** Its measured quality, if it was saved. */
+  readonly quality?: Quality | undefined;
   readonly options: Partial<Omit<RunOptions, 'config'>> & {
     readonly config: Partial<TrainingConfig>;
   };
@@ -32,16 +37,25 @@ const [STYLE, SCRIPT] = ['page.css', 'page.js'].map((name) =>
 );
 
 export async function buildReport(record: RunRecord): Promise<string> {
-  const { name, metrics, options } = record;
-  const sections = [
+  const { metrics, options } = record;
+  return wrapPage(`${nameRun(record)}: training report`, [
     renderHeader(record),
     renderWarnings(metrics),
     renderGrids(record),
     renderContactSheet(record),
+    renderQuality(record),
     await renderCurves(record),
     renderEnvironment(record),
     renderConfig(options.config),
-  ];
+  ]);
+}
+
+/** Names a run by its model and its folder. */
+export function nameRun({ name, model }: Pick<RunRecord, 'name' | 'model'>): string {
+  return model === undefined ? name : `${model}, ${name}`;
+}
+
+export function wrapPage(title: string, sections: readonly string[]): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -49,7 +63,7 @@ export async function buildReport(record: RunRecord): Promise<string> {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>${escapeHtml(name)}: training report</title>
+<title>${escapeHtml(title)}</title>
 <style>${writeTokens()}${STYLE}</style>
 </head>
 <body>
@@ -63,7 +77,7 @@ ${sections.filter((section) => section !== '').join('\n')}
 }
 
 function renderHeader(record: RunRecord): string {
-  const { name, options, metrics } = record;
+  const { options, metrics } = record;
   const { config, dataset } = options;
   const status = describeStatus(record);
   const facts = [
@@ -73,14 +87,14 @@ function renderHeader(record: RunRecord): string {
   ].filter((part) => typeof part === 'string');
   return `<header>
 <p class="kind">Training report</p>
-<h1>${escapeHtml(name)} <span class="status ${status.tone}">${escapeHtml(status.text)}</span></h1>
+<h1>${escapeHtml(nameRun(record))} <span class="status ${status.tone}">${escapeHtml(status.text)}</span></h1>
 <p class="facts-line">${escapeHtml(facts.join(' · '))}</p>
 ${renderFigures(metrics, config)}
 </header>`;
 }
 
 /** `tone` is a class of the stylesheet. */
-function describeStatus({ options, metrics }: RunRecord): { text: string; tone: string } {
+export function describeStatus({ options, metrics }: RunRecord): { text: string; tone: string } {
   const last = metrics.at(-1);
   if (last === undefined) {
     return { text: 'nothing logged yet', tone: 'open' };
@@ -97,15 +111,26 @@ function describeStatus({ options, metrics }: RunRecord): { text: string; tone: 
 }
 
 function renderFigures(metrics: readonly MetricsLine[], config: Partial<TrainingConfig>): string {
+  const items = Object.entries(listFigures(metrics, config)).flatMap(([label, value]) =>
+    value === undefined ? [] : [`<div><dt>${label}</dt><dd>${value}</dd></div>`],
+  );
+  return items.length === 0 ? '' : `<dl class="figures">${items.join('')}</dl>`;
+}
+
+/** Lists a run's last figures by name. */
+export function listFigures(
+  metrics: readonly MetricsLine[],
+  config: Partial<TrainingConfig>,
+): Readonly<Record<string, string | undefined>> {
   const last = metrics.at(-1);
   if (last === undefined) {
-    return '';
+    return {};
   }
   const seconds = metrics.findLast((line) => line.seconds !== undefined)?.seconds;
   const diversity = metrics.findLast((line) => line.diversity !== undefined)?.diversity;
   const { steps = 0 } = config;
   const done = formatStep(last.step + 1);
-  const figures: Record<string, string | undefined> = {
+  return {
     steps: steps > last.step + 1 ? `${done} of ${formatStep(steps)}` : done,
     'images seen': formatStep(last.imagesSeen),
     time: seconds === undefined ? undefined : describeSeconds(seconds),
@@ -114,10 +139,6 @@ function renderFigures(metrics: readonly MetricsLine[], config: Partial<Training
     'G loss': formatNumber(last.generatorLoss),
     diversity: diversity === undefined ? undefined : formatNumber(diversity),
   };
-  const items = Object.entries(figures).flatMap(([label, value]) =>
-    value === undefined ? [] : [`<div><dt>${label}</dt><dd>${value}</dd></div>`],
-  );
-  return `<dl class="figures">${items.join('')}</dl>`;
 }
 
 function renderWarnings(metrics: readonly MetricsLine[]): string {
@@ -143,10 +164,10 @@ function renderGrids({ grids, metrics }: RunRecord): string {
   const items = grids.map(({ step, png }) => {
     const diversity = diversities.get(step);
     const caption = `step ${formatStep(step)}${diversity === undefined ? '' : ` · diversity ${diversity.toFixed(2)}`}`;
-    return `<li><figure><img src="${toDataUrl(png)}" alt="Samples at step ${formatStep(step)}"><figcaption>${caption}</figcaption></figure></li>`;
+    return `<li><figure><img src="${encodePicture(png)}" alt="Samples at step ${formatStep(step)}"><figcaption>${caption}</figcaption></figure></li>`;
   });
   return `<section class="samples" aria-labelledby="samples-title"><h2 id="samples-title">Samples over time</h2>
-<p class="note">Every picture has the same latent vectors, so each place shows how one digit develops.</p>
+<p class="note">Every picture has the same latent vectors, so each place shows how one sample develops.</p>
 <div class="gallery"><div id="viewer" hidden><img alt=""><div class="controls"><button type="button" aria-pressed="false">Play</button><input type="range" min="0" max="${grids.length - 1}" value="${grids.length - 1}" aria-label="Picture"><output></output></div></div>
 <ol class="strip" tabindex="0" aria-label="All pictures, in order">${items.join('')}</ol></div></section>`;
 }
@@ -158,13 +179,34 @@ function renderContactSheet({ contactSheet }: RunRecord): string {
     : renderSection(
         'data',
         'Real pictures',
-        `<p class="note">${note}</p><div class="scroll"><img src="${toDataUrl(contactSheet)}" alt="Real pictures"></div>`,
+        `<p class="note">${note}</p><div class="scroll"><img src="${encodePicture(contactSheet)}" alt="Real pictures"></div>`,
       );
 }
 
-function toDataUrl(png: Uint8Array): string {
-  const { buffer, byteOffset, byteLength } = png;
-  return `data:image/png;base64,${Buffer.from(buffer, byteOffset, byteLength).toString('base64')}`;
+/** Lists the figures of an evaluation, each with that of real pictures. */
+export function listQuality({ quality }: Pick<RunRecord, 'quality'>): [string, string][] {
+  return (quality?.rows ?? []).map(({ title, value, real }) => [title, `${value} (real: ${real})`]);
+}
+
+function renderQuality(record: RunRecord): string {
+  const { quality } = record;
+  if (quality === undefined) {
+    return '';
+  }
+  const rows: [string, string][] = [
+    ['model', quality.model],
+    ['samples', formatStep(quality.n)],
+    ['against', quality.against],
+    ['features', quality.features],
+    ...listQuality(record),
+  ];
+  return renderSection('quality', 'Quality', renderRows(rows));
+}
+
+/** Encodes a PNG as the source of an image. */
+export function encodePicture(png: Uint8Array): string {
+  const bytes = Buffer.from(png.buffer, png.byteOffset, png.byteLength);
+  return `data:image/png;base64,${bytes.toString('base64')}`;
 }
 
 async function renderCurves({ metrics, options }: RunRecord): Promise<string> {
@@ -173,7 +215,7 @@ async function renderCurves({ metrics, options }: RunRecord): Promise<string> {
   return figures.length === 0 ? '' : renderSection('curves', 'Curves', charts);
 }
 
-function renderSection(id: string, title: string, content: string): string {
+export function renderSection(id: string, title: string, content: string): string {
   return `<section aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${content}</section>`;
 }
 
@@ -216,7 +258,7 @@ function renderConfig(config: Partial<TrainingConfig>): string {
 }
 
 /** Flattens settings. A list of plain values takes one row, a list of objects a row each. */
-function flatten(value: object, prefix = ''): [string, string][] {
+export function flatten(value: object, prefix = ''): [string, string][] {
   return Object.entries(value).flatMap(([key, inner]: [string, unknown]): [string, string][] => {
     const name = `${prefix}${key}`;
     if (Array.isArray(inner) && inner.some((item) => typeof item === 'object')) {

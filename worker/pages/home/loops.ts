@@ -1,15 +1,9 @@
 /** Loops in which pictures turn into one another, as /morph draws them. Each can be paused. */
 import { html } from 'hono/html';
+import { hasDigits } from '../../../shared/model/subject.ts';
 import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
 import type { Markup } from '../page.ts';
-import {
-  DARK_INK,
-  hasDigits,
-  INK,
-  renderSnippet,
-  TRUNCATION,
-  type ModelView,
-} from './model-view.ts';
+import { DARK_INK, INK, renderSnippet, TRUNCATION, type ModelView } from './model-view.ts';
 
 /** A loop without `scale`: the file is small, and the browser enlarges it. */
 interface Loop {

@@ -3,6 +3,7 @@ import { html } from 'hono/html';
 import { COLOURS } from '../../../shared/design/tokens.ts';
 import { parseColour, type Colour } from '../../../shared/picture/colour.ts';
 import { listClasses } from '../../../shared/model/classes.ts';
+import { HANDWRITTEN_DIGITS, hasDigits } from '../../../shared/model/subject.ts';
 import type { Manifest, ParsedManifest } from '../../../shared/model/artifact.ts';
 import type { Markup } from '../page.ts';
 
@@ -21,11 +22,6 @@ export interface ModelView extends ParsedManifest {
   readonly source: string;
 }
 
-/** Whether the classes include every digit, so that numbers can be written. */
-export function hasDigits(classes: readonly string[]): boolean {
-  return [...'0123456789'].every((digit) => classes.includes(digit));
-}
-
 /** SHA-256 of MNIST's 60,000 training digits, as the trainer hashes a data set. */
 const MNIST = 'edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d196c015389203eb3ba1f59b';
 
@@ -38,8 +34,8 @@ export function describeTraining({ training: { dataset } }: Manifest): string {
 }
 
 /** What the model draws, in the plural: `handwritten digits`. */
-export function describeMany({ name, classes }: Manifest): string {
-  return hasDigits(classes) ? 'handwritten digits' : name;
+export function describeMany({ name, classes, subject }: Manifest): string {
+  return subject?.many ?? (hasDigits(classes) ? HANDWRITTEN_DIGITS.many : name);
 }
 
 /** Names the classes after a colon; everybody knows the digits. */

@@ -2,13 +2,13 @@
 import { html } from 'hono/html';
 import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
 import { measureSheet } from '../../../shared/picture/sheet.ts';
+import { hasDigits } from '../../../shared/model/subject.ts';
 import type { Markup } from '../page.ts';
 import { renderControls } from './controls.ts';
 import {
   DARK_INK,
   DARK_PAPER,
   describeMany,
-  hasDigits,
   INK,
   PAPER,
   renderSnippet,
@@ -100,7 +100,7 @@ export function renderPlayground({ manifest }: ModelView, base: string): Markup 
       >
         <div class="segments" role="radiogroup" aria-label="What to draw" ${hasDigits(classes) ? '' : 'hidden'}>
           <label
-            ><input type="radio" name="route" value="digit" checked /><span>Digits <code>/digit</code></span></label
+            ><input type="radio" name="route" value="digit" checked /><span>${manifest.subject === undefined ? 'Digits' : 'Pictures'} <code>/digit</code></span></label
           >
           <label
             ><input type="radio" name="route" value="number" /><span>A number <code>/number</code></span></label

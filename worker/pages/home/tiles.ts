@@ -1,6 +1,7 @@
 /** Three ways to use the service, each with its result and its URL. */
 import { html } from 'hono/html';
-import { hasDigits, renderSnippet, type ModelView } from './model-view.ts';
+import { hasDigits } from '../../../shared/model/subject.ts';
+import { renderSnippet, type ModelView } from './model-view.ts';
 import type { Markup } from '../page.ts';
 
 export function renderTiles({ manifest }: ModelView, base: string): Markup {

@@ -1,7 +1,7 @@
 /**
  * Tests the report in a real browser, from a file, without a network; and reports of older runs.
  */
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -9,7 +9,10 @@ import { PNG } from 'pngjs';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MetricsLine } from '../../../../trainer/run/log/metrics.ts';
+import { buildComparison } from '../../../../trainer/run/report/comparison.ts';
 import { buildReport, type RunRecord } from '../../../../trainer/run/report/page.ts';
+import { saveComparison } from '../../../../trainer/run/report/record.ts';
+import { createRunFolder } from '../../../../trainer/run/run-folder.ts';
 import { collectComplaints, startBrowser } from '../../../support/hosts/browser.ts';
 import { TINY_CONFIG } from '../../../support/training/tensors.ts';
 
@@ -232,5 +235,68 @@ describe('a report of a run', () => {
     const html = await buildReport({ ...RECORD, metrics: [...METRICS, diverged] });
     expect(html).toContain('diverged at step 500');
     expect(html).not.toMatch(/d="[^"]*NaN/);
+  });
+});
+
+describe('a comparison of runs', () => {
+  it('has a column, a curve and the last samples of each run, and the settings that differ', async () => {
+    const other: RunRecord = {
+      ...RECORD,
+      name: '00002-other',
+      model: 'digits@0123456789abcdef',
+      options: { ...RECORD.options, config: { ...RECORD.options.config, batchSize: 16 } },
+      metrics: METRICS.map((line) => ({ ...line, diversity: 0.9 })),
+      quality: {
+        schema: 1,
+        model: 'digits@0123456789abcdef',
+        n: 200,
+        against: 'real ones',
+        features: '72 features',
+        rows: [{ title: 'Fréchet distance', value: '1.19', real: '0.77' }],
+      },
+    };
+    const path = join(await mkdtemp(join(tmpdir(), 'digitmint-comparison-')), 'comparison.html');
+    await writeFile(path, await buildComparison([RECORD, other]));
+    const page = await (await browser.newContext({ offline: true })).newPage();
+    const complaints = collectComplaints(page);
+    await page.goto(pathToFileURL(path).href);
+    expect(complaints).toEqual([]);
+    expect(await page.title()).toBe('2 runs compared: 00001-"tiny" <run>, 00002-other');
+    const read = (section: string) =>
+      page.locator(`section[aria-labelledby=${section}-title] tr`).allInnerTexts();
+    const figures = (await read('figures')).map((row) => row.split('\t'));
+    expect(figures[0]).toEqual(['', RECORD.name, '00002-other']);
+    expect(figures).toContainEqual(['model', '–', 'digits@0123456789abcdef']);
+    expect(figures).toContainEqual(['diversity', '0.8', '0.9']);
+    expect(figures).toContainEqual(['Fréchet distance', '–', '1.19 (real: 0.77)']);
+    expect((await read('config')).slice(1)).toEqual([`batchSize\t${TINY_CONFIG.batchSize}\t16`]);
+    expect(await page.locator('.chart h3').allInnerTexts()).toEqual([
+      'Losses: D',
+      'Losses: G',
+      'Diversity',
+      'Images a second',
+    ]);
+    expect(await page.locator('.chart').nth(2).locator('svg').textContent()).toContain(
+      '00002-other',
+    );
+    expect(await page.locator('.side img').count()).toBe(2);
+    expect(await page.locator('.side figcaption').first().innerText()).toContain('step 400');
+  });
+
+  it('is of different runs, and written where --out says or beside the first one', async () => {
+    const parent = await mkdtemp(join(tmpdir(), 'digitmint-runs-'));
+    const folders = ['a', 'b'].map((name) => join(parent, name));
+    for (const folder of folders) {
+      await createRunFolder(folder, { ...RECORD.options, backend: undefined } as never);
+    }
+    expect(await saveComparison(folders)).toBe(join(parent, 'comparison.html'));
+    const html = await readFile(join(parent, 'comparison.html'), 'utf8');
+    expect(html).toContain('nothing logged yet');
+    await expect(saveComparison([folders[0]!, `${folders[0]!}/`])).rejects.toThrow(
+      'is given twice',
+    );
+    await expect(saveComparison([folders[0]!, parent])).rejects.toThrow(
+      'expected the folder of a run',
+    );
   });
 });

@@ -1,0 +1,20 @@
+/** What a model's pictures show, in words. Pure. */
+
+/** Names of one picture and of several, such as "flag" and "flags". */
+export interface Subject {
+  readonly one: string;
+  readonly many: string;
+}
+
+/** What a manifest without a subject means. */
+export const HANDWRITTEN_DIGITS: Subject = { one: 'handwritten digit', many: 'handwritten digits' };
+
+/** Names a picture with its article: "A flag", "An emoji". */
+export function nameOne({ one }: Subject): string {
+  return `${/^[aeiou]/i.test(one) ? 'An' : 'A'} ${one}`;
+}
+
+/** Whether the classes include every digit by its name, so that numbers can be written. */
+export function hasDigits(classes: readonly string[]): boolean {
+  return [...'0123456789'].every((digit) => classes.includes(digit));
+}

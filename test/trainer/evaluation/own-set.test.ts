@@ -1,0 +1,250 @@
+/**
+ * Tests the evaluation of sets that are not MNIST: of any size, colours and number of classes, with
+ * a classifier that learns the set, or random features where there are no classes.
+ */
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { loadDataFolder } from '../../../trainer/data/data-folder.ts';
+import { hashDataset } from '../../../trainer/data/dataset.ts';
+import { encodeIdx } from '../../../trainer/data/idx.ts';
+import {
+  CLASSIFIER_CONFIG,
+  fitClassifier,
+  planClassifier,
+} from '../../../trainer/evaluation/classifier/network.ts';
+import { describeReport } from '../../../trainer/cli/evaluate.ts';
+import {
+  evaluate,
+  type EvaluationReport,
+  type EvaluationRequest,
+} from '../../../trainer/evaluation/evaluation.ts';
+import { computeGradientEnergy } from '../../../trainer/evaluation/metrics/pixels.ts';
+import { areOfSet } from '../../../trainer/evaluation/own-set.ts';
+import { saveQuality } from '../../../trainer/evaluation/saved-quality.ts';
+import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
+import { saveReport } from '../../../trainer/run/report/record.ts';
+import { saveRunOptions, type RunOptions } from '../../../trainer/run/run-folder.ts';
+import { TINY_CONFIG } from '../../support/training/tensors.ts';
+import { openModel } from '../../../trainer/evaluation/samples.ts';
+import { listTrainingBackends } from '../../support/training/backends.ts';
+import { buildFixture } from '../../support/models/fixture-artifact.ts';
+
+const SIDE = 8;
+const COUNT = 600;
+const THIRD = COUNT / 3;
+
+let parent: string;
+beforeAll(async () => {
+  parent = await mkdtemp(join(tmpdir(), 'digitmint-own-set-'));
+});
+afterAll(() => rm(parent, { recursive: true, force: true }));
+
+/** Writes pictures with a bar at a place that the class decides, in any brightness. */
+async function writeSet(name: string, channels: 1 | 3, names: readonly string[]): Promise<string> {
+  const folder = join(parent, name);
+  await mkdir(folder);
+  const classes = Math.max(1, names.length);
+  const images = Uint8Array.from({ length: COUNT * SIDE * SIDE * channels }, (_, at) => {
+    const pixel = Math.floor(at / channels);
+    const [x, picture] = [pixel % SIDE, Math.floor(pixel / SIDE ** 2)];
+    const noise = ((pixel * 2_654_435_761) >>> 8) % 40;
+    return x === 2 * (picture % classes) + 1 ? 255 - noise - (picture % 7) * 10 : noise;
+  });
+  const shape = channels === 1 ? [COUNT, SIDE, SIDE] : [COUNT, SIDE, SIDE, channels];
+  await writeFile(join(folder, `train-images-idx${shape.length}-ubyte`), encodeIdx(shape, images));
+  const labels = Uint8Array.from({ length: COUNT }, (_, picture) => picture % classes);
+  await writeFile(join(folder, 'train-labels-idx1-ubyte'), encodeIdx([COUNT], labels));
+  if (names.length > 0) {
+    await writeFile(join(folder, 'classes.txt'), names.join('\n'));
+  }
+  return folder;
+}
+
+/** Writes a model of noise in the shape of a set. */
+async function writeModel(
+  name: string,
+  channels: 1 | 3,
+  names: readonly string[],
+  sha256?: string,
+) {
+  const fixture = buildFixture({
+    name,
+    classes: names.length,
+    layers: [
+      { type: 'dense', units: SIDE * SIDE * channels, activation: 'sigmoid' },
+      { type: 'reshape', shape: [SIDE, SIDE, channels] },
+    ],
+    alter: (content) => ({
+      ...content,
+      classes: [...names],
+      training: {
+        ...content.training,
+        dataset: { ...content.training.dataset, ...(sha256 !== undefined && { sha256 }) },
+      },
+    }),
+  });
+  const folder = join(parent, `${name}-model`);
+  await mkdir(folder);
+  for (const [path, bytes] of fixture.files) {
+    await writeFile(join(folder, path), bytes);
+  }
+  return folder;
+}
+
+/** Needs no gradients, so any backend does. */
+async function run(request: Partial<EvaluationRequest>) {
+  const floorFolder = join(parent, 'kept');
+  const whole = { seed: '1', quick: true, backend: 'wasm' as const, floorFolder, ...request };
+  const report = await evaluate(
+    whole,
+    () => {},
+    () => 0,
+  );
+  return { report, text: describeReport(report) };
+}
+
+/** Evaluates in a process of its own: this one has a backend without gradients of convolutions. */
+async function runOn(backend: string, ...args: string[]) {
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [
+    fileURLToPath(new URL('../../../trainer/main.ts', import.meta.url)),
+    'evaluate',
+    '--quick',
+    '--json',
+    `--backend=${backend}`,
+    ...args,
+  ]);
+  return { report: JSON.parse(stdout) as EvaluationReport, stages: stderr };
+}
+
+const [tensorflow] = listTrainingBackends({ convolutions: true });
+
+it.skipIf(tensorflow?.skip)(
+  'a coloured set with classes is scored by a classifier of its own, which is kept',
+  async () => {
+    const names = ['cat', 'dog', 'cow'];
+    const [data, model] = [await writeSet('zoo', 3, names), await writeModel('zoo', 3, names)];
+    const args = ['--model', model, '--data', data];
+    const { report, stages } = await runOn('tensorflow', ...args, '--fresh');
+    expect(report.classifier).toMatchObject({ kind: 'own', features: 72 });
+    expect(report.classifier.testAccuracy).toBeGreaterThan(0.9);
+    expect([report.n, report.reference.count, report.floor.trainingDigits]).toEqual([
+      THIRD,
+      THIRD,
+      THIRD,
+    ]);
+    const [column] = report.columns;
+    // Noise is far from the set; its other part is not.
+    expect(report.floorFigures.frechetDistance).toBeLessThan(
+      (column?.figures.frechetDistance ?? 0) / 10,
+    );
+    expect(report.floorFigures.classAccuracy?.accuracy).toBe(report.classifier.testAccuracy);
+    expect(column?.figures.classAccuracy?.accuracy).toBeLessThan(0.7);
+    expect(stages).toContain('a classifier learns the set: epoch 1 of 40');
+    const text = describeReport(report);
+    expect(text).toMatch(/^classifier +72 features .*right on \d+\.\d\d% of these 200; SHA-256/m);
+    expect(text).toMatch(/^figure +samples +real pictures/m);
+    expect(text).toContain('only memorisation shows copies');
+
+    const again = await runOn('tensorflow', ...args);
+    expect(again.stages).not.toContain('a classifier learns');
+    expect(again.report.columns).toEqual(report.columns);
+    expect(again.report.classifier).toEqual(report.classifier);
+    expect(again.report.floor.kept).toBe(true);
+  },
+);
+
+it('a set without classes is scored by random features, named as such', async () => {
+  const [data, model] = [await writeSet('plain', 1, []), await writeModel('plain', 1, [])];
+  const { report, text } = await run({ models: [model], data });
+  expect(report.classifier).toMatchObject({ kind: 'random', testAccuracy: null });
+  const [column] = report.columns;
+  expect([column?.figures.classAccuracy, column?.figures.classBalance]).toEqual([null, null]);
+  expect(report.floorFigures.frechetDistance).toBeLessThan(column?.figures.frechetDistance ?? 0);
+  expect(text).toMatch(/^features +72 features .* of a fixed random network/m);
+  expect(text).toMatch(/^class accuracy +– +– .*the set has no classes$/m);
+});
+
+it('saved figures are in the manifest, the card and the report of the run', async () => {
+  const data = await writeSet('saved', 1, []);
+  const folder = join(parent, 'run');
+  await mkdir(folder);
+  await rename(await writeModel('saved', 1, []), join(folder, 'model'));
+  const config = { ...TINY_CONFIG, steps: 1 };
+  const dataset = { name: 'saved', images: COUNT, sha256: '' };
+  await saveRunOptions(folder, { config, dataset, data } as unknown as RunOptions);
+  const before = (await readArtifactFolder(folder)).manifest;
+  const { report } = await run({ models: [folder] });
+  const saved = await saveQuality(report, 'some features');
+  const { manifest } = await readArtifactFolder(folder); // Whole and consistent.
+  expect(saved.get(folder)).toBe(`saved@${manifest.version}`);
+  expect(manifest.version).not.toBe(before.version);
+  expect(manifest.figures).toMatchObject({
+    'quality.samples': THIRD,
+    'quality.frechetDistance': report.columns[0]?.figures.frechetDistance,
+    'quality.frechetDistance.real': report.floorFigures.frechetDistance,
+    'quality.kernelDistance.real': report.floorFigures.kernelDistance.mean,
+  });
+  expect(Object.keys(manifest.figures).some((name) => name.includes('class'))).toBe(false);
+  const card = await readFile(join(folder, 'model', 'README.md'), 'utf8');
+  expect(card).toContain(`| version | \`saved@${manifest.version}\` |`);
+  expect(card).toMatch(/^\| Fréchet distance \| [\d.]+ \| [\d.]+ \|$/m);
+  const html = await readFile(await saveReport(folder), 'utf8');
+  expect(html).toContain(`<title>saved@${manifest.version}, run: training report</title>`);
+  expect(html).toMatch(/Fréchet distance<\/th><td>[\d.]+ \(real: [\d.]+\)/);
+  // A card by hand stays.
+  await writeFile(join(folder, 'model', 'README.md'), 'mine');
+  await saveQuality(report, 'some features');
+  expect(await readFile(join(folder, 'model', 'README.md'), 'utf8')).toBe('mine');
+});
+
+it('says what is missing or does not fit', async () => {
+  const names = ['cat', 'dog', 'cow'];
+  const model = await writeModel('other', 1, names);
+  const zoo = await writeSet('zoo again', 3, names);
+  await expect(run({ models: [model] })).rejects.toThrow('Name its data by --data');
+  await expect(run({ models: [await writeModel('birds', 3, ['owl'])], data: zoo })).rejects.toThrow(
+    /makes images of 8 x 8 x 3 in 1 classes, --data .* holds 8 x 8 x 3 in 3/,
+  );
+  await expect(run({ models: [model], data: zoo, split: 'validation' })).rejects.toThrow(
+    '--split validation: only for MNIST',
+  );
+});
+
+it('networks fit pictures of every size that can be trained on', () => {
+  for (const side of [8, 12, 13, 16, 28, 32, 64, 128]) {
+    for (const [channels, classes] of [
+      [1, 1],
+      [3, 256],
+    ] as const) {
+      const specs = planClassifier(fitClassifier(CLASSIFIER_CONFIG, side, channels, classes));
+      expect(specs[0]?.shape[2]).toBe(channels);
+      expect(specs.at(-1)?.shape).toEqual([classes]);
+    }
+  }
+  const { convolutions } = fitClassifier(CLASSIFIER_CONFIG, 28, 1, 10);
+  expect(convolutions).toEqual(CLASSIFIER_CONFIG.convolutions);
+});
+
+it('sharpness counts neighbours of the same colour', () => {
+  const grey = Uint8Array.from([0, 255, 0, 255]);
+  const rgb = Uint8Array.from([...grey].flatMap((value) => [value, value, value]));
+  expect(computeGradientEnergy(rgb, 2, 3)).toBe(computeGradientEnergy(grey, 2));
+});
+
+it('a set of digits is its own only when the model was trained on it', async () => {
+  const names = ['0', '1'];
+  const data = await writeSet('numbers', 1, names);
+  const sha256 = hashDataset((await loadDataFolder(data)).dataset);
+  const open = async (name: string, hash: string) => [
+    await openModel(await writeModel(name, 1, names, hash)),
+  ];
+  expect([
+    await areOfSet(await open('numbers', sha256), data),
+    await areOfSet(await open('stranger', 'a'.repeat(64)), data),
+  ]).toEqual([true, false]);
+});

@@ -1,0 +1,142 @@
+/** The real pictures of an evaluation of any set: its test part, or a third of it. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { deriveKey } from '../../shared/model/random.ts';
+import type { ReadingRequest } from '../data/data-folder.ts';
+import { drawSubset, hashDataset, type Dataset } from '../data/dataset.ts';
+import { loadRunOptions, locate } from '../run/run-folder.ts';
+import { loadData } from '../run/run-plan.ts';
+import { MNIST_TRAINING_SHA256, pickDigits, type RealDigits } from './digits.ts';
+import { SAMPLES_LIMITS } from './protocol.ts';
+import type { OpenedModel } from './samples.ts';
+
+/** Pictures that samples are compared with, at most, so that figures of large sets are alike. */
+const MAX_COMPARED = 10_000;
+const MNIST_SHAPE = '28 x 28 x 1';
+
+export interface OwnSet {
+  readonly training: RealDigits;
+  /** The pictures that samples are compared with. */
+  readonly reference: RealDigits;
+  /** Places, in `training`, of the pictures for the floor. */
+  readonly floorPlaces: Uint32Array;
+  /** The other pictures of `training`, for the classifier. */
+  readonly learned: Dataset;
+}
+
+/** What a run tells of a model: its data, and how they were read. */
+export interface ModelSource {
+  readonly data?: string | undefined;
+  readonly reading?: ReadingRequest | undefined;
+}
+
+/** Finds out about a model in the folder of its run; nothing about other folders. */
+export async function findSource(folder: string): Promise<ModelSource> {
+  if (!existsSync(locate(folder).options)) {
+    return {};
+  }
+  const { data, reading } = await loadRunOptions(folder, '--model');
+  return { data: data ?? undefined, reading };
+}
+
+/** Whether the repository's classifier of digits has nothing to say about a model. */
+export function drawsOtherThings({ manifest }: Pick<OpenedModel, 'manifest'>): boolean {
+  const { image, classes, subject } = manifest;
+  const shape = `${image.width} x ${image.height} x ${image.channels}`;
+  return (
+    shape !== MNIST_SHAPE ||
+    subject !== undefined ||
+    classes.some((name, label) => name !== String(label)) ||
+    (classes.length !== 0 && classes.length !== 10)
+  );
+}
+
+/**
+ * Opens the set that models were trained on.
+ * @throws ExpectedError  When it is missing, of another shape, or too small.
+ */
+export async function openOwnSet(
+  data: string | undefined,
+  models: readonly (OpenedModel & ModelSource)[],
+): Promise<OwnSet> {
+  const [first] = models;
+  if (data === undefined) {
+    throw new ExpectedError(
+      `--model ${first?.folder}: draws no digits of MNIST. Name its data by --data, or its run's folder by --model.`,
+    );
+  }
+  const reading = chooseReading(first);
+  const { dataset, findings } = await loadData(resolve(data), { reading });
+  const { width, height, channels, classes, count, name } = dataset;
+  for (const { folder, manifest } of models) {
+    const { image, classes: drawn } = manifest;
+    const isSame = image.width === width && image.height === height && image.channels === channels;
+    if (!isSame || drawn.some((each, label) => each !== classes[label])) {
+      throw new ExpectedError(
+        `--model ${folder}: makes images of ${image.width} x ${image.height} x ${image.channels} in ${drawn.length} classes, ` +
+          `--data ${data} holds ${width} x ${height} x ${channels} in ${classes.length}: give the data that it was trained on`,
+      );
+    }
+  }
+  if (count < 3 * SAMPLES_LIMITS.min) {
+    throw new ExpectedError(
+      `--data ${data}: holds ${count} pictures; an evaluation needs ${3 * SAMPLES_LIMITS.min}: to compare with, for the floor, and to learn from`,
+    );
+  }
+  const training = {
+    dataset,
+    sha256: hashDataset(dataset),
+    source: `${name}, ${count.toLocaleString('en')} pictures`,
+  };
+  const shuffled = drawSubset(deriveKey('own-set', '1'), 1, 0, count, count);
+  const { test = 0, val = 0 } = findings?.parts ?? {};
+  const kept = test > 0 ? test : val;
+  if (kept >= SAMPLES_LIMITS.min) {
+    const { dataset: held } = await loadData(resolve(data), { reading, part: 'test' });
+    const forFloor = Math.min(MAX_COMPARED, held.count, Math.floor(count / 2));
+    return {
+      training,
+      reference: describeReference(held, 'its part for evaluation'),
+      floorPlaces: shuffled.slice(0, forFloor),
+      learned: pickDigits(dataset, shuffled.slice(forFloor)),
+    };
+  }
+  const third = Math.min(MAX_COMPARED, Math.floor(count / 3));
+  const places = shuffled.slice(0, third);
+  return {
+    training,
+    reference: { ...describeReference(pickDigits(dataset, places), 'drawn from it'), places },
+    floorPlaces: shuffled.slice(third, 2 * third),
+    learned: pickDigits(dataset, shuffled.slice(2 * third)),
+  };
+}
+
+function describeReference(dataset: Dataset, how: string): RealDigits {
+  const count = dataset.count.toLocaleString('en');
+  const source = `${count} pictures of ${dataset.name}, ${how}, which its classifier has not seen`;
+  return { dataset, sha256: hashDataset(dataset), source };
+}
+
+/** How the run read the pictures, or what gives pictures like those of the model. */
+function chooseReading(model: (OpenedModel & ModelSource) | undefined): ReadingRequest {
+  if (model === undefined || model.reading !== undefined) {
+    return model?.reading ?? {};
+  }
+  const { width, channels } = model.manifest.image;
+  return { resolution: width, ...(channels === 1 && { grey: true }) };
+}
+
+/** Whether models of digits were trained on the very pictures of `data`, other than MNIST's. */
+export async function areOfSet(
+  models: readonly (OpenedModel & ModelSource)[],
+  data: string,
+): Promise<boolean> {
+  const trained = new Set(models.map(({ manifest }) => manifest.training.dataset.sha256));
+  const [sha256] = trained;
+  if (trained.size !== 1 || sha256 === MNIST_TRAINING_SHA256) {
+    return false;
+  }
+  const { dataset } = await loadData(resolve(data), { reading: chooseReading(models[0]) });
+  return hashDataset(dataset) === sha256;
+}

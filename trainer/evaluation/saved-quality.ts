@@ -1,0 +1,142 @@
+/**
+ * What `npm run evaluate -- --save` leaves: the figures in the model's manifest, which makes a new
+ * version, a model card, and a file in the run's folder for its report.
+ */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import {
+  encodeManifest,
+  MANIFEST_FILE,
+  parseManifest,
+  sealManifest,
+  type Manifest,
+} from '../../shared/model/artifact.ts';
+import { HANDWRITTEN_DIGITS } from '../../shared/model/subject.ts';
+import { parseJson } from '../../storage/file-lock.ts';
+import { recover, writeAtomically } from '../../storage/files.ts';
+import { CARD_FILE, locateModel } from '../publish/artifact-folder.ts';
+import { locate } from '../run/run-folder.ts';
+import type { EvaluationReport } from './evaluation.ts';
+import type { Figures } from './figures.ts';
+
+const QUALITY_FILE = 'quality.json';
+/** The first line of a card that may be written over. */
+const CARD_MARK = '<!-- Made by `npm run evaluate -- --save`: do not edit. -->';
+
+const qualitySchema = z.strictObject({
+  schema: z.literal(1),
+  /** Name and version. */
+  model: z.string(),
+  n: z.int(),
+  /** In words: what samples are compared with, and by which features. */
+  against: z.string(),
+  features: z.string(),
+  rows: z.array(z.strictObject({ title: z.string(), value: z.string(), real: z.string() })),
+});
+export type Quality = z.infer<typeof qualitySchema>;
+
+/**
+ * Saves the figures of each model of a report.
+ * @param features  The features in words.
+ * @returns         The models as they are now, name@version by their folders.
+ * @throws ExpectedError
+ */
+export async function saveQuality(
+  report: EvaluationReport,
+  features: string,
+): Promise<ReadonlyMap<string, string>> {
+  const saved = new Map<string, string>();
+  for (const [i, { samples, figures }] of report.columns.entries()) {
+    const place = String(samples['folder']);
+    const folder = locateModel(place);
+    const path = join(folder, MANIFEST_FILE);
+    const { manifest } = parseManifest(await readFile(path), { inAnyForm: true });
+    const { version: _before, ...content } = manifest;
+    const measured = listMeasured(figures, report.floorFigures, report.n);
+    const sealed = sealManifest({ ...content, figures: { ...content.figures, ...measured } });
+    const quality: Quality = {
+      schema: 1,
+      model: `${sealed.name}@${sealed.version}`,
+      n: report.n,
+      against: report.reference.source,
+      features,
+      rows: report.rows.map(({ title, values, floor }) => ({
+        title,
+        value: values[i] as string,
+        real: floor,
+      })),
+    };
+    await writeAtomically(path, encodeManifest(sealed));
+    await saveCard(join(folder, CARD_FILE), sealed, quality);
+    if (existsSync(locate(place).options)) {
+      await writeAtomically(join(place, QUALITY_FILE), `${JSON.stringify(quality, null, 2)}\n`);
+    }
+    saved.set(place, quality.model);
+  }
+  return saved;
+}
+
+/** Lists figures by the names that the manifest gives them, each with that of real pictures. */
+function listMeasured(own: Figures, real: Figures, n: number): Record<string, number> {
+  const measured: [name: string, value: number][] = [['quality.samples', n]];
+  for (const [id, figure] of Object.entries(own) as [keyof Figures, Figures[keyof Figures]][]) {
+    for (const [suffix, value] of [
+      ['', figure],
+      ['.real', real[id]],
+    ] as const) {
+      const number =
+        typeof value === 'object' && value !== null
+          ? 'mean' in value
+            ? value.mean
+            : value.accuracy
+          : value;
+      if (number !== null && Number.isFinite(number)) {
+        measured.push([`quality.${id}${suffix}`, number]);
+      }
+    }
+  }
+  return Object.fromEntries(measured);
+}
+
+/** Writes the card, unless there is one by hand. */
+async function saveCard(path: string, manifest: Manifest, quality: Quality): Promise<void> {
+  const before = await recover(readFile(path, 'utf8'), ['ENOENT'], CARD_MARK);
+  if (before.startsWith(CARD_MARK)) {
+    await writeAtomically(path, writeCard(manifest, quality));
+  }
+}
+
+function writeCard(manifest: Manifest, quality: Quality): string {
+  const { name, version, image, classes, training, subject = HANDWRITTEN_DIGITS } = manifest;
+  const rows = quality.rows.map(({ title, value, real }) => `| ${title} | ${value} | ${real} |`);
+  const colours = image.channels === 1 ? 'grey' : 'RGB';
+  return `${CARD_MARK}
+
+# \`${name}\`
+
+Draws ${subject.many} of ${image.width} × ${image.height} pixels, ${colours}${classes.length > 0 ? `, of ${classes.length} classes` : ''}.
+
+| | |
+| --- | --- |
+| version | \`${name}@${version}\` |
+| data | ${training.dataset.name}, ${training.dataset.images.toLocaleString('en')} pictures, SHA-256 \`${training.dataset.sha256.slice(0, 16)}…\` |
+| recipe | preset \`${training.preset}\`, ${training.steps.toLocaleString('en')} steps of ${training.batchSize}, seed ${JSON.stringify(training.seed)} |
+| backend | ${training.backend} |
+
+## How good it is
+
+${quality.n.toLocaleString('en')} samples against ${quality.against}. Features: ${quality.features}.
+
+| | samples | real pictures |
+| --- | --: | --: |
+${rows.join('\n')}
+`;
+}
+
+/** Reads what was saved of a run; undefined when nothing was. */
+export async function loadQuality(folder: string): Promise<Quality | undefined> {
+  const text = await recover(readFile(join(folder, QUALITY_FILE), 'utf8'), ['ENOENT'], '');
+  return parseJson(qualitySchema, text) ?? undefined;
+}

@@ -1,0 +1,108 @@
+/** Builds one HTML page of several runs: figures, settings that differ, curves and last samples. */
+import { escapeHtml } from '../../../shared/escape-html.ts';
+import { formatStep } from '../../charts/chart.ts';
+import { renderRunCharts } from './charts.ts';
+import {
+  describeStatus,
+  encodePicture,
+  flatten,
+  listFigures,
+  listQuality,
+  nameRun,
+  renderSection,
+  wrapPage,
+  type RunRecord,
+} from './page.ts';
+
+/** A row of a table: a value for each run, undefined where a run has none. */
+type Row = readonly [name: string, values: readonly (string | undefined)[]];
+
+/** @param records  At least two. */
+export async function buildComparison(records: readonly RunRecord[]): Promise<string> {
+  const names = nameApart(records);
+  const charts = await renderRunCharts(
+    records.map(({ metrics }, i) => ({ label: names[i] as string, metrics })),
+  );
+  const sections = [
+    renderHeader(records),
+    renderSection('figures', 'Figures', renderRows(records, listFigureRows(records))),
+    renderSection('config', 'Settings that differ', renderRows(records, listDifferences(records))),
+    renderGrids(records),
+    charts.length === 0
+      ? ''
+      : renderSection('curves', 'Curves', `\n<div class="charts">${charts.join('\n')}</div>`),
+  ];
+  return wrapPage(`${records.length} runs compared: ${names.join(', ')}`, sections);
+}
+
+/** Short names of runs, which their folders may share. */
+function nameApart(records: readonly RunRecord[]): string[] {
+  const names = records.map(({ name }) => name);
+  return names.map((name, i) => (names.indexOf(name) === i ? name : `${name} (${i + 1})`));
+}
+
+function renderHeader(records: readonly RunRecord[]): string {
+  return `<header>
+<p class="kind">Training runs side by side</p>
+<h1>${records.length} runs compared</h1>
+<p class="facts-line">${records.map((record) => escapeHtml(nameRun(record))).join(' · ')}</p>
+</header>`;
+}
+
+function listFigureRows(records: readonly RunRecord[]): Row[] {
+  const all = records.map((record) => ({
+    model: record.model,
+    status: describeStatus(record).text,
+    data: record.options.dataset?.name,
+    ...listFigures(record.metrics, record.options.config),
+    warnings: String(record.metrics.flatMap(({ warnings = [] }) => warnings).length),
+    ...Object.fromEntries(listQuality(record)),
+  }));
+  return joinRows(all);
+}
+
+/** A row for each name of any run, in the order in which they appear. */
+function joinRows(all: readonly Readonly<Record<string, string | undefined>>[]): Row[] {
+  const names = [...new Set(all.flatMap((each) => Object.keys(each)))];
+  return names
+    .map((name): Row => [name, all.map((each) => each[name])])
+    .filter(([, values]) => values.some((value) => value !== undefined));
+}
+
+function listDifferences(records: readonly RunRecord[]): Row[] {
+  const all = records.map(({ options }) => Object.fromEntries(flatten(options.config)));
+  return joinRows(all).filter(([, values]) => new Set(values).size > 1);
+}
+
+function renderRows(records: readonly RunRecord[], rows: readonly Row[]): string {
+  if (rows.length === 0) {
+    return '<p class="quiet">None.</p>';
+  }
+  const names = nameApart(records);
+  const heads = names.map((name) => `<th scope="col">${escapeHtml(name)}</th>`);
+  const body = rows.map(
+    ([name, values]) =>
+      `<tr><th scope="row">${escapeHtml(name)}</th>` +
+      `${values.map((value) => `<td>${escapeHtml(value ?? '–')}</td>`).join('')}</tr>`,
+  );
+  return (
+    `<div class="scroll" tabindex="0"><table class="facts"><thead><tr><td></td>${heads.join('')}</tr></thead>` +
+    `<tbody>${body.join('')}</tbody></table></div>`
+  );
+}
+
+function renderGrids(records: readonly RunRecord[]): string {
+  const names = nameApart(records);
+  const items = records.flatMap(({ grids }, i) => {
+    const last = grids.at(-1);
+    const name = escapeHtml(names[i] as string);
+    return last === undefined
+      ? []
+      : `<li><figure><img src="${encodePicture(last.png)}" alt="Samples of ${name}">` +
+          `<figcaption>${name} · step ${formatStep(last.step)}</figcaption></figure></li>`;
+  });
+  return items.length === 0
+    ? ''
+    : `<section class="samples" aria-labelledby="samples-title"><h2 id="samples-title">Last samples</h2>
+<ol class="side">${items.join('')}</ol></section>`;
+}
