@@ -174,7 +174,7 @@ describe('words of a model’s own subject', () => {
     const llms = await getText('/llms.txt');
     expect(llms).toContain('> Letters from a small neural network.');
     expect(llms).toContain('label= is one of: a, b, c,d, seven.');
-    expect(await getText('/')).toContain('Freshly minted letters');
+    expect(await getText('/')).toContain('<title>Letters, from a URL');
     const base = worker.url.origin;
     const describePicture = async (path: string) =>
       (
