@@ -2,6 +2,7 @@
  * `npm run trainer -- evaluate-encoder`: measures the encoder of a model on MNIST's test digits,
  * and prints the tables of its card.
  */
+import { writeFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { decodeWeights } from '../../shared/model/artifact.ts';
@@ -19,7 +20,10 @@ import { loadTestDigits, SIDE } from '../evaluation/digits.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 import { readArtifactFolder } from '../publish/artifact-folder.ts';
 import { BACKEND_NAMES, selectBackend, type BackendName } from '../tensorflow/backend.ts';
-import { measureEncoder } from './quality.ts';
+import { drawHands, measureEncoder } from './quality.ts';
+
+/** Rows of the sheet. */
+const SHEET_DIGITS = 16;
 
 export function buildEvaluateEncoderCommand(): Command {
   return new Command('evaluate-encoder')
@@ -28,6 +32,7 @@ export function buildEvaluateEncoderCommand(): Command {
     )
     .requiredOption('--model <folder>', 'the model with its encoder')
     .option('--n <count>', 'test digits', parseWhole(50, 10_000), 1000)
+    .option('--sheet <file>', 'draws a PNG instead: written digits, and all classes in their hands')
     .addOption(
       new Option('--backend <name>', 'what computes the gradient search')
         .choices(['auto', ...BACKEND_NAMES])
@@ -39,6 +44,7 @@ export function buildEvaluateEncoderCommand(): Command {
 async function evaluate(flags: {
   readonly model: string;
   readonly n: number;
+  readonly sheet?: string;
   readonly backend: 'auto' | BackendName;
 }) {
   const model = await readArtifactFolder(flags.model);
@@ -69,6 +75,10 @@ async function evaluate(flags: {
     classifier: (await loadClassifier()).weights,
   };
   const { dataset } = await loadTestDigits();
+  if (flags.sheet !== undefined) {
+    await writeFile(flags.sheet, drawHands(subject, dataset, SHEET_DIGITS));
+    return;
+  }
   const backend = await selectBackend(flags.backend, { threads: 1, convolutions: true });
   try {
     const { rows, accuracy, transfer } = measureEncoder(subject, dataset, flags.n);

@@ -8,8 +8,10 @@ import type { ParsedManifest } from '../../shared/model/artifact.ts';
 import type { Sampler } from '../../shared/model/sampler.ts';
 import { compareInk, readHand, type HandReader } from '../../shared/hand/reader.ts';
 import { measurePen } from '../../shared/picture/pen.ts';
+import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { CLASSIFIER_CONFIG, scoreImages } from '../evaluation/classifier/network.ts';
+import { pngEncoder } from '../node-kernels.ts';
 import { runNetwork } from './network.ts';
 
 export interface EncoderSubject {
@@ -125,6 +127,33 @@ const toInk = (pixels: Uint8Array): Float32Array => Float32Array.from(pixels, (e
 
 function findQuantile(values: readonly number[], part: number): number {
   return values.toSorted((a, b) => a - b)[Math.floor(part * (values.length - 1))] ?? NaN;
+}
+
+/**
+ * Draws a sheet with a row for each digit: the written one, all classes in the hand of one pass,
+ * and all classes in the refined hand.
+ * @returns  A PNG, black on white.
+ */
+export function drawHands(subject: EncoderSubject, test: Dataset, count: number): Uint8Array {
+  const { height, width, classes } = test;
+  const size = height * width;
+  const cols = 1 + 2 * classes.length;
+  const pixels = new Uint8Array(count * cols * size);
+  for (let i = 0; i < count; i++) {
+    const written = test.images.subarray(i * size, (i + 1) * size);
+    pixels.set(written, i * cols * size);
+    const readings = readHand(subject.reader, subject.sampler.drawInk, written, test.labels[i]);
+    for (let step = 0; step <= Math.max(...STEPS); step++) {
+      const { latents } = readings.next().value;
+      if (step === 0 || step === Math.max(...STEPS)) {
+        const drawn = drawHand(subject.sampler, latents, [...classes.keys()]);
+        pixels.set(drawn, (i * cols + 1 + (step === 0 ? 0 : classes.length)) * size);
+      }
+    }
+  }
+  const samples = { count: count * cols, height, width, channels: 1, pixels, labels: null };
+  const sheet = buildSheet(samples, { cols, gap: 2, margin: 8, scale: 1 });
+  return encodePng(pngEncoder, sheet, { bg: [255, 255, 255, 255], fg: [0, 0, 0, 255] });
 }
 
 /** Draws each digit's class in its hand. */
