@@ -7,6 +7,7 @@ export {
   type Digits,
   type FetchOptions,
 } from './fetch-digits.ts';
+export { handFrom, type Hand, type HandCanvas, type HandOptions } from './hand-from.ts';
 export {
   buildImage,
   buildImageHtml,

@@ -26,18 +26,27 @@ const ACCEPT = 'application/json, application/problem+json, */*;q=0.5';
 
 /**
  * Requests a URL.
+ * @param sent  Method and body of a request other than GET.
  * @returns  An answer with a good status, with its body unread.
  * @throws ApiError    For an answer with another status.
  * @throws RangeError  When an option is out of its range.
  * @throws             What `fetch` rejects with, and the signal's reason once it is aborted.
  */
-export async function request(url: string, options: RequestOptions): Promise<Response> {
+export async function request(
+  url: string,
+  options: RequestOptions,
+  sent: Pick<RequestInit, 'method' | 'body'> = {},
+): Promise<Response> {
   const { signal, retries = 2, maxRetryWaitMs = 30_000 } = options;
   writeOption('retries', retries, { kind: 'whole', min: 0, max: 10 });
   writeOption('maxRetryWaitMs', maxRetryWaitMs, { kind: 'whole', min: 0, max: 3_600_000 });
   const ask = options.fetch ?? ((...given) => fetch(...given));
   for (let tried = 0; ; tried++) {
-    const answer = await ask(url, { headers: { accept: ACCEPT }, ...(signal && { signal }) });
+    const answer = await ask(url, {
+      ...sent,
+      headers: { accept: ACCEPT },
+      ...(signal && { signal }),
+    });
     if (answer.ok) {
       return answer;
     }

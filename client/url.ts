@@ -106,7 +106,7 @@ function writeTexts(route: RouteName, options: object): Record<string, string> {
 }
 
 /** @throws RangeError  When it is no address of a web service, or has a query or a fragment. */
-function writeBase(base: string | URL | undefined): string {
+export function writeBase(base: string | URL | undefined): string {
   const text = String(base ?? '');
   const isAddress = /^(?:https?:\/\/[^/]|\/(?!\/))[^?#\s"'<>\\]*$/i.test(text);
   if (!isAddress && text !== '') {

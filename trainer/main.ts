@@ -17,6 +17,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'gpu-check': async () => (await import('./cli/gpu-check.ts')).buildGpuCheckCommand(),
   'train-encoder': async () =>
     (await import('./encoder/train-encoder.ts')).buildTrainEncoderCommand(),
+  'evaluate-encoder': async () =>
+    (await import('./encoder/evaluate-encoder.ts')).buildEvaluateEncoderCommand(),
   publish: async () => (await import('./cli/publish.ts')).buildPublishCommand(),
   models: async () => (await import('./cli/models.ts')).buildModelsCommand(),
 };

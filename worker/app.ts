@@ -15,6 +15,7 @@ import { createEncoderSource } from './models/encoder-source.ts';
 import { Guides } from './pages/docs/frame.ts';
 import { addGuideRoutes, GUIDE_OPERATIONS } from './pages/docs/guides.ts';
 import { addReferenceRoute, REFERENCE_OPERATION } from './pages/docs/reference.ts';
+import { addHandPageRoute, HAND_PAGE_OPERATION } from './pages/hand.ts';
 import { addHomeRoute, HOME_OPERATION } from './pages/home.ts';
 import { addLlmsRoute, LLMS_OPERATION } from './pages/llms.ts';
 import { addDatasetRoutes, DATASET_OPERATION } from './routes/dataset.ts';
@@ -42,6 +43,7 @@ export const OPERATIONS: readonly Operation[] = [
   HOME_OPERATION,
   REFERENCE_OPERATION,
   ...GUIDE_OPERATIONS,
+  HAND_PAGE_OPERATION,
   OPENAPI_OPERATION,
   LLMS_OPERATION,
   OEMBED_OPERATION,
@@ -67,6 +69,7 @@ export function createApp(given: GivenDependencies): App {
   const app = new Hono<AppEnv>();
   addMiddleware(app, dependencies);
   addHomeRoute(app, dependencies);
+  addHandPageRoute(app, dependencies);
   addDigitRoutes(app, dependencies);
   addMorphRoutes(app, dependencies);
   addDatasetRoutes(app, dependencies);

@@ -29,6 +29,9 @@ declare module 'page-files' {
     readonly painter: string;
     /** The script of pages to read. */
     readonly reading: string;
+    /** The script of the page `/hand`, and its worker. */
+    readonly hand: string;
+    readonly scribe: string;
     readonly style: string;
     readonly readingStyle: string;
     /** Charts of the model that ships. */

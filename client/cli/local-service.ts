@@ -1,7 +1,7 @@
 /**
  * The whole API in this process: the worker's app without a bucket. It answers with the same bytes.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   ArtifactError,
@@ -9,13 +9,18 @@ import {
   parseManifest,
   WEIGHTS_FILE,
 } from '../../shared/model/artifact.ts';
+import { ENCODER_FILES } from '../../shared/model/encoder.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import type { BundledModel } from '../../worker/models/model-store.ts';
 import { createService } from '../../worker/service.ts';
 import { CliError, EXIT } from './output.ts';
 
-/** Requests a path with a query. @param accept  The media type, where the path has no extension. */
-export type Ask = (path: string, accept?: string) => Promise<Response>;
+/**
+ * Requests a path with a query.
+ * @param accept  The media type, where the path has no extension.
+ * @param body    Of a POST.
+ */
+export type Ask = (path: string, accept?: string, body?: Uint8Array) => Promise<Response>;
 
 /** The address of requests to a service without one. */
 const NOWHERE = 'http://localhost';
@@ -41,10 +46,15 @@ export function createLocalService(base: URL | undefined, model?: BundledModel):
   });
   const address = base ?? new URL(NOWHERE);
   const basePath = address.pathname.replace(/\/$/, '');
-  return async (path, accept) => {
+  return async (path, accept, body) => {
     // Pictures are requested by Accept, not by an extension, so that errors are problem details.
     const headers = accept === undefined ? {} : { accept: `${accept}, application/problem+json` };
-    const answer = await app.request(new URL(path, address).href, { headers }, { basePath });
+    const sent = body && { method: 'POST', body: body as Uint8Array<ArrayBuffer> };
+    const answer = await app.request(
+      new URL(path, address).href,
+      { ...sent, headers },
+      { basePath },
+    );
     if (answer.status >= 500) {
       const why = failure instanceof Error ? failure.message : await answer.text();
       throw new CliError(`${name} does not draw: ${why}`, EXIT.failed, { cause: failure });
@@ -71,7 +81,16 @@ export function openModelFolder(folder: string): BundledModel {
   try {
     const parsed = parseManifest(readFile(MANIFEST_FILE), { inAnyForm: true });
     const { name, version } = parsed.manifest;
-    return { name, version, readFile, read: () => ({ parsed, weights: readFile(WEIGHTS_FILE) }) };
+    return {
+      name,
+      version,
+      // A model may have no encoder.
+      readFile: (path) =>
+        ENCODER_FILES.includes(path) && !existsSync(join(folder, path))
+          ? undefined
+          : readFile(path),
+      read: () => ({ parsed, weights: readFile(WEIGHTS_FILE) }),
+    };
   } catch (cause) {
     if (cause instanceof ArtifactError) {
       throw new CliError(`--model ${folder}: ${cause.message}`, EXIT.failed, { cause });

@@ -9,6 +9,7 @@ import { DIGIT_FORMATS, MORPH_FORMATS, type DigitFormat } from '../../shared/con
 import { NUMBER, ROUTES } from '../../shared/contract/parameters.ts';
 import { HEADERS } from '../../worker/http/headers.ts';
 import { drawSet, SET_PARAMETERS } from './dataset.ts';
+import { buildHandCommand } from './hand.ts';
 import { buildOptions, nameWarnedFlags, readRefusal, writeQuery, type Flags } from './flags.ts';
 import { createLocalService, openModelFolder, type Ask } from './local-service.ts';
 import {
@@ -34,6 +35,7 @@ Examples:
   digitmint --number 2026 --fg 1d2430 --bg transparent --out 2026.svg
   digitmint --n 2 --json                             pixels, row by row
   digitmint morph --digits 9876543210 --scale 4 --out countdown.gif
+  digitmint hand seven.png                           the hand of a written digit, for --hand
   digitmint dataset --n 60000 --seed Ada --out digits.npy --labels labels.npy
 
 It draws on this machine without any server: the same bytes as the API.
@@ -101,6 +103,7 @@ function buildProgram(): Command {
       await draw(open(flags), all, readText(flags['out']));
     });
   program.addCommand(buildMorphCommand().copyInheritedSettings(program));
+  program.addCommand(buildHandCommand(open).copyInheritedSettings(program));
   program.addCommand(buildDatasetCommand().copyInheritedSettings(program));
   return program;
 }

@@ -27,6 +27,8 @@ const SOURCES = {
   page: 'page/page.ts',
   painter: 'page/explorer/painter.ts',
   reading: 'page/reading/reading.ts',
+  hand: 'page/hand/hand.ts',
+  scribe: 'page/hand/scribe.ts',
   style: 'page/style/page.css',
   readingStyle: 'page/style/reading.css',
   distance: 'docs/figures/distance.svg',

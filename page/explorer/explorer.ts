@@ -4,8 +4,9 @@
  */
 import { BASE_PATH } from '../base-path.ts';
 import { find, make } from '../elements.ts';
+import { startWorker, type WorkerLink } from '../worker-link.ts';
 import { addPad, createLatest } from './pad.ts';
-import type { Answer, Inputs, Opened, TaskName, Tasks } from './protocol.ts';
+import type { Inputs, Opened, Tasks } from './protocol.ts';
 import { blend, buildCorners, CORNERS, listPlaces, sumDirections, type Place } from './space.ts';
 
 /** Samples a side of the map. */
@@ -17,47 +18,10 @@ const CORNER_NAMES = ['Top left', 'Top right', 'Bottom left', 'Bottom right'];
 /** The most that a slider adds along its direction; components of a latent lie in [-1, 1]. */
 const MAX_BEND = 4;
 
-interface PainterLink {
-  /** Rejects with the worker's error. */
-  ask<K extends TaskName>(task: K, ask: Tasks[K]['ask']): Promise<Tasks[K]['answer']>;
-}
-
-/**
- * Starts the worker.
- * @param url  Of its script.
- * @returns    Once the worker is ready; rejects when its script or its wasm does not load.
- */
-async function startPainter(url: string): Promise<PainterLink> {
-  const worker = new Worker(url, { type: 'module' });
-  await new Promise((resolve, reject) => {
-    worker.addEventListener('message', resolve, { once: true });
-    worker.addEventListener('error', (event) => {
-      worker.terminate();
-      reject(new Error(event.message || 'the script that draws did not load'));
-    });
-  });
-  return {
-    ask: (task, ask) =>
-      new Promise((resolve, reject) => {
-        const { port1, port2 } = new MessageChannel();
-        port1.addEventListener('message', ({ data }: MessageEvent<Answer>) => {
-          port1.close();
-          if (data.ok) {
-            resolve(data.answer as never);
-          } else {
-            reject(new Error(data.message));
-          }
-        });
-        port1.start();
-        worker.postMessage({ task, ask }, [port2]);
-      }),
-  };
-}
-
 /** Loads the generator and shows the explorer. */
 export async function startExplorer(section: HTMLElement): Promise<void> {
   const { painter: url = '', name = '', version = '' } = section.dataset;
-  const painter = await startPainter(url);
+  const painter = await startWorker<Tasks>(url);
   const opened = await painter.ask('open', { name, version });
   const start = find('explore-start', HTMLElement);
   const hadFocus = start.contains(document.activeElement);
@@ -83,7 +47,7 @@ function readAddress(): { seed: string; place: Place; label: string } | undefine
     : { seed, place: { x, y }, label: query.get('class') ?? '' };
 }
 
-function runExplorer(painter: PainterLink, opened: Opened, section: HTMLElement): void {
+function runExplorer(painter: WorkerLink<Tasks>, opened: Opened, section: HTMLElement): void {
   const { name = '', version = '', truncation = '1' } = section.dataset;
   const form = find('explore-form', HTMLFormElement);
   const seedField = find('explore-seed', HTMLInputElement);

@@ -14,7 +14,7 @@ export interface Guide {
 
 /** The guides in the order of the navigation, by whom they are for. */
 export const GUIDE_GROUPS = {
-  'On a page': ['embed', 'api'],
+  'On a page': ['embed', 'hand', 'api'],
   'As data': ['dataset', 'recipe', 'jobs'],
   'Train and learn': ['training', 'own-data', 'gpu', 'experiments', 'evaluation', 'quality'],
   'Run the service': ['deploy', 'self-host', 'publication', 'architecture', 'speed', 'scale'],

@@ -74,6 +74,46 @@ async function getBytes(path: string): Promise<Buffer> {
   return Buffer.from(await answer.arrayBuffer());
 }
 
+/** A seven on light paper, as a PNG of 84 x 84 pixels. */
+function writeSeven(): Buffer {
+  const png = new PNG({ width: 84, height: 84 });
+  png.data.fill(255);
+  for (let y = 14; y < 70; y++) {
+    const middle = y < 22 ? [22, 62] : [62 - (y - 14) * 0.5 - 8, 62 - (y - 14) * 0.5];
+    for (let x = Math.round(middle[0] as number); x < (middle[1] as number); x++) {
+      png.data.fill(0, (y * 84 + x) * 4, (y * 84 + x) * 4 + 3);
+    }
+  }
+  return PNG.sync.write(png);
+}
+
+test('hand reads a picture, and writes numbers in it as the worker does', async () => {
+  await writeFile(join(folder, 'seven.png'), writeSeven());
+  const read = await run(['hand', 'seven.png', '--refine', '2']);
+  expect([read.code, read.stderr]).toEqual([
+    0,
+    expect.stringMatching(/^digitmint: a 7 \(\d+%\), differs by [\d.]+ of 255\n$/),
+  ]);
+  const hand = read.stdout.toString().trim();
+  const answer = await worker.fetch('/hand?model=digits&refine=2', {
+    method: 'POST',
+    body: writeSeven() as Uint8Array<ArrayBuffer>,
+  });
+  expect(await answer.json()).toMatchObject({ hand });
+  const drawn = await run(['--number', '2026', '--hand', hand, '--format', 'png']);
+  expect(drawn.stdout).toEqual(await getBytes(`/number/2026.png?hand=${hand}`));
+});
+
+test('hand says what it cannot read, and that a model has no encoder', async () => {
+  await writePets();
+  await writeFile(join(folder, 'empty.png'), '');
+  expect((await run(['hand', 'empty.png'])).stderr).toContain('The body is empty');
+  expect((await run(['hand', 'none.png'])).stderr).toContain('none.png cannot be read (ENOENT)');
+  await writeFile(join(folder, 'seven.png'), writeSeven());
+  const bare = await run(['hand', 'seven.png', '--model', 'my-pets']);
+  expect([bare.code, bare.stderr]).toEqual([2, expect.stringContaining('has no encoder')]);
+});
+
 describe('draws the worker’s bytes', () => {
   test.each<[args: string, path: string]>([
     ['7 --seed a', '/digit.png?label=7&seed=a'],

@@ -8,6 +8,7 @@ import { PNG } from 'pngjs';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ApiError, parseRetryAfter } from '../../client/api-error.ts';
 import { fetchDigits, fetchNumber } from '../../client/fetch-digits.ts';
+import { handFrom } from '../../client/hand-from.ts';
 import {
   streamDigits,
   type StreamedDigit,
@@ -40,6 +41,25 @@ beforeAll(async () => {
   base = worker.url.href;
 });
 afterAll(() => worker.close());
+
+test('handFrom reads a canvas or a picture, and rejects with the problem of a scribble', async () => {
+  const png = new PNG({ width: 56, height: 56 });
+  for (let y = 8; y < 48; y++) {
+    png.data.fill(255, (y * 56 + 26) * 4, (y * 56 + 31) * 4);
+  }
+  const blob = new Blob([PNG.sync.write(png) as Uint8Array<ArrayBuffer>]);
+  const options = { base, model: 'digits', refine: 1 };
+  const hand = await handFrom(blob, options);
+  expect([hand.class, hand.numberUrl]).toEqual(['1', expect.stringContaining(hand.hand)]);
+  const canvas = { toBlob: (callback: (given: Blob) => void) => callback(blob) };
+  expect(await handFrom(canvas, options)).toEqual(hand);
+  expect(await handFrom({ convertToBlob: async () => blob }, options)).toEqual(hand);
+  const blank = new Blob([
+    PNG.sync.write(new PNG({ width: 9, height: 9 })) as Uint8Array<ArrayBuffer>,
+  ]);
+  await expect(handFrom(blank, options)).rejects.toMatchObject({ code: 'no_digit', status: 422 });
+  await expect(handFrom(blob, { refine: 13 })).rejects.toThrow('refine is 13');
+});
 
 let server: Server | undefined;
 afterEach(() => {

@@ -38,6 +38,7 @@ test('it has what it says, depends on nothing, and has the project’s version',
     'cli.js.LEGAL.txt',
     'element.cjs',
     'element.js',
+    'encoder.bin',
     'engine.wasm',
     'index.cjs',
     'index.js',
@@ -47,6 +48,7 @@ test('it has what it says, depends on nothing, and has the project’s version',
       'api-error',
       'element',
       'fetch-digits',
+      'hand-from',
       'image',
       'index',
       'options',
@@ -87,10 +89,10 @@ test('the licences of what its command line holds go along', async () => {
 
 /** Bytes, gzipped: what a page pays. Raise them knowingly. */
 const BUDGET = {
-  index: 6 * 1024,
+  index: 6.5 * 1024,
   element: 5.25 * 1024,
   urlsOnly: 3 * 1024,
-  tarball: 550 * 1024,
+  tarball: 800 * 1024,
 };
 
 test('it is small', async () => {

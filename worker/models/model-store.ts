@@ -202,8 +202,11 @@ export function createModelFiles(
       throw new ArtifactError({ reason: 'missing', what: path });
     }
     const parsed = parseManifest(manifest);
-    const description = bundled.readFile(ENCODER_FILE);
-    if (ENCODER_FILES.includes(path) && description !== undefined) {
+    if (ENCODER_FILES.includes(path)) {
+      const description = bundled.readFile(ENCODER_FILE);
+      if (description === undefined) {
+        throw new ArtifactError({ reason: 'missing', what: ENCODER_FILE });
+      }
       const { file } = parseEncoder(description, parsed).description;
       if (path === file.path) {
         verifyFile(file, bytes);

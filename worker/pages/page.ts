@@ -58,6 +58,7 @@ function renderPreview({ title, description, sample }: Page, base: string, path:
 const PLACES = [
   ['/#play', 'Play'],
   ['/#explore', 'Explore'],
+  ['/hand', 'Your hand'],
   ['/learn', 'Learn'],
   ['/docs', 'Docs'],
 ] as const;

@@ -1,0 +1,87 @@
+/** `handFrom`: the handwriting of a written digit, read by `POST /hand`. */
+import { refuseAnswer } from './api-error.ts';
+import { writeOption } from './option-text.ts';
+import type { BaseOptions } from './options.ts';
+import { request, splitOptions, type RequestOptions } from './request.ts';
+import { writeBase } from './url.ts';
+
+export interface HandOptions extends BaseOptions, RequestOptions {
+  /** Which digit it is, by the class's name or number. Default: the service's guess. */
+  readonly label?: string | number | undefined;
+  /** Steps that make the hand more like the written digit, 0 to 12. Default 0. */
+  readonly refine?: number | undefined;
+  /** The model whose hand it becomes: a name, or name@version. Default: the one that serves. */
+  readonly model?: string | undefined;
+}
+
+export interface Hand {
+  /** The hand belongs to this version alone. */
+  readonly model: { readonly name: string; readonly version: string };
+  /** For the option `hand` of digits, numbers, sets and morphs. */
+  readonly hand: string;
+  /** The digit that was read, or was given. */
+  readonly label: number;
+  /** The class's name. */
+  readonly class: string;
+  /** How sure the service is of the label, 0..1. */
+  readonly certainty: number;
+  /** Root mean squared difference of the written digit and the drawn one, of 255. */
+  readonly error: number;
+  /** The URL of the digit in this hand. */
+  readonly url: string;
+  /** The URL of all ten digits in this hand. */
+  readonly numberUrl: string;
+}
+
+/** A canvas of a page or of a worker, as far as it is used here. */
+export type HandCanvas =
+  | { toBlob(callback: (blob: Blob | null) => void): void }
+  | { convertToBlob(): Promise<Blob> };
+
+const PARAMETERS = {
+  label: { kind: 'text', expected: 'a class by its name or its number' },
+  refine: { kind: 'whole', min: 0, max: 12 },
+  model: { kind: 'model' },
+} as const;
+
+/**
+ * Reads the handwriting of one digit. Rejects, and never throws synchronously.
+ * @param picture  A canvas, or a PNG or JPEG of at most 1 MB and 1,048,576 pixels.
+ * @throws ApiError                When the API refuses or fails; `no_digit` for a scribble.
+ * @throws RangeError | TypeError  For an option that the API would refuse, before any request.
+ */
+export async function handFrom(
+  picture: Blob | HandCanvas,
+  options: HandOptions = {},
+): Promise<Hand> {
+  const [how, { base, ...others }] = splitOptions(options);
+  const query = new URLSearchParams();
+  for (const [name, parameter] of Object.entries(PARAMETERS)) {
+    const value = others[name as keyof typeof PARAMETERS];
+    if (value !== undefined) {
+      query.append(name, writeOption(name, value, parameter));
+    }
+  }
+  const url = `${writeBase(base)}/hand${query.size > 0 ? `?${query}` : ''}`;
+  const answer = await request(url, how, { method: 'POST', body: await encode(picture) });
+  const value = (await answer.json().catch(() => null)) as Hand | null;
+  if (typeof value?.hand !== 'string') {
+    const detail = 'the answer holds no hand, expected that of a digitmint service';
+    throw refuseAnswer(answer, url, detail);
+  }
+  return value;
+}
+
+async function encode(picture: Blob | HandCanvas): Promise<Blob> {
+  if ('convertToBlob' in picture) {
+    return picture.convertToBlob();
+  }
+  if (!('toBlob' in picture)) {
+    return picture;
+  }
+  const blob = await new Promise<Blob | null>((resolve) => picture.toBlob(resolve));
+  if (blob === null) {
+    throw new TypeError('digitmint: the canvas has no pixels, expected one with a digit');
+  }
+  return blob;
+}

@@ -1,0 +1,162 @@
+/** The script of the page `/hand`. */
+import { NUMBER } from '../../shared/contract/parameters.ts';
+import { encodeNumber, normalizeNumber, parseText } from '../../shared/contract/query.ts';
+import { BASE_PATH } from '../base-path.ts';
+import { addCopying } from '../copying.ts';
+import { find, showText } from '../elements.ts';
+import { startWorker } from '../worker-link.ts';
+import { EXAMPLES } from './examples.ts';
+import type { Drawn, Tasks, Written } from './protocol.ts';
+import { addStrokePad } from './strokes.ts';
+
+/** Steps after which more make no visible difference. */
+const STEPS = 10;
+
+const page = find('hand', HTMLElement);
+const { scribe: scribeUrl = '', name = '', version = '' } = page.dataset;
+const [status, fault] = [find('hand-status', HTMLElement), find('hand-fault', HTMLElement)];
+const label = find('hand-label', HTMLSelectElement);
+const number = find('hand-number', HTMLInputElement);
+const results = find('hand-results', HTMLElement);
+
+const scribe = startWorker<Tasks>(scribeUrl).then(async (link) => {
+  await link.ask('open', { name, version });
+  return link;
+});
+scribe.then(
+  () => showStatus('Draw one digit, as large as you like.'),
+  (cause: unknown) => {
+    showStatus('');
+    showText(fault, `The generator did not load: ${describe(cause)}. Reload the page.`);
+  },
+);
+
+const describe = (cause: unknown): string =>
+  cause instanceof Error ? cause.message : String(cause);
+
+function showStatus(text: string): void {
+  status.textContent = text;
+}
+
+/** Counts changes of the drawing: what an older one gives is not shown. */
+let change = 0;
+let hand: string | undefined;
+
+const pad = addStrokePad(find('hand-pad', HTMLCanvasElement), () => void read());
+const digits = [...find('hand-digits', HTMLElement).querySelectorAll('canvas')];
+
+async function read(): Promise<void> {
+  const own = ++change;
+  showText(fault, '');
+  const picture = pad.readPicture();
+  if (picture === undefined) {
+    hand = undefined;
+    results.hidden = true;
+    showStatus('Draw one digit, as large as you like.');
+    return;
+  }
+  try {
+    const link = await scribe;
+    const given = label.value === '' ? undefined : Number(label.value);
+    const answer = await link.ask('read', { picture, label: given });
+    if (own !== change) {
+      return;
+    }
+    if ('fault' in answer) {
+      showStatus('');
+      showText(fault, answer.fault);
+      return;
+    }
+    show(answer, 0);
+    for (let step = 1; step <= STEPS; step++) {
+      const better = await link.ask('improve', null);
+      if (own !== change) {
+        return;
+      }
+      show(better, step);
+    }
+    page.dataset['read'] = String(own); // For tests: nothing changes any more.
+  } catch (cause) {
+    showText(fault, `It failed: ${describe(cause)}.`);
+  }
+}
+
+function show({ hand: text, name: read_, certainty, error, digits: drawn }: Written, step: number) {
+  hand = text;
+  results.hidden = false;
+  const seen =
+    label.value === ''
+      ? `Read as ${read_}, ${Math.round(100 * certainty)}% sure`
+      : `Taken as ${read_}`;
+  const state = step < STEPS ? `improving, step ${step} of ${STEPS}` : 'done';
+  showStatus(`${seen}. Differs by ${error.toFixed(1)} of 255; ${state}.`);
+  drawn.forEach((digit, i) => paint(digits[i], digit));
+  void write();
+}
+
+/** Paints ink in the page's colour. */
+function paint(canvas: HTMLCanvasElement | undefined, { width, height, pixels }: Drawn): void {
+  if (canvas === undefined) {
+    return;
+  }
+  Object.assign(canvas, { width, height });
+  const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+  const image = context.createImageData(width, height);
+  pixels.forEach((ink, i) => {
+    image.data[4 * i + 3] = ink;
+  });
+  context.putImageData(image, 0, 0);
+  context.globalCompositeOperation = 'source-in';
+  context.fillStyle = getComputedStyle(canvas).color;
+  context.fillRect(0, 0, width, height);
+}
+
+async function write(): Promise<void> {
+  const written = find('hand-written', HTMLCanvasElement);
+  const text = normalizeNumber(number.value.trim());
+  const isNumber = parseText(NUMBER, text) !== undefined;
+  showText(find('hand-number-fault', HTMLElement), isNumber ? '' : `Expected ${NUMBER.expected}.`);
+  number.setAttribute('aria-invalid', String(!isNumber));
+  if (hand === undefined || !isNumber) {
+    return;
+  }
+  const look = 'scale=4&smooth=1&fg=1d2430&bg=transparent';
+  const path = `${BASE_PATH}/number/${encodeNumber(text)}.png?${look.slice(0, 7)}&hand=${hand}`;
+  const url = `${location.origin}${path.replace('scale=4', look)}`;
+  find('hand-url', HTMLElement).textContent = url;
+  find('hand-open', HTMLAnchorElement).href = url;
+  const link = await scribe;
+  paint(written, await link.ask('write', { number: text }));
+  written.setAttribute('aria-label', `${text} in your hand`);
+}
+
+for (const [id, act] of [
+  ['hand-undo', pad.undo],
+  ['hand-clear', pad.clear],
+] as const) {
+  find(id, HTMLButtonElement).addEventListener('click', act);
+}
+let example = 0;
+find('hand-example', HTMLButtonElement).addEventListener('click', () => {
+  label.value = '';
+  pad.show(EXAMPLES[example++ % EXAMPLES.length] ?? []);
+});
+label.addEventListener('change', () => void read());
+number.addEventListener('input', () => void write());
+const upload = find('hand-upload', HTMLInputElement);
+upload.addEventListener('change', () => {
+  const [file] = upload.files ?? [];
+  if (file !== undefined) {
+    pad.showFile(file).catch(() => {
+      showText(fault, `${file.name} is no picture that this browser can read.`);
+    });
+  }
+  upload.value = ''; // So that the same file can be chosen again.
+});
+addEventListener('paste', ({ clipboardData }) => {
+  const file = [...(clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'));
+  if (file !== undefined) {
+    void pad.showFile(file).catch(() => undefined);
+  }
+});
+addCopying();

@@ -1,0 +1,56 @@
+/** The messages between the page `/hand` and the worker that reads and draws. */
+import type { GreyPicture } from '../../shared/hand/ink-map.ts';
+
+/** Grey pictures side by side or one: row-major, 0 for paper to 255. */
+export interface Drawn {
+  readonly width: number;
+  readonly height: number;
+  readonly pixels: Uint8Array;
+}
+
+/** A hand, and what it draws. */
+export interface Written {
+  /** The text for `hand=`. */
+  readonly hand: string;
+  /** The name of the class that was read or given. */
+  readonly name: string;
+  readonly certainty: number;
+  /** Of 255: see `Reading.error`. */
+  readonly error: number;
+  /** One picture for each class, in order. */
+  readonly digits: readonly Drawn[];
+}
+
+/** Why there is no hand, as a sentence. */
+export interface Unread {
+  readonly fault: string;
+}
+
+export interface Tasks {
+  /** Loads a published model and its encoder. */
+  open: {
+    readonly ask: { readonly name: string; readonly version: string };
+    readonly answer: null;
+  };
+  /** Reads a written digit. @param label  The class; by default the encoder's guess. */
+  read: {
+    readonly ask: { readonly picture: GreyPicture; readonly label: number | undefined };
+    readonly answer: Written | Unread;
+  };
+  /** Improves the hand that was read last, by one step. */
+  improve: { readonly ask: null; readonly answer: Written };
+  /** Writes a number in the hand that was read last, as the API does, enlarged by 4. */
+  write: { readonly ask: { readonly number: string }; readonly answer: Drawn };
+}
+
+export type TaskName = keyof Tasks;
+
+/** Comes with a port for the answer. The worker sends an empty message first, once it is ready. */
+export interface Question<K extends TaskName = TaskName> {
+  readonly task: K;
+  readonly ask: Tasks[K]['ask'];
+}
+
+export type Answer =
+  | { readonly ok: true; readonly answer: Tasks[TaskName]['answer'] }
+  | { readonly ok: false; readonly message: string };

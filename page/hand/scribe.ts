@@ -1,0 +1,155 @@
+/**
+ * The worker that reads a written digit and writes in its hand, outside the page's thread: the same
+ * encoder and generator as at the edge. No picture leaves the browser.
+ */
+import { HAND_SEED } from '../../shared/contract/parameters.ts';
+import { pickDigits } from '../../shared/contract/query.ts';
+import { formatHand, parseHand } from '../../shared/hand/hand-text.ts';
+import {
+  createHandReader,
+  readHand,
+  type HandReader,
+  type Reading,
+} from '../../shared/hand/reader.ts';
+import { describeFault, normaliseDigit } from '../../shared/hand/written-digit.ts';
+import {
+  decodeWeights,
+  findFile,
+  MANIFEST_FILE,
+  parseManifest,
+  verifyFile,
+  WEIGHTS_FILE,
+} from '../../shared/model/artifact.ts';
+import { findClass } from '../../shared/model/classes.ts';
+import {
+  decodeEncoderWeights,
+  ENCODER_FILE,
+  ENCODER_WEIGHTS_FILE,
+  parseEncoder,
+} from '../../shared/model/encoder.ts';
+import { createVerifiedSampler, type Sampler } from '../../shared/model/sampler.ts';
+import { writeNumber } from '../../shared/picture/number.ts';
+import { buildSheet } from '../../shared/picture/sheet.ts';
+import { takeKernels } from '../../worker/models/open-model.ts';
+import { BASE_PATH } from '../base-path.ts';
+import type { Answer, Drawn, Question, TaskName, Tasks, Written } from './protocol.ts';
+
+/** Pixels of the screen for one of a number. */
+const SCALE = 4;
+
+let opened: { readonly sampler: Sampler; readonly reader: HandReader } | undefined;
+let readings: Generator<Reading, never> | undefined;
+let hand = '';
+
+function getOpened() {
+  if (opened === undefined) {
+    throw new Error('no model is open');
+  }
+  return opened;
+}
+
+const TASKS: {
+  readonly [K in TaskName]: (
+    ask: Tasks[K]['ask'],
+  ) => Tasks[K]['answer'] | Promise<Tasks[K]['answer']>;
+} = {
+  open: async ({ name, version }) => {
+    const base = `${BASE_PATH}/models/${name}/${version}`;
+    const paths = [MANIFEST_FILE, WEIGHTS_FILE, ENCODER_FILE, ENCODER_WEIGHTS_FILE];
+    const [manifest, weights, description, encoder] = (await Promise.all(
+      paths.map((path) => fetchBytes(`${base}/${path}`)),
+    )) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+    const parsed = parseManifest(manifest, { name, version });
+    verifyFile(findFile(parsed.manifest, WEIGHTS_FILE), weights);
+    const read = parseEncoder(description, parsed);
+    opened = {
+      sampler: createVerifiedSampler(parsed, decodeWeights(parsed, weights), takeKernels()),
+      reader: createHandReader(read.plan, decodeEncoderWeights(read, encoder), takeKernels()),
+    };
+    return null;
+  },
+  read: ({ picture, label }) => {
+    const { sampler, reader } = getOpened();
+    const digit = normaliseDigit(picture);
+    if ('reason' in digit) {
+      return { fault: `Not read: ${describeFault(digit)}.` };
+    }
+    const all = readHand(reader, sampler.drawInk, digit, label);
+    const reading = all.next().value;
+    if (!reading.isRecognised) {
+      const name = sampler.manifest.classes[reading.label];
+      const share = Math.round(100 * reading.certainty);
+      return {
+        fault: `No digit recognised; nearest is ${name} with ${share}%. Draw on, or say which digit it is.`,
+      };
+    }
+    readings = all;
+    return describe(reading);
+  },
+  improve: () => {
+    if (readings === undefined) {
+      throw new Error('nothing was read');
+    }
+    return describe(readings.next().value);
+  },
+  write: ({ number }) => {
+    const { sampler } = getOpened();
+    const { classes } = sampler.manifest;
+    const labels = Uint8Array.from(pickDigits(number), (text) => findClass(classes, text) ?? 0);
+    const place = { seed: HAND_SEED, start: 0 };
+    const samples = sampler.drawHand({ ...place, labels, hand: readGiven() });
+    const layout = { cols: 1, gap: 0, margin: 0, scale: SCALE, smooth: true };
+    const { width, height, pixels } = buildSheet(writeNumber(number, samples, place), layout);
+    return { width, height, pixels };
+  },
+};
+
+function readGiven() {
+  const parsed = parseHand(hand);
+  if ('expected' in parsed) {
+    throw new Error('nothing was read');
+  }
+  return { latents: parsed.latents, vary: 0 };
+}
+
+function describe(reading: Reading): Written {
+  const { sampler } = getOpened();
+  const { name, version, classes } = sampler.manifest;
+  hand = formatHand({ model: { name, version }, latents: reading.latents });
+  const samples = sampler.drawHand({
+    seed: HAND_SEED,
+    start: 0,
+    labels: Uint8Array.from(classes, (_, label) => label),
+    hand: readGiven(),
+  });
+  const { width, height } = samples;
+  const digits = classes.map((_, i): Drawn => ({
+    width,
+    height,
+    pixels: samples.pixels.slice(i * width * height, (i + 1) * width * height),
+  }));
+  const { certainty, error, label } = reading;
+  return { hand, name: classes[label] as string, certainty, error, digits };
+}
+
+async function fetchBytes(path: string): Promise<Uint8Array> {
+  const answer = await fetch(path);
+  if (!answer.ok) {
+    throw new Error(`${path} answers ${answer.status}`);
+  }
+  return new Uint8Array(await answer.arrayBuffer());
+}
+
+async function run<K extends TaskName>({ task, ask }: Question<K>): Promise<Answer> {
+  try {
+    return { ok: true, answer: await TASKS[task](ask) };
+  } catch (cause) {
+    return { ok: false, message: cause instanceof Error ? cause.message : String(cause) };
+  }
+}
+
+addEventListener('message', ({ data, ports }: MessageEvent<Question>) => {
+  void run(data).then((answer) => ports[0]?.postMessage(answer));
+});
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
+postMessage(null);

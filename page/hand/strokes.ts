@@ -1,0 +1,154 @@
+/** The canvas on which a visitor writes: strokes of finger, mouse or pen, or a picture. */
+import { getStroke } from 'perfect-freehand';
+import type { GreyPicture } from '../../shared/hand/ink-map.ts';
+
+/** Side of the canvas in its own pixels. */
+const SIDE = 336;
+/** Of the pen, in the same pixels: lines as wide as in MNIST where a digit fills the canvas. */
+const PEN = 24;
+/** Longest side of an uploaded picture that is read. */
+const UPLOADED_SIDE = 640;
+
+/** x, y and pressure 0..1 */
+type Point = [number, number, number];
+export type Stroke = readonly (readonly [number, number])[];
+
+export interface StrokePad {
+  /** @returns  undefined without ink. */
+  readPicture(): GreyPicture | undefined;
+  undo(): void;
+  clear(): void;
+  /** Shows strokes in place of the visitor's. Points are parts of the side, 0..1. */
+  show(strokes: readonly Stroke[]): void;
+  /** Shows a picture in place of strokes. Rejects when the browser cannot decode it. */
+  showFile(file: Blob): Promise<void>;
+}
+
+/** @param onChange  Called after each stroke, and after every other change. */
+export function addStrokePad(canvas: HTMLCanvasElement, onChange: () => void): StrokePad {
+  canvas.width = canvas.height = SIDE;
+  const context = canvas.getContext('2d', { willReadFrequently: true }) as CanvasRenderingContext2D;
+  let strokes: { points: Point[]; hasPressure: boolean }[] = [];
+  let uploaded: ImageBitmap | undefined;
+  let pointer: number | undefined;
+
+  function paint(): void {
+    context.clearRect(0, 0, SIDE, SIDE);
+    context.fillStyle = getComputedStyle(canvas).color;
+    if (uploaded !== undefined) {
+      const scale = SIDE / Math.max(uploaded.width, uploaded.height);
+      const [width, height] = [uploaded.width * scale, uploaded.height * scale];
+      context.drawImage(uploaded, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
+    }
+    for (const { points, hasPressure } of strokes) {
+      const thinning = hasPressure ? 0.5 : 0;
+      const options = { size: PEN, thinning, streamline: 0.35, simulatePressure: false };
+      context.fill(traceOutline(getStroke(points, options) as [number, number][]));
+    }
+  }
+
+  function locate({ clientX, clientY, pressure }: PointerEvent): Point {
+    const { left, top, width, height } = canvas.getBoundingClientRect();
+    return [((clientX - left) * SIDE) / width, ((clientY - top) * SIDE) / height, pressure];
+  }
+
+  canvas.addEventListener('pointerdown', (event) => {
+    if (pointer !== undefined || event.button !== 0) {
+      return;
+    }
+    event.preventDefault();
+    canvas.setPointerCapture(event.pointerId);
+    pointer = event.pointerId;
+    if (uploaded !== undefined) {
+      uploaded = undefined;
+      strokes = [];
+    }
+    strokes.push({ points: [locate(event)], hasPressure: event.pointerType === 'pen' });
+    paint();
+  });
+  canvas.addEventListener('pointermove', (event) => {
+    if (event.pointerId === pointer) {
+      const passed = event.getCoalescedEvents?.() ?? [];
+      strokes.at(-1)?.points.push(...(passed.length > 0 ? passed : [event]).map(locate));
+      paint();
+    }
+  });
+  const end = (event: PointerEvent): void => {
+    if (event.pointerId === pointer) {
+      pointer = undefined;
+      onChange();
+    }
+  };
+  canvas.addEventListener('pointerup', end);
+  canvas.addEventListener('pointercancel', end);
+
+  function replace(next: typeof strokes, picture?: ImageBitmap): void {
+    strokes = next;
+    uploaded = picture;
+    paint();
+    onChange();
+  }
+
+  return {
+    readPicture() {
+      if (uploaded !== undefined) {
+        return readBitmap(uploaded);
+      }
+      if (strokes.length === 0) {
+        return undefined;
+      }
+      const { data } = context.getImageData(0, 0, SIDE, SIDE);
+      const pixels = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => data[4 * i + 3] as number);
+      return { width: SIDE, height: SIDE, pixels };
+    },
+    undo: () => replace(uploaded === undefined ? strokes.slice(0, -1) : []),
+    clear: () => replace([]),
+    show: (given) =>
+      replace(
+        given.map((points) => ({
+          points: points.map(([x, y]): Point => [x * SIDE, y * SIDE, 0.5]),
+          hasPressure: false,
+        })),
+      ),
+    showFile: async (file) => replace([], await createImageBitmap(file)),
+  };
+}
+
+/** Joins the middles of an outline's sides by curves, whose control points are its corners. */
+function traceOutline(outline: readonly [number, number][]): Path2D {
+  const path = new Path2D();
+  outline.forEach(([x, y], i) => {
+    const [nextX, nextY] = outline[(i + 1) % outline.length] as [number, number];
+    const middle = [(x + nextX) / 2, (y + nextY) / 2] as const;
+    if (i === 0) {
+      path.moveTo(...middle);
+    } else {
+      path.quadraticCurveTo(x, y, ...middle);
+    }
+  });
+  path.closePath();
+  return path;
+}
+
+/** Reads a picture as grey, with white paper below transparency, or black when it has white ink. */
+function readBitmap(bitmap: ImageBitmap): GreyPicture {
+  const scale = Math.min(1, UPLOADED_SIDE / Math.max(bitmap.width, bitmap.height));
+  const width = Math.max(1, Math.round(bitmap.width * scale));
+  const height = Math.max(1, Math.round(bitmap.height * scale));
+  const read = (paper: string): Uint8Array => {
+    const context = new OffscreenCanvas(width, height).getContext(
+      '2d',
+    ) as OffscreenCanvasRenderingContext2D;
+    context.fillStyle = paper;
+    context.fillRect(0, 0, width, height);
+    context.drawImage(bitmap, 0, 0, width, height);
+    const { data } = context.getImageData(0, 0, width, height);
+    return Uint8Array.from({ length: width * height }, (_, i) => {
+      const [r, g, b] = data.subarray(4 * i, 4 * i + 3) as unknown as [number, number, number];
+      return (77 * r + 150 * g + 29 * b + 128) >> 8;
+    });
+  };
+  const pixels = read('#fff');
+  const isBlank = pixels.every((value) => value === pixels[0]);
+  return { width, height, pixels: isBlank ? read('#000') : pixels };
+}

@@ -1,0 +1,45 @@
+/** Questions to a web worker, each with a port for its answer. */
+
+type Answer =
+  | { readonly ok: true; readonly answer: unknown }
+  | { readonly ok: false; readonly message: string };
+
+/** @param T  The tasks by name, each with the types of `ask` and `answer`. */
+export interface WorkerLink<T extends Record<keyof T, { ask: unknown; answer: unknown }>> {
+  /** Rejects with the worker's error. */
+  ask<K extends keyof T>(task: K, ask: T[K]['ask']): Promise<T[K]['answer']>;
+}
+
+/**
+ * Starts a worker.
+ * @param url  Of its script, which sends a message once it is ready.
+ * @returns    Once it is ready; rejects when its script or its wasm does not load.
+ */
+export async function startWorker<T extends Record<keyof T, { ask: unknown; answer: unknown }>>(
+  url: string,
+): Promise<WorkerLink<T>> {
+  const worker = new Worker(url, { type: 'module' });
+  await new Promise((resolve, reject) => {
+    worker.addEventListener('message', resolve, { once: true });
+    worker.addEventListener('error', (event) => {
+      worker.terminate();
+      reject(new Error(event.message || 'the script that draws did not load'));
+    });
+  });
+  return {
+    ask: (task, ask) =>
+      new Promise((resolve, reject) => {
+        const { port1, port2 } = new MessageChannel();
+        port1.addEventListener('message', ({ data }: MessageEvent<Answer>) => {
+          port1.close();
+          if (data.ok) {
+            resolve(data.answer);
+          } else {
+            reject(new Error(data.message));
+          }
+        });
+        port1.start();
+        worker.postMessage({ task, ask }, [port2]);
+      }),
+  };
+}

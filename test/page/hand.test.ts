@@ -1,0 +1,121 @@
+/** The page `/hand` in a real browser: what a visitor draws is read and written offline. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
+import { PNG } from 'pngjs';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { collectComplaints, startBrowser } from '../support/hosts/browser.ts';
+import { startWorker, type TestWorker } from '../support/hosts/workerd.ts';
+
+let worker: TestWorker;
+let browser: Browser;
+beforeAll(async () => {
+  [worker, browser] = await Promise.all([startWorker(), startBrowser()]);
+});
+afterAll(async () => {
+  await browser.close();
+  await worker.close();
+});
+
+const TWO = [
+  [0.3, 0.35],
+  [0.36, 0.22],
+  [0.5, 0.17],
+  [0.64, 0.22],
+  [0.67, 0.36],
+  [0.6, 0.5],
+  [0.3, 0.8],
+  [0.74, 0.78],
+] as const;
+
+/** Opens the page, cuts the network off once it has loaded, and hands it over. */
+async function visitOffline(options: BrowserContextOptions, use: (page: Page) => Promise<void>) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const complaints = collectComplaints(page);
+  await page.goto(new URL('/hand', worker.url).href);
+  await page.waitForSelector('#hand-status:text("Draw one digit")');
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(request.url()));
+  await context.setOffline(true);
+  await use(page);
+  expect([complaints, asked]).toEqual([[], []]);
+  await context.close();
+}
+
+async function draw(page: Page, points: readonly (readonly [number, number])[]): Promise<void> {
+  const box = await page.locator('#hand-pad').boundingBox();
+  const { x = 0, y = 0, width = 0, height = 0 } = box ?? {};
+  for (const [i, [left, top]] of points.entries()) {
+    await page.mouse.move(x + left * width, y + top * height, { steps: 4 });
+    if (i === 0) {
+      await page.mouse.down();
+    }
+  }
+  await page.mouse.up();
+}
+
+const readUrl = async (page: Page) => new URL((await page.textContent('#hand-url')) ?? '');
+
+test('a digit drawn with the mouse is read and written offline, as the URL then writes it', async () => {
+  let url: URL | undefined;
+  let shown: number[] = [];
+  await visitOffline({}, async (page) => {
+    await draw(page, TWO);
+    await page.waitForSelector('#hand[data-read]');
+    expect(await page.textContent('#hand-status')).toMatch(/^Read as 2, \d+% sure/);
+    await page.locator('#hand-number').fill('-3.14');
+    await page.waitForSelector('#hand-written[aria-label^="-3.14"]');
+    url = await readUrl(page);
+    shown = await page.evaluate(() => {
+      const canvas = document.querySelector<HTMLCanvasElement>('#hand-written');
+      const { width = 0, height = 0 } = canvas ?? {};
+      const { data } = canvas?.getContext('2d')?.getImageData(0, 0, width, height) ?? { data: [] };
+      return Array.from(data).filter((_, i) => i % 4 === 3);
+    });
+  });
+  expect(url?.pathname).toBe('/number/-3.14.png');
+  const drawn = url?.searchParams;
+  drawn?.delete('fg');
+  drawn?.delete('bg');
+  const answer = await worker.fetch(`/number/-3.14.png?${drawn}`);
+  expect(answer.headers.get('cache-control')).toContain('immutable');
+  const png = PNG.sync.read(Buffer.from(await answer.arrayBuffer()));
+  expect(shown).toEqual(Array.from(png.data).filter((_, i) => i % 4 === 0));
+});
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+test('on a phone the example, undo and clear work, and everybody can use the page', async () => {
+  const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+  await visitOffline(phone, async (page) => {
+    await page.locator('#hand-example').tap();
+    await page.waitForSelector('#hand[data-read]');
+    expect(await page.textContent('#hand-status')).toContain('Read as 7');
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(wide).toBe(390);
+    await page.evaluate(AXE);
+    const found = (await page.evaluate('axe.run()')) as AxeResults;
+    expect(found.violations.map(({ id }) => id)).toEqual([]);
+    await page.locator('#hand-undo').tap();
+    await page.locator('#hand-clear').tap();
+    await page.waitForSelector('#hand-results', { state: 'hidden' });
+  });
+});
+
+test('a scribble gets words, a given label is taken, and a wrong number is named', async () => {
+  await visitOffline({}, async (page) => {
+    const zigzag = Array.from({ length: 9 }, (_, i) => [0.1 + 0.1 * i, i % 2 ? 0.2 : 0.8] as const);
+    await draw(page, zigzag);
+    await page.waitForSelector('#hand-fault:not([hidden])');
+    expect(await page.textContent('#hand-fault')).toContain('No digit recognised; nearest is');
+    await page.locator('#hand-clear').click();
+    await draw(page, TWO);
+    await page.waitForSelector('#hand-results:not([hidden])');
+    await page.locator('#hand-number').fill('12a');
+    expect(await page.textContent('#hand-number-fault')).toContain('Expected 1 to 32 characters');
+    await page.locator('#hand-label').selectOption('2');
+    await page.waitForSelector('#hand-status:text("Taken as 2")');
+  });
+});

@@ -1,0 +1,100 @@
+/**
+ * `npm run trainer -- evaluate-encoder`: measures the encoder of a model on MNIST's test digits,
+ * and prints the tables of its card.
+ */
+import { writeFile } from 'node:fs/promises';
+import { Command, Option } from 'commander';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { decodeWeights } from '../../shared/model/artifact.ts';
+import {
+  decodeEncoderWeights,
+  ENCODER_FILE,
+  ENCODER_WEIGHTS_FILE,
+  parseEncoder,
+} from '../../shared/model/encoder.ts';
+import { createVerifiedSampler } from '../../shared/model/sampler.ts';
+import { createHandReader } from '../../shared/hand/reader.ts';
+import { parseWhole } from '../cli/arguments.ts';
+import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
+import { loadTestDigits, SIDE } from '../evaluation/digits.ts';
+import { instantiateKernels } from '../node-kernels.ts';
+import { readArtifactFolder } from '../publish/artifact-folder.ts';
+import { BACKEND_NAMES, selectBackend, type BackendName } from '../tensorflow/backend.ts';
+import { drawHands, measureEncoder } from './quality.ts';
+
+/** Rows of the sheet. */
+const SHEET_DIGITS = 16;
+
+export function buildEvaluateEncoderCommand(): Command {
+  return new Command('evaluate-encoder')
+    .description(
+      "Measures a model's encoder on MNIST's test digits: errors, and what carries over.",
+    )
+    .requiredOption('--model <folder>', 'the model with its encoder')
+    .option('--n <count>', 'test digits', parseWhole(50, 10_000), 1000)
+    .option('--sheet <file>', 'draws a PNG instead: written digits, and all classes in their hands')
+    .addOption(
+      new Option('--backend <name>', 'what computes the gradient search')
+        .choices(['auto', ...BACKEND_NAMES])
+        .default('auto'),
+    )
+    .action(evaluate);
+}
+
+async function evaluate(flags: {
+  readonly model: string;
+  readonly n: number;
+  readonly sheet?: string;
+  readonly backend: 'auto' | BackendName;
+}) {
+  const model = await readArtifactFolder(flags.model);
+  const [description, bytes] = [ENCODER_FILE, ENCODER_WEIGHTS_FILE].map((path) =>
+    model.encoder.get(path),
+  );
+  if (description === undefined || bytes === undefined) {
+    throw new ExpectedError(
+      `--model ${flags.model}: has no ${ENCODER_FILE}; train one with train-encoder`,
+    );
+  }
+  const [height, width] = model.plan.outputShape;
+  if (height !== SIDE || width !== SIDE) {
+    throw new ExpectedError(`--model ${flags.model}: draws ${height} x ${width}, expected 28 x 28`);
+  }
+  const encoder = parseEncoder(description, model);
+  const weights = decodeWeights(model, model.weightsFile);
+  const subject = {
+    parsed: model,
+    weights,
+    encoder,
+    sampler: createVerifiedSampler(model, weights, instantiateKernels()),
+    reader: createHandReader(
+      encoder.plan,
+      decodeEncoderWeights(encoder, bytes),
+      instantiateKernels(),
+    ),
+    classifier: (await loadClassifier()).weights,
+  };
+  const { dataset } = await loadTestDigits();
+  if (flags.sheet !== undefined) {
+    await writeFile(flags.sheet, drawHands(subject, dataset, SHEET_DIGITS));
+    return;
+  }
+  const backend = await selectBackend(flags.backend, { threads: 1, convolutions: true });
+  try {
+    const { rows, accuracy, transfer } = measureEncoder(subject, dataset, flags.n);
+    console.log('| | digits | median error | 90% below | feature distance |');
+    console.log('| --- | ---: | ---: | ---: | ---: |');
+    for (const { name, digits, median, p90, features } of rows) {
+      const figures = [median, p90, features].map((each) => each.toFixed(1));
+      console.log(`| ${name} | ${digits} | ${figures.join(' | ')} |`);
+    }
+    console.log('\n| | its own hand | another hand |');
+    console.log('| --- | ---: | ---: |');
+    for (const { name, own, random } of transfer) {
+      console.log(`| ${name} | ${own.toFixed(2)} | ${random.toFixed(2)} |`);
+    }
+    console.log(`\nThe encoder recognises ${(100 * accuracy).toFixed(1)}% of the digits.`);
+  } finally {
+    await backend.release();
+  }
+}
