@@ -135,7 +135,7 @@ function listUrls({ headers, body }: Answer, base: string): string[] {
   const { origin } = new URL(base);
   const found = [
     ...text.matchAll(/https:\/\/localhost:[0-9]+[^\s"'<>)\\]*/g),
-    ...text.matchAll(/(?<=\b(?:href|src|srcset|data-[a-z]+)=")\/[^"]*/g),
+    ...text.matchAll(/(?<=\b(?:href|src|srcset|data-[a-z]+)=")\/[^"\s]*/g),
   ];
   return found.map(([url]) => url.replaceAll('&amp;', '&').replace(/^(?=\/)/, origin));
 }
