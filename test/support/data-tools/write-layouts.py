@@ -130,6 +130,16 @@ with zipfile.ZipFile(place("emnist.zip"), "w") as archive:
     for path in sorted((root / "gzip").iterdir()):
         archive.write(path, f"gzip/{path.name}")
 
+# Archives that must not be opened: one that would inflate to 4 GB, one with a way out of it.
+with zipfile.ZipFile(place("bomb.zip"), "w", zipfile.ZIP_DEFLATED) as archive:
+    archive.writestr("a.png", bytes(1000))
+bomb = bytearray(place("bomb.zip").read_bytes())
+start = bomb.index(b"PK\x01\x02")
+bomb[start + 24 : start + 28] = struct.pack("<I", 2**32 - 16)
+place("bomb.zip").write_bytes(bomb)
+with zipfile.ZipFile(place("out.zip"), "w") as archive:
+    archive.writestr("../../a.png", pngs[0])
+
 # Archives of folders that the test wrote.
 for name in ("splits", "stylegan"):
     with zipfile.ZipFile(place(f"{name}.zip"), "w", zipfile.ZIP_DEFLATED) as archive:

@@ -168,6 +168,8 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
     ['nan.npz', /nan\.npz: images holds NaN in picture 5: expected finite numbers/],
     ['missing.csv', /has 63 columns of pixels.*which is no square; after pixel16 comes pixel18/],
     ['gzip', /holds 2 sets of IDX files .*emnist-digits.*give one of their files/],
+    ['bomb.zip', /would inflate to 4294967280: too much for an honest archive/],
+    ['out.zip', /is no whole ZIP archive \(invalid relative path/],
     ['configs', /holds several sets \(large\/, small\/\): name the folder that you mean/],
     [
       'beyond',

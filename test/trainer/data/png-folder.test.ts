@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
 import {
   chmod,
   mkdir,
@@ -108,6 +109,48 @@ describe('a folder of PNG pictures', () => {
     await symlink(join(folder, 'real', 'a.png'), join(folder, 'linked', 'b.png'));
     await symlink(join(folder, 'linked'), join(folder, 'third'));
     expect((await loadDataFolder(folder)).dataset.classes).toEqual(['linked', 'real', 'third']);
+  });
+
+  it('names links out of it, folders within themselves, and names that are no UTF-8', async () => {
+    for (let i = 0; i < 80; i++) {
+      await draw(`a/${i}.png`, i);
+    }
+    await symlink('/etc', join(folder, 'a', 'out'));
+    await symlink('..', join(folder, 'a', 'up'));
+    await writeFile(
+      Buffer.concat([Buffer.from(`${folder}/a/`), Buffer.of(0xff), Buffer.from('.png')]),
+      'x',
+    );
+    await writeFile(join(folder, 'a', 'line\n\u001b[31m.png'), 'x');
+    const { dataset, findings, notes } = await loadDataFolder(folder);
+    expect(dataset.count).toBe(80);
+    expect(findings.problems.map(({ reason }) => reason).sort()).toEqual([
+      'has a name that is no UTF-8: rename it',
+      'is a folder within itself, or too deep',
+      'is a link out of the folder: copy what it points to (cp -rL)',
+      'is no picture',
+    ]);
+    expect(notes.join()).toContain('a/line\\n\\u001b[31m.png is no picture');
+  });
+
+  it('leaves out what goes away or changes while it is read', async () => {
+    for (let i = 0; i < 80; i++) {
+      await draw(`${i}.png`, i);
+    }
+    const onProgress = (_done: number, _total: number, verb: string): void => {
+      if (verb === 'Measured') {
+        rmSync(join(folder, '3.png'), { force: true });
+        writeFileSync(join(folder, '4.png'), 'another');
+      }
+    };
+    const { dataset, findings } = await loadDataFolder(folder, { onProgress });
+    expect([dataset.count, findings.problems]).toEqual([
+      78,
+      [
+        { name: '3.png', reason: 'cannot be read (ENOENT)' },
+        { name: '4.png', reason: 'is no picture' },
+      ],
+    ]);
   });
 
   it('reports its progress', async () => {

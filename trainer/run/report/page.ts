@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { writeTokens } from '../../../shared/design/tokens.ts';
 import { escapeHtml } from '../../../shared/escape-html.ts';
+import { listClasses } from '../../../shared/model/classes.ts';
 import { planGenerator } from '../../../shared/model/generator.ts';
 import { formatNumber, formatStep } from '../../charts/chart.ts';
 import type { MetricsLine } from '../log/metrics.ts';
@@ -172,8 +173,10 @@ function renderGrids({ grids, metrics }: RunRecord): string {
 <ol class="strip" tabindex="0" aria-label="All pictures, in order">${items.join('')}</ol></div></section>`;
 }
 
-function renderContactSheet({ contactSheet }: RunRecord): string {
-  const note = 'Pictures of the data set as the networks see them, a row for each class.';
+function renderContactSheet({ contactSheet, options }: RunRecord): string {
+  const { classes = [] } = options.dataset ?? {};
+  const rows = classes.length > 1 ? `, a row for each class: ${listClasses(classes)}` : '';
+  const note = `Pictures of the data set as the networks see them${escapeHtml(rows)}.`;
   return contactSheet === undefined
     ? ''
     : renderSection(
