@@ -7,7 +7,7 @@ import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { prepareSwiftShader } from './swiftshader.ts';
+import { prepareSwiftShader } from '../support/training/swiftshader.ts';
 
 /** Where the bundle lies in the root. */
 const BUNDLE = '/opt/digitmint';
