@@ -56,7 +56,7 @@ async function proveBundle(bundle: string): Promise<void> {
     return output;
   };
   try {
-    await run('gpu-check');
+    await run('gpu-check', '--seconds', '3600');
     const check = JSON.parse(await readFile(join(work, 'gpu-check.json'), 'utf8')) as GpuCheck;
     assert(check.comparisons.every(({ isRight }) => isRight));
     for (const preset of ['seed', 'digits'] as const) {

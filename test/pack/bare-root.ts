@@ -69,7 +69,8 @@ async function install(root: string, file: string): Promise<void> {
 
 async function listLibraries(program: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('ldd', [program]);
-  return [...stdout.matchAll(/(?:=> |^[\t ]+)(\/\S+) \(/gm)].map(([, path]) => path as string);
+  // Lines such as "libm.so.6 => /lib/libm.so.6 (0x7f…)".
+  return stdout.split(/\s/).filter((word) => word.startsWith('/'));
 }
 
 async function installDriver(root: string): Promise<void> {
