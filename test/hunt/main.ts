@@ -5,6 +5,7 @@
 const HUNTS: Readonly<Record<string, readonly [file: string, about: string]>> = {
   fuzz: ['./fuzz.ts', 'the HTTP interface against its own OpenAPI document, by schemathesis'],
   artifacts: ['./fuzz-artifacts.ts', 'hostile model artifacts, read by everything that reads them'],
+  bundle: ['./bundle.ts', 'the trainer as a bundle, on a bare machine with SwiftShader for a GPU'],
   crash: ['./crash.ts', 'trainings and publications that are killed again and again'],
   properties: ['./hunt.ts', 'every property test with many more cases'],
   tools: ['./tools.ts', 'sets opened by Hugging Face, PyTorch and TensorFlow'],

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createBareRoot, type BareRoot } from '../support/training/bare-root.ts';
+import { createBareRoot, type BareRoot } from './bare-root.ts';
 import { writeSmallMnist } from '../support/training/small-mnist.ts';
 import { swiftShaderMissing } from '../support/training/swiftshader.ts';
 

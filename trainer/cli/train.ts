@@ -57,6 +57,7 @@ import {
 import { timeSteps } from '../run/time-steps.ts';
 import { findServed } from '../publish/ledger.ts';
 import { readPointer } from '../publish/pointer.ts';
+import { measureResidentBytes } from '../run/observer.ts';
 import { saveComparison, saveReport } from '../run/report/record.ts';
 import { runTraining, type TrainingResult } from '../run/training-loop.ts';
 import { assureDevice, BACKEND_NAMES, nameDeviceFault } from '../tensorflow/backend.ts';
@@ -478,7 +479,7 @@ async function printEstimate({ options, dataset, backend, checkpoint }: RunPlan)
   const seconds = await timeSteps(config, dataset);
   const rate = `${(seconds * 1000).toFixed(0)} ms a step`;
   console.log(`${'time'.padEnd(10)} about ${describeSeconds(left * seconds)} (${rate})`);
-  const megabytes = Math.ceil((process.memoryUsage.rss() + dataset.images.length) / 1e6);
+  const megabytes = Math.ceil((measureResidentBytes() + dataset.images.length) / 1e6);
   console.log(`${'memory'.padEnd(10)} about ${format(megabytes)} MB\n`);
 }
 

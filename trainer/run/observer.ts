@@ -190,7 +190,8 @@ async function readScalar(scalar: tf.Scalar): Promise<number> {
   return (await scalar.data())[0] ?? NaN;
 }
 
-function measureResidentBytes(): number {
+/** This process's memory in bytes. */
+export function measureResidentBytes(): number {
   try {
     return process.memoryUsage.rss();
   } catch {

@@ -239,7 +239,8 @@ fn readShifted(term : i32, row : i32) -> f32 {
   if (inX < 0 || inX >= uniforms.inWidth || inY < 0 || inY >= uniforms.inHeight) {
     return 0.0;
   }
-  return x[((image * uniforms.inHeight + inY) * uniforms.inWidth + inX) * uniforms.inChannels + channel];
+  let pixel = (image * uniforms.inHeight + inY) * uniforms.inWidth + inX;
+  return x[pixel * uniforms.inChannels + channel];
 }
 
 fn main(index : i32) {

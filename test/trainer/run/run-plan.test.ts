@@ -63,6 +63,20 @@ describe('a tuned run', () => {
     });
   });
 
+  it('sees as many images with another batch, at learning rates of its square root', async () => {
+    const { options, backend } = await planRun({ ...request, batch: 1024 });
+    await backend.release();
+    const { generatorAdam, discriminatorAdam } = PRESETS.seed;
+    expect(options.config).toMatchObject({
+      batchSize: 1024,
+      steps: 5000,
+      imageEvery: 500,
+      checkpointEvery: 250,
+      generatorAdam: { ...generatorAdam, learningRate: 2 * generatorAdam.learningRate },
+      discriminatorAdam: { ...discriminatorAdam, learningRate: 2 * discriminatorAdam.learningRate },
+    });
+  });
+
   it('differs from the untuned run, unless the given settings equal the preset’s', async () => {
     const hashes = await Promise.all(
       [

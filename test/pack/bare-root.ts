@@ -7,7 +7,7 @@ import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { prepareSwiftShader } from './swiftshader.ts';
+import { prepareSwiftShader } from '../support/training/swiftshader.ts';
 
 /** Where the bundle lies in the root. */
 const BUNDLE = '/opt/digitmint';
@@ -69,7 +69,8 @@ async function install(root: string, file: string): Promise<void> {
 
 async function listLibraries(program: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('ldd', [program]);
-  return [...stdout.matchAll(/(?:=> |^[\t ]+)(\/\S+) \(/gm)].map(([, path]) => path as string);
+  // Lines such as "libm.so.6 => /lib/libm.so.6 (0x7f…)".
+  return stdout.split(/\s/).filter((word) => word.startsWith('/'));
 }
 
 async function installDriver(root: string): Promise<void> {

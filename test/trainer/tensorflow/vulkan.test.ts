@@ -1,0 +1,62 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  explainMissingGpu,
+  prepareVulkan,
+  type VulkanFacts,
+} from '../../../trainer/tensorflow/vulkan.ts';
+
+const NOTHING: VulkanFacts = {
+  hasLoader: true,
+  drivers: [],
+  folders: ['/usr/share/vulkan/icd.d'],
+  forbidden: [],
+  nvidia: undefined,
+};
+const DRIVER = { file: '/usr/share/vulkan/icd.d/x.json', library: 'libx.so', fault: undefined };
+
+describe('a missing GPU', () => {
+  it.each<[string, Partial<VulkanFacts>, RegExp]>([
+    ['no loader', { hasLoader: false }, /libvulkan\.so\.1\): install it.*libvulkan1/],
+    ['no description', {}, /no description in \/usr\/share\/vulkan.*install your GPU's driver/],
+    [
+      'a container without graphics',
+      { nvidia: '550.54.15' },
+      /kernel driver 550\.54\.15 is here, but not its Vulkan library: .*NVIDIA_DRIVER_CAPABILITIES=all/,
+    ],
+    [
+      'a library that does not load',
+      { drivers: [{ ...DRIVER, fault: 'libX11.so.6: cannot open shared object file' }] },
+      /x\.json \(libX11\.so\.6: cannot open.*\)\. Install the driver again/,
+    ],
+    [
+      'no permission',
+      { drivers: [DRIVER], forbidden: ['/dev/dri/renderD128'] },
+      /this user may open: \/dev\/dri\/renderD128\. Add the user to the groups render and video/,
+    ],
+    ['a driver that is too old', { drivers: [DRIVER] }, /its driver is too old.*Vulkan 1\.1/],
+  ])('is explained in one line with what to do: %s', (_, facts, text) => {
+    const line = explainMissingGpu({ ...NOTHING, ...facts });
+    expect(line).toMatch(text);
+    expect(line).not.toContain('\n');
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('descriptions of drivers', () => {
+  it('are read where the user names them, with the reason why one does not load', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'digitmint-icd-'));
+    const broken = join(folder, 'broken.json');
+    const absent = join(folder, 'absent.json');
+    await writeFile(broken, '{ "ICD": { "library_path": "./libnothing.so" } }');
+    const { drivers } = prepareVulkan({ VK_DRIVER_FILES: `${broken}:${absent}` });
+    expect(drivers).toMatchObject(
+      [
+        { file: broken, library: join(folder, 'libnothing.so'), fault: /cannot open/ },
+        { file: absent, fault: 'no such file' },
+      ].map(({ fault, ...driver }) => ({ ...driver, fault: expect.stringMatching(fault) })),
+    );
+    await rm(folder, { recursive: true });
+  });
+});
