@@ -161,7 +161,11 @@ export async function answerDrawing<P extends Pinned>(
       return c.body(null, 304, headers);
     }
     const content: Record<string, string> = { ...headers, ...drawing.describeContent(pinned) };
-    const measure = (each: P) => drawing.measureWork(each, generator);
+    const measure = (each: P): Work => {
+      const work = drawing.measureWork(each, generator);
+      const gzip = isCompressed ? countNumbers(work.sample ?? 0, generator) : 0;
+      return { ...work, gzip };
+    };
     const planned = drawing.plan?.(pinned, generator, labels);
     if (planned !== undefined) {
       const part = choosePart(c, headers['ETag'], planned.length);

@@ -3,6 +3,7 @@
  * `EFFORT` in `shared/model/generator.ts`): each figure of the code beside a measured one. Node
  * runs what the worker runs; time is the processor time of this process.
  */
+import { gzipSync } from 'node:zlib';
 import { Matrix, solve } from 'ml-matrix';
 import { createEngine, ENGINE_BATCH } from '../../shared/model/engine/engine.ts';
 import { EFFORT, planGenerator, type LayerConfig } from '../../shared/model/generator.ts';
@@ -45,11 +46,13 @@ export const measure: Suite = async (quick) => {
     const pinned = { ...fillDefaults('digit', { n: COUNT }), number: undefined };
     const identity = { format: 'svg', model: model.manifest, seed: 'cost' } as const;
     const picture = sheet(false);
+    const text = formatItems(items, samples, 0).join(',');
     return {
       png,
       smooth: time(() => encodePng(pngEncoder, sheet(true), COLOURS)) / enlarged - png,
       gif: time(() => encodeGif([picture], COLOURS)) / enlarged,
       text: time(() => formatItems(items, samples, 0).join(',')) / numbers,
+      gzip: time(() => gzipSync(text)) / numbers,
       outlined: time(() => renderSvg({ ...pinned, ...identity }, samples, [])) / numbers,
     };
   };
@@ -69,7 +72,7 @@ export const measure: Suite = async (quick) => {
     ['label', COST_NS.label, time(() => drawLabels(key, 0, 1000, 10)) / 1000],
     ['hashed', COST_NS.hashed, time(() => hashBytes(model.bytes)) / model.bytes.length],
     ['weight', COST_NS.weight, time(load) / model.plan.parameters],
-    ...(['png', 'smooth', 'gif', 'text', 'outlined'] as const).map(
+    ...(['png', 'smooth', 'gif', 'text', 'gzip', 'outlined'] as const).map(
       (name) => [name, COST_NS[name], plain[name], noisy[name]] as const,
     ),
   ] as const;

@@ -90,6 +90,16 @@ describe('an answer counts as large by its work, not by its digits', () => {
     expect([answer.status, counted]).toEqual([200, isLarge ? ['all', 'heavy'] : ['all']]);
   });
 
+  test.each([
+    ['identity', ['all']],
+    ['gzip', ['all', 'heavy']],
+  ])('to compress a set is work: %s', async (coding, expected) => {
+    const { app, counted } = startApp(openShipped());
+    const headers = { 'Accept-Encoding': coding };
+    await (await app.request('/dataset.csv?n=130', { headers })).arrayBuffer();
+    expect(counted).toEqual(expected);
+  });
+
   test('a file is large that takes long to hash', async () => {
     const { app, counted } = startApp(openShipped(), { weightBytes: 16_000_000 });
     await (await app.request('/models/digits/0123456789abcdef/weights.bin')).arrayBuffer();
