@@ -136,6 +136,14 @@ describe('pictures in folders', () => {
 });
 
 describe.skipIf(!hasTools('tables'))('data of other programs', () => {
+  it('has no part for evaluation when its test part has no labels', async () => {
+    await expect(load('kaggle', { part: 'test' })).rejects.toThrow(
+      /no part for evaluation, or no labels/,
+    );
+    expect((await load('keras.npz', { part: 'test' })).dataset.count).toBe(6);
+    expect((await load('medmnist.npz', { part: 'test' })).dataset.count).toBe(2);
+  });
+
   it.each<[string, Expected]>([
     ['splits.zip', { classes: NAMES, ...SORTED, kept: { test: 1, val: 1 } }],
     ['stylegan.zip', { classes: NUMBERS }],
