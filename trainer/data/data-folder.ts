@@ -99,7 +99,11 @@ export async function loadDataFolder(
   const base: Findings = {
     layout: source.layout ?? `${name.slice(0, 64)} (${source.kind ?? describeFormats(facts)})`,
     total,
-    parts: countBy(source.samples, ({ split }) => split),
+    parts: countBy(
+      // Pictures without labels cannot be compared with those of the classes.
+      source.samples.filter(({ split, label }) => split === 'train' || !classes || label !== null),
+      ({ split }) => split,
+    ),
     formats: countBy(facts, ({ format }) => format),
     sizes: countBy(facts, ({ width, height }) => `${width} x ${height}`),
     coloured: 0,
