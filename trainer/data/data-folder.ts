@@ -35,6 +35,9 @@ const MAX_UNUSABLE = 0.05;
 /** Photographs become this large: a network for more takes hours. */
 const PROPOSED_SIDE = 32;
 
+/** Fewer coloured pictures than this part are worth a note: they make the networks larger. */
+const FEW_COLOURED = 0.1;
+
 /** What the user wants to be done with the pictures. A run keeps it. */
 export interface ReadingRequest extends Partial<Omit<Reading, 'side'>> {
   /** The side of the square in pixels; absent: the pictures' own, or the best for them. */
@@ -74,9 +77,13 @@ export async function loadDataFolder(
   const samples = selectPart(source, part, what);
   const classes = listClasses(source, what);
   const problems = [...source.problems];
-  const unlabelled = samples.filter(({ label }) => classes !== null && label === null);
-  problems.push(...unlabelled.map((sample) => ({ name: sample.name, reason: 'has no label' })));
-  const labelled = samples.filter(({ label }) => classes === null || label !== null);
+  const known = new Set(classes?.map(({ key }) => key));
+  const labelled = samples.filter(({ label }) => classes === null || known.has(String(label)));
+  const taken = new Set(labelled);
+  for (const { name: sample, label } of samples.filter((one) => !taken.has(one))) {
+    const other = `has the class ${label}, of which the training part has no picture`;
+    problems.push({ name: sample, reason: label === null ? 'has no label' : other });
+  }
 
   const measured = await readAll(
     labelled,
@@ -92,7 +99,11 @@ export async function loadDataFolder(
   const base: Findings = {
     layout: source.layout ?? `${name.slice(0, 64)} (${source.kind ?? describeFormats(facts)})`,
     total,
-    parts: countBy(source.samples, ({ split }) => split),
+    parts: countBy(
+      // Pictures without labels cannot be compared with those of the classes.
+      source.samples.filter(({ split, label }) => split === 'train' || !classes || label !== null),
+      ({ split }) => split,
+    ),
     formats: countBy(facts, ({ format }) => format),
     sizes: countBy(facts, ({ width, height }) => `${width} x ${height}`),
     coloured: 0,
@@ -144,7 +155,8 @@ export async function loadDataFolder(
   // Arrays keep the channels that they have.
   const isGrey = declared === 3 && source.shape === undefined && coloured === 0;
   const names = decoded.map(([{ label }]) => String(label));
-  const present = classes?.filter(({ key }) => part === 'test' || names.includes(key)) ?? [];
+  const used = new Set(names);
+  const present = classes?.filter(({ key }) => part === 'test' || used.has(key)) ?? [];
   const places = new Map(present.map(({ key }, place) => [key, place]));
   const dataset: Dataset = {
     name: findings.layout,
@@ -177,11 +189,18 @@ function keepReading({ side, ...rest }: Reading, { folders }: ReadingRequest): R
 /** @throws ExpectedError  When the part has no pictures. */
 function selectPart({ samples }: Source, part: 'train' | 'test', what: string): readonly Sample[] {
   const take = (wanted: string): Sample[] => samples.filter(({ split }) => split === wanted);
+  const training = take('train');
+  // Kaggle's test parts have no labels.
+  const isLabelled = training.every(({ label }) => label === null)
+    ? () => true
+    : ({ label }: Sample): boolean => label !== null;
   const chosen =
-    part === 'train' ? take('train') : take('test').length > 0 ? take('test') : take('val');
+    part === 'train'
+      ? training
+      : ([take('test'), take('val')].find((some) => some.some(isLabelled)) ?? []);
   if (chosen.length === 0 && samples.length > 0) {
     throw new ExpectedError(
-      `${what}: has no part for ${part === 'train' ? 'training' : 'evaluation'}`,
+      `${what}: has no part for ${part === 'train' ? 'training' : 'evaluation, or no labels in it'}`,
     );
   }
   return chosen;
@@ -317,9 +336,6 @@ function countColoured(rgb: Uint8Array, size: number): number {
   }
   return coloured;
 }
-
-/** Fewer coloured pictures than this part are worth a note: they make the networks larger. */
-const FEW_COLOURED = 0.1;
 
 /** Counts values by a name, the most frequent first. */
 function countBy<T>(values: readonly T[], name: (value: T) => string): Record<string, number> {

@@ -136,6 +136,14 @@ describe('pictures in folders', () => {
 });
 
 describe.skipIf(!hasTools('tables'))('data of other programs', () => {
+  it('has no part for evaluation when its test part has no labels', async () => {
+    await expect(load('kaggle', { part: 'test' })).rejects.toThrow(
+      /no part for evaluation, or no labels/,
+    );
+    expect((await load('keras.npz', { part: 'test' })).dataset.count).toBe(6);
+    expect((await load('medmnist.npz', { part: 'test' })).dataset.count).toBe(2);
+  });
+
   it.each<[string, Expected]>([
     ['splits.zip', { classes: NAMES, ...SORTED, kept: { test: 1, val: 1 } }],
     ['stylegan.zip', { classes: NUMBERS }],
@@ -144,17 +152,23 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
     ['medmnist.npz', { classes: NUMBERS, pictures: RGB, kept: { val: 2 } }],
     ['kmnist', { classes: NUMBERS, kept: { test: 6 } }],
     ['quickdraw', { classes: NAMES, ...SORTED }],
-    ['kaggle', { classes: NUMBERS, kept: { test: 6 } }],
+    ['kaggle', { classes: NUMBERS }],
     ['plain.csv', { classes: NUMBERS }],
     ['words.csv', { classes: NAMES }],
     ['fer.csv', { classes: NAMES, kept: { test: 6 } }],
     ['hf', { classes: ['zebra', 'ant', 'moth'], kept: { test: 12 } }],
     ['folders', { classes: NUMBERS }],
     ['more.npz', { classes: NUMBERS }],
-    ['torchvision', { classes: NUMBERS }],
-    ['torchvision/MNIST/raw/train-images-idx3-ubyte', { classes: NUMBERS }],
-    ['gzip/emnist-letters-train-images-idx3-ubyte.gz', { classes: ['A', 'B', 'C'] }],
-    ['emnist.zip/gzip/emnist-digits-train-labels-idx1-ubyte.gz', { classes: ['1', '2', '3'] }],
+    ['torchvision', { classes: NUMBERS, kept: { test: 6 } }],
+    ['torchvision/MNIST/raw/train-images-idx3-ubyte', { classes: NUMBERS, kept: { test: 6 } }],
+    [
+      'gzip/emnist-letters-train-images-idx3-ubyte.gz',
+      { classes: ['A', 'B', 'C'], kept: { test: 6 } },
+    ],
+    [
+      'emnist.zip/gzip/emnist-digits-train-labels-idx1-ubyte.gz',
+      { classes: ['1', '2', '3'], kept: { test: 6 } },
+    ],
   ])('is read as it is: %s', expectSet);
 
   it('may have channels first, half precision, numbers from -1 to 1 and one-hot labels', async () => {

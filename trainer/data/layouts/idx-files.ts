@@ -49,7 +49,7 @@ function groupSets({ files }: Tree): IdxSet[] {
 }
 
 /**
- * Reads the one set that there is. Its test files are read only when they are the `part`.
+ * Reads the one set that there is. Training does without the test files.
  * @param chosen  A file of the set; absent: the only set.
  * @throws ExpectedError  When there are several sets, or files are missing or malformed.
  */
@@ -75,13 +75,20 @@ export async function readIdxFiles(
   }
   const hasTest = set.files.has('test images');
   const samples = await readPart(tree, set, what, 'train');
-  if (part === 'test' && hasTest) {
-    samples.push(...(await readPart(tree, set, what, 'test')));
+  const notes: string[] = [];
+  try {
+    samples.push(...(hasTest ? await readPart(tree, set, what, 'test') : []));
+  } catch (error) {
+    if (part === 'test' || !(error instanceof ExpectedError)) {
+      throw error;
+    }
+    notes.push(`The test files are left out: ${error.message}`); // Training needs none.
   }
   // EMNIST's files hold columns where the others hold rows.
   const isTransposed = set.prefix.startsWith('emnist');
   const first = (await samples[0]?.read()) as RawPicture;
-  const classNames = await readClassNames(tree, set, what, samples);
+  const training = samples.filter(({ split }) => split === 'train');
+  const classNames = await readClassNames(tree, set, what, training);
   return {
     layout: 'IDX files, train',
     samples: isTransposed
@@ -95,7 +102,7 @@ export async function readIdxFiles(
       ...(isTransposed
         ? ['The pictures of EMNIST are stored on their side; they are turned.']
         : []),
-      ...(hasTest && part === 'train' ? ['The test files are kept for evaluation.'] : []),
+      ...notes,
     ],
     shape: isTransposed ? { ...first, width: first.height, height: first.width } : first,
     ...(classNames && { classNames }),
