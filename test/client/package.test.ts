@@ -91,7 +91,7 @@ test('the licences of what its command line holds go along', async () => {
 const BUDGET = {
   index: 6.5 * 1024,
   element: 5.5 * 1024,
-  urlsOnly: 3 * 1024,
+  urlsOnly: 3.25 * 1024,
   tarball: 800 * 1024,
 };
 
