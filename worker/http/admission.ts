@@ -132,8 +132,8 @@ export const COST_NS = {
   png: 15,
   gif: 20,
   smooth: 35,
-  /** Pixels of a picture that is decoded. */
-  decoded: 50,
+  /** Pixels of a picture that is decoded, and in which ink is looked for. */
+  decoded: 100,
   /** Bytes that are hashed, and numbers of a model that is loaded. */
   hashed: 5,
   weight: 100,
