@@ -238,7 +238,9 @@ function fillForm(form: HTMLFormElement, query: URLSearchParams): void {
     } else if (element instanceof HTMLSelectElement) {
       element.value = query.get(element.name) ?? element.options[0]?.value ?? '';
     } else if (element instanceof HTMLInputElement && element.name !== '') {
-      element.value = query.get(element.name) ?? '';
+      // Without a number there is nothing to write.
+      const without = element.name === 'digits' ? element.defaultValue : '';
+      element.value = query.get(element.name) ?? without;
     }
   }
 }

@@ -214,6 +214,7 @@ describe('the playground', () => {
       }
       expect(Object.keys(ROUTES.digit).length).toBe(paths['/digit']!.get.parameters.length);
       await page.locator('input[name=route][value=number]').check();
+      await readUrl(page, '/number/2026.png');
       await page.getByText('More', { exact: true }).click();
       const shown = await page
         .locator('[data-parameter]:visible')

@@ -1,6 +1,7 @@
 /** The playground: a control for every parameter, the picture, and texts to copy. */
 import { html } from 'hono/html';
 import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
+import { NUMBER } from '../../../shared/contract/parameters.ts';
 import { measureSheet } from '../../../shared/picture/sheet.ts';
 import { hasDigits } from '../../../shared/model/subject.ts';
 import type { Markup } from '../page.ts';
@@ -106,7 +107,7 @@ export function renderPlayground({ manifest }: ModelView, base: string): Markup 
             ><input type="radio" name="route" value="number" /><span>A number <code>/number</code></span></label
           >
         </div>
-        ${renderControls({ classes, models: [name, `${name}@${version}`], values: { ...values, format: 'png' } })}
+        ${renderControls({ classes, models: [name, `${name}@${version}`], values: { ...values, digits: NUMBER.example, format: 'png' } })}
       </form>
       <div class="stage">
         <figure>
