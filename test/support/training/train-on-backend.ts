@@ -47,7 +47,7 @@ if (process.argv[1] === import.meta.filename) {
   const lines = await loadMetrics(folder);
   let dispatches: number | null = null;
   if (backend.name === 'webgpu') {
-    const more = startSteps('seed', config.batchSize, dataset);
+    const more = startSteps('seed', 16, dataset);
     more.step(); // Splits the starting weights.
     dispatches = countDispatches(() => more.step());
     more.release();
