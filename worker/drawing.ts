@@ -163,8 +163,7 @@ export async function answerDrawing<P extends Pinned>(
     const content: Record<string, string> = { ...headers, ...drawing.describeContent(pinned) };
     const measure = (each: P): Work => {
       const work = drawing.measureWork(each, generator);
-      const gzip = isCompressed ? countNumbers(work.sample ?? 0, generator) : 0;
-      return { ...work, gzip };
+      return isCompressed ? { ...work, gzip: countNumbers(work.sample ?? 0, generator) } : work;
     };
     const planned = drawing.plan?.(pinned, generator, labels);
     if (planned !== undefined) {
