@@ -1,4 +1,4 @@
-/** Three ways to use the service, each with its result and its URL. */
+/** Ways to use the service, each with its result and its URL. */
 import { html } from 'hono/html';
 import { hasDigits } from '../../../shared/model/subject.ts';
 import { renderSnippet, type ModelView } from './model-view.ts';
@@ -15,7 +15,7 @@ export function renderTiles({ manifest }: ModelView, base: string): Markup {
       : `/digit.png?label=${encodeURIComponent(label)}&seed=otter&scale=4&smooth=1`;
   const number = '/number/2026.png?seed=otter&scale=3&smooth=1';
   const set = '/digit.png?seed=Ada&n=10&cols=5&scale=2';
-  return html`<section class="tiles" aria-label="Three ways to use it">
+  return html`<section class="tiles" aria-label="Ways to use it">
     <figure class="tile">
       <img src="${one}" srcset="${one}&dpr=2 2x" alt="${label ?? 'One picture'}" width="${width * 4}" height="${height * 4}" />
       <figcaption>
@@ -44,5 +44,17 @@ export function renderTiles({ manifest }: ModelView, base: string): Markup {
         ${renderSnippet('tile-set', 'Python', `pandas.read_csv("${base}/dataset.csv?seed=Ada&n=1000")`)}
       </figcaption>
     </figure>
+    ${
+      isDigits
+        ? html`<figure class="tile">
+            <img src="/number/0123456789.png?seed=otter&amp;scale=2&amp;smooth=1" alt="All ten digits in one hand" loading="lazy" />
+            <figcaption>
+              <h2>Your own hand</h2>
+              <p>Draw one digit. The network writes any number in your hand, with a URL.</p>
+              <p><a class="quiet" href="/hand">Draw a digit</a></p>
+            </figcaption>
+          </figure>`
+        : ''
+    }
   </section>`;
 }
