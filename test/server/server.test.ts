@@ -122,6 +122,7 @@ test('the built files are enough to start on a bare Node from an empty folder', 
   ).toEqual([
     '.digitmint-files.json',
     'assets',
+    'encoder.bin',
     'engine.wasm',
     'guides.bin',
     'package.json',
@@ -132,7 +133,7 @@ test('the built files are enough to start on a bare Node from an empty folder', 
     'weights.bin',
   ]);
   // The AWS SDK loads only when models come from a bucket.
-  expect(statSync(join(folder, SERVER_FILE)).size).toBeLessThan(450_000);
+  expect(statSync(join(folder, SERVER_FILE)).size).toBeLessThan(500_000);
   const server = await start({ script: join(folder, SERVER_FILE), cwd, env: { HOME: cwd } });
   expect(await askHealth(server)).toMatchObject({
     status: 'ok',

@@ -78,7 +78,7 @@ describe.each(PAGES)('the page %s', (path) => {
   });
 
   const isReading = /^\/(?:docs|learn)/.test(path);
-  const isScripted = isReading || path === '/';
+  const isScripted = isReading || ['/', '/hand'].includes(path);
 
   test('loads nothing from other origins, and runs no inline script or style', () => {
     expect(policy.get('default-src')).toBe("'none'");

@@ -47,7 +47,7 @@ export function renderTiles({ manifest }: ModelView, base: string): Markup {
     ${
       isDigits
         ? html`<figure class="tile">
-            <img src="/number/0123456789.png?seed=otter&amp;scale=2&amp;smooth=1" alt="All ten digits in one hand" loading="lazy" />
+            <img src="/number/0123456789.png?seed=otter&amp;scale=2&amp;smooth=1" alt="All ten digits in one hand" width="${width * 20}" height="${height * 2}" loading="lazy" />
             <figcaption>
               <h2>Your own hand</h2>
               <p>Draw one digit. The network writes any number in your hand, with a URL.</p>
