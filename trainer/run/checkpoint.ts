@@ -46,10 +46,19 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   const path = join(folder, nameStep(step, ENDING));
   await writeAtomically(path, encodeSafetensors({ tensors, metadata }));
   // A newer file was skipped as damaged when the run went on, so it must not displace a good one.
+  for (const other of await listCheckpoints(folder)) {
+    if (other.step > step) {
+      await rm(join(folder, other.name), { force: true });
+    }
+  }
+  await removeOldCheckpoints(folder, step);
+}
+
+/** Removes what a stop may have left of older checkpoints: all but that of the step and one more. */
+export async function removeOldCheckpoints(folder: string, step: number): Promise<void> {
   const all = await listCheckpoints(folder);
-  const kept = all.filter((other) => other.step <= step).slice(0, KEPT);
-  for (const other of all.filter((candidate) => !kept.includes(candidate))) {
-    await rm(join(folder, other.name), { force: true });
+  for (const { name } of all.filter((other) => other.step <= step).slice(KEPT)) {
+    await rm(join(folder, name), { force: true });
   }
 }
 

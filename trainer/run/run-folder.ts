@@ -26,7 +26,7 @@ import {
 import type { ReadingRequest } from '../data/data-folder.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
 import type { BackendName, SelectedBackend } from '../tensorflow/backend.ts';
-import { listSteps, nameStep } from './checkpoint.ts';
+import { listSteps, nameStep, removeOldCheckpoints } from './checkpoint.ts';
 import { metricsSchema, parseJsonLines, type MetricsLine } from './log/metrics.ts';
 import { encodeGif } from './sample-grid.ts';
 
@@ -292,11 +292,12 @@ export async function loadSessions(folder: string): Promise<Session[]> {
 }
 
 /**
- * Prepares a locked folder to go on: removes half-written files, and the log from the checkpoint's
- * step on, so that no step is logged twice.
+ * Prepares a locked folder to go on: removes half-written files, old checkpoints, and the log from
+ * the checkpoint's step on, so that no step is logged twice.
  */
 export async function reopenRunFolder(folder: string, step: number): Promise<void> {
   await removeRunLeftovers(folder);
+  await removeOldCheckpoints(locate(folder).checkpoints, step);
   await restoreReplaced(locate(folder).model);
   const kept = (await loadMetrics(folder)).filter((line) => line.step < step);
   const lines = kept.map((line) => `${JSON.stringify(line)}\n`);

@@ -8,6 +8,7 @@ import {
   decodeSafetensors,
   encodeSafetensors,
   loadNewestCheckpoint,
+  removeOldCheckpoints,
   saveCheckpoint,
   type Checkpoint,
 } from '../../../trainer/run/checkpoint.ts';
@@ -50,6 +51,21 @@ describe('checkpoints', () => {
     expect((await readdir(folder)).sort()).toEqual([
       'step-0000002.safetensors',
       'step-0000003.safetensors',
+    ]);
+  });
+
+  it('are kept two at a time after a kill between a save and the removal', async () => {
+    await saveCheckpoint(folder, makeCheckpoint(1));
+    const first = await readFile(join(folder, 'step-0000001.safetensors'));
+    await saveCheckpoint(folder, makeCheckpoint(2));
+    await saveCheckpoint(folder, makeCheckpoint(3));
+    await writeFile(join(folder, 'step-0000001.safetensors'), first);
+    await writeFile(join(folder, 'step-0000004.safetensors'), 'damaged');
+    await removeOldCheckpoints(folder, 3);
+    expect((await readdir(folder)).sort()).toEqual([
+      'step-0000002.safetensors',
+      'step-0000003.safetensors',
+      'step-0000004.safetensors',
     ]);
   });
 
