@@ -54,7 +54,7 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   await removeOldCheckpoints(folder, step);
 }
 
-/** Removes what a stop may have left of older checkpoints: all but that of the step and one more. */
+/** Removes what a stop left of older checkpoints: all but that of the step and one before. */
 export async function removeOldCheckpoints(folder: string, step: number): Promise<void> {
   const all = await listCheckpoints(folder);
   for (const { name } of all.filter((other) => other.step <= step).slice(KEPT)) {
