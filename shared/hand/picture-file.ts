@@ -103,11 +103,26 @@ async function checkInflated(
   }
 }
 
+/** A progressive JPEG has some ten scans, and each costs as much as a pass over all pixels. */
+const MAX_SCANS = 64;
+
+/** Counts what may be scans: entropy-coded data holds no such marker, metadata may. */
+function countScans(bytes: Uint8Array): number {
+  let scans = 0;
+  for (let at = bytes.indexOf(0xff); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
+    scans += bytes[at + 1] === 0xda ? 1 : 0;
+  }
+  return scans;
+}
+
 /** Markers of JPEG frames that hold the size: all SOFs but DHT, JPG and DAC. */
 const isFrame = (marker: number): boolean =>
   marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 
 function openJpeg(bytes: Uint8Array): PictureFile {
+  if (countScans(bytes) > MAX_SCANS) {
+    throw new PictureError(`is a JPEG of more than ${MAX_SCANS} scans`);
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 2; at + 9 < bytes.length && bytes[at] === JPEG_SIGNATURE;) {
     const marker = bytes[at + 1] as number;
@@ -120,6 +135,9 @@ function openJpeg(bytes: Uint8Array): PictureFile {
         isTransparent: false,
         async decode() {
           const { data } = explain(() => decodeJpeg(bytes, options));
+          if (data.length !== width * height * 3) {
+            throw new PictureError('is a JPEG of more than one size');
+          }
           return { width, height, pixels: toGrey(data) };
         },
       };

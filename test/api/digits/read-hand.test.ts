@@ -128,6 +128,31 @@ function crc(bytes: Uint8Array): number {
   return (value ^ 0xffffffff) >>> 0;
 }
 
+/** A progressive JPEG of many scans, each a pass over all pixels that takes 16 bytes. */
+function buildScans(scans: number): Uint8Array {
+  const size = [0x03, 0xe8, 0x03, 0xe8]; // 1000 x 1000
+  const code = (id: number, value: number) => [id, 1, ...Array<number>(15).fill(0), value];
+  const segment = (marker: number, ...bytes: number[]) => [
+    0xff,
+    marker,
+    0,
+    bytes.length + 2,
+    ...bytes,
+  ];
+  const scan = [...segment(0xda, 1, 1, 0, 1, 63, 0), 0, 1]; // All blocks end at once.
+  return Uint8Array.of(
+    0xff,
+    0xd8,
+    ...segment(0xdb, 0, ...Array<number>(64).fill(1)),
+    ...segment(0xc2, 8, ...size, 1, 1, 0x11, 0),
+    ...segment(0xc4, ...code(0x00, 0)),
+    ...segment(0xc4, ...code(0x10, 0xe0)),
+    ...Array.from({ length: scans }, () => scan).flat(),
+    0xff,
+    0xd9,
+  );
+}
+
 /** Builds a PNG that says it has one grey pixel, and holds 200 million bytes. */
 function buildBomb(): Uint8Array {
   const chunk = (type: string, data: Uint8Array): Buffer => {
@@ -203,6 +228,7 @@ test.each<[string, () => Uint8Array | string, number, string, string]>([
     'unreadable_picture',
     'more pixels than its header says',
   ],
+  ['a JPEG that costs seconds', () => buildScans(65), 422, 'unreadable_picture', '64 scans'],
   ['too large a body', () => new Uint8Array(1_000_001), 413, 'body_too_large', '1000000 bytes'],
   [
     'too many pixels',
