@@ -1,11 +1,19 @@
 /** Questions to a web worker, each with a port for its answer. */
 
-type Answer =
+/** Tasks by name, each with the types of `ask` and `answer`. */
+export type TaskTypes<T> = Record<keyof T, { ask: unknown; answer: unknown }>;
+
+/** Comes with a port for the answer. The worker sends an empty message first, once it is ready. */
+export interface Question<T extends TaskTypes<T>, K extends keyof T = keyof T> {
+  readonly task: K;
+  readonly ask: T[K]['ask'];
+}
+
+export type Answer =
   | { readonly ok: true; readonly answer: unknown }
   | { readonly ok: false; readonly message: string };
 
-/** @param T  The tasks by name, each with the types of `ask` and `answer`. */
-export interface WorkerLink<T extends Record<keyof T, { ask: unknown; answer: unknown }>> {
+export interface WorkerLink<T extends TaskTypes<T>> {
   /** Rejects with the worker's error. */
   ask<K extends keyof T>(task: K, ask: T[K]['ask']): Promise<T[K]['answer']>;
 }
@@ -15,9 +23,7 @@ export interface WorkerLink<T extends Record<keyof T, { ask: unknown; answer: un
  * @param url  Of its script, which sends a message once it is ready.
  * @returns    Once it is ready; rejects when its script or its wasm does not load.
  */
-export async function startWorker<T extends Record<keyof T, { ask: unknown; answer: unknown }>>(
-  url: string,
-): Promise<WorkerLink<T>> {
+export async function startWorker<T extends TaskTypes<T>>(url: string): Promise<WorkerLink<T>> {
   const worker = new Worker(url, { type: 'module' });
   await new Promise((resolve, reject) => {
     worker.addEventListener('message', resolve, { once: true });

@@ -2,21 +2,13 @@
  * The worker that draws outside the page's thread: the generator as it runs at the edge, loaded
  * from the published files.
  */
-import {
-  decodeWeights,
-  findFile,
-  MANIFEST_FILE,
-  parseManifest,
-  verifyFile,
-  WEIGHTS_FILE,
-} from '../../shared/model/artifact.ts';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents, truncate } from '../../shared/model/random.ts';
 import { drawPictures, loadNetwork, readRows, type Network } from '../../shared/model/sampler.ts';
 import { takeKernels } from '../../worker/models/open-model.ts';
-import { BASE_PATH } from '../base-path.ts';
+import { answerTasks, fetchModel } from '../worker-tasks.ts';
 import { findDirections } from './directions.ts';
-import type { Answer, Inputs, Opened, Question, TaskName, Tasks } from './protocol.ts';
+import type { Inputs, Opened, Tasks } from './protocol.ts';
 
 const DIRECTIONS = 5;
 
@@ -29,19 +21,9 @@ function getNetwork(): Network {
   return network;
 }
 
-const TASKS: {
-  readonly [K in TaskName]: (
-    ask: Tasks[K]['ask'],
-  ) => Tasks[K]['answer'] | Promise<Tasks[K]['answer']>;
-} = {
-  open: async ({ name, version }) => {
-    const base = `${BASE_PATH}/models/${name}/${version}`;
-    const [manifest, bytes] = await Promise.all(
-      [`${base}/${MANIFEST_FILE}`, `${base}/${WEIGHTS_FILE}`].map(fetchBytes),
-    );
-    const parsed = parseManifest(manifest as Uint8Array, { name, version });
-    verifyFile(findFile(parsed.manifest, WEIGHTS_FILE), bytes as Uint8Array);
-    const weights = decodeWeights(parsed, bytes as Uint8Array);
+answerTasks<Tasks>({
+  open: async (model) => {
+    const { parsed, weights } = await fetchModel(model);
     network = loadNetwork(parsed, weights, takeKernels());
     return describe(network.plan, weights[0]);
   },
@@ -57,7 +39,7 @@ const TASKS: {
     const count = input.length / plan.inputSize;
     return drawPictures(getNetwork(), count, readRows(plan, input)).pixels;
   },
-};
+});
 
 /** @param kernel  The first layer's. */
 function describe(plan: GeneratorPlan, kernel: Float32Array | undefined): Opened {
@@ -70,25 +52,3 @@ function describe(plan: GeneratorPlan, kernel: Float32Array | undefined): Opened
       : [];
   return { latentSize, classes, width, height, channels, directions };
 }
-
-async function fetchBytes(path: string): Promise<Uint8Array> {
-  const answer = await fetch(path);
-  if (!answer.ok) {
-    throw new Error(`${path} answers ${answer.status}`);
-  }
-  return new Uint8Array(await answer.arrayBuffer());
-}
-
-async function run<K extends TaskName>({ task, ask }: Question<K>): Promise<Answer> {
-  try {
-    return { ok: true, answer: await TASKS[task](ask) };
-  } catch (cause) {
-    return { ok: false, message: cause instanceof Error ? cause.message : String(cause) };
-  }
-}
-
-addEventListener('message', ({ data, ports }: MessageEvent<Question>) => {
-  void run(data).then((answer) => ports[0]?.postMessage(answer));
-});
-// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
-postMessage(null);

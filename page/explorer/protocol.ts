@@ -37,15 +37,3 @@ export interface Tasks {
    */
   draw: { readonly ask: { readonly input: Float32Array }; readonly answer: Uint8Array };
 }
-
-export type TaskName = keyof Tasks;
-
-/** Comes with a port for the answer. The worker sends an empty message first, once it is ready. */
-export interface Question<K extends TaskName = TaskName> {
-  readonly task: K;
-  readonly ask: Tasks[K]['ask'];
-}
-
-export type Answer =
-  | { readonly ok: true; readonly answer: Tasks[TaskName]['answer'] }
-  | { readonly ok: false; readonly message: string };

@@ -42,15 +42,3 @@ export interface Tasks {
   /** Writes a number in the hand that was read last, as the API does, enlarged by 4. */
   write: { readonly ask: { readonly number: string }; readonly answer: Drawn };
 }
-
-export type TaskName = keyof Tasks;
-
-/** Comes with a port for the answer. The worker sends an empty message first, once it is ready. */
-export interface Question<K extends TaskName = TaskName> {
-  readonly task: K;
-  readonly ask: Tasks[K]['ask'];
-}
-
-export type Answer =
-  | { readonly ok: true; readonly answer: Tasks[TaskName]['answer'] }
-  | { readonly ok: false; readonly message: string };

@@ -12,14 +12,6 @@ import {
   type Reading,
 } from '../../shared/hand/reader.ts';
 import { describeFault, normaliseDigit } from '../../shared/hand/written-digit.ts';
-import {
-  decodeWeights,
-  findFile,
-  MANIFEST_FILE,
-  parseManifest,
-  verifyFile,
-  WEIGHTS_FILE,
-} from '../../shared/model/artifact.ts';
 import { findClass } from '../../shared/model/classes.ts';
 import {
   decodeEncoderWeights,
@@ -31,8 +23,8 @@ import { createVerifiedSampler, type Sampler } from '../../shared/model/sampler.
 import { writeNumber } from '../../shared/picture/number.ts';
 import { buildSheet } from '../../shared/picture/sheet.ts';
 import { takeKernels } from '../../worker/models/open-model.ts';
-import { BASE_PATH } from '../base-path.ts';
-import type { Answer, Drawn, Question, TaskName, Tasks, Written } from './protocol.ts';
+import { answerTasks, fetchFile, fetchModel } from '../worker-tasks.ts';
+import type { Drawn, Tasks, Written } from './protocol.ts';
 
 /** Pixels of the screen for one of a number. */
 const SCALE = 4;
@@ -48,22 +40,16 @@ function getOpened() {
   return opened;
 }
 
-const TASKS: {
-  readonly [K in TaskName]: (
-    ask: Tasks[K]['ask'],
-  ) => Tasks[K]['answer'] | Promise<Tasks[K]['answer']>;
-} = {
-  open: async ({ name, version }) => {
-    const base = `${BASE_PATH}/models/${name}/${version}`;
-    const paths = [MANIFEST_FILE, WEIGHTS_FILE, ENCODER_FILE, ENCODER_WEIGHTS_FILE];
-    const [manifest, weights, description, encoder] = (await Promise.all(
-      paths.map((path) => fetchBytes(`${base}/${path}`)),
-    )) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
-    const parsed = parseManifest(manifest, { name, version });
-    verifyFile(findFile(parsed.manifest, WEIGHTS_FILE), weights);
+answerTasks<Tasks>({
+  open: async (model) => {
+    const [{ parsed, weights }, description, encoder] = await Promise.all([
+      fetchModel(model),
+      fetchFile(model, ENCODER_FILE),
+      fetchFile(model, ENCODER_WEIGHTS_FILE),
+    ]);
     const read = parseEncoder(description, parsed);
     opened = {
-      sampler: createVerifiedSampler(parsed, decodeWeights(parsed, weights), takeKernels()),
+      sampler: createVerifiedSampler(parsed, weights, takeKernels()),
       reader: createHandReader(read.plan, decodeEncoderWeights(read, encoder), takeKernels()),
     };
     return null;
@@ -102,7 +88,7 @@ const TASKS: {
     const { width, height, pixels } = buildSheet(writeNumber(number, samples, place), layout);
     return { width, height, pixels };
   },
-};
+});
 
 function readGiven() {
   const parsed = parseHand(hand);
@@ -131,25 +117,3 @@ function describe(reading: Reading): Written {
   const { certainty, error, label } = reading;
   return { hand, name: classes[label] as string, certainty, error, digits };
 }
-
-async function fetchBytes(path: string): Promise<Uint8Array> {
-  const answer = await fetch(path);
-  if (!answer.ok) {
-    throw new Error(`${path} answers ${answer.status}`);
-  }
-  return new Uint8Array(await answer.arrayBuffer());
-}
-
-async function run<K extends TaskName>({ task, ask }: Question<K>): Promise<Answer> {
-  try {
-    return { ok: true, answer: await TASKS[task](ask) };
-  } catch (cause) {
-    return { ok: false, message: cause instanceof Error ? cause.message : String(cause) };
-  }
-}
-
-addEventListener('message', ({ data, ports }: MessageEvent<Question>) => {
-  void run(data).then((answer) => ports[0]?.postMessage(answer));
-});
-// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
-postMessage(null);
