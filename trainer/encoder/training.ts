@@ -17,9 +17,8 @@ import {
   runClassifier,
 } from '../evaluation/classifier/network.ts';
 import { augmentImages } from '../evaluation/classifier/training.ts';
+import { applyAveragedAdam } from '../gan/averaged-adam.ts';
 import {
-  applyAdam,
-  computeAdamAmounts,
   createState,
   createVariable,
   disposeState,
@@ -32,7 +31,6 @@ import { runEncoder, runNetwork } from './network.ts';
 
 /** Streams of the key. Never reuse a number. */
 const PURPOSES = { shuffle: 1, augmentation: 2, weights: 3 } as const;
-const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } as const;
 
 /**
  * Distortions of half of the written digits. A shift is below a pixel, because every written digit
@@ -99,7 +97,8 @@ export async function* trainEncoder(
   every: number,
   from?: EncoderState,
 ): AsyncGenerator<{ losses: Readonly<Record<string, number>>; state: EncoderState }> {
-  const { steps, written, drawn, learningRate, emaDecay } = training;
+  const { steps, written, drawn } = training;
+  const adam = { ...training, warmUp: WARM_UP_STEPS };
   const { generator, range } = teacher;
   const { latentSize, classes } = plan;
   const batcher = createBatcher(dataset.count, written, key, PURPOSES.shuffle);
@@ -141,10 +140,6 @@ export async function* trainEncoder(
         ...Array.from(indices, (index) => dataset.labels[index] as number),
         ...drawnLabels,
       ]);
-      const rate =
-        learningRate *
-        Math.min(1, (step + 1) / WARM_UP_STEPS) *
-        (0.5 + 0.5 * Math.cos((Math.PI * step) / steps));
       const losses = tf.tidy(() => {
         const input = joinInput(generator, latents, drawnLabels);
         const drawnInk = draw(tf.tensor2d(input, [drawn, generator.inputSize]));
@@ -184,16 +179,7 @@ export async function* trainEncoder(
           }
           return loss as tf.Scalar;
         }, [state.weights]);
-        const adam = { ...ADAM, learningRate: rate };
-        applyAdam(
-          state,
-          grads[state.weights.name] as tf.Tensor1D,
-          adam,
-          computeAdamAmounts(adam, step + 1),
-        );
-        // Early on the average keeps less, so that it forgets the initial weights.
-        const decay = Math.min(emaDecay, (1 + step) / (10 + step));
-        average.assign(tf.add(tf.mul(average, decay), tf.mul(state.weights, 1 - decay)));
+        applyAveragedAdam(state, average, grads[state.weights.name] as tf.Tensor1D, adam, step);
         return parts;
       });
       const done = step + 1;

@@ -8,9 +8,8 @@ import { sizeOf, type WeightSpec } from '../../../shared/model/generator.ts';
 import { decodePixels } from '../../../shared/picture/pixels.ts';
 import { drawWords, type RandomKey } from '../../../shared/model/random.ts';
 import { createBatcher, gatherImages, type Dataset } from '../../data/dataset.ts';
+import { applyAveragedAdam } from '../../gan/averaged-adam.ts';
 import {
-  applyAdam,
-  computeAdamAmounts,
   createState,
   disposeState,
   drawInitialArrays,
@@ -21,8 +20,6 @@ import { countRight, planClassifier, runClassifier, type ClassifierConfig } from
 
 /** Streams of the key. Never reuse a number. */
 const PURPOSES = { shuffle: 1, augmentation: 2, weights: 3 } as const;
-
-const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } as const;
 
 export interface ClassifierTraining {
   readonly epochs: number;
@@ -48,7 +45,7 @@ export async function* trainClassifier(
   const specs = planClassifier(config);
   const batcher = createBatcher(dataset.count, batchSize, key, PURPOSES.shuffle);
   const steps = epochs * batcher.batchesPerEpoch;
-  const warmUp = batcher.batchesPerEpoch / 2;
+  const adam = { steps, warmUp: batcher.batchesPerEpoch / 2, learningRate, emaDecay };
   const initial = drawArrays(specs, key);
   const state = createState(specs, initial);
   const average = tf.tidy(() => tf.variable(tf.clone(state.weights), false));
@@ -60,10 +57,6 @@ export async function* trainClassifier(
         ? augmentImages(images, config.side, key, PURPOSES.augmentation, step)
         : decodePixels(images, [0, 1]);
       const labels = Int32Array.from(indices, (index) => dataset.labels[index] as number);
-      const rate =
-        learningRate *
-        Math.min(1, (step + 1) / warmUp) *
-        (0.5 + 0.5 * Math.cos((Math.PI * step) / steps));
       const loss = tf.tidy(() => {
         const x = tf.tensor4d(pixels, [batchSize, config.side, config.side, config.channels ?? 1]);
         const y = tf.oneHot(tf.tensor1d(labels, 'int32'), config.classes);
@@ -71,12 +64,7 @@ export async function* trainClassifier(
           const { logits } = runClassifier(config, splitWeights(specs, state.weights), x);
           return tf.losses.softmaxCrossEntropy(y, logits) as tf.Scalar;
         }, [state.weights]);
-        const adam = { ...ADAM, learningRate: rate };
-        const gradient = grads[state.weights.name] as tf.Tensor1D;
-        applyAdam(state, gradient, adam, computeAdamAmounts(adam, step + 1));
-        // Early on the average keeps less, so that it forgets the initial weights.
-        const decay = Math.min(emaDecay, (1 + step) / (10 + step));
-        average.assign(tf.add(tf.mul(average, decay), tf.mul(state.weights, 1 - decay)));
+        applyAveragedAdam(state, average, grads[state.weights.name] as tf.Tensor1D, adam, step);
         return value;
       });
       const ends = (step + 1) % batcher.batchesPerEpoch === 0;
