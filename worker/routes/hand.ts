@@ -1,4 +1,5 @@
 /** `POST /hand`: reads the hand of a written digit. Keeps and logs nothing of it. */
+import { concatBytes } from '@noble/hashes/utils.js';
 import type * as z from 'zod';
 import { handSchema } from '../../shared/contract/answers.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
@@ -128,13 +129,7 @@ async function readFile(c: AppContext): Promise<PictureFile | ApiError> {
       return tooLarge;
     }
   }
-  const bytes = new Uint8Array(length);
-  let next = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, next);
-    next += piece.length;
-  }
-  const file = await catchFault(() => openPicture(bytes));
+  const file = await catchFault(() => openPicture(concatBytes(...pieces)));
   const isLarge = !('code' in file) && file.width * file.height > maxDecodedPixels;
   return isLarge
     ? {
