@@ -67,7 +67,7 @@ export function buildEvaluateCommand(): Command {
     .option('--seed <text>', 'samples and all of the protocol’s draws come from it', parseSeed, '1')
     .option(
       '--quick',
-      'some seconds instead of minutes: fewer samples, no classification accuracy score',
+      'some seconds instead of minutes: fewer samples, no classification accuracy score, no two-sample tests',
     )
     .option(
       '--fresh',

@@ -172,14 +172,12 @@ export async function evaluate(
     const { activeFeatures } = measured;
     const features = { features: network.features, activeFeatures };
     const labelled = drawn.filter(({ set }) => set.labels !== null).length;
-    let scoreMissing: string | undefined;
-    if (network.classes < 2) {
-      scoreMissing = 'the set has no classes';
-    } else if (protocol.freshNetworks === 0) {
-      scoreMissing = 'left out by --quick';
-    } else if (!canTrain) {
-      scoreMissing = `cannot be trained on ${backend.name}: run \`npm run setup:tensorflow\``;
-    }
+    const twoSampleMissing = quick
+      ? 'left out by --quick'
+      : canTrain
+        ? undefined
+        : `cannot be trained on ${backend.name}: run \`npm run setup:tensorflow\``;
+    const scoreMissing = network.classes < 2 ? 'the set has no classes' : twoSampleMissing;
     return {
       schema: REPORT_SCHEMA,
       protocol: { ...protocol, quick },
@@ -226,6 +224,8 @@ export async function evaluate(
           ...features,
           hasLabels: labelled > 0,
           scoreMissing,
+          twoSampleMissing,
+          isGrey: (network.channels ?? 1) === 1,
         },
       ),
       notes:

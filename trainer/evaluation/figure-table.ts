@@ -24,6 +24,10 @@ interface RowFacts {
   readonly hasLabels: boolean;
   /** Why the classification accuracy score is missing; undefined when it is there. */
   readonly scoreMissing: string | undefined;
+  /** Why both two-sample tests are missing; undefined when they are there. */
+  readonly twoSampleMissing: string | undefined;
+  /** Whether pictures are grey: the place of the ink is measured of grey ones only. */
+  readonly isGrey: boolean;
 }
 
 type FigureId = keyof Figures | 'worstClass';
@@ -32,7 +36,7 @@ type FigureId = keyof Figures | 'worstClass';
 const FIGURES: readonly (readonly [
   id: FigureId,
   title: string,
-  better: 'lower' | 'higher' | 'near 1',
+  better: 'lower' | 'higher' | 'near 1' | 'as real',
   show: (figures: Figures) => string,
 ])[] = [
   ['frechetDistance', 'Fréchet distance', 'lower', showFrechetDistance],
@@ -50,9 +54,19 @@ const FIGURES: readonly (readonly [
     'higher',
     (f) => showPercent(f.classificationAccuracyScore),
   ],
+  ['twoSample', 'told from real', 'lower', (f) => showTwoSample(f.twoSample)],
+  ['twoSampleBinarized', 'told, binarized', 'lower', (f) => showTwoSample(f.twoSampleBinarized)],
   ['diversity', 'class diversity', 'near 1', (f) => f.diversity.toFixed(3)],
   ['memorisation', 'memorisation', 'near 1', (f) => f.memorisation.toFixed(3)],
   ['sharpness', 'sharpness', 'near 1', (f) => f.sharpness.toFixed(3)],
+  ['valuesOf0', 'values of 0', 'as real', (f) => showPercent(f.valuesOf0)],
+  ['values1To4', 'values 1 to 4', 'as real', (f) => showPercent(f.values1To4)],
+  ['values250To255', 'values 250 to 255', 'as real', (f) => showPercent(f.values250To255)],
+  ['valuesOf255', 'values of 255', 'as real', (f) => showPercent(f.valuesOf255)],
+  ['boxSide', 'box', 'as real', (f) => f.boxSide?.toFixed(2) ?? ABSENT],
+  ['largeBoxes', 'larger boxes', 'as real', (f) => showPercent(f.largeBoxes)],
+  ['stray', 'stray of the centre', 'as real', (f) => f.stray?.toFixed(3) ?? ABSENT],
+  ['strokeWidth', 'stroke width', 'as real', (f) => f.strokeWidth?.toFixed(2) ?? ABSENT],
 ];
 
 function explainFigures(facts: RowFacts): Record<FigureId, string> {
@@ -65,6 +79,7 @@ function explainFigures(facts: RowFacts): Record<FigureId, string> {
       : hasLabels
         ? undefined
         : 'these samples were made without labels';
+  const ofGrey = (text: string): string => (facts.isGrey ? text : 'for grey pictures only');
   return {
     frechetDistance: `of Gaussians fitted to ${features} features (${activeFeatures} of them active)`,
     kernelDistance: `unbiased KID: ${kernelSubsets} subsets of ${subsetSize}, ± standard error`,
@@ -81,9 +96,24 @@ function explainFigures(facts: RowFacts): Record<FigureId, string> {
     classificationAccuracyScore:
       facts.scoreMissing ??
       `a fresh network that saw these only, on ${real}${hasLabels ? '' : ", labels are the classifier's"}`,
+    twoSample:
+      facts.twoSampleMissing ??
+      `how often fresh networks tell samples from ${real}; 50% is a coin, ± spread`,
+    twoSampleBinarized:
+      facts.twoSampleMissing ?? 'the same with all values set to 0 or 255: shapes alone',
     diversity: `mean distance of features in a class, over ${real}`,
     memorisation: `distance to the nearest of the ${learned}, over ${real}; 0: copies`,
     sharpness: `gradient energy over ${real}; below 1: blur`,
+    valuesOf0: 'part of all values that are exactly 0: paper',
+    values1To4: 'part of all values: a haze on the paper',
+    values250To255: 'part of all values: full ink',
+    valuesOf255: 'part of all values that are exactly 255',
+    boxSide: ofGrey('mean larger side of the box around all values above 0, in pixels'),
+    largeBoxes: ofGrey(`part of the samples whose box is larger than that of all ${real}`),
+    stray: ofGrey(
+      `of the centre of mass from the mean one of ${real}, root mean square along an axis`,
+    ),
+    strokeWidth: ofGrey('of the line, between its edges of half ink, in pixels'),
   };
 }
 
@@ -100,6 +130,10 @@ function showFrechetDistance({ frechetDistance }: Figures): string {
 
 function showKernelDistance({ kernelDistance: { mean, standardError } }: Figures): string {
   return `${(1000 * mean).toFixed(2)} ± ${(1000 * standardError).toFixed(2)}`;
+}
+
+function showTwoSample(test: Figures['twoSample']): string {
+  return test === null ? ABSENT : `${showPercent(test.mean)} ± ${(100 * test.spread).toFixed(2)}`;
 }
 
 function showWorstClass({ classAccuracy }: Figures): string {

@@ -9,10 +9,12 @@ import {
   type Scores,
 } from './classifier/network.ts';
 import { computeClassificationAccuracyScore, FRESH_NETWORK } from './classifier/training.ts';
+import { binarize, joinRepetitions, runTwoSampleTest } from './classifier/two-sample.ts';
 import * as classes from './metrics/classes.ts';
 import { computeFrechetDistance, computeKernelDistance } from './metrics/distances.ts';
 import { computeDensityCoverage, computePrecisionRecall } from './metrics/neighbours.ts';
 import * as pixels from './metrics/pixels.ts';
+import * as shapes from './metrics/shapes.ts';
 import { computeMeanSquare, createPoints, scalePoints, type Points } from './metrics/points.ts';
 import { PURPOSES, type Protocol } from './protocol.ts';
 import type { SampleSet } from './sample-file.ts';
@@ -35,7 +37,7 @@ export interface Measure {
   readonly floorPlaces?: Uint32Array | undefined;
   /** The pictures that a model may have copied. */
   readonly training: Dataset;
-  /** Whether the backend can train the networks of the classification accuracy score. */
+  /** Whether the backend can train fresh networks. */
   readonly canTrain: boolean;
   readonly onStage: (stage: string) => void;
 }
@@ -60,6 +62,8 @@ export function buildReference(measure: Measure) {
       scores.predictions,
       network.classes,
     ),
+    /** The largest side of a box of ink, and the mean centre of mass; null for colours. */
+    space: isGrey(network) ? measureSpace({ ...against, side: network.side }) : null,
     /** From some of the digits to the nearest training digit other than themselves. */
     nearestDistances: measureNearest(measure, PURPOSES.memorisationUnseen, against, againstPlaces),
   };
@@ -115,8 +119,63 @@ export async function computeFigures(
     diversity: classes.computeDiversity(spreads, reference.spreads),
     sharpness: pixels.computeSharpness(images, against.images, side, channels),
     memorisation: pixels.computeMemorisation(nearest, reference.nearestDistances),
+    ...shapes.computeValueShares(images),
+    ...measureShapes(measure, reference, set),
     classificationAccuracyScore: await averageAccuracyScores(measure, set, scores),
+    twoSample: await tellApart(measure, set, 'two-sample test', (bytes) => bytes),
+    twoSampleBinarized: await tellApart(measure, set, 'two-sample test, binarized', binarize),
   };
+}
+
+function isGrey({ channels = 1 }: ClassifierConfig): boolean {
+  return channels === 1;
+}
+
+function measureSpace(pictures: shapes.GreyPictures) {
+  return {
+    largestBox: shapes.measureBoxes(pictures).reduce((a, b) => Math.max(a, b)),
+    middle: shapes.computeMiddle(shapes.measureCentres(pictures)),
+  };
+}
+
+/** Measures the place of the ink beside that of real pictures; null for colours. */
+function measureShapes(
+  { network: { side } }: Measure,
+  { space }: Reference,
+  { count, images }: SampleSet,
+) {
+  if (space === null) {
+    return { boxSide: null, largeBoxes: null, stray: null, strokeWidth: null };
+  }
+  const pictures = { count, images, side };
+  const boxes = shapes.measureBoxes(pictures);
+  return {
+    boxSide: boxes.reduce((sum, box) => sum + box, 0) / count,
+    /** The part of the boxes that are larger than any real one. */
+    largeBoxes: boxes.filter((box) => box > space.largestBox).length / count,
+    stray: shapes.computeStray(shapes.measureCentres(pictures), space.middle),
+    strokeWidth: shapes.measureStrokeWidth(pictures),
+  };
+}
+
+/** Averages over fresh networks. Null when there are to be none, or none can be trained. */
+async function tellApart(
+  { protocol: { twoSampleNetworks }, seed, against, canTrain, onStage }: Measure,
+  { count, images }: SampleSet,
+  title: string,
+  convert: (images: Uint8Array) => Uint8Array,
+) {
+  if (!canTrain || twoSampleNetworks === 0) {
+    return null;
+  }
+  const samples = { count, images: convert(images) };
+  const real = { ...against, images: convert(against.images) };
+  const runs: Awaited<ReturnType<typeof runTwoSampleTest>>[] = [];
+  for (let i = 0; i < twoSampleNetworks; i++) {
+    onStage(`${title}: fresh network ${i + 1} of ${twoSampleNetworks} learns`);
+    runs.push(await runTwoSampleTest(samples, real, seed, i));
+  }
+  return joinRepetitions(runs);
 }
 
 function toPoints(network: ClassifierConfig, { features }: Scores): Points {

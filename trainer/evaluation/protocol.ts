@@ -18,6 +18,8 @@ export const PROTOCOL = {
   memorisationQueries: 2000,
   /** Whose classification accuracy scores are averaged; 0 leaves the figure out. */
   freshNetworks: 3,
+  /** Networks that are trained for each two-sample test; 0 leaves both tests out. */
+  twoSampleNetworks: 3,
 };
 export type Protocol = Readonly<typeof PROTOCOL>;
 
@@ -27,6 +29,7 @@ export const QUICK_PROTOCOL: Protocol = {
   kernelSubsets: 20,
   memorisationQueries: 500,
   freshNetworks: 0,
+  twoSampleNetworks: 0,
 };
 
 export const DEFAULT_SAMPLES = 10_000;

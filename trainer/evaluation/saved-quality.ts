@@ -33,7 +33,15 @@ const qualitySchema = z.strictObject({
   /** In words: what samples are compared with, and by which features. */
   against: z.string(),
   features: z.string(),
-  rows: z.array(z.strictObject({ title: z.string(), value: z.string(), real: z.string() })),
+  rows: z.array(
+    z.strictObject({
+      title: z.string(),
+      value: z.string(),
+      real: z.string(),
+      /** What it says; older files have none. */
+      explanation: z.string().optional(),
+    }),
+  ),
 });
 export type Quality = z.infer<typeof qualitySchema>;
 
@@ -62,8 +70,9 @@ export async function saveQuality(
       n: report.n,
       against: report.reference.source,
       features,
-      rows: report.rows.map(({ title, values, floor }) => ({
+      rows: report.rows.map(({ title, values, floor, explanation }) => ({
         title,
+        explanation,
         value: values[i] as string,
         real: floor,
       })),
@@ -110,7 +119,10 @@ async function saveCard(path: string, manifest: Manifest, quality: Quality): Pro
 
 function writeCard(manifest: Manifest, quality: Quality): string {
   const { name, version, image, classes, training, subject = HANDWRITTEN_DIGITS } = manifest;
-  const rows = quality.rows.map(({ title, value, real }) => `| ${title} | ${value} | ${real} |`);
+  const rows = quality.rows.map(
+    ({ title, value, real, explanation = '' }) =>
+      `| ${title} | ${value} | ${real} | ${explanation} |`,
+  );
   const colours = image.channels === 1 ? 'grey' : 'RGB';
   return `${CARD_MARK}
 
@@ -129,8 +141,8 @@ Draws ${subject.many} of ${image.width} × ${image.height} pixels, ${colours}${c
 
 ${quality.n.toLocaleString('en')} samples against ${quality.against}. Features: ${quality.features}.
 
-| | samples | real pictures |
-| --- | --: | --: |
+| | samples | real pictures | what it says |
+| --- | --: | --: | --- |
 ${rows.join('\n')}
 `;
 }

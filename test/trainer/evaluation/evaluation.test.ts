@@ -387,6 +387,22 @@ describe('the table', () => {
     diversity: 0.95,
     memorisation: 0.99,
     sharpness: 0.98,
+    twoSample: {
+      mean: 0.977,
+      spread: 0.002,
+      standardError: 0.001,
+      heldOut: 12_000,
+      accuracies: [],
+    },
+    twoSampleBinarized: null,
+    valuesOf0: 0.752,
+    values1To4: 0.04,
+    values250To255: 0.05,
+    valuesOf255: 0.013,
+    boxSide: 21.9,
+    largeBoxes: 0.44,
+    stray: 0.45,
+    strokeWidth: null,
   };
   const facts = {
     protocol: PROTOCOL,
@@ -397,6 +413,8 @@ describe('the table', () => {
     activeFeatures: 64,
     hasLabels: true,
     scoreMissing: undefined,
+    twoSampleMissing: undefined,
+    isGrey: true,
   } as const;
 
   it('shows every figure beside its floor, in columns', () => {
@@ -404,12 +422,15 @@ describe('the table', () => {
     const [head = '', , ...body] = formatTable(buildRows([figures], floor, facts), [['a']]).split(
       '\n',
     );
-    expect(body).toHaveLength(13);
+    expect(body).toHaveLength(23);
     expect(body[0]).toMatch(/^Fréchet distance +2\.60 +1\.03 +lower +of Gaussians/);
     expect(body[1]).toMatch(/12\.30 ± 0\.40/);
     expect(body[7]).toMatch(/^worst class +97\.00% \(8\)/);
     const column = head.indexOf('better');
-    expect(body.every((line) => /^(lower|higher|near 1)/.test(line.slice(column)))).toBe(true);
+    expect(body.every((line) => /^(lower|higher|near 1|as real)/.test(line.slice(column)))).toBe(
+      true,
+    );
+    expect(body[10]).toMatch(/^told from real +97\.70% ± 0\.20 +97\.70% ± 0\.20 +lower/);
   });
 
   it('shows four models within 100 characters, and explains the figures below', () => {
@@ -438,7 +459,7 @@ describe('the table', () => {
     expect(lines.find((line) => line.startsWith('class accuracy'))).toMatch(
       /^class accuracy +98\.80% +–( +98\.80%){3} /,
     );
-    expect(lines.at(-1)).toMatch(/^sharpness +gradient energy/);
+    expect(lines.at(-1)).toMatch(/^stroke width +of the line/);
   });
 
   it('omits figures that need labels when samples have none, and says why', () => {
@@ -455,6 +476,8 @@ describe('the table', () => {
       'classAccuracy',
       'worstClass',
       'classificationAccuracyScore',
+      'twoSampleBinarized',
+      'strokeWidth',
     ]);
     expect(rows.find(({ id }) => id === 'classificationAccuracyScore')?.explanation).toBe(
       'left out by --quick',

@@ -1,0 +1,137 @@
+/**
+ * The classifier two-sample test (Lopez-Paz and Oquab 2017, arXiv 1610.06545): how often a fresh
+ * network tells generated pictures from real ones that it has not learned. 0.5 is a coin's.
+ */
+import { deriveKey } from '../../../shared/model/random.ts';
+import { drawSubset, gatherImages, type Dataset } from '../../data/dataset.ts';
+import { countRight, fitClassifier, type ClassifierConfig } from './network.ts';
+import { trainClassifier, type ClassifierTraining } from './training.ts';
+
+/** Streams of the key. */
+const PURPOSES = { samples: 1, real: 2 } as const;
+
+/** Each repetition holds out another part of the pairs, one of so many. */
+const PARTS = 5;
+/** The network of published figures: 1.6 million multiply-accumulates a digit. */
+export const TWO_SAMPLE_NETWORK = {
+  network: {
+    side: 28,
+    convolutions: [
+      // Its first layer sees each pixel with its neighbours.
+      { filters: 16, size: 3, stride: 1, padding: 'same' },
+      { filters: 32, size: 3, stride: 2, padding: 'same' }, // 14 x 14
+      { filters: 32, size: 3, stride: 2, padding: 'same' }, // 7 x 7
+    ],
+    features: 64,
+    classes: 2,
+  } as ClassifierConfig,
+  training: { batchSize: 100, learningRate: 3e-3, emaDecay: 0.99, augment: false },
+  /** In all: each picture is seen 5 to 40 times. */
+  picturesSeen: 80_000,
+};
+
+type Pictures = Pick<Dataset, 'count' | 'images'>;
+
+/** Sets each value to paper or ink: shapes remain, grey levels go. @param images  0..255 */
+export function binarize(images: Uint8Array): Uint8Array {
+  return images.map((value) => (value > 127 ? 255 : 0));
+}
+
+/**
+ * Trains a fresh network on four fifths of the pictures and tests it on the others. Both sides are
+ * equally many; the seed draws them where there are more. The network is not told any classes.
+ * @param real        At least 200 pictures, as `samples`. No picture is in both.
+ * @param repetition  0 to 4: the fifth that is held out, and the network's first weights.
+ * @param fresh       Tests pass another.
+ * @returns           The part of the held-out pictures that it tells right, and their number.
+ */
+export async function runTwoSampleTest(
+  samples: Pictures,
+  real: Dataset,
+  seed: string,
+  repetition: number,
+  fresh = TWO_SAMPLE_NETWORK,
+) {
+  const pairs = Math.min(samples.count, real.count);
+  const key = deriveKey('two-sample', seed);
+  const sides = [
+    pick(real, drawSubset(key, PURPOSES.real, 0, real.count, pairs)),
+    pick({ ...real, ...samples }, drawSubset(key, PURPOSES.samples, 0, samples.count, pairs)),
+  ];
+  const places = Uint32Array.from({ length: pairs }, (_, place) => place);
+  const takePart = (isHeldOut: boolean): Dataset => {
+    const own = places.filter((place) => (place % PARTS === repetition) === isHeldOut);
+    return joinSides(sides.map((side) => pick(side, own)));
+  };
+  const [learned, heldOut] = [takePart(false), takePart(true)];
+  const { width, channels, classes, count } = heldOut;
+  const network = fitClassifier(fresh.network, width, channels, classes.length);
+  const ownKey = deriveKey('two-sample', `${seed}/${repetition}`);
+  let weights = new Float32Array(0);
+  for await (const epoch of trainClassifier(
+    network,
+    learned,
+    planTraining(fresh, learned),
+    ownKey,
+  )) {
+    weights = new Float32Array(epoch.weights);
+  }
+  return { accuracy: countRight(network, weights, heldOut) / count, heldOut: count };
+}
+
+/** Sums up repetitions. @param runs  At least one. */
+export function joinRepetitions(runs: readonly { accuracy: number; heldOut: number }[]) {
+  const accuracies = runs.map(({ accuracy }) => accuracy);
+  const mean = accuracies.reduce((sum, value) => sum + value, 0) / runs.length;
+  const squares = accuracies.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  const heldOut = runs.reduce((sum, run) => sum + run.heldOut, 0);
+  return {
+    mean,
+    /** Standard deviation over repetitions; 0 of one. */
+    spread: runs.length === 1 ? 0 : Math.sqrt(squares / (runs.length - 1)),
+    /** Of the mean, by the number of held-out pictures. */
+    standardError: Math.sqrt((mean * (1 - mean)) / heldOut),
+    heldOut,
+    accuracies,
+  };
+}
+
+function planTraining(
+  { training, picturesSeen }: typeof TWO_SAMPLE_NETWORK,
+  { count }: Dataset,
+): ClassifierTraining {
+  return { ...training, epochs: Math.min(Math.max(Math.round(picturesSeen / count), 5), 40) };
+}
+
+function pick(dataset: Dataset, places: Uint32Array): Dataset {
+  return { ...dataset, count: places.length, images: gatherImages(dataset, places) };
+}
+
+/** Labels pictures by their side, and magnifies the ends of their values. */
+function joinSides(sides: readonly Dataset[]): Dataset {
+  const [first] = sides as [Dataset];
+  const labels = sides.flatMap(({ count }, label) => Array.from({ length: count }, () => label));
+  return {
+    ...first,
+    count: labels.length,
+    channels: 3 * first.channels,
+    images: magnifyEnds(Buffer.concat(sides.map(({ images }) => images))),
+    labels: Uint8Array.from(labels),
+    classes: ['real', 'generated'],
+  };
+}
+
+/**
+ * Gives each value three channels: itself, 0 to 15 at 17 times their height, and 240 to 255
+ * likewise. A network learns a faint haze from these within an epoch, and from the values alone
+ * after ten times as many steps.
+ */
+function magnifyEnds(values: Uint8Array): Uint8Array {
+  const out = new Uint8Array(3 * values.length);
+  for (const [i, value] of values.entries()) {
+    out[3 * i] = value;
+    out[3 * i + 1] = Math.min(17 * value, 255);
+    out[3 * i + 2] = Math.max(17 * (value - 240), 0);
+  }
+  return out;
+}
