@@ -54,8 +54,13 @@ const FIGURES: readonly (readonly [
     'higher',
     (f) => showPercent(f.classificationAccuracyScore),
   ],
-  ['twoSample', 'told from real', 'lower', (f) => showTwoSample(f.twoSample)],
-  ['twoSampleBinarized', 'told, binarized', 'lower', (f) => showTwoSample(f.twoSampleBinarized)],
+  ['twoSample', 'two-sample accuracy', 'lower', (f) => showTwoSample(f.twoSample)],
+  [
+    'twoSampleBinarized',
+    'two-sample, binarized',
+    'lower',
+    (f) => showTwoSample(f.twoSampleBinarized),
+  ],
   ['diversity', 'class diversity', 'near 1', (f) => f.diversity.toFixed(3)],
   ['memorisation', 'memorisation', 'near 1', (f) => f.memorisation.toFixed(3)],
   ['sharpness', 'sharpness', 'near 1', (f) => f.sharpness.toFixed(3)],
@@ -97,8 +102,7 @@ function explainFigures(facts: RowFacts): Record<FigureId, string> {
       facts.scoreMissing ??
       `a fresh network that saw these only, on ${real}${hasLabels ? '' : ", labels are the classifier's"}`,
     twoSample:
-      facts.twoSampleMissing ??
-      `how often fresh networks tell samples from ${real}; 50% is a coin, ± spread`,
+      facts.twoSampleMissing ?? `fresh networks tell samples from ${real}: 50% is a coin; ± spread`,
     twoSampleBinarized:
       facts.twoSampleMissing ?? 'the same with all values set to 0 or 255: shapes alone',
     diversity: `mean distance of features in a class, over ${real}`,
@@ -109,10 +113,8 @@ function explainFigures(facts: RowFacts): Record<FigureId, string> {
     values250To255: 'part of all values: full ink',
     valuesOf255: 'part of all values that are exactly 255',
     boxSide: ofGrey('mean larger side of the box around all values above 0, in pixels'),
-    largeBoxes: ofGrey(`part of the samples whose box is larger than that of all ${real}`),
-    stray: ofGrey(
-      `of the centre of mass from the mean one of ${real}, root mean square along an axis`,
-    ),
+    largeBoxes: ofGrey(`part of the samples whose box is larger than any of ${real}`),
+    stray: ofGrey(`of the centre of mass from that of ${real}, pixels along an axis`),
     strokeWidth: ofGrey('of the line, between its edges of half ink, in pixels'),
   };
 }

@@ -430,7 +430,7 @@ describe('the table', () => {
     expect(body.every((line) => /^(lower|higher|near 1|as real)/.test(line.slice(column)))).toBe(
       true,
     );
-    expect(body[10]).toMatch(/^told from real +97\.70% ± 0\.20 +97\.70% ± 0\.20 +lower/);
+    expect(body[10]).toMatch(/^two-sample accuracy +97\.70% ± 0\.20 +97\.70% ± 0\.20 +lower/);
   });
 
   it('shows four models within 100 characters, and explains the figures below', () => {

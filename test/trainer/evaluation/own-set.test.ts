@@ -149,6 +149,7 @@ it.skipIf(tensorflow?.skip)(
     expect(text).toMatch(/^classifier +72 features .*right on \d+\.\d\d% of these 200; SHA-256/m);
     expect(text).toMatch(/^figure +samples +real pictures/m);
     expect(text).toContain('only memorisation shows copies');
+    expect(text).toMatch(/^box +– +– +as real +for grey pictures only$/m);
 
     const again = await runOn('tensorflow', ...args);
     expect(again.stages).not.toContain('a classifier learns');
@@ -188,11 +189,17 @@ it('saved figures are in the manifest, the card and the report of the run', asyn
     'quality.frechetDistance': report.columns[0]?.figures.frechetDistance,
     'quality.frechetDistance.real': report.floorFigures.frechetDistance,
     'quality.kernelDistance.real': report.floorFigures.kernelDistance.mean,
+    'quality.valuesOf0': report.columns[0]?.figures.valuesOf0,
+    'quality.boxSide.real': report.floorFigures.boxSide,
   });
   expect(Object.keys(manifest.figures).some((name) => name.includes('class'))).toBe(false);
   const card = await readFile(join(folder, 'model', 'README.md'), 'utf8');
   expect(card).toContain(`| version | \`saved@${manifest.version}\` |`);
-  expect(card).toMatch(/^\| Fréchet distance \| [\d.]+ \| [\d.]+ \|$/m);
+  expect(card).toMatch(
+    /^\| Fréchet distance \| [\d.]+ \| [\d.]+ \| of Gaussians fitted to .* \|$/m,
+  );
+  expect(card).toMatch(/^\| values of 0 \| [\d.]+% \| [\d.]+% \| .*paper \|$/m);
+  expect(card).toContain('| two-sample accuracy | – | – | left out by --quick |');
   const html = await readFile(await saveReport(folder), 'utf8');
   expect(html).toContain(`<title>saved@${manifest.version}, run: training report</title>`);
   expect(html).toMatch(/Fréchet distance<\/th><td>[\d.]+ \(real: [\d.]+\)/);
