@@ -45,12 +45,7 @@ export const KERNELS = {
 type KernelName = keyof typeof KERNELS;
 type Inputs = Readonly<Record<string, tf.Tensor>>;
 
-/** Whether the current backend has the kernels. */
-export function hasFusedKernels(): boolean {
-  return tf.getKernel(KERNELS.blend, tf.getBackend()) !== undefined;
-}
-
-/** Runs a kernel, which has no gradient. */
+/** Runs a kernel, which has no gradient. `hasFusedKernels` of `networks.ts` says who has them. */
 export function runFused<T extends tf.Tensor | tf.Tensor[]>(
   name: KernelName,
   inputs: Inputs,

@@ -5,7 +5,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { WeightSpec } from '../../shared/model/generator.ts';
 import type { RandomKey } from '../../shared/model/random.ts';
-import { hasFusedKernels, runFused } from './fused.ts';
+import { runFused } from './fused.ts';
+import { hasFusedKernels } from './networks.ts';
 import { drawUniform, drawWords } from './noise.ts';
 import type { AdamConfig, TrainingConfig } from './preset.ts';
 

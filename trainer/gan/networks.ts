@@ -15,13 +15,12 @@ import {
   type WeightSpec,
 } from '../../shared/model/generator.ts';
 import { joinInput } from '../../shared/model/random.ts';
-import {
-  activate,
-  computeLogits,
-  convolve,
-  hasFusedKernels,
-  type FusedActivation,
-} from './fused.ts';
+import { activate, computeLogits, convolve, KERNELS, type FusedActivation } from './fused.ts';
+
+/** Whether the current backend has the kernels of `fused.ts`. */
+export function hasFusedKernels(): boolean {
+  return tf.getKernel(KERNELS.blend, tf.getBackend()) !== undefined;
+}
 
 /** Puts latents and labels on the backend as a generator's input, [count, inputSize]. */
 export function buildInput(

@@ -5,16 +5,14 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
-import {
-  computeContest,
-  hasFusedKernels,
-  joinCopies,
-  runFused,
-  sumSquares,
-  type Contest,
-} from './fused.ts';
+import { computeContest, joinCopies, runFused, sumSquares, type Contest } from './fused.ts';
 import { applyAdam, takeParts, type Amount, type NetworkState } from './network-state.ts';
-import { runDiscriminator, runGenerator, type DiscriminatorPlan } from './networks.ts';
+import {
+  hasFusedKernels,
+  runDiscriminator,
+  runGenerator,
+  type DiscriminatorPlan,
+} from './networks.ts';
 import type { ObjectiveConfig, TrainingConfig } from './preset.ts';
 
 /**
