@@ -119,7 +119,12 @@ export function takeParts(state: NetworkState): tf.Tensor[] {
     return kept.parts;
   }
   tf.dispose(kept?.parts ?? []);
-  const parts = tf.tidy(() => splitWeights(specs, weights)).map((part) => tf.keep(part));
+  const sizes = specs.map(({ shape }) => tf.util.sizeFromShape([...shape]));
+  const parts = tf.tidy(() =>
+    runFused<tf.Tensor[]>('split', { x: weights }, { sizes }).map((part, i) =>
+      tf.keep(tf.reshape(part, [...(specs[i] as WeightSpec).shape])),
+    ),
+  );
   KEPT_PARTS.set(state, { dataId: weights.dataId, parts });
   return parts;
 }
@@ -164,13 +169,14 @@ export function applyAdam(
   tf.tidy(() => {
     const { weights, firstMoment, secondMoment } = state;
     if (hasFusedKernels() && typeof rate === 'number' && typeof root === 'number') {
-      const [x, y] = [firstMoment, gradient];
-      const m = runFused<tf.Tensor1D>('blend', { x, y }, { a: beta1, b: 1 - beta1 });
-      const taken = { a: beta2, b: 1 - beta2 };
-      const v = runFused<tf.Tensor1D>('blendSquare', { x: secondMoment, y }, taken);
+      const [w, m, v] = runFused<[tf.Tensor1D, tf.Tensor1D, tf.Tensor1D]>(
+        'adam',
+        { weights, m: firstMoment, v: secondMoment, gradient },
+        { beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2, rate, root, epsilon },
+      );
       firstMoment.assign(m);
       secondMoment.assign(v);
-      weights.assign(runFused('descend', { weights, m, v }, { rate, root, epsilon }));
+      weights.assign(w);
       return;
     }
     const squares = tf.square(gradient);

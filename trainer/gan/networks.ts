@@ -15,7 +15,7 @@ import {
   type WeightSpec,
 } from '../../shared/model/generator.ts';
 import { joinInput } from '../../shared/model/random.ts';
-import { biasLeaky, KERNELS } from './fused.ts';
+import { activate, computeLogits, convolve, KERNELS, type FusedActivation } from './fused.ts';
 
 /** Whether the current backend has the kernels of `fused.ts`. */
 export function hasFusedKernels(): boolean {
@@ -58,9 +58,9 @@ function applyLayer(layer: LayerConfig, x: tf.Tensor, rest: tf.Tensor[]): tf.Ten
     case 'dense': {
       const [b, bias] = rest.splice(0, 2) as [tf.Tensor2D, tf.Tensor1D];
       const a = x as tf.Tensor2D;
-      const own = finishLeaky(layer.activation, bias, () => tf.matMul(a, b));
+      const own = pickFused(layer.activation);
       if (own !== undefined) {
-        return own;
+        return activate(tf.matMul(a, b), bias, own); // [batch, units]
       }
       const y = tf.fused.matMul({ a, b, bias, ...fuse(layer.activation) });
       return finish(layer.activation, y); // [batch, units]
@@ -68,11 +68,11 @@ function applyLayer(layer: LayerConfig, x: tf.Tensor, rest: tf.Tensor[]): tf.Ten
     case 'conv2d': {
       const [filter, bias] = rest.splice(0, 2) as [tf.Tensor4D, tf.Tensor1D];
       const geometry = { x: x as tf.Tensor4D, filter, strides: 1, pad: 'same' } as const;
-      const own = finishLeaky(layer.activation, bias, () =>
-        tf.conv2d(geometry.x, filter, geometry.strides, geometry.pad),
-      );
+      const own = pickFused(layer.activation);
       if (own !== undefined) {
-        return own;
+        return own.type === 'leaky' // [batch, height, width, filters]
+          ? convolve(geometry.x, filter, bias, 1, own)
+          : activate(tf.conv2d(geometry.x, filter, 1, 'same'), bias, own);
       }
       const y = tf.fused.conv2d({ ...geometry, bias, ...fuse(layer.activation) });
       return finish(layer.activation, y); // [batch, height, width, filters]
@@ -97,17 +97,20 @@ function fuse(activation: Activation) {
   return { activation: FUSED_NAMES[activation], leakyreluAlpha: LEAKY_SLOPE };
 }
 
-/** In a gradient TensorFlow.js fuses neither relu nor leaky relu. */
-function finishLeaky(
-  activation: Activation,
-  bias: tf.Tensor1D,
-  multiply: () => tf.Tensor,
-): tf.Tensor | undefined {
-  const slope = { relu: 0, leakyRelu: LEAKY_SLOPE }[activation as string];
-  return slope === undefined || !tf.engine().isTapeOn() || !hasFusedKernels()
-    ? undefined
-    : biasLeaky(multiply(), bias, { below: slope, atZero: slope });
+/** In a gradient TensorFlow.js fuses no activation. Elsewhere it does, and we need no own kernel. */
+function pickFused(activation: Activation): FusedActivation | undefined {
+  return tf.engine().isTapeOn() && hasFusedKernels() ? FUSED_ACTIVATIONS[activation] : undefined;
 }
+
+const RELU = { type: 'leaky', below: 0, atZero: 0 } as const;
+
+const FUSED_ACTIVATIONS: Readonly<Record<Activation, FusedActivation | undefined>> = {
+  linear: undefined,
+  relu: RELU,
+  leakyRelu: { type: 'leaky', below: LEAKY_SLOPE, atZero: LEAKY_SLOPE },
+  sigmoid: { type: 'sigmoid' },
+  tanh: { type: 'tanh' },
+};
 
 function finish(activation: Activation, y: tf.Tensor): tf.Tensor {
   return activation === 'tanh' ? tf.tanh(y) : y;
@@ -213,44 +216,54 @@ export function runDiscriminator(
           const [kernel, bias] = rest.splice(0, 2) as [tf.Tensor2D, tf.Tensor1D];
           const y: tf.Tensor2D = tf.matMul(x, kernel);
           // [batch, units]
-          x = hasFusedKernels() ? biasLeaky(y, bias, RELU) : tf.relu(tf.add(y, bias));
+          x = hasFusedKernels() ? activate(y, bias, RELU) : tf.relu(tf.add(y, bias));
         }
-        return applyDense(x, rest); // [batch, 1]
+        return judge(x, rest, null); // [batch, 1]
       }
       case 'convolutional': {
         let x = images;
         for (let i = 0; i < config.filters.length; i++) {
           const [kernel, bias] = rest.splice(0, 2) as [tf.Tensor4D, tf.Tensor1D];
           // [batch, height / 2, width / 2, filters]
-          x = applyLeaky(tf.conv2d(x, kernel, STRIDE, 'same'), bias);
+          x = hasFusedKernels()
+            ? convolve(x, kernel, bias, STRIDE, LEAKY_RELU)
+            : leakyRelu(tf.add(tf.conv2d(x, kernel, STRIDE, 'same'), bias));
         }
         const flat = tf.reshape(x, [batch, -1]) as tf.Tensor2D;
         const [kernel, bias] = rest.splice(0, 2) as [tf.Tensor2D, tf.Tensor1D];
-        const features = applyLeaky<tf.Tensor2D>(tf.matMul(flat, kernel), bias); // [batch, units]
-        const logits = applyDense(features, rest); // [batch, 1]
-        if (labels === null) {
-          return logits;
-        }
-        const projected = tf.matMul(features, rest[0] as tf.Tensor2D); // [batch, classes]
-        return tf.add(logits, tf.sum(tf.mul(projected, labels), 1, true)); // [batch, 1]
+        const y: tf.Tensor2D = tf.matMul(flat, kernel);
+        // [batch, units]
+        const features: tf.Tensor2D = hasFusedKernels()
+          ? activate(y, bias, LEAKY_RELU)
+          : leakyRelu(tf.add(y, bias));
+        return judge(features, rest, labels); // [batch, 1]
       }
     }
   });
 }
 
-/** Adds a bias and applies leaky relu. */
-function applyLeaky<T extends tf.Tensor>(x: T, bias: tf.Tensor1D): T {
-  return hasFusedKernels() ? biasLeaky(x, bias, LEAKY_RELU) : leakyRelu(tf.add(x, bias));
+/**
+ * Computes logits, [batch, 1], from features, [batch, units].
+ * @param rest  The last dense layer's weights and, with labels, their projection.
+ */
+function judge(
+  features: tf.Tensor2D,
+  rest: readonly tf.Tensor[],
+  labels: tf.Tensor2D | null,
+): tf.Tensor2D {
+  const [kernel, bias, projection] = rest as [tf.Tensor2D, tf.Tensor1D, tf.Tensor2D];
+  if (hasFusedKernels()) {
+    return computeLogits(features, { kernel, bias, ...(labels && { projection, labels }) });
+  }
+  const logits: tf.Tensor2D = tf.add(tf.matMul(features, kernel), bias);
+  if (labels === null) {
+    return logits;
+  }
+  const projected = tf.matMul(features, projection); // [batch, classes]
+  return tf.add(logits, tf.sum(tf.mul(projected, labels), 1, true));
 }
 
-const RELU = { below: 0, atZero: 0 };
-const LEAKY_RELU = { below: LEAKY_SLOPE, atZero: (1 + LEAKY_SLOPE) / 2 };
-
-/** Applies a dense layer, which takes its weights off the front of `rest`. */
-function applyDense(x: tf.Tensor2D, rest: tf.Tensor[]): tf.Tensor2D {
-  const [kernel, bias] = rest.splice(0, 2) as [tf.Tensor2D, tf.Tensor1D];
-  return tf.add(tf.matMul(x, kernel), bias);
-}
+const LEAKY_RELU = { type: 'leaky', below: LEAKY_SLOPE, atZero: (1 + LEAKY_SLOPE) / 2 } as const;
 
 /**
  * Leaky relu that can be differentiated twice: x times its slope, which is a constant to every

@@ -96,6 +96,7 @@ export interface StepDraws<T extends Amount = Amount> {
  * @param indices  The batch: places of real images in the data set.
  * @param step     From 0.
  * @param probe    Receives the step's figures; without it none is computed.
+ * @param pickImages  As {@link decodeImages}, which it replaces.
  */
 export function trainStep(
   gan: Gan,
@@ -103,9 +104,10 @@ export function trainStep(
   indices: Uint32Array,
   step: number,
   probe?: Probe,
+  pickImages: (indices: Uint32Array) => tf.Tensor4D = (places) => decodeImages(source, places),
 ): StepLosses {
   return tf.tidy(() => {
-    const real = decodeImages(source, indices);
+    const real = pickImages(indices);
     const draws = drawStep(gan, source, indices, step);
     const augment = createTranslation(source.config, drawShift(source, step));
     return applyStep(gan, real, draws, augment, probe);
@@ -143,7 +145,9 @@ export function drawStep(
 
 /** @returns  One-hot labels, [batch, classes]. The caller disposes them. */
 export function encodeLabels(labels: Uint8Array, classes: number): tf.Tensor2D {
-  return tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), classes).toFloat() as tf.Tensor2D);
+  const values = new Float32Array(labels.length * classes);
+  labels.forEach((label, i) => (values[i * classes + label] = 1));
+  return tf.tensor2d(values, [labels.length, classes]);
 }
 
 /** Does a step with given draws. @param real  Real images, [batch, height, width, channels]. */

@@ -5,7 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
-import { runFused } from './fused.ts';
+import { computeContest, joinCopies, runFused, sumSquares, type Contest } from './fused.ts';
 import { applyAdam, takeParts, type Amount, type NetworkState } from './network-state.ts';
 import {
   hasFusedKernels,
@@ -26,7 +26,9 @@ export function computeDiscriminatorLoss(real: tf.Tensor, fake: tf.Tensor): tf.S
 
 /** The non-saturating loss, section 3 of the same paper: -mean(log D(G(z))); log 2 for a guess. */
 export function computeGeneratorLoss(fake: tf.Tensor): tf.Scalar {
-  return tf.tidy(() => tf.mean(tf.softplus(tf.neg(fake))));
+  return hasFusedKernels()
+    ? computeContest('fakes', fake)
+    : tf.tidy(() => tf.mean(tf.softplus(tf.neg(fake))));
 }
 
 /**
@@ -35,7 +37,9 @@ export function computeGeneratorLoss(fake: tf.Tensor): tf.Scalar {
  * high: the discriminator real images, the generator generated ones. A pair shares row and label.
  */
 function computeRelativisticLoss(winner: tf.Tensor, loser: tf.Tensor): tf.Scalar {
-  return tf.tidy(() => tf.mean(tf.softplus(tf.sub(loser, winner))));
+  return hasFusedKernels()
+    ? computeContest('fakes', tf.sub(winner, loser))
+    : tf.tidy(() => tf.mean(tf.softplus(tf.sub(loser, winner))));
 }
 
 /** Gives logits, [batch, 1], for images, [batch, height, width, channels], and one-hot labels. */
@@ -99,6 +103,52 @@ function computeLogitsAndPenalties(
   // TensorFlow.js throws in the gradient of a split into one part.
   const groups = parts === 1 ? [norms] : tf.split(norms, parts);
   return { logits: value as tf.Tensor2D, penalties: groups.map((part) => tf.mean(part)) };
+}
+
+/** The contests of objectives whose discriminator judges both kinds of images in one pass. */
+const CONTESTS = {
+  'non-saturating': 'apart',
+  relativistic: 'pairs',
+} as const satisfies Record<ObjectiveConfig['type'], Contest>;
+
+/**
+ * Computes the same as {@link computeDiscriminatorTerms} and the penalties' weight do, by the
+ * kernels of `fused.ts` and in one pass over real and generated images.
+ * @returns  The loss, and what is minimised. Null for objectives that need several passes.
+ */
+function computeFusedTerms(
+  objective: ObjectiveConfig,
+  judge: Judge,
+  real: tf.Tensor4D,
+  fake: tf.Tensor4D,
+  labels: tf.Tensor2D | null,
+  { penaltyWeight }: StepAmounts,
+  probe?: Probe,
+): { loss: tf.Scalar; total: tf.Scalar } | null {
+  const isSimple =
+    objective.type === 'relativistic' ||
+    (objective.r1Gamma === undefined && objective.realTarget === undefined);
+  if (!hasFusedKernels() || !isSimple || typeof penaltyWeight !== 'number') {
+    return null;
+  }
+  const [batch, ...image] = real.shape;
+  const images = joinCopies<tf.Tensor4D>([real, fake], [2 * batch, ...image]);
+  const bothLabels =
+    labels && joinCopies<tf.Tensor2D>([labels, labels], [2 * batch, labels.shape[1]]);
+  if (objective.type === 'non-saturating') {
+    const loss = computeContest(CONTESTS[objective.type], judge(images, bothLabels));
+    return { loss, total: loss };
+  }
+  const differentiate = tf.valueAndGrad((x) => judge(x as tf.Tensor4D, bothLabels));
+  const { value, grad } = differentiate(images, tf.ones([2 * batch, 1]));
+  if (probe !== undefined) {
+    const norms = tf.mean(tf.reshape(runFused('squareRows', { x: grad }), [2, batch]), 1);
+    const [r1, r2] = tf.unstack(norms) as [tf.Scalar, tf.Scalar];
+    probe('r1', r1);
+    probe('r2', r2);
+  }
+  const loss = computeContest(CONTESTS[objective.type], value);
+  return { loss, total: tf.add(loss, sumSquares(grad, penaltyWeight / batch)) };
 }
 
 /** Both networks in training. */
@@ -169,7 +219,13 @@ export function updateDiscriminator(
     minimise('discriminator', gan, amounts, probe, () => {
       const { objective } = gan.config;
       const judge = createJudge(gan);
-      const terms = computeDiscriminatorTerms(objective, judge, real, fake, batch.labels);
+      const { labels } = batch;
+      const fused = computeFusedTerms(objective, judge, real, fake, labels, amounts, probe);
+      if (fused !== null) {
+        kept = tf.keep(tf.clone(fused.loss));
+        return fused.total;
+      }
+      const terms = computeDiscriminatorTerms(objective, judge, real, fake, labels);
       const { loss, penalties } = terms;
       kept = tf.keep(tf.clone(loss));
       penalties.forEach((penalty, i) => probe?.(i === 0 ? 'r1' : 'r2', penalty));
@@ -246,7 +302,8 @@ function differentiateLoss(
 ): { value: tf.Scalar; gradient: tf.Tensor1D } {
   if (hasFusedKernels()) {
     const { value, grads } = tf.valueAndGrads(computeLoss)(takeParts(state));
-    return { value: value as tf.Scalar, gradient: tf.concat(grads.map((grad) => grad.flatten())) };
+    const gradient = joinCopies<tf.Tensor1D>(grads, [state.weights.size]);
+    return { value: value as tf.Scalar, gradient };
   }
   const { value, grads } = tf.variableGrads(computeLoss, [state.weights]);
   return { value, gradient: grads[state.weights.name] as tf.Tensor1D };

@@ -14,7 +14,8 @@ import {
 } from '../tensorflow/open-backend.ts';
 import { openTensorflow } from '../tensorflow/tfjs-node.ts';
 import { prepareVulkan, type VulkanFacts } from '../tensorflow/vulkan.ts';
-import { countDispatches, findWebgpu, startSteps } from './steps.ts';
+import { findWebgpu } from '../tensorflow/webgpu/device.ts';
+import { countDispatches, startSteps } from './steps.ts';
 
 const PRESET_NAMES: readonly PresetName[] = ['seed', 'digits'];
 const BATCHES = [128, 512, 2048];
@@ -33,8 +34,6 @@ const SMALLEST = 1e-6;
 const MEASURED_MS = 3000;
 const FIRST_STEPS = 2;
 const MAX_STEPS = 200;
-/** Steps between two waits for the device, as in training, where losses are read now and then. */
-const QUEUED_STEPS = 10;
 
 export interface Comparison {
   readonly preset: PresetName;
@@ -206,10 +205,8 @@ async function measureSpeed(
       steps.step();
       javascript += performance.now() - before;
       count++;
+      await steps.settle();
       await setImmediate();
-      if (count % QUEUED_STEPS === 0) {
-        await steps.drain();
-      }
     }
     await steps.drain();
     const msPerStep = (performance.now() - start) / count;

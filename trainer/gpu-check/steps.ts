@@ -5,19 +5,7 @@ import { createBatcher, type Dataset } from '../data/dataset.ts';
 import { PRESETS, PURPOSES, type PresetName } from '../gan/preset.ts';
 import { createGan, disposeGan, type StepSource } from '../gan/step.ts';
 import { createStepper } from '../run/stepper.ts';
-
-/** What is used here of WebGPU. */
-interface GpuDevice {
-  readonly queue: { onSubmittedWorkDone(): Promise<void> };
-}
-
-interface WebgpuBackend {
-  readonly device: GpuDevice;
-  submitQueue(): void;
-  ensureCommandEncoderReady(): void;
-  endComputePassEncoder(): void;
-  memory(): { readonly numBytesAllocatedInGPU: number };
-}
+import { findWebgpu, submitSteps } from '../tensorflow/webgpu/device.ts';
 
 export interface Steps {
   readonly batchSize: number;
@@ -25,6 +13,8 @@ export interface Steps {
   step(): void;
   /** Does the next step and reads its losses, norms and penalties. */
   readFigures(): Promise<Record<string, number>>;
+  /** Waits while many steps wait for a GPU, as training does. */
+  settle(): Promise<void>;
   /** Waits until the backend has done all steps. */
   drain(): Promise<void>;
   release(): void;
@@ -57,27 +47,20 @@ export function startSteps(preset: PresetName, batchSize: number, dataset: Datas
       tf.dispose(kept);
       return figures;
     },
+    async settle() {
+      await stepper.settle?.();
+    },
     async drain() {
-      const backend = findWebgpu();
-      if (backend === undefined) {
-        return void (await gan.generator.weights.data());
+      if (findWebgpu() === undefined) {
+        await gan.generator.weights.data();
       }
-      // The last operations wait for others to be submitted with them.
-      backend.ensureCommandEncoderReady();
-      backend.endComputePassEncoder();
-      backend.submitQueue();
-      await backend.device.queue.onSubmittedWorkDone();
+      await submitSteps();
     },
     release() {
       stepper.release();
       disposeGan(gan);
     },
   };
-}
-
-/** @returns  Undefined when another backend is the current one. */
-export function findWebgpu(): WebgpuBackend | undefined {
-  return tf.getBackend() === 'webgpu' ? (tf.backend() as unknown as WebgpuBackend) : undefined;
 }
 
 /** Counts the dispatches of compute shaders that something does. */

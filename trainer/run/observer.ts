@@ -22,7 +22,10 @@ import { computeDiversity, drawSamples, GRID } from './sample-grid.ts';
 const COLLAPSED_DIVERSITY = 0.02;
 /** Consecutive collapsed grids that end a run. The first, from starting weights, often is one. */
 const COLLAPSED_GRIDS = 2;
-/** Between logged steps, losses are read only this often, because reading waits for the device. */
+/**
+ * Between logged steps, losses are read only this often, because reading waits for the device. On a
+ * GPU it also ends the queue of steps, so there only steps that take so long are read.
+ */
 const SHOW_EVERY_MS = 250;
 /** Longest time between printed lines. */
 const PRINT_EVERY_MS = 60_000;
@@ -73,6 +76,7 @@ export async function createObserver(
   let last = { seconds: secondsBefore, imagesSeen: firstStep * batchSize };
   const startedAt = clock();
   let shownAt = startedAt;
+  let seenAt = startedAt;
   let printedAt = startedAt;
   let collapsedGrids = 0;
   const keeps = (step: number): boolean => isImageStep(step, config) || isMetricsStep(step, steps);
@@ -122,7 +126,9 @@ export async function createObserver(
     keeps,
     /** Looks at a finished step and disposes nothing. @throws ExpectedError */
     async observe(step: number, losses: StepLosses, figures: StepFigures): Promise<void> {
-      if (!keeps(step) && clock() - shownAt < SHOW_EVERY_MS) {
+      const since = tf.getBackend() === 'webgpu' ? seenAt : shownAt;
+      seenAt = clock();
+      if (!keeps(step) && seenAt - since < SHOW_EVERY_MS) {
         return;
       }
       const draws = isImageStep(step, config);

@@ -17,11 +17,12 @@ import type { Gan, Probe, StepAmounts } from '../gan/update.ts';
 import {
   createDeviceTranslation,
   gatherDeviceImages,
-  uploadImages,
+  uploadImages as uploadToNode,
   uploadShift,
   type DeviceShift,
 } from '../tensorflow/graph/device-images.ts';
 import { canRecordGraphs, recordGraph, type Graph } from '../tensorflow/graph/graph.ts';
+import { createStepQueue, findWebgpu, uploadImages } from '../tensorflow/webgpu/device.ts';
 
 /**
  * Steps that are done both ways before a graph is trusted. The graph is recorded from the first.
@@ -34,12 +35,15 @@ export interface Stepper {
   step(indices: Uint32Array, step: number, probe?: Probe): StepLosses;
   /** True once steps without a probe run as a graph. */
   usesGraph(): boolean;
+  /** Call it after each step. It waits while too many steps wait for a GPU; absent without one. */
+  readonly settle?: () => Promise<void>;
   /** Frees the graph; the networks stay. */
   release(): void;
 }
 
 /**
- * Steps change `gan`. Without `graphs` they are done operation by operation on every backend.
+ * Steps change `gan`. On a GPU they find their images on it, if it has room for the data set.
+ * Without `graphs` they are done operation by operation on every backend.
  * `onFault` receives the reason why a graph was given up.
  */
 export function createStepper(
@@ -47,6 +51,15 @@ export function createStepper(
   source: StepSource,
   { graphs = true, onFault }: { graphs?: boolean; onFault?: (fault: string) => void } = {},
 ): Stepper {
+  if (findWebgpu() !== undefined) {
+    const images = uploadImages(source.dataset, source.config.pixelRange);
+    return {
+      step: (indices, step, probe) => trainStep(gan, source, indices, step, probe, images?.pick),
+      usesGraph: () => false,
+      settle: createStepQueue(),
+      release: () => images?.release(),
+    };
+  }
   const train = trainStep.bind(null, gan, source);
   if (!graphs || !canRecordGraphs()) {
     return { step: train, usesGraph: () => false, release: () => {} };
@@ -57,7 +70,7 @@ export function createStepper(
   let recording: Recording | null = {
     gan,
     source,
-    images: uploadImages(source.dataset),
+    images: uploadToNode(source.dataset),
     variables: gan.average === null ? states : [...states, gan.average],
     proofs: 0,
   };

@@ -42,7 +42,9 @@ export interface RunHook {
   createStepper(
     gan: Gan,
     source: StepSource,
-  ): Pick<Stepper, 'release'> & { step(...of: Parameters<Stepper['step']>): StepLosses | null };
+  ): Pick<Stepper, 'release' | 'settle'> & {
+    step(...of: Parameters<Stepper['step']>): StepLosses | null;
+  };
   /**
    * Called after each step, and before the first one of a run without checkpoint. `step` are done;
    * the losses of the last one are not disposed. To `save` writes a checkpoint, which replaces the
@@ -106,6 +108,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
       } finally {
         tf.dispose([losses?.discriminator ?? [], losses?.generator ?? [], figures]);
       }
+      await stepper.settle?.();
       // Signals arrive only between event loop turns.
       await setImmediate();
     }

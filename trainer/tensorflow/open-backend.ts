@@ -2,8 +2,8 @@
 import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
 import { IS_PACKED } from '../packed.ts';
-import { listWebgpuKernels } from './webgpu-kernels.ts';
 import { canOfferGpu, explainMissingGpu, prepareVulkan } from './vulkan.ts';
+import { registerWebgpuKernels } from './webgpu/kernels.ts';
 
 /** The values of `--backend`, besides `auto`, fastest first. */
 export const BACKEND_NAMES = ['tensorflow-gpu', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
@@ -222,12 +222,7 @@ async function useGpu(
     await releaseGpu();
     throw new BackendUnusable(`${description}: TensorFlow.js could not open the device`);
   }
-  for (const kernel of listWebgpuKernels()) {
-    if (tf.getKernel(kernel.kernelName, 'webgpu') !== undefined) {
-      tf.unregisterKernel(kernel.kernelName, 'webgpu');
-    }
-    tf.registerKernel(kernel);
-  }
+  registerWebgpuKernels();
   const { device } = tf.backend() as unknown as { device: Device };
   let fault: DeviceFault | undefined;
   void device.lost.then(({ reason, message }) => {

@@ -10,7 +10,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PRESETS, type TrainingConfig } from '../../../trainer/gan/preset.ts';
-import { countDispatches, startSteps } from '../../../trainer/gpu-check/steps.ts';
 import { loadMetrics } from '../../../trainer/run/run-folder.ts';
 import { selectBackend, type BackendName } from '../../../trainer/tensorflow/backend.ts';
 import { readSmallMnist } from './small-mnist.ts';
@@ -24,8 +23,6 @@ export interface BackendRun {
   /** Hash of the trained generator's bytes. */
   readonly weightsSha256: string;
   readonly millisecondsPerStep: number;
-  /** Compute shaders in a step; null without WebGPU. */
-  readonly dispatches: number | null;
 }
 
 if (process.argv[1] === import.meta.filename) {
@@ -45,20 +42,12 @@ if (process.argv[1] === import.meta.filename) {
   const startedAt = performance.now();
   const { weights } = await trainQuietly(folder, config, dataset, backend.name);
   const lines = await loadMetrics(folder);
-  let dispatches: number | null = null;
-  if (backend.name === 'webgpu') {
-    const more = startSteps('seed', 16, dataset);
-    more.step(); // Splits the starting weights.
-    dispatches = countDispatches(() => more.step());
-    more.release();
-  }
   const run: BackendRun = {
     description: backend.description,
     losses: lines.map(({ discriminatorLoss, generatorLoss }) => [discriminatorLoss, generatorLoss]),
     weightsSha256: createHash('sha256')
       .update(new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength))
       .digest('hex'),
-    dispatches,
     millisecondsPerStep: (performance.now() - startedAt) / config.steps,
   };
   console.log(JSON.stringify(run));

@@ -1,0 +1,154 @@
+/**
+ * A program that counts what training does on a GPU, and prints the counts as JSON on the last
+ * line. Dawn's null device checks shaders and commands and computes nothing. So a count takes no
+ * time, needs no driver, and can be of the presets' own batches.
+ *
+ *     node test/support/training/null-device.ts
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import * as tf from '@tensorflow/tfjs';
+import { PRESETS, type PresetName } from '../../../trainer/gan/preset.ts';
+import { countDispatches, startSteps } from '../../../trainer/gpu-check/steps.ts';
+import { readSmallMnist } from './small-mnist.ts';
+import { trainQuietly } from './train-quietly.ts';
+
+/** Of one step. */
+interface Counts {
+  readonly dispatches: number;
+  /** Ranges of buffers that the driver copies. */
+  readonly copies: number;
+  /** Bytes of tensors that go to the device. */
+  readonly sentBytes: number;
+  /** The same where the device's buffers are too small for the data set. */
+  readonly sentBytesWithoutRoom: number;
+}
+
+/** The printed result. */
+export interface NullDeviceRun {
+  readonly counts: Readonly<Record<PresetName, Counts>>;
+  /** The steps of a run of RUN_STEPS after which something was read from the device. */
+  readonly stepsRead: readonly number[];
+  /** What the device found wrong. */
+  readonly faults: readonly string[];
+}
+
+export const RUN_STEPS = 32;
+
+type Run = (program: { readonly shaderKey: string }, ...rest: unknown[]) => unknown;
+
+interface Backend {
+  readonly device: {
+    readonly limits: object;
+    onuncapturederror: (event: { readonly error: Error }) => void;
+  };
+  readonly tensorMap: { get(dataId: object): { readonly values: ArrayLike<number> | null } };
+  uploadToGPU(dataId: object): void;
+  runWebGPUProgram: Run;
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { create, globals } = await import('webgpu');
+  Object.assign(globalThis, globals);
+  const navigator = globalThis.navigator as unknown as { gpu?: object };
+  navigator.gpu = create(['backend=null']);
+  // Both read `navigator.gpu` when they are loaded.
+  await import('@tensorflow/tfjs-backend-webgpu');
+  const { registerWebgpuKernels } = await import('../../../trainer/tensorflow/webgpu/kernels.ts');
+  await tf.setBackend('webgpu');
+  registerWebgpuKernels();
+  const backend = tf.backend() as unknown as Backend;
+  const faults: string[] = [];
+  backend.device.onuncapturederror = ({ error }) => faults.push(error.message);
+  const counts = {
+    seed: await countStep('seed', backend),
+    digits: await countStep('digits', backend),
+  };
+  const stepsRead = await listStepsRead(backend);
+  await setImmediate();
+  console.log(JSON.stringify({ counts, stepsRead, faults } satisfies NullDeviceRun));
+  tf.removeBackend('webgpu');
+  delete navigator.gpu;
+}
+
+async function countStep(preset: PresetName, backend: Backend): Promise<Counts> {
+  const dataset = await readSmallMnist(256);
+  const { batchSize } = PRESETS[preset];
+  const start = async () => {
+    const steps = startSteps(preset, batchSize, dataset);
+    steps.step(); // Sends starting weights and data.
+    await steps.drain();
+    return steps;
+  };
+  const steps = await start();
+  let copies = 0;
+  const restore = watchCalls('GPUCommandEncoder', 'copyBufferToBuffer', () => copies++);
+  const dispatches = countDispatches(() => steps.step());
+  restore();
+  const sentBytes = countSentBytes(backend, () => steps.step());
+  steps.release();
+  const { limits } = backend.device;
+  const tooSmall = new Proxy(limits, {
+    get: (target, name) =>
+      name === 'maxStorageBufferBindingSize'
+        ? dataset.images.length - 1
+        : (Reflect.get(target, name, target) as unknown),
+  });
+  const setLimits = (value: object): void =>
+    void Object.defineProperty(backend.device, 'limits', { value, configurable: true });
+  setLimits(tooSmall);
+  const cramped = await start();
+  const sentBytesWithoutRoom = countSentBytes(backend, () => cramped.step());
+  cramped.release();
+  setLimits(limits);
+  return { dispatches, copies, sentBytes, sentBytesWithoutRoom };
+}
+
+function countSentBytes(backend: Backend, work: () => void): number {
+  const { uploadToGPU } = backend;
+  let bytes = 0;
+  backend.uploadToGPU = (dataId) => {
+    bytes += 4 * (backend.tensorMap.get(dataId).values?.length ?? 0);
+    uploadToGPU.call(backend, dataId);
+  };
+  work();
+  backend.uploadToGPU = uploadToGPU;
+  return bytes;
+}
+
+async function listStepsRead(backend: Backend): Promise<number[]> {
+  const { runWebGPUProgram } = backend;
+  let updates = 0;
+  backend.runWebGPUProgram = (program, ...rest) => {
+    updates += Number(program.shaderKey.startsWith('DigitmintAdam'));
+    return runWebGPUProgram.call(backend, program, ...rest);
+  };
+  const read = new Set<number>();
+  // Each step updates two networks.
+  const restore = watchCalls('GPUBuffer', 'mapAsync', () => read.add(updates / 2 - 1));
+  const folder = await mkdtemp(join(tmpdir(), 'digitmint-null-'));
+  const rare = { imageEvery: 1e9, checkpointEvery: 1e9 };
+  const config = { ...PRESETS.seed, ...rare, seed: 'null', steps: RUN_STEPS, batchSize: 64 };
+  await trainQuietly(join(folder, 'run'), config, await readSmallMnist(256), 'webgpu');
+  await rm(folder, { recursive: true });
+  restore();
+  return [...read];
+}
+
+/** Watches the calls of a method of WebGPU. @returns  Ends it. */
+function watchCalls(type: string, method: string, onCall: () => void): () => void {
+  type Method = (this: unknown, ...args: unknown[]) => unknown;
+  const { prototype } = (
+    globalThis as unknown as Record<string, { prototype: Record<string, Method> }>
+  )[type] as { prototype: Record<string, Method> };
+  const original = prototype[method] as Method;
+  prototype[method] = function (...args) {
+    onCall();
+    return original.apply(this, args);
+  };
+  return () => {
+    prototype[method] = original;
+  };
+}
