@@ -432,7 +432,7 @@ describe('the explorer', () => {
       const place = await page
         .getByRole('link', { name: 'Link to this place' })
         .getAttribute('href');
-      expect(place).toMatch(/^\?walk=Ada&x=0\.\d\d&y=0\.\d\d&class=#explore$/);
+      expect(place).toMatch(/^\?walk=Ada&x=0\.\d\d&y=0\.\d\d&class=2#explore$/);
       const map = () =>
         page.locator('#pad-map').evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
       const straight = await map();
@@ -446,6 +446,46 @@ describe('the explorer', () => {
         (old) => (document.getElementById('pad-map') as HTMLCanvasElement).toDataURL() === old,
         straight,
       );
+    });
+  });
+
+  test('gives the URL of the picture at every place of one class, and at the corners', async () => {
+    await visit('/?walk=Ada&x=0.31&y=0.6&class=4', {}, async (page) => {
+      await loadExplorer(page);
+      const compare = async (part: string): Promise<void> => {
+        await page.waitForFunction(
+          (text) => document.getElementById('place-url')?.textContent?.includes(text),
+          part,
+        );
+        const url = (await page.locator('#place-url').textContent()) as string;
+        const answer = await fetch(url.replace('.png', '.json'));
+        const { digits } = (await answer.json()) as { digits: [{ pixels: number[] }] };
+        const shown = await page.locator('#seen').evaluate((node) => {
+          const context = new OffscreenCanvas(28, 28).getContext('2d')!;
+          context.drawImage(node as HTMLCanvasElement, 0, 0);
+          return [...context.getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0);
+        });
+        expect([url, shown]).toEqual([url, digits[0].pixels]);
+        expect((await fetch(url)).headers.get('cache-control')).toContain('immutable');
+      };
+      await compare('label=4&hand=');
+      const straight = await page.locator('#place-url').textContent();
+      await page.locator('#sliders input').first().fill('2');
+      await page.waitForFunction(
+        (old) => document.getElementById('place-url')?.textContent !== old,
+        straight,
+      );
+      await compare('label=4&hand=');
+      await page.getByRole('button', { name: 'Straighten' }).click();
+      await page.locator('#pad').focus();
+      await page.keyboard.press('End');
+      await compare('start=3');
+      await page.locator('input[name=explore-class][value=""]').check();
+      await page.locator('#pad').focus();
+      await page.keyboard.press('ArrowLeft');
+      await page.getByText('This place is between classes').waitFor();
+      await page.keyboard.press('Home');
+      await compare('start=0');
     });
   });
 
