@@ -15,6 +15,14 @@ export function showText(element: HTMLElement, text: string): void {
   element.hidden = text === '';
 }
 
+/** Hides what is said for pages whose script did not start, and shows what only a script can do. */
+export function markReady(): void {
+  document.documentElement.dataset['ready'] = '';
+  for (const note of document.querySelectorAll<HTMLElement>('.needs-script')) {
+    note.hidden = true;
+  }
+}
+
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   properties: Partial<HTMLElementTagNameMap[K]> = {},

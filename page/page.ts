@@ -1,6 +1,6 @@
 /** The script of the page at `/`, which works without it. */
 import { addCopying } from './copying.ts';
-import { find, showText } from './elements.ts';
+import { find, markReady, showText } from './elements.ts';
 import { addPlayground } from './play/playground.ts';
 
 const FIRST =
@@ -51,6 +51,21 @@ function showSeed(anchor: HTMLAnchorElement, seed: string): void {
   anchor.querySelector('img')?.setAttribute('src', url);
 }
 
+/** Calls once, when an element is at most a third of a screen away. */
+function onceNear(element: Element, act: () => void): IntersectionObserver {
+  const observer = new IntersectionObserver(
+    (entries) => {
+      if (entries.some(({ isIntersecting }) => isIntersecting)) {
+        observer.disconnect();
+        act();
+      }
+    },
+    { rootMargin: '0% 0% 33% 0%' },
+  );
+  observer.observe(element);
+  return observer;
+}
+
 /** What can be paused, by the id of what moves. */
 interface Motion {
   readonly start: () => void;
@@ -83,12 +98,12 @@ function changeDigits(end: () => void): Motion {
   return { start, stop };
 }
 
-/** Pauses a picture by giving its still sources another condition. */
+/** Shows a picture's loop by giving its sources their conditions. */
 function switchSources(picture: Element): Motion {
-  const sources = [...picture.querySelectorAll<HTMLSourceElement>('[data-still]')];
+  const sources = [...picture.querySelectorAll<HTMLSourceElement>('[data-loop]')];
   return {
-    start: () => sources.forEach((source) => (source.media = 'not all')),
-    stop: () => sources.forEach((source) => (source.media = source.dataset['still'] ?? 'all')),
+    start: () => sources.forEach((source) => (source.media = source.dataset['loop'] ?? 'all')),
+    stop: () => sources.forEach((source) => (source.media = 'not all')),
   };
 }
 
@@ -111,10 +126,13 @@ function addPauses(): void {
         : changeDigits(() => tell(false));
     button.hidden = false;
     tell(!isCalm);
-    if (!isCalm) {
-      motion.start();
-    }
+    const seen = onceNear(target, () => {
+      if (!isCalm) {
+        motion.start();
+      }
+    });
     button.addEventListener('click', () => {
+      seen.disconnect();
       const moves = button.dataset['moves'] !== 'true';
       tell(moves);
       (moves ? motion.start : motion.stop)();
@@ -147,22 +165,12 @@ function addExplorerStart(section: HTMLElement): void {
   if (connection?.saveData === true) {
     return;
   }
-  const observer = new IntersectionObserver(
-    (entries) => {
-      if (entries.some(({ isIntersecting }) => isIntersecting)) {
-        observer.disconnect();
-        if (!button.disabled) {
-          load();
-        }
-      }
-    },
-    { rootMargin: NEAR },
-  );
-  observer.observe(section);
+  onceNear(section, () => {
+    if (!button.disabled) {
+      load();
+    }
+  });
 }
-
-/** How near the explorer must come to be loaded: a third of a screen. */
-const NEAR = '0% 0% 33% 0%';
 
 addCopying();
 addDice();
@@ -170,4 +178,4 @@ addDrawing();
 addPlayground();
 addExplorerStart(find('explore', HTMLElement));
 addPauses();
-document.documentElement.dataset['ready'] = '';
+markReady();

@@ -15,6 +15,7 @@ import { createEncoderSource } from './models/encoder-source.ts';
 import { Guides } from './pages/docs/frame.ts';
 import { addGuideRoutes, GUIDE_OPERATIONS } from './pages/docs/guides.ts';
 import { addReferenceRoute, REFERENCE_OPERATION } from './pages/docs/reference.ts';
+import { respondFault } from './pages/fault.ts';
 import { addHandPageRoute, HAND_PAGE_OPERATION } from './pages/hand.ts';
 import { addHomeRoute, HOME_OPERATION } from './pages/home.ts';
 import { addLlmsRoute, LLMS_OPERATION } from './pages/llms.ts';
@@ -90,7 +91,7 @@ export function createApp(given: GivenDependencies): App {
   app.notFound((c) => {
     const { path } = c.req;
     const [, route, received] = /^\/(digit|sample|morph|dataset)\.([a-z0-9]+)$/.exec(path) ?? [];
-    return respondError(
+    return respondFault(
       c,
       route === undefined || received === undefined
         ? { code: 'not_found', path }

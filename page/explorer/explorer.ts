@@ -2,12 +2,22 @@
  * The running explorer: a map of the plane between four samples, the picture at one place of it,
  * and the corners, which the API draws too.
  */
+import { formatHand, roundLatents } from '../../shared/hand/hand-text.ts';
 import { BASE_PATH } from '../base-path.ts';
 import { find, make } from '../elements.ts';
 import { startWorker, type WorkerLink } from '../worker-link.ts';
 import { addPad, createLatest } from './pad.ts';
 import type { Inputs, Opened, Tasks } from './protocol.ts';
-import { blend, buildCorners, CORNERS, listPlaces, sumDirections, type Place } from './space.ts';
+import {
+  blend,
+  buildCorners,
+  CORNERS,
+  findOnlyClass,
+  listPlaces,
+  sumDirections,
+  weighCorners,
+  type Place,
+} from './space.ts';
 
 /** Samples a side of the map. */
 const MAP_SIDE = 9;
@@ -60,8 +70,15 @@ function runExplorer(painter: WorkerLink<Tasks>, opened: Opened, section: HTMLEl
   let cornerPixels: Uint8Array = new Uint8Array();
 
   const drawSeen = createLatest<Place>(async (wanted) => {
-    const pixels = await painter.ask('draw', { input: blend(corners, [wanted], bend) });
+    const input = blend(corners, [wanted], bend);
+    const corner = bend.some((value) => value !== 0) ? -1 : weighCorners(wanted).indexOf(1);
+    if (corner < 0) {
+      // As the place's URL holds it, so that this is its picture.
+      input.set(roundLatents(input.subarray(0, opened.latentSize)));
+    }
+    const pixels = await painter.ask('draw', { input });
     paintSamples(find('seen', HTMLCanvasElement), pixels, 1, opened);
+    tellUrl(input, corner);
     const query = new URLSearchParams({
       walk: seedField.value,
       x: wanted.x.toFixed(2),
@@ -70,6 +87,35 @@ function runExplorer(painter: WorkerLink<Tasks>, opened: Opened, section: HTMLEl
     });
     find('place-link', HTMLAnchorElement).href = `?${query}#explore`;
   });
+  /** Writes the URL of a place's picture. @param corner  Below 0 where the place is none. */
+  function tellUrl(input: Float32Array, corner: number): void {
+    const only = findOnlyClass(input, opened.latentSize);
+    const label = only < 0 ? undefined : listRadios(form)[only + 1]?.value;
+    const latents = input.subarray(0, opened.latentSize);
+    const query = new URLSearchParams(
+      corner < 0
+        ? {
+            ...(label !== undefined && { label }),
+            hand: formatHand({ model: { name, version }, latents }),
+          }
+        : { ...writeCorners(), start: String(corner) },
+    );
+    const isMixed = only < 0 && opened.classes > 0;
+    const url = `${location.origin}${BASE_PATH}/digit.png?${query}&scale=4`;
+    find('place-url', HTMLElement).textContent = url;
+    find('place-picture', HTMLElement).hidden = isMixed;
+    find('place-mixed', HTMLElement).hidden = !isMixed;
+  }
+  /** The parameters with which the API draws the corners. */
+  const writeCorners = () => {
+    const label = readLabel(form)?.name;
+    return {
+      seed: derived?.seed ?? seedField.value,
+      ...(label !== undefined && { label }),
+      truncation,
+      model: `${name}@${version}`,
+    };
+  };
   const drawAll = createLatest<void>(async () => {
     const seed = seedField.value;
     if (derived?.seed !== seed) {
@@ -87,12 +133,7 @@ function runExplorer(painter: WorkerLink<Tasks>, opened: Opened, section: HTMLEl
     drawSeen(place);
     // The API draws the corners without a bend.
     cornerPixels = await painter.ask('draw', { input: blend(corners, CORNER_PLACES, unbent) });
-    const query = new URLSearchParams({
-      seed,
-      ...(label !== undefined && { label: label.name }),
-      truncation,
-      model: `${name}@${version}`,
-    });
+    const query = new URLSearchParams(writeCorners());
     showCorners(cornerPixels, opened, query, derived.inputs.labels, label?.name, form);
     find('compare', HTMLButtonElement).dataset['path'] =
       `${BASE_PATH}/digit.json?n=${CORNERS}&${query}`;

@@ -69,6 +69,20 @@ export function blend(
   return input;
 }
 
+/**
+ * Finds the class that an input has alone, and gives it its whole weight, which sums may miss.
+ * @param input  [latentSize + classes]
+ * @returns      -1 for a mixture of classes, and without classes.
+ */
+export function findOnlyClass(input: Float32Array, latentSize: number): number {
+  const weights = input.subarray(latentSize);
+  const only = weights.findIndex((weight) => weight > 1 - 1e-6);
+  if (only >= 0) {
+    weights[only] = 1;
+  }
+  return only;
+}
+
 /** Adds up directions. @param amounts  One for each direction. */
 export function sumDirections(
   directions: readonly Float32Array[],

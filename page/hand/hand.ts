@@ -3,7 +3,7 @@ import { NUMBER } from '../../shared/contract/parameters.ts';
 import { encodeNumber, normalizeNumber, parseText } from '../../shared/contract/query.ts';
 import { BASE_PATH } from '../base-path.ts';
 import { addCopying } from '../copying.ts';
-import { find, showText } from '../elements.ts';
+import { find, markReady, showText } from '../elements.ts';
 import { startWorker } from '../worker-link.ts';
 import { EXAMPLES } from './examples.ts';
 import type { Drawn, Tasks, Written } from './protocol.ts';
@@ -19,6 +19,7 @@ const label = find('hand-label', HTMLSelectElement);
 const number = find('hand-number', HTMLInputElement);
 const results = find('hand-results', HTMLElement);
 
+showStatus('Loading the generator…');
 const scribe = startWorker<Tasks>(scribeUrl).then(async (link) => {
   await link.ask('open', { name, version });
   return link;
@@ -160,3 +161,4 @@ addEventListener('paste', ({ clipboardData }) => {
   }
 });
 addCopying();
+markReady();

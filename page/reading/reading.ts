@@ -1,5 +1,6 @@
 /** The script of pages to read. They can be read without it. */
 import { addCopying } from '../copying.ts';
+import { markReady } from '../elements.ts';
 import { addFilms } from './film.ts';
 import { addTries } from './try.ts';
 
@@ -22,4 +23,4 @@ addCopying();
 addLanguages();
 addTries();
 addFilms();
-document.documentElement.dataset['ready'] = '';
+markReady();

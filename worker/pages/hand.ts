@@ -1,10 +1,14 @@
 /** `GET /hand`: draw one digit, and get numbers in your own hand. All of it runs in the browser. */
 import { html } from 'hono/html';
 import files from 'page-files';
+import { ENCODER_FILE } from '../../shared/model/encoder.ts';
+import { hasDigits } from '../../shared/model/subject.ts';
 import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { withModel } from '../http/admission.ts';
 import type { OperationEntry } from '../http/operation.ts';
+import type { Generator } from '../models/model-cache.ts';
+import { respondFault } from './fault.ts';
 import { renderPage, type Markup } from './page.ts';
 
 export const HAND_PAGE_OPERATION: OperationEntry = {
@@ -19,18 +23,31 @@ export const HAND_PAGE_OPERATION: OperationEntry = {
 };
 
 export function addHandPageRoute(app: App, dependencies: AppDependencies): void {
-  app.get('/hand', (c) =>
-    withModel(c, dependencies, undefined, ({ sampler: { manifest } }) =>
-      renderPage(c, {
+  app.get('/hand', (c) => {
+    const render = async ({ sampler: { manifest } }: Generator) => {
+      const { name, version, classes } = manifest;
+      const encoder = await dependencies.modelFiles.read(name, version, ENCODER_FILE);
+      const canRead = !('code' in encoder) && hasDigits(classes);
+      return renderPage(c, {
         title: 'Your own hand',
         description: 'Draw one digit, and get numbers in your own handwriting from a URL.',
-        kind: 'home',
+        kind: canRead ? 'home' : 'plain',
         script: files.hand,
         sample: manifest.image,
-        body: renderHand(manifest),
-      }),
-    ),
-  );
+        body: canRead ? renderHand(manifest) : renderUnable(name),
+      });
+    };
+    return withModel(c, dependencies, undefined, render, (error) => respondFault(c, error));
+  });
+}
+
+/** The page of a model that reads no hand. */
+function renderUnable(name: string): Markup {
+  return html`<main id="main" class="prose">
+    <h1>Your own hand</h1>
+    <p>The model <a href="/models/${name}">${name}</a> cannot read a handwritten digit: it draws none, or has no encoder.</p>
+    <p><a href="/docs/hand">Your own hand</a> says which models can.</p>
+  </main>`;
 }
 
 function renderHand({
@@ -48,7 +65,10 @@ function renderHand({
       Draw one digit. The network finds the hand that wrote it, and writes the others the same way: a URL for any number, for
       good.
     </p>
-    <noscript><p class="note">This page needs JavaScript. <a href="/docs/reference#readHand">POST /hand</a> does the same.</p></noscript>
+    <p class="note needs-script">
+      Drawing needs JavaScript, and the page’s script has not loaded.
+      <a href="/docs/reference#readHand">POST /hand</a> does the same with a picture.
+    </p>
     <section id="hand" class="hand-desk" data-scribe="${files.scribe}" data-name="${name}" data-version="${version}" aria-label="Draw and read">
       <div class="hand-draw">
         <canvas id="hand-pad" class="hand-pad" role="img" aria-label="Draw one digit here with finger, mouse or pen, or choose a picture below"></canvas>
@@ -64,7 +84,7 @@ function renderHand({
             </select>
           </label>
         </div>
-        <p id="hand-status" class="soft" role="status">Loading the generator…</p>
+        <p id="hand-status" class="soft" role="status"></p>
         <p id="hand-fault" class="fault" role="alert" hidden></p>
         <p class="soft">Nothing that you draw leaves your browser, until you open or share a URL: it holds 64 numbers of your hand, no picture.</p>
       </div>
@@ -78,8 +98,8 @@ function renderHand({
         <p id="hand-number-fault" class="fault" role="alert" hidden></p>
         <canvas id="hand-written" class="hand-written" role="img" aria-label="The number in your hand"></canvas>
         <div class="snippet">
-          <pre><code id="hand-url" class="copy"></code></pre>
-          <button type="button" class="copy-button" data-copies="hand-url">Copy</button>
+          <pre id="hand-url" class="copy" tabindex="0" aria-label="URL of the number"></pre>
+          <button type="button" class="copy-button" data-copies="hand-url" aria-label="Copy: URL of the number">Copy</button>
         </div>
         <p><a id="hand-open" href="/docs/reference#readHand">Open it</a></p>
       </div>

@@ -1,10 +1,10 @@
 /** `GET /`: new pictures, a playground, a walk through the latent space, loops, the model. */
 import { html } from 'hono/html';
-import { describeError, type ApiError } from '../../shared/contract/errors.ts';
 import { buildUrl, fillDefaults, type Pinned } from '../../shared/contract/query.ts';
 import type { Colour } from '../../shared/picture/colour.ts';
-import type { App, AppContext } from '../context.ts';
+import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
+import { respondFault } from './fault.ts';
 import { renderAboutModel } from './home/about-model.ts';
 import { renderExplorer } from './home/explorer.ts';
 import { renderLoops } from './home/loops.ts';
@@ -22,10 +22,7 @@ import { renderPlayground } from './home/playground.ts';
 import { renderTiles } from './home/tiles.ts';
 import { renderPage, type Markup } from './page.ts';
 import { withModel } from '../http/admission.ts';
-import { readHeader } from '../http/headers.ts';
-import { asksFor } from '../http/negotiation.ts';
 import type { OperationEntry } from '../http/operation.ts';
-import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
 export const HOME_OPERATION: OperationEntry = {
@@ -61,34 +58,8 @@ export function addHomeRoute(app: App, dependencies: AppDependencies): void {
         </main>`,
       });
     };
-    const refuse = (error: ApiError) =>
-      asksFor(readHeader(c, 'accept'), 'text/html')
-        ? renderFault(c, error)
-        : respondError(c, error);
-    return withModel(c, dependencies, undefined, renderHome, refuse);
+    return withModel(c, dependencies, undefined, renderHome, (error) => respondFault(c, error));
   });
-}
-
-/** The page without a model: why there is none, and what can be read meanwhile. */
-async function renderFault(c: AppContext, error: ApiError): Promise<Response> {
-  const { status, detail, retryAfterSeconds } = describeError(error);
-  const page = await renderPage(c, {
-    title: 'No digits right now',
-    status,
-    body: html`<main id="main" class="prose">
-      <h1>No digits right now</h1>
-      <p>The network that draws them could not be loaded. ${detail}</p>
-      <p><a class="button" href="/">Try again</a></p>
-      <p>
-        Meanwhile you can <a href="/learn">watch a network learn</a> or read <a href="/docs">the documentation</a>.
-      </p>
-    </main>`,
-  });
-  c.set('errorCode', error.code);
-  if (retryAfterSeconds !== undefined) {
-    page.headers.set('Retry-After', String(retryAfterSeconds));
-  }
-  return page;
 }
 
 const SHOWN = 16;

@@ -13,7 +13,7 @@ const [SHOWN, COLS, SCALE] = [60, 10, 2];
 export function renderModelPage(
   c: AppContext,
   { manifest, plan }: ParsedManifest,
-  urls: readonly { readonly path: string; readonly url: string }[],
+  urls: readonly { readonly path: string; readonly url: string; readonly bytes?: number | undefined }[],
 ): Promise<Response> {
   const { name, version, classes, image, training } = manifest;
   const model = `${name}@${version}`;
@@ -57,7 +57,7 @@ export function renderModelPage(
       ${isShipped ? renderShipped() : renderFigures(manifest.figures)}
       <h2 id="files">Its files</h2>
       <ul>
-        ${urls.map(({ path, url }) => html`<li><a href="${url}">${path}</a>, ${describeBytes(manifest, path)}</li>`)}
+        ${urls.map(({ path, url, bytes }) => html`<li><a href="${url}">${path}</a>, ${describeBytes(bytes)}</li>`)}
       </ul>
       <p>
         The same card as JSON: ask for <code>application/json</code>, as <code>curl</code> does.
@@ -98,8 +98,7 @@ function renderFigures(figures: ParsedManifest['manifest']['figures']): Markup {
         </div>`;
 }
 
-function describeBytes(manifest: ParsedManifest['manifest'], path: string): string {
-  const bytes = manifest.files.find((file) => file.path === path)?.bytes;
+function describeBytes(bytes: number | undefined): string {
   return bytes === undefined
     ? 'the manifest with the hashes of the others'
     : `${bytes.toLocaleString('en')} bytes`;

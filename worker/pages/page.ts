@@ -83,6 +83,7 @@ export async function renderPage(c: AppContext, given: Page): Promise<Response> 
       </head>
       <body>
         <a class="skip" href="#main">Skip to the content</a>
+        <p class="unstyled">The page’s style sheet has not loaded. Everything works, and looks plain.</p>
         <header class="bar">
           <a class="wordmark" href="/">digitmint</a>
           <nav aria-label="Pages">

@@ -3,8 +3,8 @@ import { html } from 'hono/html';
 import { describeExample, ERROR_CODES } from '../../shared/contract/errors.ts';
 import type { App } from '../context.ts';
 import type { OperationEntry } from '../http/operation.ts';
+import { respondFault } from '../pages/fault.ts';
 import { renderPage } from '../pages/page.ts';
-import { respondError } from '../http/respond-error.ts';
 
 export const ERROR_OPERATIONS: readonly OperationEntry[] = [
   {
@@ -59,7 +59,7 @@ export function addErrorRoutes(app: App): void {
   app.get('/errors/:code', (c) => {
     const code = ERROR_CODES.find((each) => each === c.req.param('code'));
     if (code === undefined) {
-      return respondError(c, { code: 'not_found', path: c.req.path });
+      return respondFault(c, { code: 'not_found', path: c.req.path });
     }
     const { status, title, detail } = describeExample(code);
     return renderPage(c, {

@@ -34,6 +34,7 @@ import { negotiateFormat } from '../http/negotiation.ts';
 import { PARTIAL, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondBytes } from '../http/range.ts';
 import { respondError } from '../http/respond-error.ts';
+import { respondFault } from '../pages/fault.ts';
 import { renderModelPage } from '../pages/model.ts';
 
 /** The only files that are sent, whatever else a manifest lists: none can act as a page. */
@@ -138,7 +139,7 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
     const { models } = await generators.list(c.get('defer'));
     const model = models.find((each) => each.name === name);
     return model === undefined
-      ? respondError(c, { code: 'model_not_found', model: name })
+      ? respondFault(c, { code: 'model_not_found', model: name })
       : answerCard(c, name, model.version);
   });
 
@@ -149,11 +150,11 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
 
   async function answerCard(c: AppContext, name: string, version: string): Promise<Response> {
     if (!areNames(name, version)) {
-      return respondError(c, { code: 'model_not_found', model: `${name}@${version}` });
+      return respondFault(c, { code: 'model_not_found', model: `${name}@${version}` });
     }
     return admit(c, dependencies, LIGHT_WORK, async () => {
       const manifest = await modelFiles.readManifest(name, version);
-      return 'code' in manifest ? respondError(c, manifest) : answerManifest(c, manifest);
+      return 'code' in manifest ? respondFault(c, manifest) : answerManifest(c, manifest);
     });
   }
 

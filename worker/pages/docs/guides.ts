@@ -5,7 +5,7 @@ import type { App, AppContext } from '../../context.ts';
 import type { Operation, OperationEntry } from '../../http/operation.ts';
 import type { AppDependencies } from '../../dependencies.ts';
 import { useModel } from '../../models/generator-source.ts';
-import { respondError } from '../../http/respond-error.ts';
+import { respondFault } from '../fault.ts';
 import { renderPage } from '../page.ts';
 import { renderDocsPage, renderGuide, type Guides } from './frame.ts';
 import { findText, type Found } from './search.ts';
@@ -119,7 +119,7 @@ export function addGuideRoutes(
     const slug = c.req.param('guide');
     const guide = slug === START_SLUG || slug === LEARN_SLUG ? undefined : guides.find(slug);
     return guide === undefined
-      ? respondError(c, { code: 'not_found', path: c.req.path })
+      ? respondFault(c, { code: 'not_found', path: c.req.path })
       : renderDocsPage(c, guides, {
           title: guide.title,
           description: guide.lead,
@@ -130,7 +130,7 @@ export function addGuideRoutes(
   const answerLearn = (c: AppContext, language: string) => {
     const guide = guides.find(LEARN_SLUG, language);
     if (guide === undefined) {
-      return respondError(c, { code: 'not_found', path: c.req.path });
+      return respondFault(c, { code: 'not_found', path: c.req.path });
     }
     const all = guides.all.filter(({ slug }) => slug === LEARN_SLUG);
     const locate = (each: string) => (each === 'en' ? '/learn' : `/learn/${each}`);

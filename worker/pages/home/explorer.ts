@@ -2,9 +2,10 @@
 import { html } from 'hono/html';
 import files from 'page-files';
 import { findFile, WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
+import { hasDigits } from '../../../shared/model/subject.ts';
 import type { Markup } from '../page.ts';
 import { DICE } from './controls.ts';
-import { TRUNCATION, type ModelView } from './model-view.ts';
+import { renderSnippet, TRUNCATION, type ModelView } from './model-view.ts';
 
 /** Pictures a side of the sheet that fills the map's place until the map is drawn. */
 const STILL_SIDE = 7;
@@ -14,7 +15,10 @@ export function renderExplorer({ manifest }: ModelView): Markup {
   const kilobytes = Math.round(
     (files.bytes.painter + findFile(manifest, WEIGHTS_FILE).bytes) / 1000,
   );
-  const still = `/digit.png?seed=Ada&truncation=${TRUNCATION}&n=${STILL_SIDE ** 2}&cols=${STILL_SIDE}&model=${name}@${version}`;
+  // One class: between classes no URL draws the picture of a place.
+  const opening = hasDigits(classes) ? '2' : (classes[0] ?? '');
+  const label = opening === '' ? '' : `&label=${encodeURIComponent(opening)}`;
+  const still = `/digit.png?seed=Ada${label}&truncation=${TRUNCATION}&n=${STILL_SIDE ** 2}&cols=${STILL_SIDE}&model=${name}@${version}`;
   return html`<section
     id="explore"
     class="explore"
@@ -56,6 +60,10 @@ export function renderExplorer({ manifest }: ModelView): Markup {
             <p class="soft" id="pad-help">Move over the map, or focus it and use the arrow keys. Press to stay at a place.</p>
             <p><a id="place-link" href="#explore">Link to this place</a></p>
           </div>
+          <div id="place-picture">${renderSnippet('place-url', 'URL of the picture at this place', '')}</div>
+          <p class="soft" id="place-mixed" hidden>
+            This place is between classes, and a URL draws one class. Choose a class below, or go to a corner.
+          </p>
         </div>
       </div>
       <form class="steer" id="explore-form" autocomplete="off" aria-label="What to walk between">
@@ -78,7 +86,7 @@ export function renderExplorer({ manifest }: ModelView): Markup {
             : html`<div class="field field-class">
                 <span class="label" id="explore-label">Class</span>
                 <span class="chips" role="radiogroup" aria-labelledby="explore-label"
-                  >${['', ...classes].map((one) => html`<label class="chip"><input type="radio" name="explore-class" value="${one}" ${one === '' ? 'checked' : ''} /><span>${one === '' ? 'the corners’ own' : one}</span></label>`)}</span
+                  >${['', ...classes].map((one) => html`<label class="chip"><input type="radio" name="explore-class" value="${one}" ${one === opening ? 'checked' : ''} /><span>${one === '' ? 'the corners’ own' : one}</span></label>`)}</span
                 >
               </div>`
         }

@@ -47,7 +47,6 @@ export function renderLoops(view: ModelView, base: string): Markup {
 }
 
 const DARK = '(prefers-color-scheme: dark)';
-const CALM = '(prefers-reduced-motion: reduce)';
 
 function renderLoop(
   { id, title, text, parameters, still }: Loop,
@@ -62,14 +61,15 @@ function renderLoop(
     return `${path}?${query}&model=${name}@${version}`;
   };
   const shown = new URLSearchParams({ ...own, ...parameters, scale: '4' }).toString();
-  // The script pauses a loop by giving the still sources another condition.
+  // The script starts a loop by giving its sources their conditions. Without it nothing moves that
+  // cannot be paused.
   return html`<figure class="loop">
     <picture id="${id}-picture">
-      <source data-still="${DARK}" media="${CALM} and ${DARK}" srcset="${write('/digit.png', still, DARK_INK)}" />
-      <source data-still="all" media="${CALM}" srcset="${write('/digit.png', still, INK)}" />
-      <source media="${DARK}" srcset="${write('/morph.png', parameters, DARK_INK)}" />
+      <source data-loop="${DARK}" media="not all" srcset="${write('/morph.png', parameters, DARK_INK)}" />
+      <source data-loop="all" media="not all" srcset="${write('/morph.png', parameters, INK)}" />
+      <source media="${DARK}" srcset="${write('/digit.png', still, DARK_INK)}" />
       <img
-        src="${write('/morph.png', parameters, INK)}"
+        src="${write('/digit.png', still, INK)}"
         alt="${title}: a loop of ${name}"
         width="${image.width * 4}"
         height="${image.height * 4}"

@@ -1,0 +1,37 @@
+/** An error as a page for people, whose browsers ask for HTML; as elsewhere for programs. */
+import { html } from 'hono/html';
+import { describeError, type ApiError } from '../../shared/contract/errors.ts';
+import type { AppContext } from '../context.ts';
+import { readHeader } from '../http/headers.ts';
+import { asksFor } from '../http/negotiation.ts';
+import { respondError } from '../http/respond-error.ts';
+import { renderPage } from './page.ts';
+
+export function respondFault(c: AppContext, error: ApiError): Response | Promise<Response> {
+  return asksFor(readHeader(c, 'accept'), 'text/html')
+    ? renderFault(c, error)
+    : respondError(c, error);
+}
+
+async function renderFault(c: AppContext, error: ApiError): Promise<Response> {
+  const { status, title, detail, retryAfterSeconds } = describeError(error);
+  const page = await renderPage(c, {
+    title,
+    status,
+    body: html`<main id="main" class="prose">
+      <h1>${title}</h1>
+      <p>${error.code === 'model_unavailable' ? 'The network that draws could not be loaded.' : ''} ${detail}</p>
+      ${status < 500 ? '' : html`<p><a class="button" href="${c.req.path}">Try again</a></p>`}
+      <p>
+        You can <a href="/learn">watch a network learn</a>, read <a href="/docs">the documentation</a>, or go to
+        <a href="/">the front page</a>.
+      </p>
+    </main>`,
+  });
+  c.set('errorCode', error.code);
+  page.headers.set('Vary', 'Accept');
+  if (retryAfterSeconds !== undefined) {
+    page.headers.set('Retry-After', String(retryAfterSeconds));
+  }
+  return page;
+}
