@@ -3,6 +3,7 @@
  */
 import type { TopLevelSpec } from 'vega-lite';
 import { renderChartFile } from '../trainer/charts/chart.ts';
+import { planLineChart, type Point } from '../trainer/charts/line-chart.ts';
 import { describeSpread, formatFigure, type BenchRecord, type BenchTable } from './record.ts';
 
 /** What stands above this line in a page is written by people. */
@@ -171,10 +172,20 @@ const LEAST_RANGE = 4;
 
 /**
  * Draws a table as an SVG file: a panel a case, a line a subject. A dot marks the median, a bar the
- * range of all runs, a dashed line the limit. Each panel has its own logarithmic axis.
+ * range of all runs, a dashed line the limit. Each panel has its own logarithmic axis. Cases that
+ * are numbers make curves instead.
  */
 export function renderPlot(table: BenchTable): Promise<string> {
   const { title, unit, better, cases, rows } = table;
+  const lines = rows.map(({ subject, values }) => {
+    const told = values.map((value, i) => `${cases[i]} ${describeSpread(value)}`);
+    return `${subject}: ${told.join(', ')}`;
+  });
+  const text = { title: `${title}, ${unit}`, description: lines.join('; ') };
+  const curves = planCurves(table);
+  if (curves !== null) {
+    return renderChartFile(curves, text);
+  }
   const labelWidth = CHARACTER_WIDTH * Math.max(18, ...rows.map(({ subject }) => subject.length));
   const width = (WIDTH - labelWidth) / cases.length - VALUE_WIDTH;
   const head = { frame: 'bounds', fontSize: 15, subtitleFontSize: 12, offset: 8 };
@@ -184,12 +195,32 @@ export function renderPlot(table: BenchTable): Promise<string> {
     spacing: VALUE_WIDTH,
     hconcat: cases.map((_, column) => ({ width, ...planPanel(table, column) })),
   };
-  const lines = rows.map(({ subject, values }) => {
-    const told = values.map((value, i) => `${cases[i]} ${describeSpread(value)}`);
-    return `${subject}: ${told.join(', ')}`;
-  });
-  const text = { title: `${title}, ${unit}`, description: lines.join('; ') };
   return renderChartFile(spec as TopLevelSpec, text);
+}
+
+/** Plans curves of the medians, with the least and the largest of all runs in pale. */
+function planCurves({ title, unit, curve, rows }: BenchTable): TopLevelSpec | null {
+  if (curve === undefined) {
+    return null;
+  }
+  const colours = ['blue', 'orange', 'green', 'pink', 'gold', 'violet'];
+  const lines = rows.map(({ subject, values }, i) => {
+    const draw = (pick: 'min' | 'median' | 'max') =>
+      curve.values.map((x, column): Point => [x, values[column]?.[pick] ?? NaN]);
+    const colour = `var(--${colours[i % colours.length]})`;
+    return { label: subject, colour, points: draw('median'), pale: [draw('min'), draw('max')] };
+  });
+  return planLineChart({
+    size: { width: 640, height: 380 },
+    margin: { top: 40, right: 110, bottom: 46, left: 58 },
+    title,
+    xLabel: curve.title,
+    yLabel: unit, // A longer one would push the title out of the picture.
+    scale: 'log',
+    xScale: 'log',
+    xTicks: curve.values,
+    lines,
+  });
 }
 
 function planPanel({ cases, rows, limit }: BenchTable, column: number) {
