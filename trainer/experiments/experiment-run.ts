@@ -18,7 +18,9 @@ import { hashRun, reopenRunFolder } from '../run/run-folder.ts';
 import { drawSamples } from '../run/sample-grid.ts';
 import { runTraining, type RunHook } from '../run/training-loop.ts';
 import { QUALITY_SAMPLES, SAMPLES_SEED, type Gauge, type Quality } from './quality.ts';
+import { EARLY_STEPS } from './early-warning.ts';
 import {
+  loadEarlyLog,
   loadPoints,
   locateExperiment,
   saveResult,
@@ -110,7 +112,8 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
   await run.assureFolder?.();
   await writeAtomically(grid, encodePng(pngEncoder, buildSheet(samples, GRID.layout)));
   const failure = findFailure(points.at(-1));
-  const record = { arm, seed, sha256, steps, data, failure, points, floor, environment };
+  const early = await loadEarlyLog(folder, EARLY_STEPS);
+  const record = { arm, seed, sha256, steps, data, failure, points, early, floor, environment };
   await saveResult(result, { schema: 1, ...record });
   return true;
 }

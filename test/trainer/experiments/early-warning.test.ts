@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { buildDocument } from '../../../trainer/experiments/document.ts';
+import { findWarnings, hasCollapsed } from '../../../trainer/experiments/early-warning.ts';
+import type { ExperimentResult } from '../../../trainer/experiments/records.ts';
+import { makeArm, makeResult } from './fixtures.ts';
+
+/** Arms whose discriminator's loss falls early collapse; nothing else differs early. */
+const RUNS = [
+  ...makeArm('tutorial', { frechet: [600, 500, 500], discriminatorLoss: 0.02 }),
+  ...makeArm('deep-wide', { frechet: [600, 500, 500], discriminatorLoss: 0.04 }),
+  ...makeArm('r1', { frechet: [600, 500, 500], discriminatorLoss: 0.4 }),
+  ...makeArm('vae-init', { frechet: [600, 500, 500], discriminatorLoss: 0.6 }),
+].map((run) => endOn(run, ['tutorial', 'deep-wide'].includes(run.arm) ? 1 : 9));
+
+/** Gives a run that has all classes at first other classes at its end. */
+function endOn(run: ExperimentResult, classes: number): ExperimentResult {
+  const { quality } = makeResult('tutorial', 1, { frechet: [1], classes }).points[0] ?? {};
+  const last = run.points.length - 1;
+  return {
+    ...run,
+    points: run.points.map((point, i) => (i === last && quality ? { ...point, quality } : point)),
+  };
+}
+
+const errors = ({ misses, falseAlarms }: { misses: number; falseAlarms: number }) =>
+  misses + falseAlarms;
+
+describe('early warnings', () => {
+  it('know a collapse by the classes at the end, and take a divergence for one', () => {
+    expect(RUNS.map(hasCollapsed)).toEqual(RUNS.map(({ arm }) => /tutorial|deep/.test(arm)));
+    expect(hasCollapsed(makeResult('r1', 1, { frechet: [9], failure: 'diverged' }))).toBe(true);
+  });
+
+  it('find the figure that tells, and rate it on arms that its threshold has not seen', () => {
+    const [best, ...others] = findWarnings(RUNS);
+    expect(best).toMatchObject({
+      title: "D's loss",
+      side: 'below',
+      seen: { hits: 6, misses: 0, falseAlarms: 0 },
+    });
+    expect(best?.threshold).toBeCloseTo(0.22, 9);
+    // The threshold for `deep-wide` lies between 0.02 and 0.4, that for `r1` below 0.6.
+    expect(best?.unseen).toEqual({ hits: 6, misses: 0, falseAlarms: 0 });
+    expect(others.every((other) => errors(other.unseen) > 0)).toBe(true);
+  });
+
+  it('read the log of the first steps where a record has it, gradients included', () => {
+    const logged = RUNS.map((run) => ({
+      ...run,
+      early: [0, 500, 600].map((step) => ({
+        step,
+        discriminatorLoss: 1,
+        generatorLoss: 1,
+        // Steps before and after the early ones would say the opposite.
+        generatorGradientNorm: (step === 500) === hasCollapsed(run) ? 9 : 1,
+      })),
+    }));
+    const [best] = findWarnings(logged);
+    expect(best).toMatchObject({ title: "G's gradient norm", side: 'above', threshold: 5 });
+  });
+
+  it('are in the document, which says so when all runs ended alike', async () => {
+    const text = (await buildDocument(RUNS)).get('experiments.md');
+    expect(text).toMatch(/\*\*D's loss\*\* in the first 500 steps, .* it tells 6 of 6 collapses/);
+    expect(text).toMatch(/^\| D's loss \| below 0\.220 \| 6 \| 0 \| 0 \| 6 \| 0 \| 0 \|$/m);
+    const alike = (await buildDocument(RUNS.filter(hasCollapsed))).get('experiments.md');
+    expect(alike).toContain('**It cannot be told** from runs that all ended alike.');
+  });
+});

@@ -1,0 +1,150 @@
+/**
+ * Whether the first steps of a run tell that it will collapse: rules of one figure and a threshold,
+ * and how often each would have been right. Pure.
+ */
+import { computeEffectiveClasses, summarise } from './analysis.ts';
+import type { ExperimentPoint, ExperimentResult } from './records.ts';
+
+/** Steps that a warning may look at. */
+export const EARLY_STEPS = 500;
+/** A run collapsed if the classifier sees fewer classes in effect in the last third of its steps. */
+export const SOUND_CLASSES = 3;
+
+/** A figure of a run's first steps; NaN when it has none. */
+type Sign = (result: ExperimentResult) => number;
+
+/** Losses and gradients vary from batch to batch, so these are means. */
+export const SIGNS: Readonly<Record<string, Sign>> = {
+  "D's loss": averageEarly('discriminatorLoss'),
+  "G's loss": averageEarly('generatorLoss'),
+  "D's gradient norm": averageEarly('discriminatorGradientNorm'),
+  "G's gradient norm": averageEarly('generatorGradientNorm'),
+  diversity: readLast(({ quality }) => quality.diversity),
+  'classes in effect': readLast(computeEffectiveClasses),
+  'coarse distance': readLast(({ quality }) => quality.coarse),
+  'Fréchet distance': readLast(({ quality }) => quality.frechet),
+};
+
+type EarlyFigure = Exclude<keyof NonNullable<ExperimentResult['early']>[number], 'step'>;
+
+/** Of the log's early lines; records without these have the losses of their measurements. */
+function averageEarly(figure: EarlyFigure): Sign {
+  return ({ early, points }) => {
+    const lines: readonly (Partial<Record<EarlyFigure, number | undefined>> & { step: number })[] =
+      early ?? points;
+    // At step 0 nothing is learned yet.
+    const values = lines
+      .filter(({ step }) => step > 0 && step <= EARLY_STEPS)
+      .flatMap((line) => line[figure] ?? []);
+    return values.length === 0 ? NaN : summarise(values).mean;
+  };
+}
+
+function readLast(pick: (point: ExperimentPoint) => number): Sign {
+  return ({ points }) => {
+    const last = points.findLast(({ step }) => step <= EARLY_STEPS);
+    return last === undefined ? NaN : pick(last);
+  };
+}
+
+/** Whether a run ended on few classes, or diverged. */
+export function hasCollapsed({ points, failure }: ExperimentResult): boolean {
+  const end = points.filter(({ step }) => step >= ((points.at(-1)?.step ?? 0) * 2) / 3);
+  return failure !== null || summarise(end.map(computeEffectiveClasses)).mean < SOUND_CLASSES;
+}
+
+/** Runs by what a rule said of them, and what became of them. */
+export interface Tally {
+  readonly hits: number;
+  readonly misses: number;
+  readonly falseAlarms: number;
+}
+
+interface Case {
+  readonly arm: string;
+  readonly value: number;
+  readonly collapsed: boolean;
+}
+
+/** Warns of runs whose figure lies on one side of a threshold. */
+interface Rule {
+  readonly side: 'below' | 'above';
+  readonly threshold: number;
+}
+
+/** A figure, with the rule that suits all runs best. */
+export interface Warning extends Rule {
+  readonly title: string;
+  /** By that rule, which has seen the runs that it is tested on. */
+  readonly seen: Tally;
+  /** Each arm's runs by the rule that suits the other arms. */
+  readonly unseen: Tally;
+}
+
+/**
+ * Finds the best rule of each figure. The figure with the fewest errors on unseen arms comes first.
+ * @returns  Empty when all runs collapsed, or none did.
+ */
+export function findWarnings(results: readonly ExperimentResult[]): Warning[] {
+  const warnings = Object.entries(SIGNS).flatMap(([title, read]): Warning[] => {
+    const cases = results.map((result) => ({
+      arm: result.arm,
+      value: read(result),
+      collapsed: hasCollapsed(result),
+    }));
+    const rule = chooseRule(cases);
+    if (rule === null) {
+      return [];
+    }
+    const unseen = [...new Set(cases.map(({ arm }) => arm))].map((arm) =>
+      tally(
+        cases.filter((one) => one.arm === arm),
+        chooseRule(cases.filter((one) => one.arm !== arm)),
+      ),
+    );
+    return [{ title, ...rule, seen: tally(cases, rule), unseen: add(unseen) }];
+  });
+  const countErrors = ({ unseen }: Warning) => unseen.misses + unseen.falseAlarms;
+  return warnings.toSorted((a, b) => countErrors(a) - countErrors(b));
+}
+
+/**
+ * Chooses the rule with the largest hit rate less false alarm rate. Its threshold lies between two
+ * values. Null when the runs with a value all ended alike.
+ */
+function chooseRule(cases: readonly Case[]): Rule | null {
+  const known = cases.filter(({ value }) => !Number.isNaN(value));
+  const collapses = known.filter(({ collapsed }) => collapsed).length;
+  const sound = known.length - collapses;
+  if (collapses === 0 || sound === 0) {
+    return null;
+  }
+  const values = [...new Set(known.map(({ value }) => value))].toSorted((a, b) => a - b);
+  const rules = values.slice(1).flatMap((value, i) => {
+    const threshold = (value + (values[i] as number)) / 2;
+    return (['below', 'above'] as const).map((side): Rule => ({ side, threshold }));
+  });
+  const score = (rule: Rule): number => {
+    const { hits, falseAlarms } = tally(known, rule);
+    return hits / collapses - falseAlarms / sound;
+  };
+  return rules.reduce<Rule | null>(
+    (best, rule) => (best === null || score(rule) > score(best) ? rule : best),
+    null,
+  );
+}
+
+/** No rule warns of a run without its figure. */
+function tally(cases: readonly Case[], rule: Rule | null): Tally {
+  const isWarned = ({ value }: Case): boolean =>
+    rule !== null && (rule.side === 'below' ? value < rule.threshold : value > rule.threshold);
+  const collapsed = cases.filter((one) => one.collapsed);
+  const hits = collapsed.filter(isWarned).length;
+  const falseAlarms = cases.filter((one) => !one.collapsed && isWarned(one)).length;
+  return { hits, misses: collapsed.length - hits, falseAlarms };
+}
+
+function add(tallies: readonly Tally[]): Tally {
+  const sum = (name: keyof Tally) => tallies.reduce((total, one) => total + one[name], 0);
+  return { hits: sum('hits'), misses: sum('misses'), falseAlarms: sum('falseAlarms') };
+}
