@@ -29,7 +29,7 @@ describe('a step on a GPU', () => {
     const { dispatches, copies } = run.counts[preset];
     expect(dispatches).toBeLessThanOrEqual(MAX_DISPATCHES[preset]);
     expect(copies).toBeLessThanOrEqual(MAX_COPIES[preset]);
-    expect(run.faults).toEqual([]);
+    expect(run.fault).toBeNull();
   });
 
   it.each(['seed', 'digits'] as const)(
@@ -40,6 +40,12 @@ describe('a step on a GPU', () => {
       expect(sentBytesWithoutRoom - sentBytes).toBe(batch * (28 * 28 - 1) * 4);
     },
   );
+
+  it('that does not fit into its memory is named with its batch, and what to do, in one line', () => {
+    expect(run.outOfMemory).toMatch(
+      /memory is too small for batches of 1024 images \(null device\): .* smaller --batch[^\n]*$/,
+    );
+  });
 
   it('reads nothing back, unless it is logged', () => {
     expect(run.stepsRead).toEqual([0, 10, 20, 30, RUN_STEPS - 1]);
