@@ -42,7 +42,7 @@ const SUITES: Readonly<Record<string, { readonly about: string; readonly page?: 
   jobs: { about: 'a job of a million digits, killed half-way and read back with NumPy' },
 };
 
-/** The page that ends with `gpu-check`'s figures of people's GPUs, and the folder of their files. */
+/** The page that ends with what `gpu-check` found on people's GPUs, and the folder of that. */
 const GPU_PAGE = 'speed.md';
 const GPU_CHECKS = join(import.meta.dirname, 'results', 'gpu');
 

@@ -203,8 +203,8 @@ const LIMITS = [
 ];
 
 /**
- * Makes TensorFlow.js compute on a GPU; its package reads `navigator.gpu` when it is loaded. Call it
- * in {@link openWebgpu} and tests only.
+ * Makes TensorFlow.js compute on a GPU; its package reads `navigator.gpu` when it is loaded. Only
+ * {@link openWebgpu} and tests call it.
  */
 export async function useGpu(
   gpu: Gpu,

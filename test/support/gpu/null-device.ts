@@ -3,7 +3,7 @@
  * line. Dawn's null device checks shaders and commands and computes nothing. So a count takes no
  * time, needs no driver, and can be of the presets' own batches.
  *
- *     node test/support/training/null-device.ts
+ *     node test/support/gpu/null-device.ts
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,8 +14,8 @@ import { PRESETS, type PresetName } from '../../../trainer/gan/preset.ts';
 import { countDispatches, startSteps } from '../../../trainer/gpu-check/steps.ts';
 import { nameDeviceFault } from '../../../trainer/tensorflow/backend.ts';
 import { useGpu, type OpenBackend } from '../../../trainer/tensorflow/open-backend.ts';
-import { readSmallMnist } from './small-mnist.ts';
-import { trainQuietly } from './train-quietly.ts';
+import { readSmallMnist } from '../training/small-mnist.ts';
+import { trainQuietly } from '../training/train-quietly.ts';
 
 /** Of one step. */
 interface Counts {
