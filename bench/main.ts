@@ -11,6 +11,7 @@ import { ExpectedError } from '../shared/expected-error.ts';
 import { requireFree } from '../storage/files.ts';
 import { parseFlags } from '../trainer/cli/arguments.ts';
 import { describeMachine } from '../trainer/run/run-folder.ts';
+import { loadGpuChecks, renderGpuChecks } from './gpu-checks.ts';
 import { ROOT, type Suite } from './harness.ts';
 import { printTable, renderPage, renderPlot } from './page.ts';
 import { run } from './peers.ts';
@@ -44,6 +45,10 @@ const SUITES: Readonly<Record<string, { readonly about: string; readonly page?: 
   outlines: { about: 'whether outlines have the pieces, the loops and the ink of the pixels' },
   jobs: { about: 'a job of a million digits, killed half-way and read back with NumPy' },
 };
+
+/** The page that ends with what `gpu-check` found on people's GPUs, and the folder of that. */
+const GPU_PAGE = 'speed.md';
+const GPU_CHECKS = join(import.meta.dirname, 'results', 'gpu');
 
 /** Other programs' load above which figures are called busy. */
 const QUIET_LOAD = 0.5;
@@ -159,7 +164,8 @@ async function writePages(): Promise<void> {
       }
     }
     const file = join(ROOT, 'docs', page);
-    await writeFile(file, renderPage(await readFile(file, 'utf8'), records, folder));
+    const last = page === GPU_PAGE ? renderGpuChecks(await loadGpuChecks(GPU_CHECKS)) : [];
+    await writeFile(file, renderPage(await readFile(file, 'utf8'), records, folder, last));
     console.log(`docs/${page} is written.`);
   }
 }

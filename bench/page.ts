@@ -30,11 +30,13 @@ export function printTable({ title, unit, cases, rows, limit, notes }: BenchTabl
  * Renders a page.
  * @param before  The page as it was. What people wrote in it stays.
  * @param folder  Of the pictures, relative to the page.
+ * @param last    More lines for the page's end.
  */
 export function renderPage(
   before: string,
   records: readonly BenchRecord[],
   folder: string,
+  last: readonly string[] = [],
 ): string {
   const [head = ''] = before.split(MARK);
   const summary = records.flatMap(({ tables }) => tables.flatMap(summarise));
@@ -48,6 +50,7 @@ export function renderPage(
       ...describeRecord(record),
       '',
     ]),
+    ...last,
   ]
     .join('\n')
     .trimEnd()}\n`;

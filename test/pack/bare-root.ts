@@ -15,10 +15,13 @@ const SHELL = '/bin/sh';
 
 export interface BareRoot {
   readonly folder: string;
-  /** Starts `./digitmint` with these words, in `/work`. */
-  start(words: readonly string[]): ChildProcess;
+  /** Starts `./digitmint` with these words, in `/work`. If asked, only `/tmp` can be written. */
+  start(words: readonly string[], isReadOnly?: boolean): ChildProcess;
   /** Runs it to its end. */
-  run(words: readonly string[]): Promise<{ code: number | null; output: string }>;
+  run(
+    words: readonly string[],
+    isReadOnly?: boolean,
+  ): Promise<{ code: number | null; output: string }>;
   remove(): Promise<void>;
 }
 
@@ -41,18 +44,22 @@ export async function createBareRoot(bundle: string, hasDriver: boolean): Promis
   if (hasDriver) {
     await installDriver(folder);
   }
-  const start = (words: readonly string[]): ChildProcess => {
+  const start: BareRoot['start'] = (words, isReadOnly = false) => {
     const user = process.getuid?.() === 0 ? [] : ['--map-root-user'];
-    const enter = [...user, '--net', '--mount', 'chroot', folder, SHELL, '-c'];
+    const mount = isReadOnly
+      ? 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && mount -t tmpfs tmpfs "$0/tmp" && '
+      : '';
     const command = `cd /work && exec ${BUNDLE}/digitmint "$@"`;
+    const enter = `${mount}exec chroot "$0" ${SHELL} -c '${command}' sh "$@"`;
     // Nothing of this machine's environment is there.
     const options = { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } };
-    return spawn('unshare', [...enter, command, 'sh', ...words], options);
+    const shell = [...user, '--net', '--mount', SHELL, '-c', enter, folder];
+    return spawn('unshare', [...shell, ...words], options);
   };
-  const run: BareRoot['run'] = (words) =>
+  const run: BareRoot['run'] = (words, isReadOnly) =>
     new Promise((resolve, reject) => {
       let output = '';
-      const child = start(words);
+      const child = start(words, isReadOnly);
       child.stdout?.on('data', (data: Buffer) => (output += data.toString()));
       child.stderr?.on('data', (data: Buffer) => (output += data.toString()));
       child.on('error', reject);

@@ -78,6 +78,25 @@ describe.skipIf(swiftShaderMissing !== undefined)('a bundle of the trainer', () 
     expect(await readdir(join(bare.folder, 'work'))).toContain('gpu-check.json');
   });
 
+  it('trains from a disk that is read-only, and asks for a place that is not, in one line', async () => {
+    const words = ['--preset', 'seed', '--backend', 'wasm', '--batch', '16', '--steps', '1'];
+    expect(await bare.run(['train', ...words, '--out', '/tmp/run'], true)).toMatchObject({
+      code: 0,
+    });
+    expect(await bare.run(['train', ...words, '--out', 'run'], true)).toMatchObject({
+      code: 1,
+      output: expect.stringMatching(
+        /^digitmint: .*is read-only here; name another folder by --out$/m,
+      ),
+    });
+    expect(await bare.run(['gpu-check'], true)).toEqual({
+      code: 1,
+      output: expect.stringMatching(
+        /^digitmint: .*is read-only here; name another file by --json\n$/,
+      ),
+    });
+  });
+
   it('names its platform and the system that it needs where its Node does not start', async () => {
     const other = join(parent, 'other');
     await cp(join(bundle, 'digitmint'), join(other, 'digitmint'));

@@ -70,6 +70,9 @@ export function describeCheck({ machine, versions, vulkan, gpu, problem, ...foun
         ] as const,
     ),
   );
+  if (problem !== null) {
+    lines.push(['problem', problem]);
+  }
   if (gpu.isSoftware) {
     lines.push([
       'note',
@@ -87,9 +90,13 @@ function describeSpeed({ backend, preset, batch, skipped, ...speed }: Speed): st
   const { msPerStep = NaN, imagesPerSecond = NaN, javascriptMs = NaN } = speed;
   const times = `${msPerStep.toFixed(1)} ms a step, ${imagesPerSecond.toFixed(0)} images/s, JavaScript ${javascriptMs.toFixed(1)} ms`;
   const { dispatches, gpuMs, gpuShare = NaN, gpuBytes = NaN } = speed;
+  const clock =
+    gpuMs === undefined
+      ? 'without a clock on the GPU'
+      : `GPU ${gpuMs.toFixed(1)} ms (${(100 * gpuShare).toFixed(0)}%)`;
   return dispatches === undefined
     ? `${subject}  ${times}`
-    : `${subject}  ${times}, ${dispatches} dispatches, GPU ${gpuMs?.toFixed(1)} ms (${(100 * gpuShare).toFixed(0)}%), ${formatBytes(gpuBytes)}`;
+    : `${subject}  ${times}, ${dispatches} dispatches, ${clock}, ${formatBytes(gpuBytes)}`;
 }
 
 function formatLines(lines: readonly (readonly [string, string])[]): string {

@@ -97,7 +97,7 @@ function fuse(activation: Activation) {
   return { activation: FUSED_NAMES[activation], leakyreluAlpha: LEAKY_SLOPE };
 }
 
-/** In a gradient TensorFlow.js fuses no activation. Elsewhere it does, and we need no own kernel. */
+/** In a gradient TensorFlow.js fuses no activation. Elsewhere it does. */
 function pickFused(activation: Activation): FusedActivation | undefined {
   return tf.engine().isTapeOn() && hasFusedKernels() ? FUSED_ACTIVATIONS[activation] : undefined;
 }

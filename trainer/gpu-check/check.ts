@@ -20,8 +20,10 @@ import { countDispatches, startSteps } from './steps.ts';
 const PRESET_NAMES: readonly PresetName[] = ['seed', 'digits'];
 const BATCHES = [128, 512, 2048];
 
-/** Steps whose figures are compared with those of plain JavaScript, and their batch. */
-const COMPARED = { steps: 2, batch: 4 };
+/** A batch that takes plain JavaScript some seconds, and nearly all kernels of a large one. */
+const COMPARED_BATCH = 32;
+/** For software in place of a GPU, which takes a second for an image. */
+const SOFTWARE_BATCH = 2;
 /**
  * Relative. Sums in another order differ by some units of float32's 6e-8; two steps of Adam and a
  * second derivative amplify that.
@@ -34,6 +36,8 @@ const SMALLEST = 1e-6;
 const MEASURED_MS = 3000;
 const FIRST_STEPS = 2;
 const MAX_STEPS = 200;
+/** Time for tfjs-node beside that for the GPU. */
+const CPU_SHARE = 1 / 3;
 
 export interface Comparison {
   readonly preset: PresetName;
@@ -55,7 +59,7 @@ export interface Speed {
   readonly javascriptMs?: number;
   /** Compute shaders in a step. */
   readonly dispatches?: number;
-  /** Time of the shaders of one step, by the GPU's clock. */
+  /** Time of the shaders of one step, by the GPU's clock; absent if the driver shows none. */
   readonly gpuMs?: number;
   /** Part of a step's time in which the GPU computes, 0 to 1. */
   readonly gpuShare?: number;
@@ -72,7 +76,7 @@ export interface GpuCheck {
   /** Null where there is no Vulkan: on macOS and Windows. */
   readonly vulkan: VulkanFacts | null;
   readonly gpu: GpuDescription | null;
-  /** Why there is no GPU, and what to do. */
+  /** Why there is no GPU, and what to do; or how it failed. */
   readonly problem: string | null;
   readonly comparisons: readonly Comparison[];
   readonly speeds: readonly Speed[];
@@ -111,34 +115,27 @@ export async function checkGpu({ dataset, maxSeconds, onPart }: Request): Promis
   if (typeof backend === 'string') {
     return finish({ gpu: null, problem: backend, comparisons: [], speeds: [] });
   }
+  const comparisons: Comparison[] = [];
+  const speeds: Speed[] = [];
+  const gpu = backend.gpu ?? null;
   try {
-    const comparisons: Comparison[] = [];
-    const speeds: Speed[] = [];
-    const endsAt = start + maxSeconds * 1000;
+    const isSoftware = gpu?.isSoftware === true;
+    const comparedBatch = isSoftware ? SOFTWARE_BATCH : COMPARED_BATCH;
     for (const preset of PRESET_NAMES) {
       onPart(`comparing ${preset} with plain JavaScript`);
-      const { msPerStep, ...comparison } = await comparePreset(preset, dataset);
-      comparisons.push(comparison);
-      let last = msPerStep;
-      for (const batch of backend.gpu?.isSoftware === true ? [COMPARED.batch] : BATCHES) {
-        const subject = { backend: 'webgpu', preset, batch };
-        if (performance.now() + last > endsAt) {
-          speeds.push({ ...subject, skipped: `it would take more than ${maxSeconds} seconds` });
-          continue;
-        }
-        onPart(`timing ${preset} with batches of ${batch}`);
-        const speed = await measureSpeed(subject, dataset);
-        const fault = backend.takeFault?.();
-        if (fault !== undefined) {
-          speeds.push({ ...subject, skipped: fault.message });
-          break;
-        }
-        speeds.push(speed);
-        last = speed.msPerStep ?? last;
-      }
+      comparisons.push(await comparePreset(preset, comparedBatch, dataset));
     }
-    speeds.push(...(await measureCpu(dataset, onPart)));
-    return finish({ gpu: backend.gpu ?? null, problem: null, comparisons, speeds });
+    const batches = isSoftware ? [SOFTWARE_BATCH] : BATCHES;
+    const time = { dataset, onPart, takeFault: backend.takeFault };
+    speeds.push(...(await timeBatches('webgpu', batches, { ...time, seconds: maxSeconds })));
+    speeds.push(...(await timeCpu({ ...time, seconds: maxSeconds * CPU_SHARE })));
+    return finish({ gpu, problem: null, comparisons, speeds });
+  } catch (error) {
+    const fault = backend.takeFault?.();
+    if (fault === undefined) {
+      throw error;
+    }
+    return finish({ gpu, problem: `the GPU failed: ${fault.message}`, comparisons, speeds });
   } finally {
     await backend.release();
   }
@@ -158,17 +155,15 @@ async function openOrExplain(open: () => Promise<OpenBackend>): Promise<OpenBack
 /** Compares losses, gradient norms and penalties of the first steps with plain JavaScript's. */
 async function comparePreset(
   preset: PresetName,
+  batch: number,
   dataset: Dataset,
-): Promise<Comparison & { msPerStep: number }> {
-  const steps = startSteps(preset, COMPARED.batch, dataset);
+): Promise<Comparison> {
+  const steps = startSteps(preset, batch, dataset);
   const backend = tf.getBackend();
   try {
-    const actual = [await steps.readFigures()];
-    const start = performance.now(); // The first step compiles shaders.
-    actual.push(await steps.readFigures());
-    const msPerStep = performance.now() - start;
+    const actual = [await steps.readFigures(), await steps.readFigures()];
     await openCpu();
-    const reference = startSteps(preset, COMPARED.batch, dataset);
+    const reference = startSteps(preset, batch, dataset);
     const expected = [await reference.readFigures(), await reference.readFigures()];
     reference.release();
     const differences = expected.flatMap((figures, step) =>
@@ -179,18 +174,67 @@ async function comparePreset(
       }),
     );
     const worst = differences.reduce((a, b) => (a.difference >= b.difference ? a : b));
-    return { preset, isRight: worst.difference < TOLERANCE, ...worst, msPerStep };
+    return { preset, isRight: worst.difference < TOLERANCE, ...worst };
   } finally {
     await tf.setBackend(backend);
     steps.release();
   }
 }
 
+interface Timing {
+  readonly dataset: Dataset;
+  readonly onPart: Request['onPart'];
+  readonly takeFault: OpenBackend['takeFault'];
+  /** Measurements that would take longer are left out. */
+  readonly seconds: number;
+}
+
+/** Times steps of both presets on the current backend, the smaller batches first. */
+async function timeBatches(
+  backend: string,
+  batches: readonly number[],
+  { dataset, onPart, takeFault, seconds }: Timing,
+): Promise<Speed[]> {
+  const speeds: Speed[] = [];
+  const endsAt = performance.now() + seconds * 1000;
+  for (const preset of PRESET_NAMES) {
+    let msPerImage = 0;
+    for (const batch of batches) {
+      const subject = { backend, preset, batch };
+      const expectedMs = (FIRST_STEPS + 1) * batch * msPerImage;
+      const skipped =
+        batch > dataset.count
+          ? `the data has only ${dataset.count} images`
+          : `it would take more than ${Math.round(seconds)} seconds in all (--seconds)`;
+      if (batch > dataset.count || performance.now() + expectedMs > endsAt) {
+        speeds.push({ ...subject, skipped });
+        continue;
+      }
+      onPart(`timing ${preset} on ${backend} with batches of ${batch}`);
+      const speed = await measureSpeed(subject, dataset).catch((error: unknown) => {
+        const fault = takeFault?.();
+        if (fault === undefined) {
+          throw error;
+        }
+        return { ...subject, skipped: fault.message };
+      });
+      const fault = takeFault?.();
+      if (fault !== undefined || !('msPerStep' in speed)) {
+        speeds.push(fault === undefined ? speed : { ...subject, skipped: fault.message });
+        break; // A larger batch does not fit either.
+      }
+      speeds.push(speed);
+      msPerImage = speed.msPerStep / batch;
+    }
+  }
+  return speeds;
+}
+
 /** Times steps on the current backend. */
 async function measureSpeed(
   subject: Pick<Speed, 'backend' | 'preset' | 'batch'>,
   dataset: Dataset,
-): Promise<Speed> {
+) {
   const gpu = findWebgpu();
   const steps = startSteps(subject.preset, subject.batch, dataset);
   try {
@@ -220,32 +264,33 @@ async function measureSpeed(
       return speed;
     }
     const dispatches = countDispatches(() => steps.step());
+    const gpuBytes = gpu.memory().numBytesAllocatedInGPU;
     const { kernelMs } = await tf.time(() => steps.step());
     const gpuMs = Number(kernelMs);
-    const gpuBytes = gpu.memory().numBytesAllocatedInGPU;
-    return { ...speed, dispatches, gpuMs, gpuShare: Math.min(1, gpuMs / msPerStep), gpuBytes };
+    const clock = gpuMs > 0 ? { gpuMs, gpuShare: Math.min(1, gpuMs / msPerStep) } : {};
+    return { ...speed, dispatches, gpuBytes, ...clock };
   } finally {
     steps.release();
   }
 }
 
 /** Times tfjs-node on all cores, if it is there. */
-async function measureCpu(dataset: Dataset, onPart: Request['onPart']): Promise<Speed[]> {
-  const [batch = 0] = BATCHES;
-  const subjects = PRESET_NAMES.map((preset) => ({ backend: 'tensorflow', preset, batch }));
+async function timeCpu(timing: Timing): Promise<Speed[]> {
   const options = { threads: availableParallelism(), acceptsSoftware: false };
   const current = tf.getBackend();
   const opened = await openOrExplain(() => openTensorflow('cpu', options));
   if (typeof opened === 'string') {
-    return subjects.map((subject) => ({ ...subject, skipped: opened }));
+    return PRESET_NAMES.flatMap((preset) =>
+      BATCHES.slice(0, 1).map((batch) => ({
+        backend: 'tensorflow',
+        preset,
+        batch,
+        skipped: opened,
+      })),
+    );
   }
   try {
-    const speeds: Speed[] = [];
-    for (const subject of subjects) {
-      onPart(`timing ${subject.preset} on the CPU`);
-      speeds.push(await measureSpeed(subject, dataset));
-    }
-    return speeds;
+    return await timeBatches('tensorflow', BATCHES, timing);
   } finally {
     await tf.setBackend(current);
   }

@@ -167,8 +167,8 @@ export async function openWebgpu({ acceptsSoftware }: OpenOptions): Promise<Open
   return useGpu(gpu, `WebGPU on ${name}${isSoftware ? ' (software)' : ''}`, facts);
 }
 
-/** Says what to do when Dawn does not load. */
-function adviseOnDawn(reason: string): string {
+/** Says what to do when Dawn does not load. @param reason  The dynamic linker's. */
+export function adviseOnDawn(reason: string): string {
   if (/GLIBC/.test(reason)) {
     return `this system is too old for it. It needs glibc 2.34 and GCC 12's libstdc++: Ubuntu 22.04 or Debian 12 have them, and so has conda, by LD_LIBRARY_PATH=$CONDA_PREFIX/lib (${reason})`;
   }
@@ -202,8 +202,11 @@ const LIMITS = [
   'maxComputeWorkgroupsPerDimension',
 ];
 
-/** Makes TensorFlow.js compute on a GPU; its package reads `navigator.gpu` when it is loaded. */
-async function useGpu(
+/**
+ * Makes TensorFlow.js compute on a GPU; its package reads `navigator.gpu` when it is loaded. Only
+ * {@link openWebgpu} and tests call it.
+ */
+export async function useGpu(
   gpu: Gpu,
   description: string,
   facts: Pick<GpuDescription, 'isSoftware' | 'adapter'>,

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { IS_PACKED } from '../packed.ts';
 import type { NodeBackend } from './graph/graph.ts';
 import { BackendUnusable, type OpenOptions } from './open-backend.ts';
 
@@ -45,7 +46,9 @@ function loadTfjsNode(device: 'cpu' | 'gpu', threads: number): string {
   const folder = locateTfjsNode();
   if (folder === undefined) {
     throw new BackendUnusable(
-      'the optional package @tensorflow/tfjs-node is not installed: run npm install',
+      IS_PACKED
+        ? 'a bundle has no tfjs-node'
+        : 'the optional package @tensorflow/tfjs-node is not installed: run npm install',
     );
   }
   if (!existsSync(join(folder, 'lib'))) {

@@ -6,6 +6,7 @@ import * as fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { requireWritable } from '../../storage/files.ts';
 
 const LOADER = 'libvulkan.so.1';
 
@@ -175,6 +176,7 @@ function describeNvidia(): Driver[] {
   if (library === undefined) {
     return [];
   }
+  requireWritable(tmpdir(), 'name another folder for temporary files by TMPDIR');
   const file = join(fs.mkdtempSync(join(tmpdir(), 'digitmint-vulkan-')), 'nvidia.json');
   const ICD = { library_path: library, api_version: '1.3.0' };
   fs.writeFileSync(file, JSON.stringify({ file_format_version: '1.0.1', ICD }));

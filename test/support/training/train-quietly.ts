@@ -19,6 +19,7 @@ export async function trainQuietly(
   backend: BackendName,
   watch: Partial<Reporter> = {},
   assureFolder?: () => Promise<void>,
+  clock?: () => number,
 ): Promise<TrainingResult> {
   const record = {
     config,
@@ -34,5 +35,6 @@ export async function trainQuietly(
     reporter: { ...SILENT_REPORTER, ...watch },
     signal: new AbortController().signal,
     ...(assureFolder && { assureFolder }),
+    ...(clock && { clock }),
   });
 }

@@ -11,7 +11,12 @@ import * as core from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { BACKEND_NAMES, type Openers, selectBackend } from '../../../trainer/tensorflow/backend.ts';
-import { BackendUnusable, openCpu, type Opener } from '../../../trainer/tensorflow/open-backend.ts';
+import {
+  adviseOnDawn,
+  BackendUnusable,
+  openCpu,
+  type Opener,
+} from '../../../trainer/tensorflow/open-backend.ts';
 import { prepareSwiftShader, swiftShaderMissing } from '../../support/training/swiftshader.ts';
 
 interface Fingerprint {
@@ -200,6 +205,16 @@ describe.skipIf(swiftShaderMissing !== undefined && !required)(
     });
   },
 );
+
+describe('webgpu on a system that is too old for Dawn', () => {
+  test('is refused in one line, with the systems that have what it needs', () => {
+    const reason = "/lib/libc.so.6: version `GLIBC_2.34' not found (required by dawn.node)";
+    const advice = adviseOnDawn(reason);
+    expect(advice).toMatch(/too old.*glibc 2\.34.*Ubuntu 22\.04.*conda.*GLIBC_2\.34/);
+    expect(advice).not.toContain('\n');
+    expect(adviseOnDawn('Cannot find package')).toBe('run npm install (Cannot find package)');
+  });
+});
 
 describe('webgpu without a driver', () => {
   test.skipIf(process.platform !== 'linux')(

@@ -9,10 +9,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { KERNELS } from '../../../trainer/gan/fused.ts';
 import { createStepQueue } from '../../../trainer/tensorflow/webgpu/device.ts';
 import { listTrainingBackends, runOnBackend } from '../../support/training/backends.ts';
-import { RUN_STEPS, type NullDeviceRun } from '../../support/training/null-device.ts';
-import type { KernelRun } from '../../support/training/run-kernels.ts';
+import { RUN_STEPS, type NullDeviceRun } from '../../support/gpu/null-device.ts';
+import type { KernelRun } from '../../support/gpu/run-kernels.ts';
 
-const NULL_DEVICE = join(import.meta.dirname, '../../support/training/null-device.ts');
+const NULL_DEVICE = join(import.meta.dirname, '../../support/gpu/null-device.ts');
 /** Of a step with the preset's batch; 123 and 328 without kernels of our own. */
 const MAX_DISPATCHES = { seed: 35, digits: 131 };
 /** Copies are cheaper: the driver does several in one go. */
@@ -29,7 +29,7 @@ describe('a step on a GPU', () => {
     const { dispatches, copies } = run.counts[preset];
     expect(dispatches).toBeLessThanOrEqual(MAX_DISPATCHES[preset]);
     expect(copies).toBeLessThanOrEqual(MAX_COPIES[preset]);
-    expect(run.faults).toEqual([]);
+    expect(run.fault).toBeNull();
   });
 
   it.each(['seed', 'digits'] as const)(
@@ -40,6 +40,12 @@ describe('a step on a GPU', () => {
       expect(sentBytesWithoutRoom - sentBytes).toBe(batch * (28 * 28 - 1) * 4);
     },
   );
+
+  it('that does not fit into its memory is named with its batch, and what to do, in one line', () => {
+    expect(run.outOfMemory).toMatch(
+      /memory is too small for batches of 1024 images \(null device\): .* smaller --batch[^\n]*$/,
+    );
+  });
 
   it('reads nothing back, unless it is logged', () => {
     expect(run.stepsRead).toEqual([0, 10, 20, 30, RUN_STEPS - 1]);
@@ -68,7 +74,7 @@ describe.skipIf(
 )('kernels on SwiftShader', () => {
   it('compute what plain loops do, also for nothing, odd shapes and many workgroups', async () => {
     const { runs, fault } = await runOnBackend<{ runs: KernelRun[]; fault: string | null }>(
-      'run-kernels.ts',
+      '../gpu/run-kernels.ts',
       'webgpu',
     );
     expect(fault).toBeNull();

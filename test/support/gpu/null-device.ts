@@ -3,7 +3,7 @@
  * line. Dawn's null device checks shaders and commands and computes nothing. So a count takes no
  * time, needs no driver, and can be of the presets' own batches.
  *
- *     node test/support/training/null-device.ts
+ *     node test/support/gpu/null-device.ts
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,8 +12,10 @@ import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { PRESETS, type PresetName } from '../../../trainer/gan/preset.ts';
 import { countDispatches, startSteps } from '../../../trainer/gpu-check/steps.ts';
-import { readSmallMnist } from './small-mnist.ts';
-import { trainQuietly } from './train-quietly.ts';
+import { nameDeviceFault } from '../../../trainer/tensorflow/backend.ts';
+import { useGpu, type OpenBackend } from '../../../trainer/tensorflow/open-backend.ts';
+import { readSmallMnist } from '../training/small-mnist.ts';
+import { trainQuietly } from '../training/train-quietly.ts';
 
 /** Of one step. */
 interface Counts {
@@ -31,8 +33,10 @@ export interface NullDeviceRun {
   readonly counts: Readonly<Record<PresetName, Counts>>;
   /** The steps of a run of RUN_STEPS after which something was read from the device. */
   readonly stepsRead: readonly number[];
-  /** What the device found wrong. */
-  readonly faults: readonly string[];
+  /** What the device found wrong until then. */
+  readonly fault: string | null;
+  /** The error of a training whose batch the device's memory does not hold. */
+  readonly outOfMemory: string;
 }
 
 export const RUN_STEPS = 32;
@@ -40,10 +44,7 @@ export const RUN_STEPS = 32;
 type Run = (program: { readonly shaderKey: string }, ...rest: unknown[]) => unknown;
 
 interface Backend {
-  readonly device: {
-    readonly limits: object;
-    onuncapturederror: (event: { readonly error: Error }) => void;
-  };
+  readonly device: { readonly limits: object };
   readonly tensorMap: { get(dataId: object): { readonly values: ArrayLike<number> | null } };
   uploadToGPU(dataId: object): void;
   runWebGPUProgram: Run;
@@ -52,25 +53,29 @@ interface Backend {
 if (process.argv[1] === import.meta.filename) {
   const { create, globals } = await import('webgpu');
   Object.assign(globalThis, globals);
-  const navigator = globalThis.navigator as unknown as { gpu?: object };
-  navigator.gpu = create(['backend=null']);
-  // Both read `navigator.gpu` when they are loaded.
-  await import('@tensorflow/tfjs-backend-webgpu');
-  const { registerWebgpuKernels } = await import('../../../trainer/tensorflow/webgpu/kernels.ts');
-  await tf.setBackend('webgpu');
-  registerWebgpuKernels();
+  const gpu = create(['backend=null']) as unknown as Parameters<typeof useGpu>[0];
+  const opened = await useGpu(gpu, 'null device', { isSoftware: false, adapter: {} });
   const backend = tf.backend() as unknown as Backend;
-  const faults: string[] = [];
-  backend.device.onuncapturederror = ({ error }) => faults.push(error.message);
-  const counts = {
-    seed: await countStep('seed', backend),
-    digits: await countStep('digits', backend),
-  };
+  const seed = await countStep('seed', backend);
+  const counts = { seed, digits: await countStep('digits', backend) };
   const stepsRead = await listStepsRead(backend);
   await setImmediate();
-  console.log(JSON.stringify({ counts, stepsRead, faults } satisfies NullDeviceRun));
-  tf.removeBackend('webgpu');
-  delete navigator.gpu;
+  const fault = opened.takeFault?.()?.message ?? null;
+  const outOfMemory = await exhaustMemory(opened);
+  console.log(JSON.stringify({ counts, stepsRead, fault, outOfMemory } satisfies NullDeviceRun));
+  await opened.release();
+}
+
+/** Trains with a batch that is too large for the null device's 256 MiB. */
+async function exhaustMemory(backend: OpenBackend): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'digitmint-null-'));
+  const config = { ...PRESETS.digits, seed: 'null', steps: 2, batchSize: 1024 };
+  const advice = { advice: 'Go on with --resume.', batchSize: config.batchSize };
+  const message = await nameDeviceFault(backend, advice, async () =>
+    trainQuietly(join(folder, 'run'), config, await readSmallMnist(1024), 'webgpu'),
+  ).then(() => 'none', String);
+  await rm(folder, { recursive: true });
+  return message;
 }
 
 async function countStep(preset: PresetName, backend: Backend): Promise<Counts> {
@@ -131,7 +136,9 @@ async function listStepsRead(backend: Backend): Promise<number[]> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-null-'));
   const rare = { imageEvery: 1e9, checkpointEvery: 1e9 };
   const config = { ...PRESETS.seed, ...rare, seed: 'null', steps: RUN_STEPS, batchSize: 64 };
-  await trainQuietly(join(folder, 'run'), config, await readSmallMnist(256), 'webgpu');
+  const dataset = await readSmallMnist(256);
+  // Steps take no time, or slow ones would be read.
+  await trainQuietly(join(folder, 'run'), config, dataset, 'webgpu', {}, undefined, () => 0);
   await rm(folder, { recursive: true });
   restore();
   return [...read];
