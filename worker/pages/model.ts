@@ -13,7 +13,11 @@ const [SHOWN, COLS, SCALE] = [60, 10, 2];
 export function renderModelPage(
   c: AppContext,
   { manifest, plan }: ParsedManifest,
-  urls: readonly { readonly path: string; readonly url: string; readonly bytes?: number | undefined }[],
+  urls: readonly {
+    readonly path: string;
+    readonly url: string;
+    readonly bytes?: number | undefined;
+  }[],
 ): Promise<Response> {
   const { name, version, classes, image, training } = manifest;
   const model = `${name}@${version}`;

@@ -51,7 +51,7 @@ export function renderFacts({ manifest, plan }: Omit<ParsedManifest, 'canonical'
   const facts: [string, string][] = [
     [formatCount(plan.parameters), 'weights'],
     [`${formatCount(findFile(manifest, WEIGHTS_FILE).bytes / 1000)} kB`, 'to download'],
-    [`${(plan.macs / 1e6).toFixed(1)} M`, 'multiplications a picture'],
+    [formatMillions(plan.macs), 'multiplications a picture'],
     [formatCount(training.steps), 'training steps'],
     [formatCount(training.dataset.images), 'pictures to learn from'],
   ];
@@ -92,6 +92,10 @@ export function renderQuality(): Markup {
       )}
     </tbody>
   </table>`;
+}
+
+function formatMillions(count: number): string {
+  return count < 1e5 ? formatCount(count) : `${(count / 1e6).toFixed(1)} M`;
 }
 
 function formatCount(count: number): string {
