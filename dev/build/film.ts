@@ -56,22 +56,23 @@ export function renderFilm(name: string, text: string): Film {
   }
   const frames = readFrames(readFileSync(join(ROOT, 'docs', film.file)));
   const files = frames.map((frame, i) => nameAsset(`${name}-${i}.png`, frame));
-  const items = files.map((file, i) => {
-    const step = (i * film.every).toLocaleString('en');
-    return (
-      `<li><img src="${ASSET_PATH}${file}" alt="${escapeHtml(words.alt.replace('{n}', step))}" width="${WIDTH}" ` +
-      `height="${HEIGHT}" loading="lazy"><span>${step}</span></li>`
-    );
-  });
+  const steps = files.map((_, i) => (i * film.every).toLocaleString('en'));
+  const render = (i: number, attributes: string) =>
+    `<img ${attributes} src="${ASSET_PATH}${files[i]}" ` +
+    `alt="${escapeHtml(words.alt.replace('{n}', steps[i] ?? ''))}">`;
+  const size = `width="${WIDTH}" height="${HEIGHT}" loading="lazy"`;
+  const items = steps.map((step, i) => `<li>${render(i, size)}<span>${step}</span></li>`);
+  const screen = `class="screen" width="${SCALE * WIDTH}" height="${SCALE * HEIGHT}"`;
   const data = (['play', 'pause', 'step', 'slider'] as const).map(
     (key) => `data-${key}="${escapeHtml(words[key])}"`,
   );
   return {
     frames,
     files,
-    // The strip scrolls by itself, by keyboard too; a script adds a slider above it.
+    // The strip scrolls by itself, by keyboard too. A script plays it on the screen above.
     html:
-      `<figure class="film" ${data.join(' ')}><ol class="strip" tabindex="0" ` +
+      `<figure class="film" ${data.join(' ')}>${render(files.length - 1, screen)}` +
+      `<p class="controls"></p><ol class="strip" tabindex="0" ` +
       `aria-label="${escapeHtml(words.frames)}">${items.join('')}</ol>` +
       `<figcaption>${escapeHtml(caption)}</figcaption></figure>\n`,
   };

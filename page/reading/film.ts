@@ -13,7 +13,7 @@ function addFilm(film: HTMLElement): void {
   const { play = '', pause = '', step = '', slider: title = '' } = film.dataset;
   const frames = [...film.querySelectorAll<HTMLImageElement>('.strip img')];
   const steps = frames.map((frame) => frame.nextElementSibling?.textContent ?? '');
-  const screen = make('img', { className: 'screen', width: 448, height: 168 });
+  const screen = film.querySelector<HTMLImageElement>('.screen');
   const last = frames.length - 1;
   const slider = make('input', { type: 'range', min: '0', max: String(last), value: String(last) });
   slider.setAttribute('aria-label', title);
@@ -22,8 +22,8 @@ function addFilm(film: HTMLElement): void {
 
   const show = (i: number): void => {
     slider.value = String(i);
-    screen.src = frames[i]?.src ?? '';
-    screen.alt = frames[i]?.alt ?? '';
+    screen?.setAttribute('src', frames[i]?.src ?? '');
+    screen?.setAttribute('alt', frames[i]?.alt ?? '');
     told.textContent = step.replace('{n}', steps[i] ?? '');
     slider.setAttribute('aria-valuetext', told.textContent);
   };
@@ -56,8 +56,6 @@ function addFilm(film: HTMLElement): void {
     stop();
     show(Number(slider.value));
   });
-  const controls = make('p', { className: 'controls' });
-  controls.append(button, slider, told);
-  film.prepend(screen, controls);
+  film.querySelector('.controls')?.append(button, slider, told);
   show(last);
 }
