@@ -82,7 +82,7 @@ function renderShipped(): Markup {
     <h3>Plainer or more varied</h3>
     <p>
       <a href="/docs/reference#parameter-truncation"><code>truncation</code></a> below 1 makes digits plainer and more alike.
-      This is how much samples of a class differ from each other.
+      The chart shows how much samples of a class differ from each other.
     </p>
     ${chart(files.truncation, 'Diversity rises from 0.66 with truncation 0.5 to 0.99 with 1')}`;
 }

@@ -93,7 +93,7 @@ export function renderExplorer({ manifest }: ModelView): Markup {
         }
         <fieldset class="sliders" id="sliders" hidden>
           <legend>Bend it</legend>
-          <p class="soft">The directions to which the network’s first layer is most sensitive.</p>
+          <p class="soft">Each slider moves along a direction to which the network’s first layer is most sensitive.</p>
         </fieldset>
       </form>
       <div class="keys" id="keys" hidden>
