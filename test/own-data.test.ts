@@ -247,6 +247,9 @@ describe('coloured pictures with classes', () => {
     const page = await (await worker.fetch('/')).text();
     expect(page).toMatch(/width="16"\s+height="16"/);
     expect(page).not.toContain('"28"');
+    // A control for ink or for outlines would have no effect.
+    expect(page).toContain('data-parameter="seed"');
+    expect(page).not.toMatch(/data-parameter="(?:fg|bg|dark_fg)"|<option value="svg"/);
   });
 
   it('are written as IDX that can be trained on again, and as npy of four dimensions', async () => {

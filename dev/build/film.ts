@@ -25,28 +25,55 @@ export interface Film {
   readonly files: readonly string[];
 }
 
-/** @param caption  What the figure shows. @throws Error  For a name that is not in `FILMS`. */
-export function renderFilm(name: string, caption: string): Film {
+/** The words of the player. A translation gives its own in lines after the caption: `play: …`. */
+const WORDS = {
+  play: 'Play',
+  pause: 'Pause',
+  /** `{n}` stands for the step. */
+  step: 'step {n}',
+  alt: 'Samples after {n} steps',
+  slider: 'Step of the training',
+  frames: 'Frames of the training',
+};
+
+/**
+ * @param text      What the figure shows, then lines with words of the player.
+ * @throws Error    For a name that is not in `FILMS`, and for an unknown word.
+ */
+export function renderFilm(name: string, text: string): Film {
   const film = FILMS[name];
+  const [caption = '', ...lines] = text.split('\n');
+  const own = lines.map((line) => line.split(/: (.*)/).slice(0, 2));
+  const unknown = own.find(([key = '']) => !Object.hasOwn(WORDS, key));
+  if (unknown !== undefined) {
+    throw new Error(
+      `expected a word of ${Object.keys(WORDS).join(', ')}, got ${unknown.join(': ')}`,
+    );
+  }
+  const words = { ...WORDS, ...(Object.fromEntries(own) as Partial<typeof WORDS>) };
   if (film === undefined) {
     throw new Error(`expected one of ${Object.keys(FILMS).join(', ')}, got the film ${name}`);
   }
   const frames = readFrames(readFileSync(join(ROOT, 'docs', film.file)));
   const files = frames.map((frame, i) => nameAsset(`${name}-${i}.png`, frame));
-  const items = files.map((file, i) => {
-    const step = (i * film.every).toLocaleString('en');
-    return (
-      `<li><img src="${ASSET_PATH}${file}" alt="Samples after ${step} steps" width="${WIDTH}" ` +
-      `height="${HEIGHT}" loading="lazy"><span>${step}</span></li>`
-    );
-  });
+  const steps = files.map((_, i) => (i * film.every).toLocaleString('en'));
+  const render = (i: number, attributes: string) =>
+    `<img ${attributes} src="${ASSET_PATH}${files[i]}" ` +
+    `alt="${escapeHtml(words.alt.replace('{n}', steps[i] ?? ''))}">`;
+  const size = `width="${WIDTH}" height="${HEIGHT}" loading="lazy"`;
+  const items = steps.map((step, i) => `<li>${render(i, size)}<span>${step}</span></li>`);
+  const screen = `class="screen" width="${SCALE * WIDTH}" height="${SCALE * HEIGHT}"`;
+  const data = (['play', 'pause', 'step', 'slider'] as const).map(
+    (key) => `data-${key}="${escapeHtml(words[key])}"`,
+  );
   return {
     frames,
     files,
-    // The strip scrolls by itself, by keyboard too; a script adds a slider above it.
+    // The strip scrolls by itself, by keyboard too. A script plays it on the screen above.
     html:
-      `<figure class="film" data-film><ol class="strip" tabindex="0" ` +
-      `aria-label="Frames of the training">${items.join('')}</ol>` +
+      `<figure class="film" ${data.join(' ')}>${render(files.length - 1, screen)}` +
+      `<p class="controls"></p><ol class="strip" tabindex="0" ` +
+      `aria-label="${escapeHtml(words.frames)}">${items.join('')}</ol>` +
       `<figcaption>${escapeHtml(caption)}</figcaption></figure>\n`,
   };
 }

@@ -58,7 +58,7 @@ function readAddress(): { seed: string; place: Place; label: string } | undefine
 }
 
 function runExplorer(painter: WorkerLink<Tasks>, opened: Opened, section: HTMLElement): void {
-  const { name = '', version = '', truncation = '1' } = section.dataset;
+  const { name = '', version = '', truncation = '1', route = 'digit' } = section.dataset;
   const form = find('explore-form', HTMLFormElement);
   const seedField = find('explore-seed', HTMLInputElement);
   const sliders = addSliders(opened);
@@ -101,7 +101,7 @@ function runExplorer(painter: WorkerLink<Tasks>, opened: Opened, section: HTMLEl
         : { ...writeCorners(), start: String(corner) },
     );
     const isMixed = only < 0 && opened.classes > 0;
-    const url = `${location.origin}${BASE_PATH}/digit.png?${query}&scale=4`;
+    const url = `${location.origin}${BASE_PATH}/${route}.png?${query}&scale=4`;
     find('place-url', HTMLElement).textContent = url;
     find('place-picture', HTMLElement).hidden = isMixed;
     find('place-mixed', HTMLElement).hidden = !isMixed;

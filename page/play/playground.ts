@@ -162,8 +162,8 @@ function tell({ request, path, answer, size }: Shown): void {
     document.querySelector('input[name=pin]:checked')?.getAttribute('value') === 'pinned';
   const snippets = find('snippets', HTMLElement);
   const url = `${location.origin}${isPinned ? answer.permalink : path}`;
-  const { many = '', digits } = snippets.dataset;
-  const alt = buildAlt(request, many, digits !== undefined);
+  const { one = '', many = '', digits } = snippets.dataset;
+  const alt = buildAlt(request, { one, many, hasDigits: digits !== undefined });
   find('play-picture', HTMLImageElement).alt = alt;
   const texts = buildSnippets(url, request.format, alt, size);
   for (const [name, text] of Object.entries(texts)) {
@@ -173,8 +173,8 @@ function tell({ request, path, answer, size }: Shown): void {
   find('pin-note', HTMLElement).textContent = isPinned
     ? 'Always exactly this answer: the URL names the seed and the model’s version.'
     : isSeeded
-      ? 'The seed keeps these digits until a newer model redraws them.'
-      : 'Without a seed, every view shows new digits.';
+      ? 'The seed keeps this answer until there is a newer model.'
+      : 'Without a seed, every view shows new ones.';
   const dpr = readDpr(request);
   const about = [
     ...(size === undefined ? [] : [`${size.width * dpr} × ${size.height * dpr} pixels`]),
@@ -188,7 +188,7 @@ function tell({ request, path, answer, size }: Shown): void {
 /** Reads the form, without empty controls and those that the route does not have. */
 function readRequest(form: HTMLFormElement): PlayRequest {
   const data = new FormData(form);
-  const route = data.get('route') === 'number' ? 'number' : 'digit';
+  const route = data.get('route') as PlayRequest['route'];
   const read = (name: string) => {
     const value = data.get(name);
     return typeof value === 'string' ? value.trim() : '';
@@ -226,13 +226,10 @@ function showFields(form: HTMLFormElement): void {
 function fillForm(form: HTMLFormElement, query: URLSearchParams): void {
   for (const element of form.elements) {
     if (element instanceof HTMLInputElement && element.type === 'radio') {
-      const wanted =
+      element.checked =
         element.name === 'route'
-          ? query.has('digits')
-            ? 'number'
-            : 'digit'
-          : (query.get(element.name) ?? '');
-      element.checked = element.value === wanted;
+          ? (element.value === 'number') === query.has('digits')
+          : element.value === (query.get(element.name) ?? '');
     } else if (element instanceof HTMLInputElement && element.type === 'checkbox') {
       element.checked = query.get(element.name) === element.value;
     } else if (element instanceof HTMLSelectElement) {
@@ -256,7 +253,7 @@ function matchSwatches(form: HTMLFormElement): void {
     const [, other] = /^as (\w+)$/.exec(read(name)) ?? [];
     const colour = read(other ?? name);
     swatch.value = toHex(colour) ?? swatch.value;
-    swatch.classList.toggle('unset', colour === 'transparent' || toHex(colour) === undefined);
+    swatch.classList.toggle('clear', colour === 'transparent');
   }
 }
 

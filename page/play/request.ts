@@ -2,7 +2,7 @@
 import { encodeNumber } from '../../shared/contract/query.ts';
 
 export interface PlayRequest {
-  readonly route: 'digit' | 'number';
+  readonly route: 'digit' | 'sample' | 'number';
   /** The number of `/number`. */
   readonly digits: string;
   readonly format: string;
@@ -12,7 +12,7 @@ export interface PlayRequest {
 
 /** Path and query, with the format as the extension. */
 export function buildRequestPath({ route, digits, format, parameters }: PlayRequest): string {
-  const path = route === 'digit' ? '/digit' : `/number/${encodeNumber(digits)}`;
+  const path = route === 'number' ? `/number/${encodeNumber(digits)}` : `/${route}`;
   const query = new URLSearchParams(parameters.map(([name, value]) => [name, value])).toString();
   return `${path}.${format}${query === '' ? '' : `?${query}`}`;
 }
@@ -81,20 +81,26 @@ async function readFault(answer: Response): Promise<Fault> {
 
 /**
  * Says what an answer shows, for those who do not see it.
- * @param many       What the model draws, in the plural.
+ * @param one, many  What the model draws: with its article, and in the plural.
  * @param hasDigits  Whether its classes are digits.
  */
-export function buildAlt(request: PlayRequest, many: string, hasDigits: boolean): string {
+export function buildAlt(
+  request: PlayRequest,
+  { one, many, hasDigits }: { one: string; many: string; hasDigits: boolean },
+): string {
   const { route, digits, parameters } = request;
   if (route === 'number') {
     return `The number ${digits}, handwritten`;
   }
   const { n = '1', label } = Object.fromEntries(parameters);
-  if (n === '1') {
-    const [article, one] = hasDigits ? ['A handwritten', 'digit'] : ['One of the', many];
-    return `${article} ${label ?? one}`;
+  const all = n === '1' ? one : `${n} ${many}`;
+  if (label === undefined) {
+    return all;
   }
-  return label === undefined ? `${n} ${many}` : `${n} ${many}, each a ${label}`;
+  if (!hasDigits) {
+    return `${all}: ${label}`;
+  }
+  return n === '1' ? `A handwritten ${label}` : `${all}, each a ${label}`;
 }
 
 /**

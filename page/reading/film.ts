@@ -4,33 +4,34 @@ import { make } from '../elements.ts';
 const FRAME_MS = 700;
 
 export function addFilms(): void {
-  for (const film of document.querySelectorAll<HTMLElement>('[data-film]')) {
+  for (const film of document.querySelectorAll<HTMLElement>('.film')) {
     addFilm(film);
   }
 }
 
 function addFilm(film: HTMLElement): void {
+  const { play = '', pause = '', step = '', slider: title = '' } = film.dataset;
   const frames = [...film.querySelectorAll<HTMLImageElement>('.strip img')];
   const steps = frames.map((frame) => frame.nextElementSibling?.textContent ?? '');
-  const screen = make('img', { className: 'screen', width: 448, height: 168 });
+  const screen = film.querySelector<HTMLImageElement>('.screen');
   const last = frames.length - 1;
   const slider = make('input', { type: 'range', min: '0', max: String(last), value: String(last) });
-  slider.setAttribute('aria-label', 'Step of the training');
+  slider.setAttribute('aria-label', title);
   const told = make('output');
-  const button = make('button', { type: 'button', className: 'quiet', textContent: 'Play' });
+  const button = make('button', { type: 'button', className: 'quiet', textContent: play });
 
   const show = (i: number): void => {
     slider.value = String(i);
-    screen.src = frames[i]?.src ?? '';
-    screen.alt = frames[i]?.alt ?? '';
-    told.textContent = `step ${steps[i]}`;
+    screen?.setAttribute('src', frames[i]?.src ?? '');
+    screen?.setAttribute('alt', frames[i]?.alt ?? '');
+    told.textContent = step.replace('{n}', steps[i] ?? '');
     slider.setAttribute('aria-valuetext', told.textContent);
   };
   let timer: ReturnType<typeof setInterval> | undefined;
   const stop = (): void => {
     clearInterval(timer);
     timer = undefined;
-    button.textContent = 'Play';
+    button.textContent = play;
   };
   button.addEventListener('click', () => {
     if (timer !== undefined) {
@@ -40,7 +41,7 @@ function addFilm(film: HTMLElement): void {
     for (const frame of frames) {
       frame.loading = 'eager'; // No frame may be late.
     }
-    button.textContent = 'Pause';
+    button.textContent = pause;
     let i = Number(slider.value) >= last ? -1 : Number(slider.value);
     const advance = (): void => {
       show(++i);
@@ -55,8 +56,6 @@ function addFilm(film: HTMLElement): void {
     stop();
     show(Number(slider.value));
   });
-  const controls = make('p', { className: 'controls' });
-  controls.append(button, slider, told);
-  film.prepend(screen, controls);
+  film.querySelector('.controls')?.append(button, slider, told);
   show(last);
 }

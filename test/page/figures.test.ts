@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { drawFigures } from '../../dev/build/figures.ts';
+import { renderFilm } from '../../dev/build/film.ts';
 import { COLOURS } from '../../shared/design/tokens.ts';
 
 test('the charts in docs/figures are drawn from the record of the run and the model’s card', async () => {
@@ -12,6 +13,14 @@ test('the charts in docs/figures are drawn from the record of the run and the mo
     expect([name, readFileSync(file, 'utf8') === text]).toEqual([name, true]);
     expect(text).toContain(`--soft:${COLOURS.soft[0]}`);
   }
+});
+
+test('the player of a film has the words that a translation gives, and no unknown ones', () => {
+  const film = renderFilm('seed', '一步一步\nplay: 播放\nstep: 第 {n} 步\nalt: {n} 步之後: 數字');
+  expect(film.html).toContain('data-play="播放" data-pause="Pause" data-step="第 {n} 步"');
+  expect(film.html).toContain('alt="2,000 步之後: 數字"');
+  expect(film.html).toContain('<figcaption>一步一步</figcaption>');
+  expect(() => renderFilm('seed', 'x\nplya: 播放')).toThrow('got plya: 播放');
 });
 
 /** WCAG's relative luminance of a colour as six hex digits. */

@@ -61,9 +61,11 @@ test('without any model the answer is a 503 with Retry-After, drawn when a pictu
   expect(answer.status).toBe(503);
   expect(answer.headers.get('retry-after')).toBe('10');
   expect(PNG.sync.read(Buffer.from(await answer.arrayBuffer())).width).toBeGreaterThan(300);
-  const home = await app.request('/', { headers: { accept: 'text/html,*/*;q=0.8' } });
-  expect([home.status, home.headers.get('retry-after')]).toEqual([503, '10']);
-  expect(await home.text()).toContain('The network that draws them could not be loaded.');
+  for (const path of ['/', '/hand']) {
+    const page = await app.request(path, { headers: { accept: 'text/html,*/*;q=0.8' } });
+    expect([page.status, page.headers.get('retry-after')]).toEqual([503, '10']);
+    expect(await page.text()).toContain('The network that draws could not be loaded.');
+  }
   expect((await app.request('/')).headers.get('content-type')).toBe('application/problem+json');
   expect(await (await app.request('/healthz')).json()).toMatchObject({
     status: 'unavailable',

@@ -46,7 +46,7 @@ function renderUnable(name: string): Markup {
   return html`<main id="main" class="prose">
     <h1>Your own hand</h1>
     <p>The model <a href="/models/${name}">${name}</a> cannot read a handwritten digit: it draws none, or has no encoder.</p>
-    <p><a href="/docs/hand">Your own hand</a> says which models can.</p>
+    <p><a href="/docs/hand">The guide</a> says how a model gets an encoder.</p>
   </main>`;
 }
 
@@ -62,8 +62,8 @@ function renderHand({
   return html`<main id="main" class="hand">
     <h1>Your own hand</h1>
     <p class="lead">
-      Draw one digit. The network finds the hand that wrote it, and writes the others the same way: a URL for any number, for
-      good.
+      Draw one digit. The network finds its handwriting, and writes all other digits in it. Every number gets a URL that
+      never changes.
     </p>
     <p class="note needs-script">
       Drawing needs JavaScript, and the page’s script has not loaded.
@@ -86,7 +86,7 @@ function renderHand({
         </div>
         <p id="hand-status" class="soft" role="status"></p>
         <p id="hand-fault" class="fault" role="alert" hidden></p>
-        <p class="soft">Nothing that you draw leaves your browser, until you open or share a URL: it holds 64 numbers of your hand, no picture.</p>
+        <p class="soft">What you draw stays in your browser. A URL that you open or share holds numbers of your hand, no picture.</p>
       </div>
       <div class="hand-results" id="hand-results" hidden>
         <h2>All ten</h2>

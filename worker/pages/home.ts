@@ -14,6 +14,7 @@ import {
   describeTitle,
   describeTraining,
   INK,
+  nameRoute,
   renderSnippet,
   TRUNCATION,
   type ModelView,
@@ -103,7 +104,7 @@ function renderHero({ manifest }: ModelView, base: string, seed: string): Markup
       })}
     </ul>
     <div class="do">
-      ${renderSnippet('hero-url', 'URL', `${base}/${manifest.subject === undefined ? 'digit' : 'sample'}.png`)}
+      ${renderSnippet('hero-url', 'URL', `${base}/${nameRoute(manifest)}.png`)}
       <p class="actions">
         <a class="button" href="/" data-again>Draw sixteen more</a> <a class="quiet" href="#play">Play with it</a>
         <button type="button" class="quiet" data-pauses="digits" hidden>Pause</button>

@@ -13,7 +13,11 @@ const [SHOWN, COLS, SCALE] = [60, 10, 2];
 export function renderModelPage(
   c: AppContext,
   { manifest, plan }: ParsedManifest,
-  urls: readonly { readonly path: string; readonly url: string; readonly bytes?: number | undefined }[],
+  urls: readonly {
+    readonly path: string;
+    readonly url: string;
+    readonly bytes?: number | undefined;
+  }[],
 ): Promise<Response> {
   const { name, version, classes, image, training } = manifest;
   const model = `${name}@${version}`;
@@ -78,7 +82,7 @@ function renderShipped(): Markup {
     <h3>Plainer or more varied</h3>
     <p>
       <a href="/docs/reference#parameter-truncation"><code>truncation</code></a> below 1 makes digits plainer and more alike.
-      This is how much samples of a class differ from each other.
+      The chart shows how much samples of a class differ from each other.
     </p>
     ${chart(files.truncation, 'Diversity rises from 0.66 with truncation 0.5 to 0.99 with 1')}`;
 }

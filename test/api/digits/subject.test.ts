@@ -174,7 +174,14 @@ describe('words of a model’s own subject', () => {
     const llms = await getText('/llms.txt');
     expect(llms).toContain('> Letters from a small neural network.');
     expect(llms).toContain('label= is one of: a, b, c,d, seven.');
-    expect(await getText('/')).toContain('<title>Letters, from a URL');
+    const page = await getText('/');
+    expect(page).toContain('<title>Letters, from a URL');
+    expect(page).toContain('/sample.png?label=a&amp;seed=otter');
+    expect(page).toContain('data-one="An inked letter"');
+    expect(page).not.toMatch(/every view shows new digits|as different people write/);
+    // The colours in force: black on the model's own white.
+    expect(page).toMatch(/name="bg"[^>]*placeholder="ffffff"/);
+    expect(await getText('/hand')).toContain('cannot read a handwritten digit');
     const base = worker.url.origin;
     const describePicture = async (path: string) =>
       (

@@ -67,6 +67,26 @@ test('the page’s code samples work unchanged', async () => {
   await page.close();
 });
 
+test('a person who errs gets a page with the error’s status, a program gets problem details', async () => {
+  const paths = [
+    '/nothing',
+    '/docs/nothing',
+    '/learn/xx',
+    '/models/none',
+    '/models/none/0',
+    '/errors/x',
+  ];
+  for (const path of paths) {
+    const ask = async (accept: string) => {
+      const answer = await worker.fetch(path, { headers: { accept } });
+      const type = answer.headers.get('content-type')?.split(';')[0];
+      return [path, answer.status, type, answer.headers.get('vary')];
+    };
+    expect(await ask('text/html,*/*;q=0.8')).toEqual([path, 404, 'text/html', 'Accept']);
+    expect(await ask('*/*')).toEqual([path, 404, 'application/problem+json', 'Accept']);
+  }
+});
+
 test('error pages obey the content security policy', async () => {
   const page = await browser.newPage();
   const complaints = collectComplaints(page);

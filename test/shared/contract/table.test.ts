@@ -109,7 +109,8 @@ test('on the command line and as a control of the playground', async () => {
     'Degrees by which each digit is turned (default: 0)',
   ]);
   expect(writeQuery(ROUTES.digit, { spinBy: '90' }).toString()).toBe('spin_by=90');
-  const controls = String(await renderControls({ classes: [], models: [], values: {} }));
+  const context = { classes: [], models: [], values: {}, route: 'digit', image: { channels: 1 } };
+  const controls = String(await renderControls(context));
   const layout = controls.slice(controls.indexOf('Layout'), controls.indexOf('Colours'));
   expect(layout).toContain('data-parameter="spin_by" data-modes="digit number"');
   expect(layout).toMatch(/id="control-spin_by"[^>]* min="0"\s+max="359"/);

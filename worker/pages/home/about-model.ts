@@ -9,17 +9,20 @@ import { describeTraining, type ModelView } from './model-view.ts';
 const MEANINGS: readonly (readonly [name: RegExp, sentence: string])[] = [
   [
     /^class accuracy/,
-    'A classifier reads each digit: how often it reads the one that was asked for, and how often for the worst digit.',
+    'How often a classifier reads the digit that was asked for: over all digits, and for the worst one.',
   ],
   [/^Fréchet/, 'How far all drawn digits together are from real ones. Lower is better.'],
   [
     /^precision/,
-    'How many drawn digits look like real ones, and how many real ones have a drawn one like them.',
+    'How many drawn digits look real, and how many of the real digits the drawn ones cover.',
   ],
-  [/^diversity/, 'How much digits of the same class differ from each other. 1 is as real ones do.'],
+  [
+    /^diversity/,
+    'How much digits of the same class differ from each other. Real digits have about 1.',
+  ],
   [
     /^memorisation/,
-    'How far each digit is from the nearest one that it learned from. A copy would be near 0.',
+    'How far each drawn digit is from the nearest training digit. Copies would be near 0.',
   ],
 ];
 
@@ -51,7 +54,7 @@ export function renderFacts({ manifest, plan }: Omit<ParsedManifest, 'canonical'
   const facts: [string, string][] = [
     [formatCount(plan.parameters), 'weights'],
     [`${formatCount(findFile(manifest, WEIGHTS_FILE).bytes / 1000)} kB`, 'to download'],
-    [`${(plan.macs / 1e6).toFixed(1)} M`, 'multiplications a picture'],
+    [formatMillions(plan.macs), 'multiplications a picture'],
     [formatCount(training.steps), 'training steps'],
     [formatCount(training.dataset.images), 'pictures to learn from'],
   ];
@@ -92,6 +95,10 @@ export function renderQuality(): Markup {
       )}
     </tbody>
   </table>`;
+}
+
+function formatMillions(count: number): string {
+  return count < 1e5 ? formatCount(count) : `${(count / 1e6).toFixed(1)} M`;
 }
 
 function formatCount(count: number): string {

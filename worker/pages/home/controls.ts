@@ -12,6 +12,9 @@ import {
   type Control,
   type Parameter,
 } from '../../../shared/contract/parameters.ts';
+import type { Manifest } from '../../../shared/model/artifact.ts';
+import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
+import { findOwnColours } from '../../../shared/picture/paper.ts';
 import type { Markup } from '../page.ts';
 
 /** More classes than this are a list instead of buttons. */
@@ -19,6 +22,9 @@ const MAX_BUTTONS = 12;
 
 interface ControlContext {
   readonly classes: readonly string[];
+  readonly image: Pick<Manifest['image'], 'channels' | 'paper'>;
+  /** Of pictures: one of its two names. */
+  readonly route: string;
   /** Names that the model control suggests. */
   readonly models: readonly string[];
   /** The controls' first values by parameter. */
@@ -34,15 +40,20 @@ const FIRST = ['label', 'seed', 'n', 'scale', 'fg', 'bg'];
 export function renderControls(context: ControlContext): Markup {
   const controls = Object.entries<Parameter & { readonly control?: Control }>(ROUTES.digit)
     .map(([name, parameter]): Named => ({ ...parameter, name }))
-    // A model without classes takes no label.
+    // A model without classes takes no label; one in colour takes no colours.
     .filter(({ name }) => name !== 'label' || context.classes.length > 0)
+    .filter(({ kind }) => kind !== 'colour' || context.image.channels === 1)
     .sort((a, b) => (a.control?.place ?? 0) - (b.control?.place ?? 0));
   const groups = Object.groupBy(
     controls.filter(({ name }) => !FIRST.includes(name)),
     ({ control }) => control?.group ?? 'More',
   );
   const render = (control: Named) =>
-    renderField(control, context, control.name in ROUTES.number ? 'digit number' : 'digit');
+    renderField(
+      control,
+      context,
+      control.name in ROUTES.number ? `${context.route} number` : context.route,
+    );
   return html`${renderField({ ...NUMBER, name: 'digits' }, context, 'number', 'The number')}
     <div class="group">
       ${FIRST.flatMap((name) => controls.filter((control) => control.name === name)).map(render)}
@@ -94,9 +105,14 @@ const LOOKS: Readonly<Record<string, Look>> = {
 function renderControl(control: Named, look: Look, context: ControlContext, title: string): Markup {
   const { name } = control;
   const { minimum, maximum, maxLength } = describeSchema(control) as Record<string, number>;
-  const choices = control.kind === 'choice' ? control.choices : [];
+  const isGrey = context.image.channels === 1;
+  const choices = (control.kind === 'choice' ? control.choices : []).filter(
+    (choice) => isGrey || choice !== 'svg', // Outlines are of ink.
+  );
   const value = context.values[name] ?? '';
-  const without = describeDefault(control);
+  const own: Readonly<Record<string, Colour>> = { ...findOwnColours(context.image.paper) };
+  const ownColour = own[name];
+  const without = ownColour === undefined ? describeDefault(control) : formatColour(ownColour);
   const described = html`id="control-${name}" name="${name}" aria-describedby="hint-${name} fault-${name}"`;
   const typed = (placeholder: string) => html`<input
     type="text"

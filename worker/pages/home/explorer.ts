@@ -5,7 +5,7 @@ import { findFile, WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
 import { hasDigits } from '../../../shared/model/subject.ts';
 import type { Markup } from '../page.ts';
 import { DICE } from './controls.ts';
-import { renderSnippet, TRUNCATION, type ModelView } from './model-view.ts';
+import { nameRoute, renderSnippet, TRUNCATION, type ModelView } from './model-view.ts';
 
 /** Pictures a side of the sheet that fills the map's place until the map is drawn. */
 const STILL_SIDE = 7;
@@ -28,6 +28,7 @@ export function renderExplorer({ manifest }: ModelView): Markup {
     data-version="${version}"
     data-truncation="${TRUNCATION}"
     data-channels="${image.channels}"
+    data-route="${nameRoute(manifest)}"
   >
     <h2 id="explore-title">Walk between four of them</h2>
     <p class="lead">
@@ -92,7 +93,7 @@ export function renderExplorer({ manifest }: ModelView): Markup {
         }
         <fieldset class="sliders" id="sliders" hidden>
           <legend>Bend it</legend>
-          <p class="soft">The directions to which the network’s first layer is most sensitive.</p>
+          <p class="soft">Each slider moves along a direction to which the network’s first layer is most sensitive.</p>
         </fieldset>
       </form>
       <div class="keys" id="keys" hidden>

@@ -3,7 +3,14 @@ import { html } from 'hono/html';
 import { hasDigits } from '../../../shared/model/subject.ts';
 import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
 import type { Markup } from '../page.ts';
-import { DARK_INK, INK, renderSnippet, TRUNCATION, type ModelView } from './model-view.ts';
+import {
+  DARK_INK,
+  describeMany,
+  INK,
+  renderSnippet,
+  TRUNCATION,
+  type ModelView,
+} from './model-view.ts';
 
 /** A loop without `scale`: the file is small, and the browser enlarges it. */
 interface Loop {
@@ -23,13 +30,19 @@ const CLASS_BY_CLASS: Loop = {
   still: { label: '0' },
 };
 
-function listLoops({ name, classes }: ModelView['manifest']): Loop[] {
+function listLoops(manifest: ModelView['manifest']): Loop[] {
+  const { classes } = manifest;
   const last = classes.at(-1);
   const still = last === undefined ? {} : { label: last };
   const [title, text] =
     last === undefined
-      ? ['From one to the next', `Every frame is one of the ${name}, never a blend of two.`]
-      : ['Hand by hand', `Always “${last}”, as different people write it.`];
+      ? [
+          'From one to the next',
+          `The network draws every frame. No frame is a blend of two pictures.`,
+        ]
+      : hasDigits(classes)
+        ? ['Hand by hand', `Always “${last}”, as different people write it.`]
+        : ['From one to the next', `Always “${last}”, each a little different.`];
   const parameters = { n: '4', frames: '8', fps: '15', ...still };
   const loop = { id: 'loop-hands', title, text, parameters, still };
   return hasDigits(classes) ? [CLASS_BY_CLASS, loop] : [loop];
@@ -70,7 +83,7 @@ function renderLoop(
       <source media="${DARK}" srcset="${write('/digit.png', still, DARK_INK)}" />
       <img
         src="${write('/digit.png', still, INK)}"
-        alt="${title}: a loop of ${name}"
+        alt="${title}: a loop of ${describeMany(manifest)}"
         width="${image.width * 4}"
         height="${image.height * 4}"
         loading="lazy"

@@ -3,7 +3,7 @@ import { html } from 'hono/html';
 import { COLOURS } from '../../../shared/design/tokens.ts';
 import { parseColour, type Colour } from '../../../shared/picture/colour.ts';
 import { listClasses } from '../../../shared/model/classes.ts';
-import { HANDWRITTEN_DIGITS, hasDigits } from '../../../shared/model/subject.ts';
+import { HANDWRITTEN_DIGITS, hasDigits, nameOne } from '../../../shared/model/subject.ts';
 import type { Manifest, ParsedManifest } from '../../../shared/model/artifact.ts';
 import type { Markup } from '../page.ts';
 
@@ -36,6 +36,17 @@ export function describeTraining({ training: { dataset } }: Manifest): string {
 /** What the model draws, in the plural: `handwritten digits`. */
 export function describeMany({ name, classes, subject }: Manifest): string {
   return subject?.many ?? (hasDigits(classes) ? HANDWRITTEN_DIGITS.many : name);
+}
+
+/** Names one picture with its article: `A handwritten digit`. */
+export function describeOne({ name, classes, subject }: Manifest): string {
+  const known = subject ?? (hasDigits(classes) ? HANDWRITTEN_DIGITS : undefined);
+  return known === undefined ? `One of the ${name}` : nameOne(known);
+}
+
+/** The route of pictures, which has two names. */
+export function nameRoute({ subject }: Manifest): 'digit' | 'sample' {
+  return subject === undefined ? 'digit' : 'sample';
 }
 
 /** Names the classes after a colon; everybody knows the digits. */

@@ -10,7 +10,9 @@ import {
   DARK_INK,
   DARK_PAPER,
   describeMany,
+  describeOne,
   INK,
+  nameRoute,
   PAPER,
   renderSnippet,
   TRUNCATION,
@@ -72,7 +74,8 @@ export function renderPlayground({ manifest }: ModelView, base: string): Markup 
     margin: String(margin),
     smooth: '1',
   };
-  const path = `/digit.png?${new URLSearchParams(values).toString()}`;
+  const route = nameRoute(manifest);
+  const path = `/${route}.png?${new URLSearchParams(values).toString()}`;
   const url = base + path;
   const snippets = {
     URL: url,
@@ -101,13 +104,13 @@ export function renderPlayground({ manifest }: ModelView, base: string): Markup 
       >
         <div class="segments" role="radiogroup" aria-label="What to draw" ${hasDigits(classes) ? '' : 'hidden'}>
           <label
-            ><input type="radio" name="route" value="digit" checked /><span>${manifest.subject === undefined ? 'Digits' : 'Pictures'} <code>/digit</code></span></label
+            ><input type="radio" name="route" value="${route}" checked /><span>${route === 'digit' ? 'Digits' : 'Pictures'} <code>/${route}</code></span></label
           >
           <label
             ><input type="radio" name="route" value="number" /><span>A number <code>/number</code></span></label
           >
         </div>
-        ${renderControls({ classes, models: [name, `${name}@${version}`], values: { ...values, digits: NUMBER.example, format: 'png' } })}
+        ${renderControls({ classes, route, image, models: [name, `${name}@${version}`], values: { ...values, digits: NUMBER.example, format: 'png' } })}
       </form>
       <div class="stage">
         <figure>
@@ -125,8 +128,8 @@ export function renderPlayground({ manifest }: ModelView, base: string): Markup 
           >
           <label><input type="radio" name="pin" value="pinned" form="pin-form" /><span>Never changes</span></label>
         </fieldset>
-        <p class="soft" id="pin-note">The seed keeps these digits until a newer model redraws them.</p>
-        <dl class="snippets" id="snippets" data-many="${describeMany(manifest)}" ${hasDigits(classes) ? 'data-digits' : ''}>
+        <p class="soft" id="pin-note">The seed keeps this answer until there is a newer model.</p>
+        <dl class="snippets" id="snippets" data-many="${describeMany(manifest)}" data-one="${describeOne(manifest)}" ${hasDigits(classes) ? 'data-digits' : ''}>
           ${Object.entries(snippets).map(
             ([title, text]) =>
               html`<dt>${title}</dt>

@@ -1,20 +1,21 @@
 /** Ways to use the service, each with its result and its URL. */
 import { html } from 'hono/html';
 import { hasDigits } from '../../../shared/model/subject.ts';
-import { renderSnippet, type ModelView } from './model-view.ts';
+import { nameRoute, renderSnippet, type ModelView } from './model-view.ts';
 import type { Markup } from '../page.ts';
 
 export function renderTiles({ manifest }: ModelView, base: string): Markup {
   const { classes, image } = manifest;
   const { width, height } = image;
   const isDigits = hasDigits(classes);
+  const route = nameRoute(manifest);
   const [label] = isDigits ? ['7'] : classes;
   const one =
     label === undefined
-      ? '/digit.png?seed=otter&scale=4&smooth=1'
-      : `/digit.png?label=${encodeURIComponent(label)}&seed=otter&scale=4&smooth=1`;
+      ? `/${route}.png?seed=otter&scale=4&smooth=1`
+      : `/${route}.png?label=${encodeURIComponent(label)}&seed=otter&scale=4&smooth=1`;
   const number = '/number/2026.png?seed=otter&scale=3&smooth=1';
-  const set = '/digit.png?seed=Ada&n=10&cols=5&scale=2';
+  const set = `/${route}.png?seed=Ada&n=10&cols=5&scale=2`;
   return html`<section class="tiles" aria-label="Ways to use it">
     <figure class="tile">
       <img src="${one}" srcset="${one}&dpr=2 2x" alt="${label ?? 'One picture'}" width="${width * 4}" height="${height * 4}" />
@@ -39,9 +40,12 @@ export function renderTiles({ manifest }: ModelView, base: string): Markup {
     <figure class="tile">
       <img src="${set}" alt="The first ten pictures of the set" width="${width * 10}" height="${height * 4}" />
       <figcaption>
-        <h2>A labelled data set</h2>
-        <p>A line of Python: 1,000 labels, each with its pixels. The same URL is the same set.</p>
-        ${renderSnippet('tile-set', 'Python', `pandas.read_csv("${base}/dataset.csv?seed=Ada&n=1000")`)}
+        <h2>${label === undefined ? 'A data set' : 'A labelled data set'}</h2>
+        <p>
+          A line of Python: the pixels of 1,000 pictures${label === undefined ? '' : ', each with its label'}. The same URL
+          is the same set.
+        </p>
+        ${renderSnippet('tile-set', 'Python', `import pandas; pandas.read_csv("${base}/dataset.csv?seed=Ada&n=1000")`)}
       </figcaption>
     </figure>
     ${
