@@ -124,8 +124,12 @@ function openJpeg(bytes: Uint8Array): PictureFile {
     throw new PictureError(`is a JPEG of more than ${MAX_SCANS} scans`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let orientation: number | undefined;
   for (let at = 2; at + 9 < bytes.length && bytes[at] === JPEG_SIGNATURE;) {
     const marker = bytes[at + 1] as number;
+    if (marker === EXIF_MARKER) {
+      orientation ??= readOrientation(bytes.subarray(at + 4, at + 2 + view.getUint16(at + 2)));
+    }
     if (isFrame(marker)) {
       const [height, width] = [view.getUint16(at + 5), view.getUint16(at + 7)];
       const options = { useTArray: true, formatAsRGBA: false, maxMemoryUsageInMB: 100 } as const;
@@ -138,13 +142,63 @@ function openJpeg(bytes: Uint8Array): PictureFile {
           if (data.length !== width * height * 3) {
             throw new PictureError('is a JPEG of more than one size');
           }
-          return { width, height, pixels: toGrey(data) };
+          return orient({ width, height, pixels: toGrey(data) }, orientation ?? UPRIGHT);
         },
       };
     }
     at += marker === JPEG_SIGNATURE ? 1 : 2 + view.getUint16(at + 2);
   }
   throw new PictureError('is a JPEG without a size');
+}
+
+const EXIF_MARKER = 0xe1;
+/** An Exif segment's first bytes: "Exif", then two zeros. */
+const EXIF_START = [0x45, 0x78, 0x69, 0x66, 0, 0];
+const ORIENTATION_TAG = 0x0112;
+const UPRIGHT = 1;
+
+/** Reads how a camera was held, 1 to 8, from an Exif segment; undefined where it does not say. */
+function readOrientation(segment: Uint8Array): number | undefined {
+  const tiff = segment.subarray(EXIF_START.length);
+  if (EXIF_START.some((byte, i) => segment[i] !== byte) || tiff.length < 8) {
+    return undefined;
+  }
+  const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength);
+  const isLittle = tiff[0] === 0x49;
+  const directory = view.getUint32(4, isLittle);
+  const entries = directory + 2 <= tiff.length ? view.getUint16(directory, isLittle) : 0;
+  for (let i = 0; i < entries; i++) {
+    const at = directory + 2 + 12 * i;
+    if (at + 10 > tiff.length) {
+      return undefined;
+    }
+    if (view.getUint16(at, isLittle) === ORIENTATION_TAG) {
+      const value = view.getUint16(at + 8, isLittle);
+      return value >= UPRIGHT && value <= 8 ? value : undefined;
+    }
+  }
+  return undefined;
+}
+
+/** Turns and mirrors a picture as Exif's orientation says. */
+function orient({ width, height, pixels }: GreyPicture, orientation: number): GreyPicture {
+  if (orientation === UPRIGHT) {
+    return { width, height, pixels };
+  }
+  const isTurned = orientation >= 5;
+  const [columns, rows] = isTurned ? [height, width] : [width, height];
+  const turned = new Uint8Array(pixels.length);
+  const fromRight = [2, 3, 7, 8].includes(orientation);
+  const fromBottom = [3, 4, 6, 7].includes(orientation);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const [across, down] = isTurned ? [row, column] : [column, row];
+      const x = fromRight ? width - 1 - across : across;
+      const y = fromBottom ? height - 1 - down : down;
+      turned[row * columns + column] = pixels[y * width + x] as number;
+    }
+  }
+  return { width: columns, height: rows, pixels: turned };
 }
 
 function parseNumbers(bytes: Uint8Array): Uint8Array {

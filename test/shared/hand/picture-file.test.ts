@@ -1,0 +1,54 @@
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { openPicture } from '../../../shared/hand/picture-file.ts';
+
+/** A ramp that is bright at the left and the top: each turn of it looks different. */
+const [WIDTH, HEIGHT] = [48, 32];
+const RAMP = Buffer.from(
+  Array.from({ length: WIDTH * HEIGHT }, (_, i) => {
+    const [x, y] = [i % WIDTH, Math.floor(i / WIDTH)];
+    return 250 - 3 * x - 2 * y;
+  }),
+);
+
+describe('a photograph', () => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'is turned as its camera was held, orientation %i, as sharp turns it',
+    async (orientation) => {
+      const ramp = sharp(RAMP, { raw: { width: WIDTH, height: HEIGHT, channels: 1 } });
+      const jpeg = await ramp.withMetadata({ orientation }).jpeg({ quality: 100 }).toBuffer();
+      const picture = await openPicture(jpeg).decode(255);
+      const expected = await sharp(jpeg)
+        .rotate()
+        .toColourspace('b-w')
+        .raw()
+        .toBuffer({ resolveWithObject: true });
+      expect([picture.width, picture.height]).toEqual([expected.info.width, expected.info.height]);
+      const furthest = picture.pixels.reduce(
+        (most, level, i) => Math.max(most, Math.abs(level - (expected.data[i] as number))),
+        0,
+      );
+      expect(furthest).toBeLessThanOrEqual(2);
+    },
+  );
+
+  it('is read upright where its Exif is cut or says nothing that exists', async () => {
+    const ramp = sharp(RAMP, { raw: { width: WIDTH, height: HEIGHT, channels: 1 } });
+    const jpeg = await ramp.withMetadata({ orientation: 6 }).jpeg().toBuffer();
+    const start = jpeg.indexOf('Exif');
+    const tag = jpeg.indexOf(Buffer.from([0x12, 0x01, 0x03, 0x00]), start);
+    for (const change of [
+      (bytes: Buffer) => bytes.writeUInt16LE(9, tag + 8), // no such orientation
+      (bytes: Buffer) => bytes.writeUInt32LE(0xffff_fff0, start + 10), // no such directory
+      (bytes: Buffer) => {
+        bytes.writeUInt16LE(0, tag);
+        bytes.writeUInt16LE(0xffff, start + 14); // more entries than there is room for
+      },
+    ]) {
+      const bytes = Buffer.from(jpeg);
+      change(bytes);
+      const picture = await openPicture(bytes).decode(255);
+      expect([picture.width, picture.height]).toEqual([WIDTH, HEIGHT]);
+    }
+  });
+});
