@@ -7,7 +7,7 @@ import type { ExperimentPoint, ExperimentResult } from './records.ts';
 
 /** Steps that a warning may look at. */
 export const EARLY_STEPS = 500;
-/** A run collapsed if the classifier sees fewer classes in effect in the last third of its steps. */
+/** A run collapsed if its last third has fewer classes in effect, as the classifier sees them. */
 export const SOUND_CLASSES = 3;
 
 /** A figure of a run's first steps; NaN when it has none. */

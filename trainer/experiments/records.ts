@@ -120,8 +120,8 @@ export async function loadPoints(folder: string): Promise<ExperimentPoint[]> {
 }
 
 /**
- * Reads the losses and gradients that a run logged at every hundredth step up to the last one given,
- * but those that are not finite. A stopped run logs other steps too, which do not count.
+ * Reads the losses and gradients that a run logged at every hundredth step up to the last one
+ * given, but those that are not finite. A stopped run logs other steps too, which do not count.
  */
 export async function loadEarlyLog(folder: string, lastStep: number) {
   const { metrics } = locateExperiment(folder);
