@@ -79,7 +79,7 @@ function changeDigits(end: () => void): Motion {
   let i = 0;
   const stop = (): void => clearInterval(timer);
   const start = (): void => {
-    const digits = listDigits();
+    const digits = listDigits().filter(({ offsetParent }) => offsetParent !== null);
     const seed = drawWordSeed();
     i = 0;
     timer = setInterval(() => {

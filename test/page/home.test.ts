@@ -159,12 +159,26 @@ test('without JavaScript the pages show their digits, a URL to copy and the fram
     expect(await page.getByText('its script has not loaded').first().isVisible()).toBe(true);
     await page.goto(new URL('/learn', worker.url).href);
     expect(await page.locator('.strip').first().locator('img').count()).toBe(17);
+    await page.goto(new URL('/hand', worker.url).href);
+    expect(await page.getByText('script has not loaded').isVisible()).toBe(true);
     await page.goto(new URL('/docs', worker.url).href);
     await page.getByRole('searchbox').fill('dark mode');
     await page.getByRole('button', { name: 'Search' }).click();
     await page.getByRole('link', { name: 'Embed digits: Dark mode' }).click();
     expect(new URL(page.url()).pathname).toBe('/docs/embed');
   });
+});
+
+test('a missing style sheet is told, and a script that has started is not said to be missing', async () => {
+  const page = await browser.newPage();
+  await page.route('**/*.css', (route) => route.fulfill({ status: 404, body: '' }));
+  for (const path of ['/', '/learn', '/docs/reference', '/hand']) {
+    await page.goto(new URL(path, worker.url).href);
+    await page.waitForSelector('[data-ready]');
+    expect(await page.getByText('The page’s style sheet has not loaded').isVisible()).toBe(true);
+    expect(await page.getByText('script has not loaded').filter({ visible: true }).count()).toBe(0);
+  }
+  await page.close();
 });
 
 test('the policy of the page allows no inline script and no eval, and its files may be kept for good', async () => {
@@ -305,6 +319,11 @@ describe('the playground', () => {
       expect(await page.locator('#play-text').textContent()).toBe(await (await fetch(text)).text());
       await page.getByRole('button', { name: 'As numbers' }).click();
       await readUrl(page, '/digit.json');
+      // Without a colour of the visitor's, swatches show the model's own.
+      expect(await page.inputValue('#swatch-fg')).toBe('#ffffff');
+      expect(await page.inputValue('#swatch-bg')).toBe('#000000');
+      await page.fill('#control-bg', 'transparent');
+      expect(await page.locator('#swatch-bg').getAttribute('class')).toBe('clear');
       await page.waitForFunction(() =>
         document.getElementById('play-text')?.textContent?.startsWith('{'),
       );
