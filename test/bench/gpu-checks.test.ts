@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadGpuChecks, renderGpuChecks } from '../../bench/gpu-checks.ts';
+import { describeCheck } from '../../trainer/cli/gpu-check.ts';
 import type { GpuCheck } from '../../trainer/gpu-check/check.ts';
 
 /** As `gpu-check --json` writes it. The compiler holds it to the trainer's type. */
@@ -67,6 +68,15 @@ describe('checks of GPUs', () => {
     expect(page).toContain('| seed | webgpu | 512 | 3.00 | 1.00 | 35 | – | – | – | – |');
     expect(page).toContain('Not timed: digits, webgpu, 2048: out of memory.');
     expect(page).toMatch(/seed 2\.0e-6[^]*8 cores of P,\nLinux; NVIDIA’s driver 550\.54\.15/);
+  });
+
+  it('are printed where they are made, with what failed and what no clock measured', () => {
+    const text = describeCheck({ ...CHECK, problem: 'the GPU failed: it was lost' });
+    expect(text).toMatch(/^GPU +WebGPU on Pretended GPU$/m);
+    expect(text).toMatch(/^problem +the GPU failed: it was lost$/m);
+    expect(text).toMatch(/batch +128 .*35 dispatches, GPU 0\.5 ms \(25%\), 50 MiB$/m);
+    expect(text).toMatch(/batch +512 .*35 dispatches, without a clock on the GPU/);
+    expect(text).toMatch(/batch +2048 +not timed: out of memory$/m);
   });
 
   it('that are missing are said to be missing', async () => {

@@ -135,7 +135,8 @@ export async function checkGpu({ dataset, maxSeconds, onPart }: Request): Promis
     if (fault === undefined) {
       throw error;
     }
-    return finish({ gpu, problem: `the GPU failed: ${fault.message}`, comparisons, speeds });
+    const problem = `the GPU failed: ${fault.message} Update its driver and check again`;
+    return finish({ gpu, problem, comparisons, speeds });
   } finally {
     await backend.release();
   }

@@ -26,6 +26,8 @@ interface Counts {
   readonly sentBytes: number;
   /** The same where the device's buffers are too small for the data set. */
   readonly sentBytesWithoutRoom: number;
+  /** Tensors and buffers that it leaves behind. */
+  readonly leaked: number;
 }
 
 /** The printed result. */
@@ -45,6 +47,7 @@ type Run = (program: { readonly shaderKey: string }, ...rest: unknown[]) => unkn
 
 interface Backend {
   readonly device: { readonly limits: object };
+  readonly bufferManager: { getNumUsedBuffers(): number };
   readonly tensorMap: { get(dataId: object): { readonly values: ArrayLike<number> | null } };
   uploadToGPU(dataId: object): void;
   runWebGPUProgram: Run;
@@ -93,6 +96,9 @@ async function countStep(preset: PresetName, backend: Backend): Promise<Counts> 
   const dispatches = countDispatches(() => steps.step());
   restore();
   const sentBytes = countSentBytes(backend, () => steps.step());
+  const kept = await countKept(steps.drain, backend);
+  steps.step();
+  const leaked = (await countKept(steps.drain, backend)) - kept;
   steps.release();
   const { limits } = backend.device;
   const tooSmall = new Proxy(limits, {
@@ -108,7 +114,12 @@ async function countStep(preset: PresetName, backend: Backend): Promise<Counts> 
   const sentBytesWithoutRoom = countSentBytes(backend, () => cramped.step());
   cramped.release();
   setLimits(limits);
-  return { dispatches, copies, sentBytes, sentBytesWithoutRoom };
+  return { dispatches, copies, sentBytes, sentBytesWithoutRoom, leaked };
+}
+
+async function countKept(drain: () => Promise<void>, { bufferManager }: Backend): Promise<number> {
+  await drain();
+  return tf.memory().numTensors + bufferManager.getNumUsedBuffers();
 }
 
 function countSentBytes(backend: Backend, work: () => void): number {

@@ -25,12 +25,16 @@ describe('a step on a GPU', () => {
     run = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as NullDeviceRun;
   });
 
-  it.each(['seed', 'digits'] as const)('of %s has few dispatches and copies', (preset) => {
-    const { dispatches, copies } = run.counts[preset];
-    expect(dispatches).toBeLessThanOrEqual(MAX_DISPATCHES[preset]);
-    expect(copies).toBeLessThanOrEqual(MAX_COPIES[preset]);
-    expect(run.fault).toBeNull();
-  });
+  it.each(['seed', 'digits'] as const)(
+    'of %s has few dispatches and copies, and leaves nothing behind',
+    (preset) => {
+      const { dispatches, copies } = run.counts[preset];
+      expect(dispatches).toBeLessThanOrEqual(MAX_DISPATCHES[preset]);
+      expect(copies).toBeLessThanOrEqual(MAX_COPIES[preset]);
+      expect(run.fault).toBeNull();
+      expect(run.counts[preset].leaked).toBe(0);
+    },
+  );
 
   it.each(['seed', 'digits'] as const)(
     'of %s sends the places of its images, and their pixels only where the data set has no room',

@@ -21,6 +21,9 @@ export function findWebgpu(): WebgpuBackend | undefined {
   return tf.getBackend() === 'webgpu' ? (tf.backend() as unknown as WebgpuBackend) : undefined;
 }
 
+/** Shaders count bytes in 32 bits with a sign. */
+const MAX_BYTES = 2 ** 31 - 1;
+
 /**
  * Puts a data set's images on the GPU as bytes, so that a step sends the places of its images in
  * place of their pixels.
@@ -28,25 +31,21 @@ export function findWebgpu(): WebgpuBackend | undefined {
  */
 export function uploadImages({ images, height, width, channels }: Dataset, range: PixelRange) {
   const { maxBufferSize = 0, maxStorageBufferBindingSize = 0 } = findWebgpu()?.device.limits ?? {};
-  const words = new Int32Array(Math.ceil(images.length / Int32Array.BYTES_PER_ELEMENT));
-  const isTooLarge = words.byteLength > Math.min(maxBufferSize, maxStorageBufferBindingSize);
-  if (isTooLarge) {
+  const count = Math.ceil(images.length / Int32Array.BYTES_PER_ELEMENT);
+  const room = Math.min(maxBufferSize, maxStorageBufferBindingSize, MAX_BYTES);
+  if (count * Int32Array.BYTES_PER_ELEMENT > room) {
     return undefined;
   }
+  const words = new Int32Array(count);
   new Uint8Array(words.buffer).set(images);
+  const numbers = decodePixels(
+    Uint8Array.from({ length: 256 }, (_, byte) => byte),
+    range,
+  );
   // A variable outlives `tf.tidy`.
-  const kept = tf.tidy(() => [
-    tf.variable(tf.tensor1d(words, 'int32'), false),
-    tf.variable(
-      tf.tensor1d(
-        decodePixels(
-          Uint8Array.from({ length: 256 }, (_, i) => i),
-          range,
-        ),
-      ),
-      false,
-    ),
-  ]);
+  const kept = tf.tidy(() =>
+    [tf.tensor1d(words, 'int32'), tf.tensor1d(numbers)].map((tensor) => tf.variable(tensor, false)),
+  );
   const [bytes, table] = kept as [tf.Variable, tf.Variable];
   return {
     /** Picks images as `decodeImages` does, with the same bits. The caller disposes them. */
