@@ -123,7 +123,8 @@ export const measure: harness.Suite = async (quick) => {
         title: 'An evaluation from start to end',
         notes: [
           '`npm run evaluate -- --model models/digits --fresh`: one model, 10,000 samples, all ' +
-            'figures, floor included, three networks trained for the accuracy score; 2 threads.',
+            'figures, floor included, three networks trained for the accuracy score and for each ' +
+            'two-sample test; 2 threads.',
         ],
         cases: ['in all'],
         rows: [harness.makeRow('digitmint', [inAllMs])],
