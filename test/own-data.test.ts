@@ -133,7 +133,12 @@ describe('coloured pictures with classes', () => {
 
   it('make a model that describes them', async () => {
     const { manifest } = parseManifest(await readFile(join(model, MANIFEST_FILE)));
-    expect(manifest.image).toEqual({ height: SIDE, width: SIDE, channels: 3, range: [-1, 1] });
+    expect(manifest.image).toEqual({
+      height: SIDE,
+      width: SIDE,
+      channels: 3,
+      range: [-0.8, 0.8],
+    });
     expect(manifest.classes).toEqual(CLASSES);
     expect(manifest.training.dataset).toMatchObject({
       name: 'my pictures (PNG files)',

@@ -217,7 +217,12 @@ class Gan:
         return losses
 
     def generate(self, latents, labels, shift):
-        return self.translate(self.generator(tf.concat([latents, labels], 1)), shift)
+        images = self.generator(tf.concat([latents, labels], 1))
+        if self.config.get("clampsPixels"):
+            # The value is clamped, the whole gradient passes.
+            low, high = self.config["pixelRange"]
+            images += tf.stop_gradient(tf.clip_by_value(images, low, high) - images)
+        return self.translate(images, shift)
 
     def translate(self, images, shift):
         """Moves the batch by whole pixels and fills with paper."""

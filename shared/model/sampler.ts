@@ -181,7 +181,7 @@ function drawInk({ plan, engine, range }: Network, label: number, latents: Float
     const part = latents.subarray(first * latentSize, (first + ENGINE_BATCH) * latentSize);
     const labels = new Uint8Array(part.length / latentSize).fill(label);
     engine.run(joinInput(plan, part, labels)).forEach((value, i) => {
-      ink[first * size + i] = (value - low) / (high - low);
+      ink[first * size + i] = Math.min(1, Math.max(0, (value - low) / (high - low)));
     });
   }
   return ink;

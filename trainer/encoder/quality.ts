@@ -12,6 +12,7 @@ import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { CLASSIFIER_CONFIG, scoreImages } from '../evaluation/classifier/network.ts';
 import { pngEncoder } from '../node-kernels.ts';
+import { clampImages } from '../gan/networks.ts';
 import { runNetwork } from './network.ts';
 
 export interface EncoderSubject {
@@ -211,7 +212,8 @@ function searchByGradient(
     const u = tf.variable(tf.randomNormal([rows, latentSize], 0, 0.5, 'float32', 1));
     const measureErrors = (): tf.Tensor => {
       const input = tf.concat([tf.tanh(u), oneHot], 1);
-      const drawn = tf.div(tf.sub(runNetwork(plan, frozen, input), low), high - low);
+      const images = clampImages(runNetwork(plan, frozen, input) as tf.Tensor4D, [low, high]);
+      const drawn = tf.div(tf.sub(images, low), high - low);
       return tf.sum(tf.squaredDifference(tf.reshape(drawn, [rows, -1]), wanted), 1);
     };
     const adam = tf.train.adam(rate);

@@ -15,6 +15,7 @@ import {
   type WeightSpec,
 } from '../../shared/model/generator.ts';
 import { joinInput } from '../../shared/model/random.ts';
+import type { PixelRange } from '../../shared/picture/pixels.ts';
 import { activate, computeLogits, convolve, KERNELS, type FusedActivation } from './fused.ts';
 
 /** Whether the current backend has the kernels of `fused.ts`. */
@@ -131,6 +132,19 @@ function depthToSpace(input: tf.Tensor4D, block: number): tf.Tensor4D {
     };
   });
   return operation(input) as tf.Tensor4D;
+}
+
+/**
+ * Clamps images to the range of their pixels, as serving does: the discriminator sees exact paper
+ * and ink. The whole gradient passes, and tanh bounds what lies outside. If only the part passed
+ * that leads back, its noise would become a drift, and pixels would gather at the range's edge.
+ */
+export function clampImages(images: tf.Tensor4D, [low, high]: PixelRange): tf.Tensor4D {
+  const operation = tf.customGrad((x) => ({
+    value: tf.clipByValue(x as tf.Tensor, low, high),
+    gradFunc: (dy: tf.Tensor) => dy,
+  }));
+  return operation(images) as tf.Tensor4D;
 }
 
 /** A discriminator as data. To add one: a member here and a case in the two functions below. */

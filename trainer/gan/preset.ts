@@ -43,6 +43,8 @@ export interface TrainingConfig {
   /** Glorot and Bengio 2010, equation 16; absent: see `drawInitialArrays`. */
   readonly initialisation?: 'glorot-uniform';
   readonly pixelRange: PixelRange;
+  /** The discriminator sees generated pixels clamped to the range, as they are served. */
+  readonly clampsPixels?: true;
   readonly generatorAdam: AdamConfig;
   readonly discriminatorAdam: AdamConfig;
   /** The learning rates' factor at the last step, and gamma's without `finalGamma`; 1: constant. */
@@ -125,7 +127,9 @@ export const PRESETS = {
       units: 128,
     },
     objective: { type: 'relativistic', gamma: 0.5, finalGamma: 0.25 }, // a high end keeps variety
-    pixelRange: [-1, 1],
+    // tanh ends beyond paper and full ink, so both are exact. Between -1 and 1 it never gets there.
+    pixelRange: [-0.8, 0.8],
+    clampsPixels: true,
     generatorAdam: { learningRate: 1.5e-3, beta1: 0, beta2: 0.99, epsilon: 1e-8 },
     discriminatorAdam: { learningRate: 1.5e-3, beta1: 0, beta2: 0.99, epsilon: 1e-8 },
     finalFactor: 0.1,

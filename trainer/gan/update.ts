@@ -8,6 +8,7 @@ import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import { computeContest, joinCopies, runFused, sumSquares, type Contest } from './fused.ts';
 import { applyAdam, takeParts, type Amount, type NetworkState } from './network-state.ts';
 import {
+  clampImages,
   hasFusedKernels,
   runDiscriminator,
   runGenerator,
@@ -153,7 +154,10 @@ function computeFusedTerms(
 
 /** Both networks in training. */
 export interface Gan {
-  readonly config: Pick<TrainingConfig, 'objective' | 'generatorAdam' | 'discriminatorAdam'>;
+  readonly config: Pick<
+    TrainingConfig,
+    'objective' | 'generatorAdam' | 'discriminatorAdam' | 'pixelRange' | 'clampsPixels'
+  >;
   readonly plan: GeneratorPlan;
   readonly judge: DiscriminatorPlan;
   readonly generator: NetworkState;
@@ -328,8 +332,9 @@ export function updateAverage(
   });
 }
 
-function generateImages({ plan, generator }: Gan, input: tf.Tensor2D): tf.Tensor4D {
-  return runGenerator(plan, takeParts(generator), input);
+function generateImages({ plan, generator, config }: Gan, input: tf.Tensor2D): tf.Tensor4D {
+  const images = runGenerator(plan, takeParts(generator), input);
+  return config.clampsPixels === true ? clampImages(images, config.pixelRange) : images;
 }
 
 function createJudge({ judge, discriminator }: Gan): Judge {

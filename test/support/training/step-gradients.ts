@@ -75,7 +75,12 @@ export function openProblem(
   const gan: Gan = {
     plan,
     judge,
-    config: { objective: problem.objective, generatorAdam: adam, discriminatorAdam: adam },
+    config: {
+      objective: problem.objective,
+      generatorAdam: adam,
+      discriminatorAdam: adam,
+      pixelRange: [-1, 1],
+    },
     generator: createState(plan.weights, withMoments(problem.generatorWeights)),
     discriminator: createState(judge.weights, withMoments(problem.discriminatorWeights)),
     average: null,

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { planGenerator, type GeneratorConfig } from '../../../shared/model/generator.ts';
-import { buildInput, runGenerator } from '../../../trainer/gan/networks.ts';
+import { buildInput, clampImages, runGenerator } from '../../../trainer/gan/networks.ts';
 
 const TINY: GeneratorConfig = {
   latentSize: 3,
@@ -66,3 +66,15 @@ function dense(
     activation(row.reduce((sum, x, i) => sum + x * (kernel[i * bias.length + unit] as number), b)),
   );
 }
+
+describe('clampImages', () => {
+  it('clamps, and lets the whole gradient through', () => {
+    const images = tf.tensor4d([-2, -1, 0.5, 1, 3], [1, 1, 5, 1]);
+    const incoming = tf.tensor4d([1, -1, 0.25, 1, -1], [1, 1, 5, 1]);
+    const differentiate = tf.valueAndGrad((x) => clampImages(x as tf.Tensor4D, [-1, 1]));
+    const { value, grad } = differentiate(images, incoming);
+    expect([...value.dataSync()]).toEqual([-1, -1, 0.5, 1, 1]);
+    expect([...grad.dataSync()]).toEqual([...incoming.dataSync()]);
+    tf.dispose([images, incoming, value, grad]);
+  });
+});

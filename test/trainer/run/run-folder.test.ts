@@ -43,7 +43,9 @@ describe('names with more digits than places', () => {
   });
 });
 
-const CONFIG: TrainingConfig = { ...PRESETS.digits, seed: '1' };
+const { clampsPixels: _, ...PRESET } = PRESETS.digits;
+/** As the preset was when the hashes below were computed. */
+const CONFIG: TrainingConfig = { ...PRESET, steps: 16_000, pixelRange: [-1, 1], seed: '1' };
 const DATA = { name: 'digits', images: 600, sha256: '0'.repeat(64) };
 const OPTIONS: RunOptions = {
   config: CONFIG,

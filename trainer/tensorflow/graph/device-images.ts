@@ -3,7 +3,7 @@
  * picks and shifts them by tensors, because JavaScript numbers become constants of the graph.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { PixelRange } from '../../../shared/picture/pixels.ts';
+import { decodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
 import type { Dataset } from '../../data/dataset.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
 import type { Shift } from '../../gan/step.ts';
@@ -20,6 +20,8 @@ export function uploadImages({ images, count, height, width, channels }: Dataset
   return backend.createOutputTensor({ id, shape, dtype }) as tf.Tensor4D;
 }
 
+const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+
 /**
  * Picks images and maps their bytes to a range.
  * @param images   From {@link uploadImages}. Not disposed.
@@ -30,30 +32,31 @@ export function uploadImages({ images, count, height, width, channels }: Dataset
 export function gatherDeviceImages(
   images: tf.Tensor4D,
   indices: tf.Tensor1D,
-  [low, high]: PixelRange,
+  range: PixelRange,
 ): tf.Tensor4D {
   const backend = getNodeBackend();
   const { binding } = backend;
   const type = (name: string, value: number) => ({ name, type: binding.TF_ATTR_TYPE, value });
   return tf.tidy(() => {
-    const picking = [
-      type('Tparams', binding.TF_UINT8),
-      type('Tindices', binding.TF_INT32),
-      type('Taxis', binding.TF_INT32),
-      { name: 'batch_dims', type: binding.TF_ATTR_INT, value: 0 },
-    ];
     const axis = tf.scalar(0, 'int32');
-    const bytes = backend.executeSingleOutput('GatherV2', picking, [images, indices, axis]);
+    const gather = (values: tf.Tensor, dtype: number, places: tf.Tensor): tf.Tensor => {
+      const attributes = [
+        type('Tparams', dtype),
+        type('Tindices', binding.TF_INT32),
+        type('Taxis', binding.TF_INT32),
+        { name: 'batch_dims', type: binding.TF_ATTR_INT, value: 0 },
+      ];
+      return backend.executeSingleOutput('GatherV2', attributes, [values, places, axis]);
+    };
+    const bytes = gather(images, binding.TF_UINT8, indices);
     const casting = [
       type('SrcT', binding.TF_UINT8),
-      type('DstT', binding.TF_FLOAT),
+      type('DstT', binding.TF_INT32),
       { name: 'Truncate', type: binding.TF_ATTR_BOOL, value: false },
     ];
-    let values = backend.executeSingleOutput('Cast', casting, [bytes]);
-    // Whole numbers stay exact up to the division, which rounds once.
-    values = high - low === 1 ? values : tf.mul(values, high - low);
-    values = low === 0 ? values : tf.add(values, 255 * low);
-    return tf.div(values, 255);
+    const places = backend.executeSingleOutput('Cast', casting, [bytes]);
+    const table = tf.tensor1d(decodePixels(ALL_BYTES, range));
+    return gather(table, binding.TF_FLOAT, places) as tf.Tensor4D;
   });
 }
 
