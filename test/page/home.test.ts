@@ -81,6 +81,7 @@ const PAGES = [
   '/docs/search?q=dark+mode',
   '/hand',
   '/learn',
+  '/models',
   '/models/digits',
   '/errors/invalid_parameter',
 ];
@@ -569,16 +570,23 @@ describe('pages to read', () => {
     });
   });
 
-  test('a model has a page for people and JSON for programs', async () => {
+  test('models have pages for people and JSON for programs', async () => {
     await visit('/models/digits', {}, async (page) => {
       expect(await page.locator('h1').textContent()).toBe('The model digits');
       expect(await page.locator('.figures tbody tr').count()).toBe(5);
     });
-    const json = await worker.fetch('/models/digits');
-    expect([json.headers.get('content-type'), json.headers.get('vary')]).toEqual([
-      'application/json',
-      'Accept',
-    ]);
+    await visit('/models', {}, async (page) => {
+      await page.getByRole('main').getByRole('link', { name: 'digits' }).click();
+      await page.waitForURL('**/models/digits');
+    });
+    for (const path of ['/models', '/models/digits']) {
+      const { headers } = await worker.fetch(path);
+      expect([path, headers.get('content-type'), headers.get('vary')]).toEqual([
+        path,
+        'application/json',
+        'Accept',
+      ]);
+    }
   });
 });
 

@@ -1,14 +1,45 @@
-/** The page of a model, for people: `/models/{name}` answers with it or with JSON, by `Accept`. */
+/** The pages of models, for people: `/models…` answers with them or with JSON, by `Accept`. */
 import { html } from 'hono/html';
+import type * as z from 'zod';
 import files from 'page-files';
 import type { ParsedManifest } from '../../shared/model/artifact.ts';
 import { listClasses } from '../../shared/model/classes.ts';
+import type { modelsSchema } from '../../shared/contract/answers.ts';
 import type { AppContext } from '../context.ts';
 import { renderFacts, renderQuality } from './home/about-model.ts';
 import { describeMany } from './home/model-view.ts';
 import { renderPage, type Markup } from './page.ts';
 
 const [SHOWN, COLS, SCALE] = [60, 10, 2];
+
+/** The page of all models that serve. */
+export function renderModelsPage(
+  c: AppContext,
+  list: Pick<z.output<typeof modelsSchema>, 'default'> & {
+    readonly models: readonly { readonly name: string; readonly version: string }[];
+  },
+): Promise<Response> {
+  return renderPage(c, {
+    title: 'Models',
+    description: 'The models that draw here.',
+    body: html`<main id="main" class="prose">
+      <h1>Models</h1>
+      <p>
+        The networks that draw here. A request picks one with
+        <a href="/docs/reference#parameter-model"><code>model</code></a>; without it, the default draws.
+      </p>
+      <ul>
+        ${list.models.map(
+          ({ name, version }) =>
+            html`<li>
+              <a href="/models/${name}">${name}</a>, version <code>${version}</code>${name === list.default ? ', the default' : ''}
+            </li>`,
+        )}
+      </ul>
+      <p>The same list as JSON: ask for <code>application/json</code>, as <code>curl</code> does.</p>
+    </main>`,
+  });
+}
 
 export function renderModelPage(
   c: AppContext,

@@ -35,7 +35,7 @@ import { PARTIAL, WORK_ERRORS, type OperationEntry } from '../http/operation.ts'
 import { respondBytes } from '../http/range.ts';
 import { respondError } from '../http/respond-error.ts';
 import { respondFault } from '../pages/fault.ts';
-import { renderModelPage } from '../pages/model.ts';
+import { renderModelPage, renderModelsPage } from '../pages/model.ts';
 
 /** The only files that are sent, whatever else a manifest lists: none can act as a page. */
 const FILE_TYPES: Readonly<Record<string, string>> = {
@@ -131,7 +131,13 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
       ...model,
       url: `${base}/models/${model.name}`,
     }));
-    return c.json({ default: list.default, models }, 200, CARD_HEADERS);
+    const type = negotiateFormat(readHeader(c, 'accept'), CARD_TYPES);
+    const answer =
+      type === 'html'
+        ? await renderModelsPage(c, list)
+        : c.json({ default: list.default, models }, 200, CARD_HEADERS);
+    answer.headers.set('Vary', 'Accept');
+    return answer;
   });
 
   app.get('/models/:name', async (c) => {
