@@ -26,11 +26,16 @@ const WASM_FILE = 'tfjs-backend-wasm-simd.wasm';
 /**
  * @param folder    Exists and is empty. The program is its `main.js`.
  * @param isPacked  Whether it is for a machine without npm: see `trainer/packed.ts`.
+ * @param others    More programs, which share its code: their sources by their names.
  */
-export async function packCode(folder: string, isPacked = true): Promise<void> {
+export async function packCode(
+  folder: string,
+  isPacked = true,
+  others: Readonly<Record<string, string>> = {},
+): Promise<void> {
   await build({
     absWorkingDir: ROOT,
-    entryPoints: { main: 'trainer/main.ts' },
+    entryPoints: { main: 'trainer/main.ts', ...others },
     outdir: folder,
     bundle: true,
     format: 'esm',

@@ -7,7 +7,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readLedger } from '../../../trainer/publish/ledger.ts';
 import { pinVersion } from '../../../trainer/publish/prune.ts';
@@ -24,8 +23,9 @@ import {
   writeArtifact,
 } from '../../support/models/published.ts';
 import { hasVersitygw, startVersitygw, type S3Server } from '../../support/storage/s3-server.ts';
+import { findProgram } from '../../support/trainer-program.ts';
 
-const CHILD = fileURLToPath(new URL('../../support/models/models-child.ts', import.meta.url));
+const CHILD = findProgram('models-child');
 
 let base: string;
 beforeEach(async () => {

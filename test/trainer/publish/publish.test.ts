@@ -12,7 +12,6 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
@@ -54,10 +53,11 @@ import {
   startWrangler,
   type S3Server,
 } from '../../support/storage/s3-server.ts';
+import { findProgram } from '../../support/trainer-program.ts';
 
 const utf8 = new TextEncoder();
 const now = (): Date => new Date('2026-02-03T04:05:06Z');
-const CHILD = fileURLToPath(new URL('../../support/models/publish-child.ts', import.meta.url));
+const CHILD = findProgram('publish-child');
 
 let base: string;
 let store: ObjectStore;
