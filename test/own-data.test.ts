@@ -373,7 +373,7 @@ describe('npm run train on a user’s own data', () => {
       /found +formats PNG \(140\); sizes 30 x 20 \(140\); 140 coloured; cropped to 20 x 20\n/,
     );
     expect(output).toContain(
-      'note       2 of 142 pictures are left out: many/one.jpg is no picture',
+      'warning    LEFT OUT: 2 of 142 pictures (1.4%). unusable.txt names all: many/one.jpg is no picture',
     );
     expect(output).toMatch(/warning +140 pictures are few/);
     expect(output).toMatch(/warning +Classes with one picture \(single\).* drawn as often as/);

@@ -15,6 +15,8 @@ export interface ArrayFile {
   readonly shape: readonly number[];
   /** Row-major, as many as the shape says. */
   readonly values: Uint8Array | Float32Array | Int32Array;
+  /** Of an array of text: what its values stand for, in the order of character codes. */
+  readonly texts?: readonly string[];
 }
 
 /**
@@ -111,7 +113,7 @@ const NPY_TYPES: Readonly<
 };
 
 /** @param code  As in a .npy header: "<f4" or "|u1". */
-function findNpyType(code: string): NumberType | undefined {
+export function findNpyType(code: string): NumberType | undefined {
   if (code.slice(1) === 'u1') {
     return UINT8;
   }
@@ -217,17 +219,89 @@ function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {
       `${what} has a .npy header that is not understood: ${header.trim().slice(0, 100)}`,
     );
   }
-  if (/'fortran_order':\s*True/.test(header)) {
-    throw new ExpectedError(
-      `${what} is in Fortran's order: save numpy.ascontiguousarray(...) of it`,
-    );
+  const shape = (sizes.match(/[0-9]+/g) ?? []).map(Number);
+  if (/^[<>|=][US][0-9]+$/.test(code)) {
+    return readTexts(bytes.subarray(end), code, shape, what);
   }
   const type = findNpyType(code);
   if (type === undefined) {
-    throw new ExpectedError(`${what} is .npy of the type ${code}; ${ALLOWED}`);
+    const isObject = code.startsWith('|O');
+    const advice = isObject ? 'which holds objects of Python: save .astype(str) of it' : ALLOWED;
+    throw new ExpectedError(`${what} is .npy of the type ${code}; ${advice}`);
   }
-  const shape = (sizes.match(/[0-9]+/g) ?? []).map(Number);
-  return { format: `npy, ${type.name}`, shape, values: readBody(bytes, end, type, shape, what) };
+  const read = readBody(bytes, end, type, shape, what);
+  const isColumnMajor = /'fortran_order':\s*True/.test(header) && shape.length > 1;
+  const axes = [...shape.keys()];
+  const values = isColumnMajor ? fromColumnMajor(read, shape, axes) : read;
+  return { format: `npy, ${type.name}`, shape, values };
+}
+
+/** Reads NumPy's text of a fixed length: UTF-32 (U), or bytes (S). Zeros fill its end. */
+function readTexts(
+  body: Uint8Array,
+  code: string,
+  shape: readonly number[],
+  what: string,
+): ArrayFile {
+  const size = Number(code.slice(2)) * (code[1] === 'U' ? 4 : 1);
+  const count = shape.reduce((product, length) => product * length, 1);
+  if (body.length !== count * size) {
+    throw new ExpectedError(
+      `${what} says ${shape.join(' x ')} texts, so ${count * size} bytes; it has ${body.length}`,
+    );
+  }
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  const readText = (at: number): string => {
+    if (code[1] === 'S') {
+      return Buffer.from(body.subarray(at, at + size)).toString('utf8');
+    }
+    const letters = Array.from({ length: size / 4 }, (_, i) =>
+      view.getUint32(at + 4 * i, code[0] !== '>'),
+    );
+    return letters.map((letter) => String.fromCodePoint(Math.min(letter, 0x10ffff))).join('');
+  };
+  const all = Array.from({ length: count }, (_, i) => trimZeros(readText(i * size)));
+  const texts = [...new Set(all)].sort();
+  const places = new Map(texts.map((text, place) => [text, place]));
+  const values = Int32Array.from(all, (text) => places.get(text) as number);
+  return { format: 'npy, text', shape, values, texts };
+}
+
+function trimZeros(text: string): string {
+  let end = text.length;
+  while (end > 0 && text[end - 1] === '\0') {
+    end--;
+  }
+  return text.slice(0, end);
+}
+
+/**
+ * Rearranges column-major numbers, as Fortran and MATLAB keep them, into row-major ones.
+ * @param axes  The axes of `shape` in the order of the result: [0, 1, 2] keeps them.
+ */
+export function fromColumnMajor<T extends ArrayFile['values']>(
+  values: T,
+  shape: readonly number[],
+  axes: readonly number[],
+): T {
+  const strides = shape.map((_, axis) => shape.slice(0, axis).reduce((a, b) => a * b, 1));
+  const sizes = axes.map((axis) => shape[axis] as number);
+  const steps = axes.map((axis) => strides[axis] as number);
+  const result = values.slice() as T;
+  const place = sizes.map(() => 0);
+  for (let i = 0, from = 0; i < values.length; i++) {
+    result[i] = values[from] as number;
+    for (let axis = sizes.length - 1; axis >= 0; axis--) {
+      place[axis] = (place[axis] as number) + 1;
+      from += steps[axis] as number;
+      if (place[axis] !== sizes[axis]) {
+        break;
+      }
+      from -= (steps[axis] as number) * (sizes[axis] as number);
+      place[axis] = 0;
+    }
+  }
+  return result;
 }
 
 /** Reads the numbers after a header. @throws ExpectedError  When the shape says more or fewer. */

@@ -172,12 +172,15 @@ export async function loadDataFolder(
     dataset,
     notes: [
       ...findings.notes,
-      ...describeProblems(findings),
       ...(coloured > 0 && coloured < count * FEW_COLOURED
         ? [`Only ${coloured} pictures are coloured: with --grey the model is faster.`]
         : []),
     ],
-    findings: { ...findings, coloured, warnings: findWarnings(dataset) },
+    findings: {
+      ...findings,
+      coloured,
+      warnings: [...describeProblems(findings), ...findWarnings(dataset)],
+    },
     reading: keepReading(whole, reading),
   };
 }

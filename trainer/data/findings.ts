@@ -62,12 +62,14 @@ export function describeKept({ parts }: Findings): string {
   return Object.keys(kept).length === 0 ? '' : `${listCounts(kept)}, kept for evaluation`;
 }
 
+/** A warning that pictures are left out; empty when none are. */
 export function describeProblems({ problems, total }: Findings): string[] {
   const named = problems.map(({ name, reason }) => `${name} ${reason}`);
+  const part = ((problems.length / total) * 100).toFixed(1);
   return problems.length === 0
     ? []
     : [
-        `${format(problems.length)} of ${format(total)} pictures are left out: ${nameSome(named, '; ')}`,
+        `LEFT OUT: ${format(problems.length)} of ${format(total)} pictures (${part}%). unusable.txt names all: ${nameSome(named, '; ')}`,
       ];
 }
 

@@ -108,7 +108,10 @@ function fitsRange([least, largest]: readonly [number, number], name: PixelRange
  * Turns an array into labels.
  * @throws ExpectedError  When there are not `count`, or one is no whole number from 0 to 9.
  */
-export function decodeLabels({ shape, values }: ArrayFile, what: string, count: number) {
+export function decodeLabels({ shape, values, texts }: ArrayFile, what: string, count: number) {
+  if (texts !== undefined) {
+    throw new ExpectedError(`${what} holds text, expected whole numbers from 0 to ${CLASSES - 1}`);
+  }
   if (shape.length !== 1 && !(shape.length === 2 && shape[1] === 1)) {
     throw new ExpectedError(`${what} has the shape [${shape.join(', ')}], expected [n]`);
   }

@@ -4,12 +4,15 @@ import csv
 import gzip
 import json
 import pathlib
+import pickle
 import struct
 import sys
+import tarfile
 import zipfile
 
 import numpy
 import pyarrow
+import pyarrow.ipc
 import pyarrow.parquet
 
 root = pathlib.Path(sys.argv[1])
@@ -51,6 +54,13 @@ for label, name in enumerate(("cat", "dog", "eel")):
 numpy.savez(
     place("more.npz"), imgs=train, labels=labels, latents=train[:, 0, :6], names=numpy.array(["a"])
 )
+words = ["cat", "dog", "eel"]
+numpy.savez(place("words.npz"), images=numpy.asfortranarray(train), labels=numpy.array(words)[labels])
+numpy.savez(place("bytes.npz"), x=train, y=numpy.array(words, dtype="S")[labels])
+numpy.savez(place("named.npz"), images=train, labels=labels, class_names=words)
+numpy.savez(place("objects.npz"), x=train, y=numpy.array(words, dtype=object)[labels])
+numpy.savez(place("npzs/train.npz"), x=train, y=labels)
+numpy.savez(place("npzs/test.npz"), x=test, y=test_labels)
 bad = train / 255
 bad[5, 3, 3] = numpy.nan
 numpy.savez(place("nan.npz"), images=bad)
@@ -72,7 +82,6 @@ write_csv("kaggle/train.csv", ["label", *names], labelled)
 write_csv("kaggle/test.csv", names, flat_test)
 write_csv("kaggle/sample_submission.csv", ["ImageId", "Label"], [[1, 0], [2, 0]])
 write_csv("plain.csv", None, labelled)
-words = ["cat", "dog", "eel"]
 write_csv("words.csv", None, [[*row[1:], words[row[0]]] for row in labelled])
 write_csv(
     "fer.csv",
@@ -88,12 +97,18 @@ pngs = [path.read_bytes() for path in sorted((root / "pngs").iterdir())]
 kinds = ["zebra", "ant", "moth", "unused"]
 
 
-def write_parquet(name, labels, features):
+def write_parquet(name, labels, features, compression="snappy"):
     images = [{"bytes": png, "path": None} for png in pngs]
     table = pyarrow.table({"image": images, "label": pyarrow.array(labels, pyarrow.int64())})
     info = json.dumps({"info": {"features": features}})
     table = table.replace_schema_metadata({"huggingface": info})
-    pyarrow.parquet.write_table(table, place(name), row_group_size=5)
+    if name.endswith(".arrow"):
+        with pyarrow.ipc.new_stream(place(name), table.schema) as stream:
+            stream.write_table(table, max_chunksize=5)
+    else:
+        pyarrow.parquet.write_table(
+            table, place(name), row_group_size=5, compression=compression
+        )
 
 
 features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": kinds}}
@@ -102,6 +117,12 @@ write_parquet("configs/small/train.parquet", labels.tolist(), features)
 write_parquet("configs/large/train.parquet", labels.tolist(), features)
 write_parquet("hf/data/test-00000-of-00001.parquet", labels.tolist(), features)
 write_parquet("beyond/train.parquet", [*labels.tolist()[:11], 4], features)
+for compression in ("none", "gzip", "brotli", "zstd", "lz4"):
+    write_parquet(f"{compression}/train.parquet", labels.tolist(), features, compression)
+write_parquet("saved/train/data-00000-of-00001.arrow", labels.tolist(), features)
+write_parquet("saved/test/data-00000-of-00001.arrow", labels.tolist(), features)
+write_parquet("saved/train/cache-5f1c2d3e4a5b6c7d.arrow", labels.tolist(), features)
+place("saved/train/state.json").write_text("{}")
 place("hf/README.md").write_text("A card.")
 
 
@@ -121,14 +142,79 @@ for name, array in (("train-images-idx3-ubyte", train), ("train-labels-idx1-ubyt
     write_idx(f"folders/{name}/{name}", array)
 for part, images, targets in (("train", train, labels), ("test", test, test_labels)):
     for kind in ("letters", "digits"):
-        stem = f"gzip/emnist-{kind}-{part}"
+        stem = f"emnist/emnist-{kind}-{part}"
         write_idx(f"{stem}-images-idx3-ubyte.gz", images.transpose(0, 2, 1).copy())
         write_idx(f"{stem}-labels-idx1-ubyte.gz", targets + 1)
-place("gzip/emnist-letters-mapping.txt").write_text("1 65 97\n2 66 98\n3 67 99\n")
+place("emnist/emnist-letters-mapping.txt").write_text("1 65 97\n2 66 98\n3 67 99\n")
 
 with zipfile.ZipFile(place("emnist.zip"), "w") as archive:
-    for path in sorted((root / "gzip").iterdir()):
+    for path in sorted((root / "emnist").iterdir()):
         archive.write(path, f"gzip/{path.name}")
+
+# CIFAR: each picture is in the corner of one of 32 x 32, its rows in the red pixels.
+wide = numpy.zeros((12, 3, 32, 32), numpy.uint8)
+wide[:, 0, :8, :8] = train
+wide = wide.reshape(12, 3072)
+
+
+def to_python2(value):
+    """Pickles as Python 2 does, whose texts are bytes."""
+    if isinstance(value, str):
+        value = value.encode()
+    if isinstance(value, bytes):
+        return b"T" + struct.pack("<I", len(value)) + value
+    if isinstance(value, int):
+        return b"K" + bytes([value])
+    if isinstance(value, list):
+        return b"](" + b"".join(map(to_python2, value)) + b"e"
+    if isinstance(value, dict):
+        return b"}(" + b"".join(to_python2(x) for pair in value.items() for x in pair) + b"u"
+    kind = b"cnumpy\ndtype\n" + to_python2("u1") + b"K\x00K\x01\x87R(K\x03U\x01|NNNK\x00K\x00K\x00tb"
+    shape = b"".join(b"M" + struct.pack("<H", size) for size in value.shape) + b"\x86"
+    return (
+        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+        + b"(K\x01" + shape + kind + b"\x89" + to_python2(value.tobytes()) + b"tb"
+    )
+
+
+def write_cifar(folder, dump):
+    parts = {"data_batch_1": slice(0, 6), "data_batch_2": slice(6, 12), "test_batch": slice(0, 3)}
+    for name, part in parts.items():
+        batch = {"data": wide[part], "labels": labels[part].tolist(), "filenames": ["a.png"]}
+        place(f"{folder}/{name}").write_bytes(dump(batch))
+    place(f"{folder}/batches.meta").write_bytes(dump({"label_names": words}))
+
+
+write_cifar("cifar-python-2", lambda value: b"\x80\x02" + to_python2(value) + b".")
+for protocol in (2, 3, 4, 5):
+    write_cifar(f"cifar-protocol-{protocol}", lambda value: pickle.dumps(value, protocol))
+write_cifar("cifar-eval", lambda value: b"cos\nsystem\n(Utouch /tmp/evil\ntR.")
+for count, folder, names in ((1, "cifar-10-binary", "batches.meta.txt"), (2, "cifar-100-binary", "fine_label_names.txt")):
+    name = "data_batch_1.bin" if count == 1 else "train.bin"
+    rows = [bytes([label] if count == 1 else [9, label]) + row.tobytes() for label, row in zip(labels.tolist(), wide)]
+    place(f"{folder}/{name}").write_bytes(b"".join(rows))
+    place(f"{folder}/{names}").write_text("\n".join(words) + "\n\n")
+place("cifar-cut/data_batch_1.bin").write_bytes(bytes(5000))
+place("cifar-cut/batches.meta.txt").write_text("cat")
+
+# Archives in archives, and tar files, whose three formats keep long paths in different places.
+for part in ("training", "test"):
+    with zipfile.ZipFile(place(f"zips/{part}.zip"), "w") as archive:
+        for path in sorted((root / "splits" / part).rglob("*.png")):
+            archive.write(path, f"{path.relative_to(root / 'splits')}")
+with zipfile.ZipFile(place("nested.zip"), "w") as archive:
+    for path in sorted((root / "zips").iterdir()):
+        archive.write(path, path.name)
+    archive.writestr("sample_submission.csv", "id,label")
+for format, name in enumerate(("ustar", "gnu", "pax")):
+    with tarfile.open(place(f"{name}.tar.gz"), "w:gz", format=format) as archive:
+        for path in sorted((root / "splits/training").rglob("*.png")):
+            inner = path.relative_to(root / "splits/training")
+            archive.add(path, f"./{'long/' * 20}{inner.parent}/{'long' * 20}{inner.name}")
+packed = place("gnu.tar.gz").read_bytes()
+place("cut.tar.gz").write_bytes(packed[: len(packed) // 2])
+place("hdf/set.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+place("hdf5.mat").write_bytes(b"MATLAB 7.3 MAT-file".ljust(512))
 
 # Archives that must not be opened: one that would inflate to 4 GB, one with a way out of it.
 with zipfile.ZipFile(place("bomb.zip"), "w", zipfile.ZIP_DEFLATED) as archive:

@@ -2,7 +2,7 @@
  * The layouts that people have: one set of pictures, written by NumPy, PyArrow and Python's
  * archives, is read from each with the same pixels, labels and parts.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,6 +12,7 @@ import { hasTools, runPython } from '../../support/data-tools/data-tools.ts';
 import { writePicture } from '../../support/pictures.ts';
 
 const SIDE = 8;
+const SVHN = new URL('../../support/data-tools/train_32x32.mat', import.meta.url);
 const LABELS = Array.from({ length: 12 }, (_, i) => i % 3);
 /** Pixel `k` of picture `i`, as write-layouts.py has it. */
 const pixel = (i: number, k: number): number => (((i * 64 + k) * 7) % 251) + 2;
@@ -54,6 +55,9 @@ beforeAll(async () => {
     label,
   ]);
   await writeFile(join(root, 'stylegan/dataset.json'), JSON.stringify({ labels }));
+  // Written by scipy.io.savemat as SVHN's files are, with 10 for the digit 0.
+  await mkdir(join(root, 'svhn'));
+  await copyFile(SVHN, join(root, 'svhn/train_32x32.mat'));
   if (hasTools('tables')) {
     const program = new URL('../../support/data-tools/write-layouts.py', import.meta.url);
     runPython('tables', await readFile(program, 'utf8'), root);
@@ -135,6 +139,11 @@ describe('pictures in folders', () => {
   });
 });
 
+it('reads MATLAB’s files as those of SVHN', async () => {
+  await expectSet('svhn', { classes: NUMBERS, pictures: RGB });
+  await expectSet('svhn/train_32x32.mat', { classes: NUMBERS, pictures: RGB });
+});
+
 describe.skipIf(!hasTools('tables'))('data of other programs', () => {
   it('has no part for evaluation when its test part has no labels', async () => {
     await expect(load('kaggle', { part: 'test' })).rejects.toThrow(
@@ -156,13 +165,28 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
     ['plain.csv', { classes: NUMBERS }],
     ['words.csv', { classes: NAMES }],
     ['fer.csv', { classes: NAMES, kept: { test: 6 } }],
+    ['words.npz', { classes: NAMES }],
+    ['bytes.npz', { classes: NAMES }],
+    ['named.npz', { classes: NAMES }],
+    ['npzs', { classes: NUMBERS, kept: { test: 6 } }],
+    ['saved', { classes: ['zebra', 'ant', 'moth'], kept: { test: 12 } }],
+    ...['none', 'gzip', 'brotli', 'zstd', 'lz4'].map((compression): [string, Expected] => [
+      compression,
+      { classes: ['zebra', 'ant', 'moth'] },
+    ]),
+    ['zips', { classes: NAMES, ...SORTED, kept: { test: 1 } }],
+    ['nested.zip', { classes: NAMES, ...SORTED, kept: { test: 1 } }],
+    ...['ustar', 'gnu', 'pax'].map((format): [string, Expected] => [
+      `${format}.tar.gz`,
+      { classes: NAMES, ...SORTED },
+    ]),
     ['hf', { classes: ['zebra', 'ant', 'moth'], kept: { test: 12 } }],
     ['folders', { classes: NUMBERS }],
     ['more.npz', { classes: NUMBERS }],
     ['torchvision', { classes: NUMBERS, kept: { test: 6 } }],
     ['torchvision/MNIST/raw/train-images-idx3-ubyte', { classes: NUMBERS, kept: { test: 6 } }],
     [
-      'gzip/emnist-letters-train-images-idx3-ubyte.gz',
+      'emnist/emnist-letters-train-images-idx3-ubyte.gz',
       { classes: ['A', 'B', 'C'], kept: { test: 6 } },
     ],
     [
@@ -170,6 +194,19 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
       { classes: ['1', '2', '3'], kept: { test: 6 } },
     ],
   ])('is read as it is: %s', expectSet);
+
+  it.each([
+    'cifar-python-2',
+    ...[2, 3, 4, 5].map((protocol) => `cifar-protocol-${protocol}`),
+    'cifar-10-binary',
+    'cifar-100-binary',
+  ])('has three colours and names of classes as CIFAR has them: %s', async (path) => {
+    const { dataset, findings } = await load(path);
+    expect([dataset.classes, [...dataset.labels]]).toEqual([NAMES, LABELS]);
+    expect(findings.parts['test'] ?? 0).toBe(path.includes('binary') ? 0 : 3);
+    const red = (i: number, k: number) => dataset.images[(i * 1024 + (k >> 3) * 32 + (k & 7)) * 3];
+    expect(GREY.map((picture, i) => picture.map((_, k) => red(i, k)))).toEqual(GREY);
+  });
 
   it('may have channels first, half precision, numbers from -1 to 1 and one-hot labels', async () => {
     const { dataset } = await load('signed.npz');
@@ -181,7 +218,7 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
   it.each([
     ['nan.npz', /nan\.npz: images holds NaN in picture 5: expected finite numbers/],
     ['missing.csv', /has 63 columns of pixels.*which is no square; after pixel16 comes pixel18/],
-    ['gzip', /holds 2 sets of IDX files .*emnist-digits.*give one of their files/],
+    ['emnist', /holds 2 sets of IDX files .*emnist-digits.*give one of their files/],
     ['bomb.zip', /would inflate to 4294967280: too much for an honest archive/],
     ['out.zip', /is no whole ZIP archive \(invalid relative path/],
     ['configs', /holds several sets \(large\/, small\/\): name the folder that you mean/],
@@ -189,20 +226,26 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
       'beyond',
       /1 of 12 pictures cannot be used: train\.parquet, row 11 has the label 4, but only 4/,
     ],
+    ['objects.npz', /y\.npy is \.npy of the type \|O; which holds objects.*save \.astype\(str\)/],
+    ['cifar-cut', /data_batch_1\.bin is no file of CIFAR: it has 5000 bytes, expected a multiple/],
+    ['cifar-eval', /data_batch_1 is no file of CIFAR/],
+    ['cut.tar.gz', /is no whole archive \(unexpected end of file\)/],
+    ['hdf', /set\.h5 is not read: read it in Python, and save numpy\.savez/],
+    ['hdf5.mat', /is MATLAB 7\.3, expected level 5: save it in MATLAB with -v7/],
   ])('is refused with what is wrong: %s', async (path, message) => {
     await expect(load(path)).rejects.toThrow(message);
     await expect(load(path)).rejects.toThrow(ExpectedError);
   });
 
   it('leaves out a few rows that cannot be used, and names them', async () => {
-    const { dataset, notes, findings } = await load('short.csv');
+    const { dataset, findings } = await load('short.csv');
     expect(dataset.count).toBe(60);
     expect(findings.problems).toEqual([
       { name: 'short.csv, line 62', reason: 'has 40 columns, expected 65' },
     ]);
-    expect(notes).toEqual([
-      '1 of 61 pictures are left out: short.csv, line 62 has 40 columns, expected 65',
-    ]);
+    expect(findings.warnings[0]).toBe(
+      'LEFT OUT: 1 of 61 pictures (1.6%). unusable.txt names all: short.csv, line 62 has 40 columns, expected 65',
+    );
   });
 });
 

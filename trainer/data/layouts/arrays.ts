@@ -1,9 +1,10 @@
 /**
- * Pictures as arrays: NumPy's .npy and .npz, in files that begin with "x_train" or the like, and
- * the same arrays of other formats.
+ * Pictures as arrays: NumPy's .npy and .npz, and MATLAB's .mat, with names as "x_train", and the
+ * same arrays of other formats.
  */
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { decodeArrayFile, type ArrayFile } from '../array-file.ts';
+import { decodeMat, isMat } from '../mat-file.ts';
 import { findSplit, type RawPicture, type Sample, type Source, type Split } from './source.ts';
 import { readFile, type TreeFile } from './tree.ts';
 import { listZip } from './zip.ts';
@@ -17,7 +18,7 @@ export interface NamedArray {
   readonly array: ArrayFile;
 }
 
-/** Reads .npy and .npz files. @param what  Names the data in errors. @throws ExpectedError */
+/** Reads .npy, .npz and .mat files. @param what  Names the data in errors. @throws ExpectedError */
 export async function readArrayFiles(
   files: readonly TreeFile[],
   what: string,
@@ -26,8 +27,17 @@ export async function readArrayFiles(
   const notes: string[] = [];
   for (const file of files) {
     const named = `${what}: ${file.path}`;
-    const stem = (file.path.split('/').at(-1) as string).replace(/\.np[yz]$/i, '');
+    const stem = (file.path.split('/').at(-1) as string).replace(/\.(?:np[yz]|mat)$/i, '');
+    /** Where the file tells a part that the array's own name does not: train.npz with x and y. */
+    const nameArray = (key: string): string =>
+      findSplit(key) === null && findSplit(stem) !== null ? `${stem}_${key}` : key;
     const content = await readWhole(file, named);
+    if (isMat(content)) {
+      const found = decodeMat(content, named);
+      arrays.push(...found.map(({ name, array }) => ({ name: nameArray(name), array })));
+      notes.push(...renumberSvhn(stem, found));
+      continue;
+    }
     if (Buffer.from(content.subarray(0, 2)).toString('latin1') !== 'PK') {
       arrays.push({ name: stem, array: decodeArrayFile(content, named) });
       continue;
@@ -36,7 +46,7 @@ export async function readArrayFiles(
       const key = inner.path.replace(/\.npy$/i, '');
       const bytes = await readWhole(inner, `${named}: ${inner.path}`);
       // `numpy.savez(file, images)` without a keyword: the file's name tells more.
-      const name = /^arr_\d+$/.test(key) ? stem : key;
+      const name = /^arr_\d+$/.test(key) ? stem : nameArray(key);
       try {
         arrays.push({ name, array: decodeArrayFile(bytes, `${named}: ${inner.path}`) });
       } catch (error) {
@@ -54,6 +64,16 @@ export async function readArrayFiles(
     throw new ExpectedError(`${what}: holds no array that can be read. ${notes.join(' ')}`);
   }
   return { arrays, notes };
+}
+
+/** SVHN numbers the digit 0 as 10. @returns  A note when it did. */
+function renumberSvhn(stem: string, arrays: readonly NamedArray[]): string[] {
+  const labels = arrays.find(({ name }) => name === 'y')?.array.values;
+  if (!stem.endsWith('_32x32') || labels?.includes(10) !== true) {
+    return [];
+  }
+  labels.forEach((label, i) => (labels[i] = label % 10));
+  return [`${stem}: the label 10 of SVHN is the digit 0.`];
 }
 
 async function readWhole(file: TreeFile, named: string): Promise<Uint8Array> {
@@ -75,10 +95,11 @@ export function arrangeArrays(
   { arrays, notes }: Awaited<ReturnType<typeof readArrayFiles>>,
   what: string,
 ): Source {
-  const labels = arrays.filter(isLabels);
+  const listings = arrays.filter(isListing);
+  const labels = arrays.filter((one) => isLabels(one) && !listings.includes(one));
   const others = arrays.filter((one) => !isLabels(one));
   const isImages = ({ array }: NamedArray): boolean =>
-    findDimensions(array.shape.slice(1)) !== null;
+    findDimensions(array.shape.slice(1)) !== null && array.texts === undefined;
   // One that is no picture is named in an error, unless there are others that are.
   const images = others.some(isImages) ? others.filter(isImages) : others;
   const unused = others.filter((one) => !images.includes(one));
@@ -126,16 +147,33 @@ export function arrangeArrays(
       samples.push({ name: `${name}, picture ${i}`, split, label, read });
     }
   }
-  const used = [...images, ...chosenLabels].map(({ name }) => name).join(', ');
+  const numbers = samples.map(({ label }) => (typeof label === 'number' ? label : -1));
+  const largest = numbers.reduce((a, b) => Math.max(a, b), -1);
+  const [listing] = listings.filter(({ array }) => largest >= 0 && array.values.length > largest);
+  unused.push(...listings.filter((one) => one !== listing));
+  const classNames = listing && listTexts(listing.array);
+  const used = [...images, ...chosenLabels, ...(listing ? [listing] : [])]
+    .map(({ name }) => name)
+    .join(', ');
   const passedOver =
     unused.length > 0 ? [`Used: ${used}; not used: ${describeArrays(unused)}`] : [];
   return {
-    kind: 'NumPy arrays',
+    kind: images.some(({ array }) => array.format.startsWith('mat')) ? 'MATLAB' : 'NumPy arrays',
     samples,
     problems: [],
     notes: [...notes, ...passedOver],
     ...(shape && { shape }),
+    ...(classNames && { classNames }),
   };
+}
+
+/** Whether an array lists the names of the classes. */
+function isListing({ name, array: { shape, texts } }: NamedArray): boolean {
+  return texts !== undefined && shape.length === 1 && /(?:names?|categories)$/i.test(name);
+}
+
+function listTexts({ values, texts = [] }: ArrayFile): string[] {
+  return Array.from(values, (value) => texts[value] as string);
 }
 
 function describeArrays(arrays: readonly NamedArray[]): string {
@@ -238,14 +276,21 @@ function toBytes(values: ArrayFile['values'], what: string, size: number): Uint8
   return bytes;
 }
 
-/** Whole numbers from 0, or the places of the largest numbers of one-hot rows. */
-function toLabels({ name, array }: NamedArray, count: number, what: string): number[] {
+/** Texts, whole numbers from 0, or the places of the ones in one-hot rows. */
+function toLabels(
+  { name, array }: NamedArray,
+  count: number,
+  what: string,
+): readonly (number | string)[] {
   const { shape, values } = array;
   const [rows = 0, columns = 1] = shape;
   if (rows !== count) {
     throw new ExpectedError(
       `${what}: ${name} holds ${rows} labels for ${count} pictures: expected as many`,
     );
+  }
+  if (array.texts !== undefined && columns === 1) {
+    return listTexts(array);
   }
   if (columns > 1) {
     return Array.from({ length: rows }, (_, i) => {

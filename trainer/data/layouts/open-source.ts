@@ -3,9 +3,11 @@ import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { hasPictureEnding, identifyPicture, SNIFFED_BYTES } from '../pictures/format.ts';
+import { isArchive, unpackArchives } from './archives.ts';
 import { arrangeArrays, readArrayFiles } from './arrays.ts';
+import { isCifar, readCifar } from './cifar.ts';
+import { isHuggingFace, readHuggingFace } from './hugging-face.ts';
 import { isIdxFile, readIdxFiles } from './idx-files.ts';
-import { readParquet } from './parquet.ts';
 import { arrangePictures, STYLEGAN_LABELS } from './picture-files.ts';
 import { nameSome, UnusablePicture, type FolderMeaning, type Source } from './source.ts';
 import { isPixelTable, readTables } from './tables.ts';
@@ -13,14 +15,16 @@ import { listFolder, readStart, type Tree, type TreeFile } from './tree.ts';
 import { listZip } from './zip.ts';
 
 const EXPECTED =
-  'expected pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF, SVG, BMP; a subfolder for each class, or none), a .zip of them, ' +
-  "IDX files as MNIST's, .npy or .npz, a CSV table of pixels, or Parquet files of Hugging Face";
+  'expected pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF, SVG, BMP; a subfolder for each class, or none), a .zip or .tar of them, ' +
+  "IDX files as MNIST's, CIFAR's files, .npy, .npz or .mat, a CSV table of pixels, or Parquet or Arrow files of Hugging Face";
 
+/** Archives within archives are unpacked so deep. */
+const MAX_DEPTH = 3;
 /** Files that are looked into at a time. */
 const LOOKED_INTO = 16;
 
 /** Endings of files that are no pictures, so that nobody looks into them. */
-const NO_PICTURES = /\.(?:txt|md|json|jsonl|xml|ya?ml|html?|py|ipynb|pdf|pth?|pkl|h5|hdf5|mat)$/i;
+const NO_PICTURES = /\.(?:txt|md|json|jsonl|xml|ya?ml|html?|py|ipynb|pdf|pth?|pkl|h5|hdf5)$/i;
 
 /**
  * @param path  A folder, an archive, or a file with a whole set.
@@ -109,26 +113,49 @@ async function findInZip(
   return { source, name: basename(path).replace(/\.[a-z0-9]+$/i, '') };
 }
 
+const ADVICE = [
+  [/\.(?:rar|7z|tar\.\w+|tbz2?|txz|xz|bz2|zst)$/i, 'unpack it'],
+  [
+    /\.(?:h5|hdf5|pth?|pkl|pickle|tfrecords?|feather|mdb|beton)$/i,
+    'read it in Python, and save numpy.savez("set.npz", images=…, labels=…)',
+  ],
+] as const;
+
+/** Says what to do with a file of a known kind that is not read; empty for none. */
+function adviseOn(files: readonly TreeFile[]): string {
+  for (const { path } of files) {
+    const advice = ADVICE.find(([ending]) => ending.test(path));
+    if (advice !== undefined) {
+      return `. ${path} is not read: ${advice[1]}`;
+    }
+  }
+  return '';
+}
+
 async function readTree(
   tree: Tree,
   what: string,
   part: 'train' | 'test',
   folders?: FolderMeaning,
+  depth = 0,
 ): Promise<Source> {
   const { files } = tree;
   if (files.some(isIdxFile)) {
     return await readIdxFiles(tree, what, part);
   }
+  if (isCifar(tree)) {
+    return await readCifar(tree, what);
+  }
   const isEnding = (ending: RegExp) => files.filter(({ path }) => ending.test(path));
-  const arrays = isEnding(/\.np[yz]$/i);
-  const parquet = isEnding(/\.parquet$/i);
+  const arrays = isEnding(/\.(?:np[yz]|mat)$/i);
+  const huggingFace = files.filter(isHuggingFace);
   const tables: TreeFile[] = [];
   for (const file of isEnding(/\.csv$/i)) {
     if (await isPixelTable(file, what)) {
       tables.push(file);
     }
   }
-  const known = new Set([...arrays, ...parquet, ...tables]);
+  const known = new Set([...arrays, ...huggingFace, ...tables]);
   const pictures: TreeFile[] = [];
   const others: string[] = [...tree.passedOver];
   const candidates = files.filter((one) => !known.has(one));
@@ -138,9 +165,12 @@ async function readTree(
     pictures.push(...some.filter((_, i) => found[i]));
     others.push(...some.filter((_, i) => !found[i]).map(({ path }) => path));
   }
-  const kinds = Object.entries({ pictures, arrays, 'Parquet files': parquet, tables }).filter(
-    ([, members]) => members.length > 0,
-  );
+  const kinds = Object.entries({
+    pictures,
+    arrays,
+    'Parquet or Arrow files': huggingFace,
+    tables,
+  }).filter(([, members]) => members.length > 0);
   if (kinds.length > 1) {
     const found = kinds.map(
       ([kind, [first, ...rest]]) => `${rest.length + 1} ${kind} (${first?.path})`,
@@ -149,15 +179,19 @@ async function readTree(
       `${what}: holds ${found.join(' and ')}: name the file or the folder that you mean`,
     );
   }
+  if (kinds.length === 0 && files.some(isArchive) && depth < MAX_DEPTH) {
+    return await readTree(await unpackArchives(tree, what), what, part, folders, depth + 1);
+  }
   if (kinds.length === 0) {
     const listed = [...others, ...tree.problems.map(({ name, reason }) => `${name} (${reason})`)];
-    throw new ExpectedError(`${what}: ${EXPECTED}; it holds ${nameSome(listed) || 'nothing'}`);
+    const found = `it holds ${nameSome(listed) || 'nothing'}`;
+    throw new ExpectedError(`${what}: ${EXPECTED}; ${found}${adviseOn(files)}`);
   }
   const source =
     arrays.length > 0
       ? arrangeArrays(await readArrayFiles(arrays, what), what)
-      : parquet.length > 0
-        ? await readParquet(parquet, what)
+      : huggingFace.length > 0
+        ? await readHuggingFace(huggingFace, what)
         : tables.length > 0
           ? await readTables(tables, what)
           : await arrangePictures(tree, pictures, what, folders);

@@ -44,6 +44,19 @@ export interface Source {
   readonly shape?: Omit<RawPicture, 'pixels'>;
 }
 
+/** A table of pictures that is read by columns: of Parquet, for instance. */
+export interface PictureTable {
+  readonly columns: readonly string[];
+  readonly count: number;
+  /** Hugging Face's description of the columns, JSON. */
+  readonly description: string | undefined;
+  /** Whether a column holds bytes, or structs with bytes. */
+  readonly holdsBytes: (column: string) => boolean;
+  readonly readColumn: (column: string) => Promise<readonly unknown[]>;
+  /** Opens a column whose cells are read one by one, in order. */
+  readonly openCells: (column: string) => (row: number) => Promise<unknown>;
+}
+
 /** A picture that cannot be used. The message follows its name: "is empty". */
 export class UnusablePicture extends Error {
   override name = 'UnusablePicture' as const;

@@ -1,0 +1,123 @@
+/** Archives within a folder or an archive, and tar files, plain or gzipped. */
+import { Readable } from 'node:stream';
+import { gunzipSync } from 'node:zlib';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { MAX_ARRAY_BYTES } from './arrays.ts';
+import { UnusablePicture } from './source.ts';
+import { isJunk, MAX_FILES, readFile, readStart, type Tree, type TreeFile } from './tree.ts';
+import { listZip } from './zip.ts';
+
+const ENDING = /\.(?:zip|tar|tar\.gz|tgz)$/i;
+/** Of headers and of the padding of files in a tar file. */
+const BLOCK = 512;
+
+export function isArchive({ path }: TreeFile): boolean {
+  return ENDING.test(path);
+}
+
+/**
+ * Puts the files of archives where the archives are: cats.zip and dogs.zip become cats/ and dogs/.
+ * @throws ExpectedError  When an archive is damaged, or holds too much for memory.
+ */
+export async function unpackArchives(tree: Tree, what: string): Promise<Tree> {
+  const archives = tree.files.filter(isArchive);
+  const all = archives.reduce((sum, { size }) => sum + size, 0);
+  if (archives.some(({ diskPath }) => diskPath === undefined) && all > MAX_ARRAY_BYTES) {
+    throw new ExpectedError(
+      `${what}: the archives in it have ${all} bytes, at most ${MAX_ARRAY_BYTES} allowed: unpack them`,
+    );
+  }
+  const inner: Tree[] = [];
+  for (const file of archives) {
+    const folder = archives.length === 1 ? '' : `${file.path.replace(ENDING, '')}/`;
+    const { files, problems } = await listArchive(file, `${what}: ${file.path}`);
+    // train.zip often holds a folder train.
+    const own = `${folder.split('/').at(-2) ?? ''}/`;
+    const isWrapped = files.every(({ path }) => path.startsWith(own));
+    const place = <T extends { path: string } | { name: string }>(one: T, path: string): T => {
+      const moved = `${folder}${isWrapped ? path.slice(own.length) : path}`;
+      return { ...one, ...('path' in one ? { path: moved } : { name: moved }) };
+    };
+    inner.push({
+      ...tree,
+      files: files.map((one) => place(one, one.path)),
+      problems: problems.map((one) => place(one, one.name)),
+    });
+  }
+  const files = inner.flatMap((one) => one.files);
+  if (files.length > MAX_FILES) {
+    throw new ExpectedError(`${what}: holds more than ${MAX_FILES} files: take a part of them`);
+  }
+  const rest = tree.files.filter((file) => !archives.includes(file));
+  return {
+    ...tree,
+    files: [...rest, ...files].sort((a, b) => (a.path < b.path ? -1 : 1)),
+    problems: [...tree.problems, ...inner.flatMap(({ problems }) => problems)],
+  };
+}
+
+async function listArchive(
+  file: TreeFile,
+  what: string,
+): Promise<Pick<Tree, 'files' | 'problems'>> {
+  try {
+    const isZip = Buffer.from(await readStart(file, 2)).toString('latin1') === 'PK';
+    if (isZip && file.diskPath !== undefined) {
+      return await listZip(file.diskPath, what);
+    }
+    const content = await readFile(file, MAX_ARRAY_BYTES);
+    return isZip ? await listZip(content, what) : { files: listTar(content), problems: [] };
+  } catch (cause) {
+    if (cause instanceof ExpectedError) {
+      throw cause;
+    }
+    const { message } = cause as Error;
+    const isOwn = cause instanceof UnusablePicture;
+    throw new ExpectedError(`${what} ${isOwn ? message : `is no whole archive (${message})`}`, {
+      cause,
+    });
+  }
+}
+
+/** @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html */
+function listTar(packed: Uint8Array): TreeFile[] {
+  const isGzipped = packed[0] === 0x1f && packed[1] === 0x8b;
+  const bytes = isGzipped
+    ? gunzipSync(packed, { maxOutputLength: MAX_ARRAY_BYTES })
+    : Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
+  const files: TreeFile[] = [];
+  if (bytes.length < BLOCK) {
+    throw new Error('it is truncated');
+  }
+  let longPath: string | undefined;
+  for (let at = 0; at + BLOCK <= bytes.length && bytes[at] !== 0;) {
+    const text = (from: number, length: number): string =>
+      (bytes.toString('utf8', at + from, at + from + length).split('\0')[0] as string).trim();
+    if (!text(257, 6).startsWith('ustar')) {
+      throw new Error(`no header of tar at byte ${at}`);
+    }
+    const size = Number.parseInt(text(124, 12), 8);
+    const [start, end] = [at + BLOCK, at + BLOCK + size];
+    if (!(end <= bytes.length)) {
+      throw new Error('it is truncated');
+    }
+    const kind = text(156, 1);
+    const content = bytes.subarray(start, end);
+    // Of the GNU format, and of the newer POSIX format: "27 path=...".
+    if (kind === 'L' || kind === 'x') {
+      const attribute = kind === 'L' ? /^[^\0]*/ : /(?<=^\d+ path=).*/m;
+      longPath = attribute.exec(content.toString('utf8'))?.[0] ?? longPath;
+    } else {
+      // GNU has other fields in the place of POSIX's prefix, and ends its mark with blanks.
+      const prefix = bytes[at + 262] === 0 ? text(345, 155) : '';
+      const listed = longPath ?? (prefix === '' ? text(0, 100) : `${prefix}/${text(0, 100)}`);
+      const path = listed.replace(/^(?:\.?\/)+/, '');
+      longPath = undefined;
+      if ((kind === '0' || kind === '') && !path.endsWith('/') && !isJunk(path)) {
+        files.push({ path, size, open: () => Promise.resolve(Readable.from([content])) });
+      }
+    }
+    at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
+  }
+  return files;
+}

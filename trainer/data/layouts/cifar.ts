@@ -1,0 +1,125 @@
+/** CIFAR-10 and CIFAR-100 as published: the binary version, and the pickles for Python. */
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { findBytes, readPickle } from '../pickle.ts';
+import { MAX_ARRAY_BYTES, toPictures } from './arrays.ts';
+import { nameSome, type Sample, type Source } from './source.ts';
+import { readFile, type Tree, type TreeFile } from './tree.ts';
+
+const NAMES = /(?:^|\/)(?:batches\.meta(?:\.txt)?|meta|fine_label_names\.txt)$/;
+const BATCH = /(?:^|\/)(?:(data_batch_\d+|train)|(test(?:_batch)?))(?:\.bin)?$/;
+/** Of a picture: 32 rows of 32 red pixels, then green ones, then blue ones. */
+const [SIDE, PIXELS] = [32, 3072];
+
+/** The file that names the classes; absent: the files are not those of CIFAR. */
+function findNames({ files }: Tree): TreeFile | undefined {
+  return files.find(
+    ({ path }) =>
+      NAMES.test(path) &&
+      files.some((file) => BATCH.test(file.path) && folderOf(file.path) === folderOf(path)),
+  );
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1);
+}
+
+export function isCifar(tree: Tree): boolean {
+  return findNames(tree) !== undefined;
+}
+
+/** @throws ExpectedError  When a file is damaged. */
+export async function readCifar(tree: Tree, what: string): Promise<Source> {
+  const listing = findNames(tree) as TreeFile;
+  const folder = folderOf(listing.path);
+  const batches = tree.files.filter(({ path }) => folderOf(path) === folder && BATCH.test(path));
+  const isHundred = !listing.path.includes('batches.meta');
+  const samples: Sample[] = [];
+  for (const file of batches) {
+    const { images, labels } = await inFile(file, what, (content) =>
+      file.path.endsWith('.bin') ? readBinary(content, isHundred) : readPython(content),
+    );
+    const split = BATCH.exec(file.path)?.[2] === undefined ? 'train' : 'test';
+    const shape = [labels.length, 3, SIDE, SIDE];
+    const pictures = toPictures({ format: 'CIFAR', shape, values: images }, file.path);
+    for (const [i, label] of labels.entries()) {
+      const read = () => Promise.resolve(pictures.pick(i));
+      samples.push({ name: `${file.path}, picture ${i}`, split, label, read });
+    }
+  }
+  const classNames = await inFile(listing, what, (content) => {
+    const lines = Buffer.from(content).toString('utf8').split(/\r?\n/);
+    return listing.path.endsWith('.txt')
+      ? lines.filter((line) => line.trim() !== '')
+      : readNames(content);
+  });
+  const unnamed = samples.find(({ label }) => classNames[Number(label)] === undefined);
+  if (unnamed !== undefined) {
+    throw new ExpectedError(
+      `${what}: ${unnamed.name} has the label ${unnamed.label}; ${listing.path} has names for ${classNames.length}: ${nameSome(classNames)}`,
+    );
+  }
+  const fine = 'The classes are the 100 fine ones; the 20 coarse ones are not used.';
+  return {
+    layout: `CIFAR-${isHundred ? 100 : 10}, train`,
+    samples,
+    problems: [],
+    notes: isHundred ? [fine] : [],
+    classNames,
+    shape: { width: SIDE, height: SIDE, channels: 3 },
+  };
+}
+
+async function inFile<T>(
+  file: TreeFile,
+  what: string,
+  read: (content: Uint8Array) => T,
+): Promise<T> {
+  try {
+    return read(await readFile(file, MAX_ARRAY_BYTES));
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new ExpectedError(`${what}: ${file.path} is no file of CIFAR: ${message}`, { cause });
+  }
+}
+
+/** Records of a label, or of a coarse and a fine one, and the pixels. */
+function readBinary(content: Uint8Array, isHundred: boolean) {
+  const [record, place] = isHundred ? [PIXELS + 2, 1] : [PIXELS + 1, 0];
+  const count = content.length / record;
+  if (!Number.isInteger(count) || count === 0) {
+    throw new Error(`it has ${content.length} bytes, expected a multiple of ${record}`);
+  }
+  const images = new Uint8Array(count * PIXELS);
+  const labels = Array.from({ length: count }, (_, i) => {
+    images.set(content.subarray((i + 1) * record - PIXELS, (i + 1) * record), i * PIXELS);
+    return content[i * record + place] as number;
+  });
+  return { images, labels };
+}
+
+function readPython(content: Uint8Array) {
+  const batch = readMap(content);
+  const images = findBytes(batch.get('data'));
+  const labels = batch.get('fine_labels') ?? batch.get('labels');
+  if (images === null || !Array.isArray(labels) || images.length !== labels.length * PIXELS) {
+    throw new Error('it lacks data of 3,072 bytes a picture, or a label for each');
+  }
+  return { images: new Uint8Array(images), labels: labels.map(Number) };
+}
+
+function readNames(content: Uint8Array): string[] {
+  const meta = readMap(content);
+  const names = meta.get('fine_label_names') ?? meta.get('label_names');
+  if (!Array.isArray(names)) {
+    throw new Error('it lacks the names of the classes');
+  }
+  return names.map(String);
+}
+
+function readMap(content: Uint8Array): Map<string, unknown> {
+  const value = readPickle(content);
+  if (!(value instanceof Map)) {
+    throw new Error('it holds no dictionary');
+  }
+  return value as Map<string, unknown>;
+}

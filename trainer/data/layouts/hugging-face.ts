@@ -1,0 +1,182 @@
+/** Tables of pictures as Hugging Face writes them, `image.bytes` and `label`: Parquet and Arrow. */
+import { tableFromIPC, Type } from '@uwdata/flechette';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { MAX_ARRAY_BYTES } from './arrays.ts';
+import { openParquet } from './parquet.ts';
+import {
+  findSplit,
+  nameSome,
+  UnusablePicture,
+  type PictureTable,
+  type Problem,
+  type Sample,
+  type Source,
+  type Split,
+} from './source.ts';
+import { MAX_FILES, readFile, type TreeFile } from './tree.ts';
+
+const BINARY = new Set<number>([Type.Binary, Type.LargeBinary, Type.BinaryView]);
+
+const IS_ARROW = /\.arrow$/i;
+/** What `datasets` keeps of computations beside a set. */
+const IS_CACHE = /(?:^|\/)(?:cache-[0-9a-z_-]+|indices)\.arrow$/i;
+
+export function isHuggingFace({ path }: TreeFile): boolean {
+  return (IS_ARROW.test(path) && !IS_CACHE.test(path)) || /\.parquet$/i.test(path);
+}
+
+/** What a table's columns are called. */
+interface Columns {
+  readonly image: string;
+  readonly label: string | null;
+  readonly names?: readonly string[];
+  readonly others: readonly string[];
+}
+
+/** @throws ExpectedError  When a file is damaged, or has no pictures. */
+export async function readHuggingFace(files: readonly TreeFile[], what: string): Promise<Source> {
+  const samples: Sample[] = [];
+  const problems: Problem[] = [];
+  const notes: string[] = [];
+  let classNames: readonly string[] | undefined;
+  const places = new Set(
+    files
+      .filter((file) => findPart(file) === 'train')
+      .map(({ path }) => path.slice(0, path.lastIndexOf('/') + 1)),
+  );
+  if (places.size > 1) {
+    throw new ExpectedError(
+      `${what}: holds several sets (${nameSome([...places])}): name the folder that you mean`,
+    );
+  }
+  for (const file of files) {
+    const named = `${what}: ${file.path}`;
+    try {
+      const table = await (IS_ARROW.test(file.path) ? openArrow(file) : openParquet(file));
+      const { image, label, names, others } = findColumns(table, named);
+      classNames ??= names;
+      if (
+        classNames !== undefined &&
+        names !== undefined &&
+        classNames.join('\n') !== names.join('\n')
+      ) {
+        throw new ExpectedError(`${named}: names other classes than the other files: give one set`);
+      }
+      if (others.length > 0 && notes.length === 0) {
+        const found =
+          label === null ? 'No column has classes' : `The column ${label} has the classes`;
+        notes.push(`${found}; not used: ${others.join(', ')}.`);
+      }
+      const split = findPart(file);
+      const labels = label === null ? [] : await table.readColumn(label);
+      const readCell = table.openCells(image);
+      for (let row = 0; row < table.count; row++) {
+        const name = `${file.path}, row ${row}`;
+        const value = label === null ? null : parseLabel(labels[row]);
+        if (typeof value === 'number' && names !== undefined && value >= names.length) {
+          problems.push({
+            name,
+            reason: `has the label ${value}, but only ${names.length} classes have names`,
+          });
+          continue;
+        }
+        samples.push({
+          name,
+          split,
+          label: value,
+          read: async () => takeBytes(await readCell(row)),
+        });
+      }
+      if (samples.length > MAX_FILES) {
+        throw new ExpectedError(`${named}: holds more than ${MAX_FILES} rows: take a part of them`);
+      }
+    } catch (cause) {
+      throw cause instanceof ExpectedError
+        ? cause
+        : new ExpectedError(`${named}: cannot be read (${(cause as Error).message})`, { cause });
+    }
+  }
+  const kind = files.some(({ path }) => IS_ARROW.test(path)) ? 'Arrow' : 'Parquet';
+  return { kind, samples, problems, notes, ...(classNames && { classNames }) };
+}
+
+/** The part that a file's name or its folders tell. */
+function findPart({ path }: TreeFile): Split {
+  return findSplit(path.split('/').at(-1) as string) ?? findSplit(path) ?? 'train';
+}
+
+/** Finds the columns by Hugging Face's description of them, else by their types and names. */
+function findColumns(table: PictureTable, named: string): Columns {
+  const { columns: names, holdsBytes } = table;
+  const features = readFeatures(table);
+  const kindOf = (name: string) => features[name]?.['_type'];
+  const image =
+    names.find((name) => kindOf(name) === 'Image' && holdsBytes(name)) ?? names.find(holdsBytes);
+  if (image === undefined) {
+    throw new ExpectedError(
+      `${named}: has the columns ${names.join(', ')}; expected one with pictures, as image.bytes`,
+    );
+  }
+  const classes = names.filter((name) => kindOf(name) === 'ClassLabel');
+  const label =
+    classes.find((name) => name === 'label') ??
+    classes[0] ??
+    names.find((name) => name !== image && IS_LABEL.test(name)) ??
+    null;
+  const rest = label === null ? names.filter((name) => name !== image) : classes;
+  const others = rest.filter((name) => name !== label);
+  const known = label === null ? undefined : features[label]?.['names'];
+  return { image, label, others, ...(Array.isArray(known) && { names: known.map(String) }) };
+}
+
+const IS_LABEL = /(?:^|_)(?:label|class|target|category|y)s?(?:_|$)/i;
+
+type Features = Record<string, Readonly<Record<string, unknown>> | undefined>;
+
+function readFeatures({ description = '{}' }: PictureTable): Features {
+  try {
+    const content = JSON.parse(description) as { info?: { features?: Features } };
+    return content.info?.features ?? {};
+  } catch {
+    return {}; // Types and names of columns tell enough.
+  }
+}
+
+/** Hugging Face writes -1 for a label that is not known. */
+function parseLabel(value: unknown): number | string | null {
+  if (typeof value === 'string') {
+    return value;
+  }
+  const number = typeof value === 'bigint' || typeof value === 'number' ? Number(value) : -1;
+  return Number.isInteger(number) && number >= 0 ? number : null;
+}
+
+/** @throws UnusablePicture */
+function takeBytes(cell: unknown): Uint8Array {
+  const bytes = cell instanceof Uint8Array ? cell : (cell as { bytes?: unknown } | null)?.bytes;
+  if (!(bytes instanceof Uint8Array)) {
+    throw new UnusablePicture('has no bytes of a picture');
+  }
+  return bytes;
+}
+
+/** Opens a file of `datasets`' cache or of its `save_to_disk`, which is read whole. */
+async function openArrow(file: TreeFile): Promise<PictureTable> {
+  const table = tableFromIPC(await readFile(file, MAX_ARRAY_BYTES));
+  const { fields, metadata } = table.schema;
+  const holdsBytes = ({ type }: (typeof fields)[number]): boolean =>
+    BINARY.has(type.typeId) ||
+    ('children' in type &&
+      (type.children?.some((child) => child.name === 'bytes' && holdsBytes(child)) ?? false));
+  return {
+    columns: table.names,
+    count: table.numRows,
+    description: metadata?.get('huggingface'),
+    holdsBytes: (column) => fields.some((field) => field.name === column && holdsBytes(field)),
+    readColumn: (column) => Promise.resolve(table.getChild(column).toArray() as unknown[]),
+    openCells: (column) => {
+      const cells = table.getChild(column);
+      return (row) => Promise.resolve(cells.at(row));
+    },
+  };
+}

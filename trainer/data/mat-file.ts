@@ -1,0 +1,101 @@
+/** Reads MATLAB's .mat files of level 5, as `save -v7`, Octave and scipy write them. */
+import { inflateSync } from 'node:zlib';
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { findNpyType, fromColumnMajor, type ArrayFile } from './array-file.ts';
+
+/** Of an unpacked array. */
+const MAX_BYTES = 1024 ** 3;
+const [COMPRESSED, MATRIX] = [15, 14];
+/** NumPy's names of the types of stored numbers. */
+const TYPES = new Map(
+  Object.entries({ 1: 'i1', 2: 'u1', 3: 'i2', 4: 'u2', 5: 'i4', 6: 'u4', 7: 'f4' } as const)
+    .map(([type, code]) => [Number(type), code as string] as const)
+    .concat([
+      [9, 'f8'],
+      [12, 'i8'],
+      [13, 'u8'],
+    ]),
+);
+
+/** @returns  Whether the file begins as one of MATLAB does. */
+export function isMat(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.subarray(0, 7)).toString('latin1') === 'MATLAB ';
+}
+
+/**
+ * Reads the arrays of numbers; text, cells and structs are left out. Pictures are in MATLAB's
+ * order, [height, width, channels, n]; they become row-major with n first.
+ * @throws ExpectedError  When the file is damaged or of another level.
+ */
+export function decodeMat(bytes: Uint8Array, what: string): { name: string; array: ArrayFile }[] {
+  const start = Buffer.from(bytes.subarray(0, 128)).toString('latin1');
+  if (!start.startsWith('MATLAB 5.0') || bytes.length < 128) {
+    throw new ExpectedError(
+      `${what} is ${start.slice(0, 10)}, expected level 5: save it in MATLAB with -v7, or as .npz`,
+    );
+  }
+  const isLittle = start.endsWith('IM');
+  try {
+    return [...readElements(bytes.subarray(128), isLittle)].flatMap((element) => {
+      const [inner = element] =
+        element.type === COMPRESSED
+          ? readElements(inflateSync(element.data, { maxOutputLength: MAX_BYTES }), isLittle)
+          : [];
+      return inner.type === MATRIX ? readMatrix(inner.data, isLittle) : [];
+    });
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new ExpectedError(`${what} cannot be read as MATLAB's .mat: ${message}`, { cause });
+  }
+}
+
+function* readElements(bytes: Uint8Array, isLittle: boolean) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at + 8 <= bytes.length;) {
+    const [type, size] = [view.getUint32(at, isLittle), view.getUint32(at + 4, isLittle)];
+    // Up to 4 bytes lie within the tag, whose upper half counts them.
+    const isSmall = type >> 16 !== 0;
+    const [from, length] = isSmall ? [at + 4, type >> 16] : [at + 8, size];
+    if (from + length > bytes.length) {
+      throw new Error('it is truncated');
+    }
+    yield { type: type & 0xffff, data: bytes.subarray(from, from + length) };
+    at = isSmall ? at + 8 : from + (type === COMPRESSED ? length : Math.ceil(length / 8) * 8);
+  }
+}
+
+function readMatrix(data: Uint8Array, isLittle: boolean): { name: string; array: ArrayFile }[] {
+  const [flags, sizes, name, numbers] = [...readElements(data, isLittle)];
+  const code = TYPES.get(numbers?.type ?? 0);
+  const view = (part: Uint8Array = new Uint8Array()): DataView =>
+    new DataView(part.buffer, part.byteOffset, part.byteLength);
+  const kind = flags === undefined ? 0 : view(flags.data).getUint32(0, isLittle) & 0xff;
+  const type = code === undefined ? undefined : findNpyType((isLittle ? '<' : '>') + code);
+  if (kind < 6 || kind > 15 || type === undefined || numbers === undefined) {
+    return [];
+  }
+  const shape = Array.from({ length: (sizes?.data.length ?? 0) / 4 }, (_, i) =>
+    view(sizes?.data).getInt32(4 * i, isLittle),
+  );
+  const count = shape.reduce((product, size) => product * size, 1);
+  if (numbers.data.length !== count * type.bytes) {
+    throw new Error(`${shape.join(' x ')} numbers do not fit its ${numbers.data.length} bytes`);
+  }
+  const [first = 0, second = 0] = shape;
+  const last = shape.length - 1;
+  const isLast = shape.length > 2 && (shape[last] as number) >= first;
+  const axes = [...shape.keys()];
+  const order = isLast ? [last, ...axes.slice(0, last)] : axes;
+  const values = fromColumnMajor(type.read(view(numbers.data), count), shape, order);
+  const ordered = order.map((axis) => shape[axis] as number);
+  return [
+    {
+      name: Buffer.from(name?.data ?? []).toString('latin1'),
+      array: {
+        format: `mat, ${type.name}`,
+        shape: shape.length === 2 && first === 1 ? [second] : ordered,
+        values,
+      },
+    },
+  ];
+}
