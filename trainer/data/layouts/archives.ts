@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { MAX_ARRAY_BYTES } from './arrays.ts';
-import { UnusablePicture } from './source.ts';
+import { parseSplit, UnusablePicture } from './source.ts';
 import { isJunk, MAX_FILES, readFile, readStart, type Tree, type TreeFile } from './tree.ts';
 import { listZip } from './zip.ts';
 
@@ -31,11 +31,12 @@ export async function unpackArchives(tree: Tree, what: string): Promise<Tree> {
   for (const file of archives) {
     const folder = archives.length === 1 ? '' : `${file.path.replace(ENDING, '')}/`;
     const { files, problems } = await listArchive(file, `${what}: ${file.path}`);
-    // train.zip often holds a folder train.
-    const own = `${folder.split('/').at(-2) ?? ''}/`;
-    const isWrapped = files.every(({ path }) => path.startsWith(own));
+    // train.zip often holds a folder train. A folder around all of a set is no class.
+    const [top = ''] = files[0]?.path.split('/', 1) ?? [];
+    const own = folder === '' && parseSplit(top) === null ? top : folder.split('/').at(-2);
+    const isWrapped = files.every(({ path }) => path.startsWith(`${own}/`));
     const place = <T extends { path: string } | { name: string }>(one: T, path: string): T => {
-      const moved = `${folder}${isWrapped ? path.slice(own.length) : path}`;
+      const moved = `${folder}${isWrapped ? path.slice((own?.length ?? 0) + 1) : path}`;
       return { ...one, ...('path' in one ? { path: moved } : { name: moved }) };
     };
     inner.push({
