@@ -18,7 +18,7 @@ import { saveQuality } from '../evaluation/saved-quality.ts';
 import { saveReport } from '../run/report/record.ts';
 import { locate } from '../run/run-folder.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
-import { BACKEND_NAMES } from '../tensorflow/backend.ts';
+import { buildBackendOption } from '../tensorflow/backend-option.ts';
 import { parseNumber, parseSeed, parseWhole } from './arguments.ts';
 
 type EvaluateFlags = EvaluationRequest & { model?: readonly string[]; json?: true; save?: true };
@@ -73,11 +73,7 @@ export function buildEvaluateCommand(): Command {
       '--fresh',
       'computes the floor, and the classifier of your own set, anew even when they were kept',
     )
-    .addOption(
-      new Option('--backend <name>', 'what scores; samples are drawn as they are served')
-        .choices(['auto', ...BACKEND_NAMES])
-        .default('auto'),
-    )
+    .addOption(buildBackendOption('what scores; samples are drawn as they are served'))
     .option(
       '--save',
       'keeps the figures: in the manifest, which makes a new version, in a model card, and in the report of a run',

@@ -4,7 +4,7 @@
  * epoch.
  */
 import { version_core } from '@tensorflow/tfjs';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { deriveKey } from '../../shared/model/random.ts';
 import { hashDataset, type Dataset } from '../data/dataset.ts';
@@ -18,7 +18,8 @@ import { CLASSIFIER_CONFIG, countRight } from '../evaluation/classifier/network.
 import { trainClassifier } from '../evaluation/classifier/training.ts';
 import { checkDigits, loadTestDigits, SIDE } from '../evaluation/digits.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
-import { BACKEND_NAMES, selectBackend, type BackendName } from '../tensorflow/backend.ts';
+import { buildBackendOption, type BackendChoice } from '../tensorflow/backend-option.ts';
+import { selectBackend } from '../tensorflow/backend.ts';
 import { parseWhole } from './arguments.ts';
 
 /** The last training digits, which choose the epoch. */
@@ -43,11 +44,7 @@ export function buildTrainClassifierCommand(): Command {
       parseWhole(1, 1000),
       DEFAULT_EPOCHS,
     )
-    .addOption(
-      new Option('--backend <name>', 'what computes')
-        .choices(['auto', ...BACKEND_NAMES])
-        .default('auto'),
-    )
+    .addOption(buildBackendOption('what computes'))
     .action(train);
 }
 
@@ -56,7 +53,7 @@ async function train(flags: {
   readonly out: string;
   readonly seed: string;
   readonly epochs: number;
-  readonly backend: 'auto' | BackendName;
+  readonly backend: BackendChoice;
 }) {
   const { data, out, seed, epochs } = flags;
   await requireClassifierPlace(out);

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { dirname, relative, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { quoteArgument } from '../../shared/npm-flags.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
@@ -12,21 +12,13 @@ import { modelNameSchema, type Manifest } from '../../shared/model/artifact.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { WEIGHT_DTYPES } from '../../shared/model/weight-encoding.ts';
 import { buildContactSheet } from '../data/contact-sheet.ts';
-import type { Dataset } from '../data/dataset.ts';
-import {
-  countLabels,
-  describeFound,
-  describeKept,
-  formatProblems,
-  UnusableDataError,
-  type Findings,
-} from '../data/findings.ts';
+import { formatProblems, UnusableDataError, type Findings } from '../data/findings.ts';
 import { FOLDER_MEANINGS } from '../data/layouts/source.ts';
 import { FITS } from '../data/pictures/decoder.ts';
 import { recover, requireWritable, writeAtomically } from '../../storage/files.ts';
 import { parseTarget } from '../../storage/target.ts';
 import { exportArtifact } from '../export/artifact-writer.ts';
-import { describePresentation, planPresentation } from '../export/presentation.ts';
+import { planPresentation } from '../export/presentation.ts';
 import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
 import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, GENERATOR_SIZES, PRESETS } from '../gan/preset.ts';
 import { createReporter, describeSeconds } from '../run/log/reporter.ts';
@@ -54,13 +46,15 @@ import {
   type RunPlan,
   type RunRequest,
 } from '../run/run-plan.ts';
+import { format, printPlan, showPath } from '../run/print-plan.ts';
 import { timeSteps } from '../run/time-steps.ts';
 import { findServed } from '../publish/ledger.ts';
 import { readPointer } from '../publish/pointer.ts';
 import { measureResidentBytes } from '../run/observer.ts';
 import { saveComparison, saveReport } from '../run/report/record.ts';
 import { runTraining, type TrainingResult } from '../run/training-loop.ts';
-import { assureDevice, BACKEND_NAMES, nameDeviceFault } from '../tensorflow/backend.ts';
+import { BACKEND_CHOICES } from '../tensorflow/backend-option.ts';
+import { assureDevice, nameDeviceFault } from '../tensorflow/backend.ts';
 import {
   EXIT_INTERRUPTED,
   parseNumber,
@@ -153,11 +147,7 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
     '--resume <folder>',
     'goes on with the run in this folder, from its newest checkpoint and as it was told before',
   ],
-  [
-    '--backend <name>',
-    "what computes (default: auto, or the resumed run's)",
-    ['auto', ...BACKEND_NAMES],
-  ],
+  ['--backend <name>', "what computes (default: auto, or the resumed run's)", BACKEND_CHOICES],
   ['--image-every <steps>', `steps between sample grids ${OF_PRESET}`, parseSteps],
   ['--checkpoint-every <steps>', `steps between checkpoints ${OF_PRESET}`, parseSteps],
   [
@@ -501,61 +491,6 @@ async function describeReplaced(delivery: Delivery | undefined): Promise<string>
   }
 }
 
-function printPlan(
-  { options, dataset, findings, folder, checkpoint, backend, notes }: RunPlan,
-  replaced: string,
-): void {
-  const { config, dataset: data } = options;
-  const { parameters, macs } = planGenerator(config.generator);
-  const { count, width, height, channels } = dataset;
-  const images = `${format(count)} images of ${width} x ${height}, ${channels === 1 ? 'grey' : 'RGB'}`;
-  const done = checkpoint === null ? '' : `${format(checkpoint.step)} done, to `;
-  const lines: [string, string][] = [
-    ['preset', `${config.preset}, seed ${JSON.stringify(config.seed)}`],
-    ['data', `${data.name}: ${images}, SHA-256 ${data.sha256.slice(0, 16)}…`],
-    ['found', findings === null ? '' : describeFound(findings)],
-    ['kept', findings === null ? '' : describeKept(findings)],
-    ['classes', config.generator.classes === 0 ? '' : describeClassCounts(dataset)],
-    ...describePresentation(planPresentation(dataset, options.delivery), options.delivery),
-    ['generator', `${format(parameters)} weights, ${format(macs)} multiply-accumulates a sample`],
-    ['steps', `${done}${format(config.steps)} of ${config.batchSize} images`],
-    ['run', showPath(folder)],
-    ['publishes', describeDelivery(options.delivery)],
-    ['', replaced],
-    ['backend', `${backend.name}: ${backend.description}`],
-    ...backend.considered
-      .filter(({ usable }) => !usable)
-      .map(({ name, reason }): [string, string] => ['', `not ${name}: ${reason}`]),
-    ...notes.map((note): [string, string] => ['note', note]),
-    ...(findings?.warnings ?? []).map((text): [string, string] => ['warning', text]),
-  ];
-  for (const [name, value] of lines.filter((line) => line[1] !== '')) {
-    console.log(`${name.padEnd(10)} ${value}`);
-  }
-  console.log();
-}
-
-function describeDelivery(delivery: Delivery | undefined): string {
-  if (delivery === undefined || !delivery.publish) {
-    return 'nothing';
-  }
-  const { name, to, makeDefault } = delivery;
-  return `${name} to ${to}${makeDefault ? ', as the default' : ''}`;
-}
-
-const MAX_LISTED = 12;
-
-/** Lists the number of images in each class, because a small class is learned badly. */
-function describeClassCounts(dataset: Dataset): string {
-  const { classes } = dataset;
-  const counts = countLabels(dataset);
-  const listed = classes
-    .slice(0, MAX_LISTED)
-    .map((name, label) => `${name} (${format(counts[label] ?? 0)})`);
-  const rest = classes.length - listed.length;
-  return `${listed.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
-}
-
 const LOAD_REPORT_EVERY_MS = 2000;
 
 /** Prints the progress of reading pictures, if there are many. */
@@ -567,15 +502,6 @@ function createLoadReporter(): (done: number, total: number, verb: string) => vo
       console.error(`${verb} ${format(done)} of ${format(total)} pictures…`);
     }
   };
-}
-
-function format(count: number): string {
-  return count.toLocaleString('en');
-}
-
-function showPath(path: string): string {
-  const fromHere = relative(process.cwd(), path);
-  return fromHere.startsWith('..') ? path : fromHere;
 }
 
 /** A run may be resumed from another folder. */

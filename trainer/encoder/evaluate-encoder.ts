@@ -3,7 +3,7 @@
  * and prints the tables of its card.
  */
 import { writeFile } from 'node:fs/promises';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { decodeWeights } from '../../shared/model/artifact.ts';
 import {
@@ -19,7 +19,8 @@ import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
 import { loadTestDigits, SIDE } from '../evaluation/digits.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 import { readArtifactFolder } from '../publish/artifact-folder.ts';
-import { BACKEND_NAMES, selectBackend, type BackendName } from '../tensorflow/backend.ts';
+import { buildBackendOption, type BackendChoice } from '../tensorflow/backend-option.ts';
+import { selectBackend } from '../tensorflow/backend.ts';
 import { drawHands, measureEncoder } from './quality.ts';
 
 /** Rows of the sheet. */
@@ -33,11 +34,7 @@ export function buildEvaluateEncoderCommand(): Command {
     .requiredOption('--model <folder>', 'the model with its encoder')
     .option('--n <count>', 'test digits', parseWhole(50, 10_000), 1000)
     .option('--sheet <file>', 'draws a PNG instead: written digits, and all classes in their hands')
-    .addOption(
-      new Option('--backend <name>', 'what computes the gradient search')
-        .choices(['auto', ...BACKEND_NAMES])
-        .default('auto'),
-    )
+    .addOption(buildBackendOption('what computes the gradient search'))
     .action(evaluate);
 }
 
@@ -45,7 +42,7 @@ async function evaluate(flags: {
   readonly model: string;
   readonly n: number;
   readonly sheet?: string;
-  readonly backend: 'auto' | BackendName;
+  readonly backend: BackendChoice;
 }) {
   const model = await readArtifactFolder(flags.model);
   const [description, bytes] = [ENCODER_FILE, ENCODER_WEIGHTS_FILE].map((path) =>

@@ -5,7 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { version } from '@tensorflow/tfjs';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { decodeWeights, hashBytes } from '../../shared/model/artifact.ts';
 import {
@@ -27,7 +27,8 @@ import { loadTrainingDigits, SIDE } from '../evaluation/digits.ts';
 import { encodeWeights } from '../export/weight-encoder.ts';
 import { readArtifactFolder } from '../publish/artifact-folder.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
-import { BACKEND_NAMES, selectBackend, type BackendName } from '../tensorflow/backend.ts';
+import { buildBackendOption, type BackendChoice } from '../tensorflow/backend-option.ts';
+import { selectBackend } from '../tensorflow/backend.ts';
 import { parseSeed, parseWhole } from '../cli/arguments.ts';
 
 /** Another number of threads adds in another order, and gives other weights. */
@@ -50,11 +51,7 @@ export function buildTrainEncoderCommand(): Command {
       parseShare,
       ENCODER_TRAINING.featureWeight,
     )
-    .addOption(
-      new Option('--backend <name>', 'what computes')
-        .choices(['auto', ...BACKEND_NAMES])
-        .default('auto'),
-    )
+    .addOption(buildBackendOption('what computes'))
     .action(train);
 }
 
@@ -65,7 +62,7 @@ async function train(flags: {
   readonly seed: string;
   readonly steps: number;
   readonly featureWeight: number;
-  readonly backend: 'auto' | BackendName;
+  readonly backend: BackendChoice;
 }) {
   const { model: folder, run, seed, steps, featureWeight } = flags;
   const model = await readArtifactFolder(folder);

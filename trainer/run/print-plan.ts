@@ -1,0 +1,75 @@
+/** What the plan of a run prints before it starts. */
+import { relative } from 'node:path';
+import { planGenerator } from '../../shared/model/generator.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { countLabels, describeFound, describeKept } from '../data/findings.ts';
+import { describePresentation, planPresentation } from '../export/presentation.ts';
+import type { Delivery } from './run-folder.ts';
+import type { RunPlan } from './run-plan.ts';
+
+/** @param replaced  What a publication replaces; empty when there is nothing to say. */
+export function printPlan(
+  { options, dataset, findings, folder, checkpoint, backend, notes }: RunPlan,
+  replaced: string,
+): void {
+  const { config, dataset: data } = options;
+  const { parameters, macs } = planGenerator(config.generator);
+  const { count, width, height, channels } = dataset;
+  const images = `${format(count)} images of ${width} x ${height}, ${channels === 1 ? 'grey' : 'RGB'}`;
+  const done = checkpoint === null ? '' : `${format(checkpoint.step)} done, to `;
+  const lines: [string, string][] = [
+    ['preset', `${config.preset}, seed ${JSON.stringify(config.seed)}`],
+    ['data', `${data.name}: ${images}, SHA-256 ${data.sha256.slice(0, 16)}…`],
+    ['found', findings === null ? '' : describeFound(findings)],
+    ['kept', findings === null ? '' : describeKept(findings)],
+    ['classes', config.generator.classes === 0 ? '' : describeClassCounts(dataset)],
+    ...describePresentation(planPresentation(dataset, options.delivery), options.delivery),
+    ['generator', `${format(parameters)} weights, ${format(macs)} multiply-accumulates a sample`],
+    ['steps', `${done}${format(config.steps)} of ${config.batchSize} images`],
+    ['run', showPath(folder)],
+    ['publishes', describeDelivery(options.delivery)],
+    ['', replaced],
+    ['backend', `${backend.name}: ${backend.description}`],
+    ...backend.considered
+      .filter(({ usable }) => !usable)
+      .map(({ name, reason }): [string, string] => ['', `not ${name}: ${reason}`]),
+    ...notes.map((note): [string, string] => ['note', note]),
+    ...(findings?.warnings ?? []).map((text): [string, string] => ['warning', text]),
+  ];
+  for (const [name, value] of lines.filter((line) => line[1] !== '')) {
+    console.log(`${name.padEnd(10)} ${value}`);
+  }
+  console.log();
+}
+
+function describeDelivery(delivery: Delivery | undefined): string {
+  if (delivery === undefined || !delivery.publish) {
+    return 'nothing';
+  }
+  const { name, to, makeDefault } = delivery;
+  return `${name} to ${to}${makeDefault ? ', as the default' : ''}`;
+}
+
+const MAX_LISTED = 12;
+
+/** Lists the number of images in each class, because a small class is learned badly. */
+function describeClassCounts(dataset: Dataset): string {
+  const { classes } = dataset;
+  const counts = countLabels(dataset);
+  const listed = classes
+    .slice(0, MAX_LISTED)
+    .map((name, label) => `${name} (${format(counts[label] ?? 0)})`);
+  const rest = classes.length - listed.length;
+  return `${listed.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
+/** Writes a count with commas. */
+export function format(count: number): string {
+  return count.toLocaleString('en');
+}
+
+/** Writes a path from the working folder, where it lies in it. */
+export function showPath(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.startsWith('..') ? path : fromHere;
+}
