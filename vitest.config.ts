@@ -18,7 +18,7 @@ const TOGETHER = [
   'test/api/**/*.test.ts',
   'test/page/**/*.test.ts',
   'test/shared/{kernels,model,picture}/**/*.test.ts',
-  'test/trainer/{charts,data,evaluation,export,gan}/**/*.test.ts',
+  'test/trainer/{charts,data,encoder,evaluation,export,gan}/**/*.test.ts',
 ];
 
 export default defineConfig({
