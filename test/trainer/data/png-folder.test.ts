@@ -16,6 +16,7 @@ import { PNG } from 'pngjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { loadDataFolder } from '../../../trainer/data/data-folder.ts';
+import { describeProblems } from '../../../trainer/data/findings.ts';
 import { decodePngPicture } from '../../../shared/picture/png-picture.ts';
 import { buildRawPng, writePicture, type RawPng } from '../../support/pictures.ts';
 
@@ -122,7 +123,7 @@ describe('a folder of PNG pictures', () => {
       'x',
     );
     await writeFile(join(folder, 'a', 'line\n\u001b[31m.png'), 'x');
-    const { dataset, findings, notes } = await loadDataFolder(folder);
+    const { dataset, findings } = await loadDataFolder(folder);
     expect(dataset.count).toBe(80);
     expect(findings.problems.map(({ reason }) => reason).sort()).toEqual([
       'has a name that is no UTF-8: rename it',
@@ -130,7 +131,7 @@ describe('a folder of PNG pictures', () => {
       'is a link out of the folder: copy what it points to (cp -rL)',
       'is no picture',
     ]);
-    expect(notes.join()).toContain('a/line\\n\\u001b[31m.png is no picture');
+    expect(describeProblems(findings).join()).toContain('a/line\\n\\u001b[31m.png is no picture');
   });
 
   it('leaves out what goes away or changes while it is read', async () => {
