@@ -221,6 +221,7 @@ export async function evaluate(
           real: own === undefined ? `${split} digits` : 'real pictures',
           learned: own === undefined ? 'training digits' : 'pictures of the set',
           classes: network.classes,
+          ...(own && { classNames: own.learned.classes }),
           ...features,
           hasLabels: labelled > 0,
           scoreMissing,

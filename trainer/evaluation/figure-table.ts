@@ -16,6 +16,8 @@ interface RowFacts {
   readonly learned: string;
   /** Fewer than two: there are none. */
   readonly classes: number;
+  /** Absent: their numbers. */
+  readonly classNames?: readonly string[];
   /** Numbers a feature vector. */
   readonly features: number;
   /** Features that are above 0 for some digit. */
@@ -37,7 +39,7 @@ const FIGURES: readonly (readonly [
   id: FigureId,
   title: string,
   better: 'lower' | 'higher' | 'near 1' | 'as real',
-  show: (figures: Figures) => string,
+  show: (figures: Figures, classNames: readonly string[]) => string,
 ])[] = [
   ['frechetDistance', 'Fréchet distance', 'lower', showFrechetDistance],
   ['kernelDistance', 'kernel distance ×1000', 'lower', showKernelDistance],
@@ -138,21 +140,24 @@ function showTwoSample(test: Figures['twoSample']): string {
   return test === null ? ABSENT : `${showPercent(test.mean)} ± ${(100 * test.spread).toFixed(2)}`;
 }
 
-function showWorstClass({ classAccuracy }: Figures): string {
+function showWorstClass({ classAccuracy }: Figures, classNames: readonly string[]): string {
   const worst = classAccuracy?.worst;
-  return worst === undefined ? ABSENT : `${showPercent(worst.accuracy)} (${worst.label})`;
+  return worst === undefined
+    ? ABSENT
+    : `${showPercent(worst.accuracy)} (${classNames[worst.label] ?? worst.label})`;
 }
 
 /** Builds the rows. @param samples  One set or more. */
 export function buildRows(samples: readonly Figures[], floor: Figures, facts: RowFacts) {
   const explanations = explainFigures(facts);
+  const { classNames = [] } = facts;
   return FIGURES.map(([id, title, better, show]) => ({
     /** Its name for programs. */
     id,
     title,
     /** One a set; "–" for a figure that the samples cannot have. */
-    values: samples.map(show),
-    floor: show(floor),
+    values: samples.map((figures) => show(figures, classNames)),
+    floor: show(floor, classNames),
     better,
     explanation: explanations[id],
   }));

@@ -148,6 +148,9 @@ it.skipIf(tensorflow?.skip)(
     const text = describeReport(report);
     expect(text).toMatch(/^classifier +72 features .*right on \d+\.\d\d% of these 200; SHA-256/m);
     expect(text).toMatch(/^figure +samples +real pictures/m);
+    expect(text).toMatch(
+      /^worst class +\d+\.\d\d% \((?:cat|dog|cow)\) +\d+\.\d\d% \((?:cat|dog|cow)\)/m,
+    );
     expect(text).toContain('only memorisation shows copies');
     expect(text).toMatch(/^box +– +– +as real +for grey pictures only$/m);
 
