@@ -112,7 +112,7 @@ test('every sample has a test', () => {
   expect(Object.values(ELSEWHERE).filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
 
-/** Fills in what stands for the reader's own: address, hand and, in one guide, model and classes. */
+/** Fills in what stands for the reader's own: address, hand, and in one guide model and class. */
 function fill(url: string, { file }: Sample): URL {
   const own = url
     .replace(/^(?:https:\/\/YOUR-WORKER|http:\/\/localhost:8787)/, worker.url.origin)
