@@ -56,6 +56,7 @@ function makePictures(first: readonly number[]): number[] {
 
 describe('a file of pictures', () => {
   const bytes = Buffer.from(makePictures([0, 128, 255]));
+  const transposed = Buffer.from(bytes.map((_, i) => bytes[(i % 2) * 784 + (i >> 1)] as number));
 
   it.each([
     ['IDX', writeIdx(8, [2, 28, 28], bytes)],
@@ -64,6 +65,7 @@ describe('a file of pictures', () => {
     ['flat npy', writeNpy('|u1', '2, 784', bytes)],
     ['npy with a channel', writeNpy('|u1', '2, 28, 28, 1', bytes)],
     ['npy of version 2', writeNpy('|u1', '2, 28, 28', bytes, { major: 2 })],
+    ['column-major npy', writeNpy('|u1', '2, 784', transposed, { order: 'True' })],
   ])('is read: %s of bytes', (_, file) => {
     const { count, images, range } = decodeImages(decodeArrayFile(file, 'f'), 'f');
     expect([count, range]).toEqual([2, '0..255']);
@@ -120,11 +122,6 @@ describe('a file of pictures', () => {
       /type <c8; expected IDX or \.npy .* uint8 or float32/,
     ],
     ['is IDX of shorts', writeIdx(0x0b, [2, 28, 28], bytes), /type 0x0b/],
-    [
-      'is in another order',
-      writeNpy('|u1', '2, 784', bytes, { order: 'True' }),
-      /ascontiguousarray/,
-    ],
     [
       'is a cut gzip file',
       gzipSync(writeIdx(8, [2, 28, 28], bytes)).subarray(0, 30),
