@@ -9,6 +9,8 @@ import {
   type LayerConfig,
   type NetworkPlan,
 } from '../../shared/model/generator.ts';
+import type { PixelRange } from '../../shared/picture/pixels.ts';
+import { clampImages } from '../gan/networks.ts';
 
 /** Pixels of a side that become one place of the first convolution. */
 export const BLOCK = 4;
@@ -43,6 +45,22 @@ export function runNetwork(
 ): tf.Tensor {
   const rest = [...weights];
   return plan.config.layers.reduce((x, layer) => applyLayer(layer, x, rest), input);
+}
+
+/**
+ * Draws with a generator as it is served, clamped to the range of its pixels.
+ * @param input    [batch, inputSize]
+ * @returns        Ink from 0 for paper to 1, [batch, height, width, channels].
+ */
+export function drawInk(
+  plan: GeneratorPlan,
+  weights: readonly tf.Tensor[],
+  input: tf.Tensor,
+  range: PixelRange,
+): tf.Tensor4D {
+  const [low, high] = range;
+  const images = clampImages(runNetwork(plan, weights, input) as tf.Tensor4D, range);
+  return tf.div(tf.sub(images, low), high - low);
 }
 
 /** Runs an encoder. @returns  [batch, classes, latentSize] and [batch, classes], both by tanh. */

@@ -12,8 +12,7 @@ import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { CLASSIFIER_CONFIG, scoreImages } from '../evaluation/classifier/network.ts';
 import { pngEncoder } from '../node-kernels.ts';
-import { clampImages } from '../gan/networks.ts';
-import { runNetwork } from './network.ts';
+import { drawInk } from './network.ts';
 
 export interface EncoderSubject {
   readonly parsed: ParsedManifest;
@@ -197,7 +196,6 @@ function searchByGradient(
 ): Float32Array[] {
   const [starts, steps, rate] = [8, 250, 0.08];
   const { latentSize, classes } = plan.config;
-  const [low, high] = manifest.image.range;
   const rows = count * starts;
   const ink = toInk(test.images.subarray(0, count * test.height * test.width));
   const found = tf.tidy(() => {
@@ -212,8 +210,7 @@ function searchByGradient(
     const u = tf.variable(tf.randomNormal([rows, latentSize], 0, 0.5, 'float32', 1));
     const measureErrors = (): tf.Tensor => {
       const input = tf.concat([tf.tanh(u), oneHot], 1);
-      const images = clampImages(runNetwork(plan, frozen, input) as tf.Tensor4D, [low, high]);
-      const drawn = tf.div(tf.sub(images, low), high - low);
+      const drawn = drawInk(plan, frozen, input, manifest.image.range);
       return tf.sum(tf.squaredDifference(tf.reshape(drawn, [rows, -1]), wanted), 1);
     };
     const adam = tf.train.adam(rate);

@@ -27,8 +27,7 @@ import {
   splitWeights,
   type NetworkArrays,
 } from '../gan/network-state.ts';
-import { clampImages } from '../gan/networks.ts';
-import { runEncoder, runNetwork } from './network.ts';
+import { drawInk, runEncoder } from './network.ts';
 
 /** Streams of the key. Never reuse a number. */
 const PURPOSES = { shuffle: 1, augmentation: 2, weights: 3 } as const;
@@ -116,10 +115,7 @@ export async function* trainEncoder(
     classifier === undefined
       ? undefined
       : tf.tidy(() => splitWeights(planClassifier(CLASSIFIER_CONFIG), tf.tensor1d(classifier)));
-  const toInk = (images: tf.Tensor): tf.Tensor4D =>
-    tf.div(tf.sub(images, range[0]), range[1] - range[0]);
-  const draw = (input: tf.Tensor): tf.Tensor4D =>
-    toInk(clampImages(runNetwork(generator, frozen, input) as tf.Tensor4D, range));
+  const draw = (input: tf.Tensor): tf.Tensor4D => drawInk(generator, frozen, input, range);
   try {
     for (let step = initial.step; step < steps; step++) {
       const indices = batcher.drawIndices(step);
