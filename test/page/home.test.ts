@@ -542,12 +542,12 @@ describe('pages to read', () => {
     await visit('/learn', {}, async (page) => {
       const film = page.locator('.film').first();
       const screen = film.locator('.screen');
-      expect(await screen.getAttribute('alt')).toBe('Samples after 16,000 steps');
+      expect(await screen.getAttribute('alt')).toBe('Samples after 40,000 steps');
       await film.getByRole('button', { name: 'Play' }).click();
-      await film.getByText('step 1,000', { exact: true }).waitFor();
+      await film.getByText('step 2,000', { exact: true }).waitFor();
       await film.getByRole('button', { name: 'Pause' }).click();
       await film.getByRole('slider').fill('3');
-      expect(await screen.getAttribute('alt')).toBe('Samples after 3,000 steps');
+      expect(await screen.getAttribute('alt')).toBe('Samples after 6,000 steps');
       await screen.evaluate((image) => (image as HTMLImageElement).decode());
     });
   });

@@ -58,6 +58,12 @@ const FIGURES: readonly (readonly [
   ],
   ['twoSample', 'two-sample accuracy', 'lower', (f) => showTwoSample(f.twoSample)],
   [
+    'twoSampleMagnified',
+    'two-sample, magnified',
+    'lower',
+    (f) => showTwoSample(f.twoSampleMagnified),
+  ],
+  [
     'twoSampleBinarized',
     'two-sample, binarized',
     'lower',
@@ -105,6 +111,8 @@ function explainFigures(facts: RowFacts): Record<FigureId, string> {
       `a fresh network that saw these only, on ${real}${hasLabels ? '' : ", labels are the classifier's"}`,
     twoSample:
       facts.twoSampleMissing ?? `fresh networks tell samples from ${real}: 50% is a coin; ± spread`,
+    twoSampleMagnified:
+      facts.twoSampleMissing ?? 'the same with values near paper and near full ink magnified',
     twoSampleBinarized:
       facts.twoSampleMissing ?? 'the same with all values set to 0 or 255: shapes alone',
     diversity: `mean distance of features in a class, over ${real}`,

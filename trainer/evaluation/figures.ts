@@ -9,7 +9,12 @@ import {
   type Scores,
 } from './classifier/network.ts';
 import { computeClassificationAccuracyScore, FRESH_NETWORK } from './classifier/training.ts';
-import { binarize, joinRepetitions, runTwoSampleTest } from './classifier/two-sample.ts';
+import {
+  binarize,
+  joinRepetitions,
+  magnifyEnds,
+  runTwoSampleTest,
+} from './classifier/two-sample.ts';
 import * as classes from './metrics/classes.ts';
 import { computeFrechetDistance, computeKernelDistance } from './metrics/distances.ts';
 import { computeDensityCoverage, computePrecisionRecall } from './metrics/neighbours.ts';
@@ -122,7 +127,8 @@ export async function computeFigures(
     ...shapes.computeValueShares(images),
     ...measureShapes(measure, reference, set),
     classificationAccuracyScore: await averageAccuracyScores(measure, set, scores),
-    twoSample: await tellApart(measure, set, 'two-sample test', (bytes) => bytes),
+    twoSample: await tellApart(measure, set, 'two-sample test', (pictures) => pictures),
+    twoSampleMagnified: await tellApart(measure, set, 'two-sample test, magnified', magnifyEnds),
     twoSampleBinarized: await tellApart(measure, set, 'two-sample test, binarized', binarize),
   };
 }
@@ -163,13 +169,13 @@ async function tellApart(
   { protocol: { twoSampleNetworks }, seed, against, canTrain, onStage }: Measure,
   { count, images }: SampleSet,
   title: string,
-  convert: (images: Uint8Array) => Uint8Array,
+  convert: (pictures: Dataset) => Dataset,
 ) {
   if (!canTrain || twoSampleNetworks === 0) {
     return null;
   }
-  const samples = { count, images: convert(images) };
-  const real = { ...against, images: convert(against.images) };
+  const samples = convert({ ...against, count, images });
+  const real = convert(against);
   const runs: Awaited<ReturnType<typeof runTwoSampleTest>>[] = [];
   for (let i = 0; i < twoSampleNetworks; i++) {
     onStage(`${title}: fresh network ${i + 1} of ${twoSampleNetworks} learns`);

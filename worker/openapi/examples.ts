@@ -4,7 +4,7 @@ import type * as answers from '../../shared/contract/answers.ts';
 
 type Answer<S extends z.ZodType> = z.output<S>;
 
-const MODEL = { name: 'digits', version: '5d05b9ecdfe99587' };
+const MODEL = { name: 'digits', version: '038d8b80e7bdccb2' };
 const SHA256 = '0123456789abcdef'.repeat(4);
 const JOB = '0123456789abcdef0123456789abcdef';
 /** Replaced by the origin of the service. */
@@ -38,7 +38,7 @@ const HEALTH: Answer<typeof answers.healthSchema> = {
   lastError: null,
 };
 
-const HAND_TEXT = `1.digits.5d05b9ecdfe99587.${'A'.repeat(86)}`;
+const HAND_TEXT = `1.digits.038d8b80e7bdccb2.${'A'.repeat(86)}`;
 const HAND: Answer<typeof answers.handSchema> = {
   model: MODEL,
   hand: HAND_TEXT,
@@ -70,7 +70,7 @@ const CARD: Answer<typeof answers.modelCardSchema> = {
   },
   parameters: 172_769,
   weights: 'uint8',
-  training: { preset: 'digits', steps: 16_000, imagesSeen: 2_048_000 },
+  training: { preset: 'digits', steps: 40_000, imagesSeen: 5_120_000 },
   figures: { diversity: 1.002 },
   files: [
     {

@@ -394,6 +394,7 @@ describe('the table', () => {
       heldOut: 12_000,
       accuracies: [],
     },
+    twoSampleMagnified: null,
     twoSampleBinarized: null,
     valuesOf0: 0.752,
     values1To4: 0.04,
@@ -422,7 +423,7 @@ describe('the table', () => {
     const [head = '', , ...body] = formatTable(buildRows([figures], floor, facts), [['a']]).split(
       '\n',
     );
-    expect(body).toHaveLength(23);
+    expect(body).toHaveLength(24);
     expect(body[0]).toMatch(/^Fréchet distance +2\.60 +1\.03 +lower +of Gaussians/);
     expect(body[1]).toMatch(/12\.30 ± 0\.40/);
     expect(body[7]).toMatch(/^worst class +97\.00% \(8\)/);
@@ -476,6 +477,7 @@ describe('the table', () => {
       'classAccuracy',
       'worstClass',
       'classificationAccuracyScore',
+      'twoSampleMagnified',
       'twoSampleBinarized',
       'strokeWidth',
     ]);

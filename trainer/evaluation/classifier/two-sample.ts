@@ -32,15 +32,30 @@ export const TWO_SAMPLE_NETWORK = {
 
 type Pictures = Pick<Dataset, 'count' | 'images'>;
 
-/** Sets each value to paper or ink: shapes remain, grey levels go. @param images  0..255 */
-export function binarize(images: Uint8Array): Uint8Array {
-  return images.map((value) => (value > 127 ? 255 : 0));
+/** Sets each value to paper or ink: shapes remain, grey levels go. */
+export function binarize(set: Dataset): Dataset {
+  return { ...set, images: set.images.map((value) => (value > 127 ? 255 : 0)) };
+}
+
+/**
+ * Gives each value three channels: itself, 0 to 15 at 17 times their height, and 240 to 255
+ * likewise. A network learns a faint haze from these within an epoch, and from the values alone
+ * after ten times as many steps.
+ */
+export function magnifyEnds(set: Dataset): Dataset {
+  const images = new Uint8Array(3 * set.images.length);
+  for (const [i, value] of set.images.entries()) {
+    images[3 * i] = value;
+    images[3 * i + 1] = Math.min(17 * value, 255);
+    images[3 * i + 2] = Math.max(17 * (value - 240), 0);
+  }
+  return { ...set, channels: 3 * set.channels, images };
 }
 
 /**
  * Trains a fresh network on four fifths of the pictures and tests it on the others. Both sides are
  * equally many; the seed draws them where there are more. The network is not told any classes.
- * @param real        At least 200 pictures, as `samples`. No picture is in both.
+ * @param real        At least 200 pictures of the shape of `samples`, of which it has none.
  * @param repetition  0 to 4: the fifth that is held out, and the network's first weights.
  * @param fresh       Tests pass another.
  * @returns           The part of the held-out pictures that it tells right, and their number.
@@ -107,31 +122,15 @@ function pick(dataset: Dataset, places: Uint32Array): Dataset {
   return { ...dataset, count: places.length, images: gatherImages(dataset, places) };
 }
 
-/** Labels pictures by their side, and magnifies the ends of their values. */
+/** Labels pictures by their side. */
 function joinSides(sides: readonly Dataset[]): Dataset {
   const [first] = sides as [Dataset];
   const labels = sides.flatMap(({ count }, label) => Array.from({ length: count }, () => label));
   return {
     ...first,
     count: labels.length,
-    channels: 3 * first.channels,
-    images: magnifyEnds(Buffer.concat(sides.map(({ images }) => images))),
+    images: Buffer.concat(sides.map(({ images }) => images)),
     labels: Uint8Array.from(labels),
     classes: ['real', 'generated'],
   };
-}
-
-/**
- * Gives each value three channels: itself, 0 to 15 at 17 times their height, and 240 to 255
- * likewise. A network learns a faint haze from these within an epoch, and from the values alone
- * after ten times as many steps.
- */
-function magnifyEnds(values: Uint8Array): Uint8Array {
-  const out = new Uint8Array(3 * values.length);
-  for (const [i, value] of values.entries()) {
-    out[3 * i] = value;
-    out[3 * i + 1] = Math.min(17 * value, 255);
-    out[3 * i + 2] = Math.max(17 * (value - 240), 0);
-  }
-  return out;
 }
