@@ -36,7 +36,7 @@ export const ENCODER_LIMITS = { parameters: 200_000, macs: 2_000_000 } as const;
 /** The logits lie between minus and plus this number. */
 export const LOGIT_RANGE = 12;
 
-export const encoderConfigSchema = z.strictObject({
+const encoderConfigSchema = z.strictObject({
   layers: z.array(encoderLayerSchema).min(1).max(GENERATOR_LIMITS.layers),
 });
 

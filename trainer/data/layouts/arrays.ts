@@ -12,7 +12,7 @@ import { listZip } from './zip.ts';
 /** Of one array. */
 export const MAX_ARRAY_BYTES = 1024 ** 3;
 
-export interface NamedArray {
+interface NamedArray {
   /** "x_train", or a file's name without its ending. */
   readonly name: string;
   readonly array: ArrayFile;

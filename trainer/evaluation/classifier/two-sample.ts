@@ -13,7 +13,7 @@ const PURPOSES = { samples: 1, real: 2 } as const;
 /** Each repetition holds out another part of the pairs, one of so many. */
 const PARTS = 5;
 /** The network of published figures: 1.6 million multiply-accumulates a digit. */
-export const TWO_SAMPLE_NETWORK = {
+const TWO_SAMPLE_NETWORK = {
   network: {
     side: 28,
     convolutions: [

@@ -39,7 +39,7 @@ export function createProgram({ userCode, ...shader }: Shader, workgroups: numbe
 }
 
 /** A program as its kernel describes it. WGSL reads numbers as `uniforms.NAME`. */
-export interface Task {
+interface Task {
   readonly name: string;
   readonly backend: WebGPUBackend;
   readonly inputs: Inputs;
