@@ -3,7 +3,7 @@
  * computes right; and how fast it is. Progress goes to the error output.
  */
 import { Command } from 'commander';
-import { requireWritable, writeAtomically } from '../../storage/files.ts';
+import { requireWritable, writeJson } from '../../storage/files.ts';
 import type { GpuCheck, Speed } from '../gpu-check/check.ts';
 import { loadData } from '../run/run-plan.ts';
 import { parseWhole } from './arguments.ts';
@@ -31,7 +31,7 @@ async function run({ json, seconds, data }: Flags): Promise<void> {
   const { checkGpu } = await import('../gpu-check/check.ts');
   const onPart = (part: string): void => void process.stderr.write(`${part}…\n`);
   const check = await checkGpu({ dataset, maxSeconds: seconds, onPart });
-  await writeAtomically(json, `${JSON.stringify(check, null, 2)}\n`);
+  await writeJson(json, check);
   console.log(describeCheck(check));
   console.log(`\nEverything as JSON: ${json}`);
   if (check.problem !== null || check.comparisons.some(({ isRight }) => !isRight)) {

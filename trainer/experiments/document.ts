@@ -1,9 +1,9 @@
 /** The experiments' document: Markdown with curves and grids. Equal records give equal bytes. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { recover, writeAtomically } from '../../storage/files.ts';
+import { readIfThere, writeAtomically } from '../../storage/files.ts';
 import { renderChartFile } from '../charts/chart.ts';
 import { planLineChart, type LineChart, type Point } from '../charts/line-chart.ts';
 import { PRESETS } from '../gan/preset.ts';
@@ -54,7 +54,7 @@ const TITLE = `# The tutorial's questions, answered by experiment
 /** @throws ExpectedError  When another document has the name of this one. */
 export async function requireDocumentPlace(docs: string): Promise<void> {
   const path = join(docs, 'experiments.md');
-  const present = await recover(readFile(path, 'utf8'), ['ENOENT'], null);
+  const present = await readIfThere(path);
   if (present !== null && !/^<!-- Made by `npm run .*experiment/m.test(present)) {
     throw new ExpectedError(
       `--docs ${docs}: holds an experiments.md that this command did not make; name another folder`,

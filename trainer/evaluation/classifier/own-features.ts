@@ -2,12 +2,10 @@
  * The features of a set that is not MNIST: those of a classifier that learns the set's own classes,
  * which is kept, or of a fixed random network for a set without classes.
  */
-import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import canonicalize from 'canonicalize';
 import * as z from 'zod';
-import { hashBytes } from '../../../shared/model/artifact.ts';
+import { hashBytes, hashValue } from '../../../shared/model/artifact.ts';
 import { deriveKey } from '../../../shared/model/random.ts';
 import { parseJson } from '../../../storage/file-lock.ts';
 import { writeAtomically } from '../../../storage/files.ts';
@@ -108,10 +106,7 @@ function locateKept({ learned, heldOut, folder }: FeaturesRequest, network: Clas
     learned: hashDataset(learned),
     heldOut: hashDataset(heldOut),
   };
-  const hash = createHash('sha256')
-    .update(canonicalize(facts) as string)
-    .digest('hex');
-  return join(folder, `classifier-${hash.slice(0, 32)}`);
+  return join(folder, `classifier-${hashValue(facts).slice(0, 32)}`);
 }
 
 function hashWeights(weights: Float32Array): string {
