@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { alignColumns } from '../../shared/text-table.ts';
 import { NUMBER_RANGES } from '../data/number-range.ts';
 import {
   evaluate,
@@ -132,10 +133,9 @@ export function describeReport(report: EvaluationReport): string {
       `${environment.backend}; evaluation seed ${JSON.stringify(seed)}; ${describeSeconds(report.timings['total'] ?? 0)}`,
     ],
   ];
-  const width = Math.max(...facts.map(([name]) => name.length));
   const headings = columns.map(({ heading }) => heading);
   return [
-    ...facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
+    ...alignColumns(facts),
     '',
     formatTable(rows, headings, real),
     ...(notes.length > 0 ? ['', ...notes] : []),

@@ -3,6 +3,7 @@
  * computes right; and how fast it is. Progress goes to the error output.
  */
 import { Command } from 'commander';
+import { alignColumns } from '../../shared/text-table.ts';
 import { requireWritable, writeJson } from '../../storage/files.ts';
 import type { GpuCheck, Speed } from '../gpu-check/check.ts';
 import { loadData } from '../run/run-plan.ts';
@@ -53,7 +54,7 @@ export function describeCheck({ machine, versions, vulkan, gpu, problem, ...foun
   ];
   if (gpu === null) {
     lines.push(['no GPU', problem ?? '']);
-    return formatLines(lines);
+    return alignColumns(lines).join('\n');
   }
   const { maxBufferSize = NaN, maxComputeInvocationsPerWorkgroup } = gpu.limits;
   lines.push(
@@ -79,7 +80,7 @@ export function describeCheck({ machine, versions, vulkan, gpu, problem, ...foun
       'this GPU is software on the CPU: it shows what is right, not what is fast',
     ]);
   }
-  return [formatLines(lines), '', ...found.speeds.map(describeSpeed)].join('\n');
+  return [...alignColumns(lines), '', ...found.speeds.map(describeSpeed)].join('\n');
 }
 
 function describeSpeed({ backend, preset, batch, skipped, ...speed }: Speed): string {
@@ -97,10 +98,6 @@ function describeSpeed({ backend, preset, batch, skipped, ...speed }: Speed): st
   return dispatches === undefined
     ? `${subject}  ${times}`
     : `${subject}  ${times}, ${dispatches} dispatches, ${clock}, ${formatBytes(gpuBytes)}`;
-}
-
-function formatLines(lines: readonly (readonly [string, string])[]): string {
-  return lines.map(([name, text]) => `${name.padEnd(10)} ${text}`).join('\n');
 }
 
 function formatBytes(bytes: number): string {

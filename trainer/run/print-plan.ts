@@ -1,6 +1,7 @@
 /** What the plan of a run prints before it starts. */
 import { relative } from 'node:path';
 import { planGenerator } from '../../shared/model/generator.ts';
+import { alignColumns } from '../../shared/text-table.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { countLabels, describeFound, describeKept } from '../data/findings.ts';
 import { describePresentation, planPresentation } from '../export/presentation.ts';
@@ -36,10 +37,7 @@ export function printPlan(
     ...notes.map((note): [string, string] => ['note', note]),
     ...(findings?.warnings ?? []).map((text): [string, string] => ['warning', text]),
   ];
-  for (const [name, value] of lines.filter((line) => line[1] !== '')) {
-    console.log(`${name.padEnd(10)} ${value}`);
-  }
-  console.log();
+  console.log(`${alignColumns(lines.filter(([, value]) => value !== '')).join('\n')}\n`);
 }
 
 function describeDelivery(delivery: Delivery | undefined): string {
