@@ -16,7 +16,6 @@ import {
   parseDocument,
   textSchema,
   verifyFile,
-  type Manifest,
   type ParsedManifest,
 } from './artifact.ts';
 import {
@@ -119,10 +118,7 @@ export function encodeEncoder(description: EncoderDescription): Uint8Array {
  * Parses ENCODER_FILE, and checks that the encoder belongs to the model.
  * @throws ArtifactError
  */
-export function parseEncoder(
-  bytes: Uint8Array,
-  model: { readonly manifest: Manifest; readonly plan: ParsedManifest['plan'] },
-): ParsedEncoder {
+export function parseEncoder(bytes: Uint8Array, model: ParsedManifest): ParsedEncoder {
   const description = parseDocument(descriptionSchema, bytes, {
     what: ENCODER_FILE,
     newest: ENCODER_SCHEMA,
