@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { ExpectedError } from '../shared/expected-error.ts';
-import { writeMarkdownTable } from '../shared/text-table.ts';
+import { writeMarkdownTable } from '../shared/text.ts';
 import { formatFigure } from './record.ts';
 
 const speedSchema = z.object({

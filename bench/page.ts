@@ -2,7 +2,7 @@
  * Shows records: as text for the terminal, as Markdown pages and as pictures. Pure.
  */
 import type { TopLevelSpec } from 'vega-lite';
-import { alignColumns, writeMarkdownTable } from '../shared/text-table.ts';
+import { alignColumns, writeMarkdownTable } from '../shared/text.ts';
 import { renderChartFile } from '../trainer/charts/chart.ts';
 import { planLineChart, type Point } from '../trainer/charts/line-chart.ts';
 import { describeSpread, formatFigure, type BenchRecord, type BenchTable } from './record.ts';

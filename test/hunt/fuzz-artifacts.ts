@@ -11,7 +11,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
-import { alignColumns } from '../../shared/text-table.ts';
+import { alignColumns } from '../../shared/text.ts';
 import { isFault } from '../support/artifact-fuzz/load.ts';
 import type { Line } from '../support/artifact-fuzz/child.ts';
 import { parseFlags, parseSeed, parseWhole } from '../../trainer/cli/arguments.ts';

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { alignColumns } from '../../shared/text-table.ts';
+import { alignColumns } from '../../shared/text.ts';
 import { NUMBER_RANGES } from '../data/number-range.ts';
 import {
   evaluate,

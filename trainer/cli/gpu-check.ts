@@ -3,7 +3,7 @@
  * computes right; and how fast it is. Progress goes to the error output.
  */
 import { Command } from 'commander';
-import { alignColumns } from '../../shared/text-table.ts';
+import { alignColumns } from '../../shared/text.ts';
 import { requireWritable, writeJson } from '../../storage/files.ts';
 import type { GpuCheck, Speed } from '../gpu-check/check.ts';
 import { loadData } from '../run/run-plan.ts';

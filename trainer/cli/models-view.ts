@@ -1,6 +1,6 @@
 /** The output of the `models` command: lines for people, and JSON. */
 import type { Manifest } from '../../shared/model/artifact.ts';
-import { alignColumns } from '../../shared/text-table.ts';
+import { alignColumns } from '../../shared/text.ts';
 import type { CatalogueEntry } from '../publish/catalogue.ts';
 import { KEEP_REASONS, type PruneResult } from '../publish/prune.ts';
 import type { CheckedVersion, Verification } from '../publish/verify.ts';

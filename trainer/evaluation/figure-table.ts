@@ -2,7 +2,7 @@
  * The figures of an evaluation as a table: a row a figure, a column a set of samples, beside the
  * floor. A figure is an entry of {@link FIGURES} and of `explainFigures`. Pure.
  */
-import { alignColumns } from '../../shared/text-table.ts';
+import { alignColumns } from '../../shared/text.ts';
 import type { Figures } from './figures.ts';
 import type { Protocol } from './protocol.ts';
 

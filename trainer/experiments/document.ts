@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { readIfThere, writeAtomically } from '../../storage/files.ts';
-import { writeMarkdownTable } from '../../shared/text-table.ts';
+import { writeMarkdownTable } from '../../shared/text.ts';
 import { renderChartFile } from '../charts/chart.ts';
 import { planLineChart, type LineChart, type Point } from '../charts/line-chart.ts';
 import { PRESETS } from '../gan/preset.ts';

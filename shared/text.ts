@@ -1,4 +1,4 @@
-/** Tables of text, for terminals and in Markdown. Pure. */
+/** Text for people: tables, counts and capital letters. Pure. */
 
 type Rows = readonly (readonly string[])[];
 
@@ -28,4 +28,14 @@ export function writeMarkdownTable(heads: readonly string[], rows: Rows, words =
   return [heads, rule, ...rows].map(
     (cells) => `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`,
   );
+}
+
+/** Writes a whole number with commas: "60,000". */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en');
+}
+
+/** Begins a text with a capital letter. */
+export function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
