@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { ExpectedError } from '../shared/expected-error.ts';
+import { writeMarkdownTable } from '../shared/text.ts';
 import { formatFigure } from './record.ts';
 
 const speedSchema = z.object({
@@ -124,9 +125,7 @@ function renderCheck(check: GpuCheck): string[] {
   return [
     `### ${gpu.description}`,
     '',
-    ...[HEADS, HEADS.map((_, i) => (i < 2 ? '---' : '--:')), ...rows].map(
-      (cells) => `| ${cells.join(' | ')} |`,
-    ),
+    ...writeMarkdownTable(HEADS, rows, 2),
     '',
     `Largest difference from plain JavaScript: ${right.join(', ')}.`,
     ...skipped.map((line) => `Not timed: ${line}`),

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { requireFree } from '../storage/files.ts';
-import { parseFlags } from '../trainer/cli/arguments.ts';
+import { parseFlags, runProgram } from '../trainer/cli/arguments.ts';
 import { describeMachine } from '../trainer/run/run-folder.ts';
 import { loadGpuChecks, renderGpuChecks } from './gpu-checks.ts';
 import { ROOT, type Suite } from './harness.ts';
@@ -68,16 +68,8 @@ const program = new Command('npm run bench --')
       .join(''),
   );
 
-try {
-  const flags = parseFlags<Flags>(program);
-  await main(program.args, flags);
-} catch (error) {
-  if (!(error instanceof ExpectedError)) {
-    throw error;
-  }
-  process.stderr.write(`digitmint: ${error.message}\n`);
-  process.exitCode = 1;
-}
+const given = parseFlags<Flags>(program);
+await runProgram(() => main(program.args, given));
 
 async function main(words: readonly string[], flags: Flags): Promise<void> {
   const [first] = words;

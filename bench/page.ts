@@ -2,6 +2,7 @@
  * Shows records: as text for the terminal, as Markdown pages and as pictures. Pure.
  */
 import type { TopLevelSpec } from 'vega-lite';
+import { alignColumns, writeMarkdownTable } from '../shared/text.ts';
 import { renderChartFile } from '../trainer/charts/chart.ts';
 import { planLineChart, type Point } from '../trainer/charts/line-chart.ts';
 import { describeSpread, formatFigure, type BenchRecord, type BenchTable } from './record.ts';
@@ -19,11 +20,7 @@ export function printTable({ title, unit, cases, rows, limit, notes }: BenchTabl
     const values = limit.values.map((value) => (value === null ? '–' : formatFigure(value)));
     cells.push([`limit: ${limit.what}`, ...values]);
   }
-  const widths = ['', ...cases].map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)));
-  const lines = cells.map((row) =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[i] ?? 0))),
-  );
-  return ['', ...lines.map((line) => line.join('  ')), ...notes].join('\n');
+  return ['', ...alignColumns(cells, (column) => column > 0), ...notes].join('\n');
 }
 
 /**
@@ -44,7 +41,7 @@ export function renderPage(
   return `${[
     `${head}${MARK}`,
     '',
-    ...(summary.length === 0 ? [] : ['## In short', '', ...renderLines(heads, summary), '']),
+    ...(summary.length === 0 ? [] : ['## In short', '', ...writeMarkdownTable(heads, summary), '']),
     ...records.flatMap((record) => [
       ...record.tables.flatMap((table) => renderTable(table, folder)),
       ...describeRecord(record),
@@ -149,18 +146,11 @@ function renderTable(table: BenchTable, folder: string): string[] {
     `## ${title}`,
     '',
     ...(better === 'none' ? [] : [picture, '']),
-    ...renderLines(heads, lines),
+    ...writeMarkdownTable(heads, lines),
     '',
     ...[`${unit}${direction}.`, ...notes, limitNote].flatMap(wrap),
     '',
   ];
-}
-
-function renderLines(heads: readonly string[], lines: readonly (readonly string[])[]): string[] {
-  const rule = heads.map((_, i) => (i === 0 ? '---' : '--:'));
-  return [heads, rule, ...lines].map(
-    (cells) => `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`,
-  );
 }
 
 /** Breaks prose into lines of at most 100 columns. */

@@ -20,7 +20,7 @@ type Said =
   | { readonly stop: NodeJS.Signals }
   | { readonly answer: number; readonly success: boolean };
 
-export interface ClusterOptions {
+interface ClusterOptions {
   /** The script that every worker runs. */
   readonly script: string;
   readonly workers: number;

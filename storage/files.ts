@@ -9,6 +9,7 @@ import {
   link,
   open,
   readdir,
+  readFile,
   rename,
   rm,
   writeFile,
@@ -63,6 +64,16 @@ export async function writeAtomically(path: string, content: Uint8Array | string
   } catch (cause) {
     throw toWriteError(path, cause);
   }
+}
+
+/** Replaces a file by a value as indented JSON. @throws ExpectedError */
+export function writeJson(path: string, value: object): Promise<void> {
+  return writeAtomically(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Reads a text; null when there is no such file. */
+export function readIfThere(path: string): Promise<string | null> {
+  return recover(readFile(path, 'utf8'), ['ENOENT'], null);
 }
 
 /**

@@ -1,8 +1,6 @@
 /** The trainer's command line. */
 import { Command } from 'commander';
-import { ArtifactError } from '../shared/model/artifact.ts';
-import { ExpectedError } from '../shared/expected-error.ts';
-import { refuseSwallowedFlags } from './cli/arguments.ts';
+import { refuseSwallowedFlags, runProgram } from './cli/arguments.ts';
 import { COMMANDS } from './commands.ts';
 
 const program = new Command('digitmint')
@@ -17,14 +15,10 @@ for (const name of Object.hasOwn(COMMANDS, called) ? [called] : Object.keys(COMM
 }
 inheritSettings(program);
 
-try {
+await runProgram(async () => {
   refuseSwallowedFlags(program);
   await program.parseAsync();
-} catch (error) {
-  const expected = error instanceof ExpectedError || error instanceof ArtifactError;
-  console.error(expected ? `digitmint: ${error.message}` : error);
-  process.exitCode = 1;
-}
+});
 
 /** `addCommand` does not pass on the settings of errors and help. */
 function inheritSettings(parent: Command): void {

@@ -6,7 +6,7 @@
 import { gzipSync } from 'node:zlib';
 import { Matrix, solve } from 'ml-matrix';
 import { createEngine, ENGINE_BATCH } from '../../shared/model/engine/engine.ts';
-import { EFFORT, planGenerator, type LayerConfig } from '../../shared/model/generator.ts';
+import { EFFORT, planGenerator, sizeOf, type LayerConfig } from '../../shared/model/generator.ts';
 import { decodeWeights, hashBytes } from '../../shared/model/artifact.ts';
 import { fillDefaults } from '../../shared/contract/query.ts';
 import { deriveSeedKey, drawLabels } from '../../shared/model/random.ts';
@@ -137,7 +137,7 @@ function fitEngine(time: (work: () => unknown) => number) {
   const rows = NETWORKS.map((layers) => {
     const plan = planGenerator({ latentSize: 64, classes: 0, layers: [...layers] });
     const weights = plan.weights.map(({ shape }) =>
-      Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i) / 10),
+      Float32Array.from({ length: sizeOf(shape) }, (_, i) => Math.sin(i) / 10),
     );
     const engine = createEngine(instantiateKernels(), plan, weights);
     const inputs = Float32Array.from({ length: ENGINE_BATCH * plan.inputSize }, Math.sin);

@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { createEngine, ENGINE_BATCH } from '../../shared/model/engine/engine.ts';
-import { LEAKY_SLOPE } from '../../shared/model/generator.ts';
+import { LEAKY_SLOPE, sizeOf } from '../../shared/model/generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents, joinInput } from '../../shared/model/random.ts';
 import { runGenerator } from '../../trainer/gan/networks.ts';
 import { joinArrays } from '../../trainer/gan/network-state.ts';
@@ -108,7 +108,7 @@ export const measure: harness.Suite = async (quick) => {
 
 function createOwn({ plan, weights }: harness.ShippedModel): Contender {
   const engine = createEngine(instantiateKernels(), plan, weights);
-  const outputSize = plan.outputShape.reduce((a, b) => a * b);
+  const outputSize = sizeOf(plan.outputShape);
   const output = new Float32Array(Math.max(...COUNTS) * outputSize);
   const draw = (given: Float32Array, count: number): Float32Array => {
     for (let first = 0; first < count; first += ENGINE_BATCH) {

@@ -2,13 +2,12 @@
  * What a labelled set is worth: networks that learn from n generated digits, from n real ones, or
  * from both, tested on real test digits. Operands: the folder of all of MNIST, then a model's.
  */
-import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { deriveKey } from '../../shared/model/random.ts';
-import { appendToLog } from '../../storage/files.ts';
+import { appendToLog, readIfThere } from '../../storage/files.ts';
 import { drawSubset, type Dataset } from '../../trainer/data/dataset.ts';
 import {
   computeClassificationAccuracyScore,
@@ -107,8 +106,7 @@ export async function workOff(
   learn: (one: Case) => Promise<number>,
 ): Promise<Run[]> {
   await mkdir(dirname(log), { recursive: true });
-  const text = existsSync(log) ? await readFile(log, 'utf8') : '';
-  const known = parseJsonLines(text, (line) => runSchema.parse(line));
+  const known = parseJsonLines(await readIfThere(log), (line) => runSchema.parse(line));
   const runs: Run[] = [];
   for (const [i, one] of cases.entries()) {
     const { source, count, seed } = one;

@@ -18,7 +18,7 @@ const [WIDTH, HEIGHT, SCALE] = [224, 84, 2];
 /** Shades of grey are 17 levels apart: a third fewer bytes, and no eye sees it. */
 const SHADE = 17;
 
-export interface Film {
+interface Film {
   readonly html: string;
   /** PNG files, and their names under `/assets/`. */
   readonly frames: readonly Uint8Array[];

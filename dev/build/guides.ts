@@ -13,7 +13,7 @@ import { renderFilm } from './film.ts';
 
 const DOCS = join(ROOT, 'docs');
 
-export interface RenderedGuides {
+interface RenderedGuides {
   readonly guides: readonly Guide[];
   /** Contents of the pictures by their names under `/assets/`. */
   readonly pictures: ReadonlyMap<string, Uint8Array>;

@@ -5,6 +5,7 @@
 import { toCamelCase } from '../../client/option-text.ts';
 import { describeDefault, describeExpected } from '../../shared/contract/query.ts';
 import { FORMATS, type RouteName } from '../../shared/contract/formats.ts';
+import { capitalize } from '../../shared/text.ts';
 import { NUMBER, ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
 
 export function writeOptionTypes(): string {
@@ -100,8 +101,4 @@ function describeType(parameter: Parameter): string {
 
 function joinTypes(choices: readonly string[]): string {
   return choices.map((choice) => `'${choice}'`).join(' | ');
-}
-
-function capitalize(name: string): string {
-  return name.charAt(0).toUpperCase() + name.slice(1);
 }

@@ -8,7 +8,7 @@ import { basename, extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Metafile, Plugin } from 'esbuild';
 import { writeTokens } from '../../shared/design/tokens.ts';
-import { writeAtomically } from '../../storage/files.ts';
+import { writeAtomically, writeJson } from '../../storage/files.ts';
 import { ASSET_HEADERS, ASSET_PATH } from '../../worker/http/asset-headers.ts';
 import { bundle, ROOT } from './bundle.ts';
 import { renderGuides } from './guides.ts';
@@ -74,7 +74,7 @@ export async function buildPage(): Promise<void> {
     publish(folder);
     await writeAtomically(GUIDES_FILE, JSON.stringify(guides));
     await writeAtomically(join(PUBLIC_FOLDER, '_headers'), formatHeaders());
-    await writeAtomically(LIST_FILE, `${JSON.stringify(list, null, 2)}\n`);
+    await writeJson(LIST_FILE, list);
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }

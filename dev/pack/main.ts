@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { Command, Option } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { nameTemporary, requireFree } from '../../storage/files.ts';
-import { parseFlags } from '../../trainer/cli/arguments.ts';
+import { parseFlags, runProgram } from '../../trainer/cli/arguments.ts';
 import { replaceBuild } from '../build/output-folder.ts';
 import { buildBundle, BUNDLE_NAME } from './bundle.ts';
 import { HERE, PLATFORMS, type Platform } from './platform.ts';
@@ -38,15 +38,8 @@ const program = new Command('npm run pack:trainer --')
   )
   .allowExcessArguments(false);
 
-try {
-  await pack(parseFlags<Flags>(program));
-} catch (error) {
-  if (!(error instanceof ExpectedError)) {
-    throw error;
-  }
-  console.error(`digitmint: ${error.message}`);
-  process.exitCode = 1;
-}
+const flags = parseFlags<Flags>(program);
+await runProgram(() => pack(flags));
 
 async function pack({ out, data, platform }: Flags): Promise<void> {
   const place = resolve(out);

@@ -30,7 +30,7 @@ export type Kind =
     };
 
 /** How a parameter is documented, in sentences without a full stop. */
-export interface Words {
+interface Words {
   readonly about: string;
   /** What holds without the parameter, if its default does not say it. */
   readonly without?: string;

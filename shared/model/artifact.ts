@@ -187,7 +187,7 @@ export class ArtifactError extends Error {
 
 /** Computes a version: the first 16 hex digits of the SHA-256 of the content's RFC 8785 JSON. */
 export function computeVersion(content: ManifestContent): string {
-  return hashBytes(utf8ToBytes(canonicalize(content) as string)).slice(0, 16);
+  return hashValue(content).slice(0, 16);
 }
 
 export function sealManifest(content: ManifestContent): Manifest {
@@ -382,7 +382,12 @@ export function hashBytes(bytes: Uint8Array): string {
   return bytesToHex(sha256(bytes));
 }
 
-/** The same by WebCrypto, which browsers offer on secure origins only. */
+/** SHA-256 of a value's RFC 8785 JSON: equal values have equal hashes. */
+export function hashValue(value: object): string {
+  return hashBytes(utf8ToBytes(canonicalize(value) as string));
+}
+
+/** `hashBytes` by WebCrypto, which browsers offer on secure origins only. */
 export async function hashNatively(bytes: Uint8Array): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
   return bytesToHex(new Uint8Array(digest));

@@ -16,7 +16,6 @@ import {
   parseDocument,
   textSchema,
   verifyFile,
-  type Manifest,
   type ParsedManifest,
 } from './artifact.ts';
 import {
@@ -36,7 +35,7 @@ export const ENCODER_LIMITS = { parameters: 200_000, macs: 2_000_000 } as const;
 /** The logits lie between minus and plus this number. */
 export const LOGIT_RANGE = 12;
 
-export const encoderConfigSchema = z.strictObject({
+const encoderConfigSchema = z.strictObject({
   layers: z.array(encoderLayerSchema).min(1).max(GENERATOR_LIMITS.layers),
 });
 
@@ -119,10 +118,7 @@ export function encodeEncoder(description: EncoderDescription): Uint8Array {
  * Parses ENCODER_FILE, and checks that the encoder belongs to the model.
  * @throws ArtifactError
  */
-export function parseEncoder(
-  bytes: Uint8Array,
-  model: { readonly manifest: Manifest; readonly plan: ParsedManifest['plan'] },
-): ParsedEncoder {
+export function parseEncoder(bytes: Uint8Array, model: ParsedManifest): ParsedEncoder {
   const description = parseDocument(descriptionSchema, bytes, {
     what: ENCODER_FILE,
     newest: ENCODER_SCHEMA,

@@ -71,7 +71,7 @@ export type EncoderLayer = z.infer<typeof encoderLayerSchema>;
 export type GeneratorConfig = z.infer<typeof generatorConfigSchema>;
 
 /** Multiply-accumulates, numbers that are read or written, and sigmoids and tanhs. */
-export interface EngineWork {
+interface EngineWork {
   readonly macs: number;
   readonly numbers: number;
   readonly curves: number;

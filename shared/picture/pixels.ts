@@ -4,7 +4,10 @@
 export type PixelRange = readonly [low: number, high: number];
 
 /** Quantises: round((value - low) / (high - low) * 255), halves up, clamped. Any shape. */
-export function encodePixels(values: Float32Array, [low, high]: PixelRange): Uint8Array {
+export function encodePixels(
+  values: Float32Array | Int32Array | Uint8Array,
+  [low, high]: PixelRange,
+): Uint8Array {
   const bytes = new Uint8Array(values.length);
   const scale = 255 / (high - low);
   for (let i = 0; i < values.length; i++) {

@@ -2,7 +2,7 @@
 import { decode, hasPngSignature, type DecodedPng } from 'fast-png';
 
 /** Signature and IHDR chunk. */
-export const PNG_HEADER_BYTES = 33;
+const PNG_HEADER_BYTES = 33;
 
 /** Colour types. */
 const RGB = 2;

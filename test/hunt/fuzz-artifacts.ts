@@ -11,6 +11,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
+import { alignColumns } from '../../shared/text.ts';
 import { isFault } from '../support/artifact-fuzz/load.ts';
 import type { Line } from '../support/artifact-fuzz/child.ts';
 import { parseFlags, parseSeed, parseWhole } from '../../trainer/cli/arguments.ts';
@@ -149,18 +150,16 @@ async function runProcess(
 
 function printTable(counts: ReadonlyMap<string, ReadonlyMap<string, number>>): void {
   const outcomes = [...new Set([...counts.values()].flatMap((row) => [...row.keys()]))].sort();
-  const width = Math.max(...[...counts.keys()].map((name) => name.length));
-  const format = (name: string, cells: readonly string[]): string =>
-    `${name.padEnd(width)}${cells.map((cell, i) => cell.padStart((outcomes[i]?.length ?? 5) + 2)).join('')}`;
-  console.log(format('', [...outcomes, 'all']));
-  for (const [name, row] of [...counts].sort(([a], [b]) => a.localeCompare(b))) {
-    const cells = outcomes.map((outcome) => row.get(outcome) ?? 0);
-    const all = cells.reduce((sum, cell) => sum + cell, 0);
-    console.log(
-      format(
+  const lines = [...counts]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([name, row]) => {
+      const cells = outcomes.map((outcome) => row.get(outcome) ?? 0);
+      const all = cells.reduce((sum, cell) => sum + cell, 0);
+      return [
         name,
-        [...cells, all].map((cell) => (cell === 0 ? '·' : cell.toLocaleString('en'))),
-      ),
-    );
-  }
+        ...[...cells, all].map((cell) => (cell === 0 ? '·' : cell.toLocaleString('en'))),
+      ];
+    });
+  const table = alignColumns([['', ...outcomes, 'all'], ...lines], (column) => column > 0);
+  console.log(table.join('\n'));
 }

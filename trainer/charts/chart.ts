@@ -154,7 +154,3 @@ export function formatNumber(value: number): string {
   const digits = size >= 1000 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 };
   return value.toLocaleString('en', digits);
 }
-
-export function formatStep(step: number): string {
-  return step.toLocaleString('en');
-}

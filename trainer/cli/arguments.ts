@@ -3,7 +3,7 @@ import NAMED_COLOURS from 'color-name';
 import { InvalidArgumentError, type Command } from 'commander';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { subjectSchema } from '../../shared/model/artifact.ts';
+import { ArtifactError, subjectSchema } from '../../shared/model/artifact.ts';
 import type { Subject } from '../../shared/model/subject.ts';
 import { parseColour } from '../../shared/picture/colour.ts';
 import { describeSwallowed, listFlags } from '../../shared/npm-flags.ts';
@@ -97,6 +97,17 @@ export function parseFlags<Flags extends object>(program: Command): Flags {
     program.error(`digitmint: ${(error as Error).message}`);
   }
   return program.parse().opts<Flags>();
+}
+
+/** Runs a program. A failure that its user can mend becomes one line, and exit status 1. */
+export async function runProgram(main: () => Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    const isExpected = error instanceof ExpectedError || error instanceof ArtifactError;
+    console.error(isExpected ? `digitmint: ${error.message}` : error);
+    process.exitCode = 1;
+  }
 }
 
 export const parseSeed = parseText(LIMITS.maxSeedLength);

@@ -5,6 +5,8 @@
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { alignColumns } from '../../shared/text.ts';
+import { NUMBER_RANGES } from '../data/number-range.ts';
 import {
   evaluate,
   type EvaluatedColumn,
@@ -13,7 +15,6 @@ import {
 } from '../evaluation/evaluation.ts';
 import { formatTable } from '../evaluation/figure-table.ts';
 import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS, SPLITS } from '../evaluation/protocol.ts';
-import { PIXEL_RANGES } from '../evaluation/sample-file.ts';
 import { saveQuality } from '../evaluation/saved-quality.ts';
 import { saveReport } from '../run/report/record.ts';
 import { locate } from '../run/run-folder.ts';
@@ -38,7 +39,7 @@ export function buildEvaluateCommand(): Command {
     .option('--labels <file>', 'which digit each of --samples was asked to be, as IDX or .npy')
     .addOption(
       new Option('--range <range>', 'what float32 --samples mean (default: found out)').choices(
-        Object.keys(PIXEL_RANGES),
+        Object.keys(NUMBER_RANGES),
       ),
     )
     .option(
@@ -132,10 +133,9 @@ export function describeReport(report: EvaluationReport): string {
       `${environment.backend}; evaluation seed ${JSON.stringify(seed)}; ${describeSeconds(report.timings['total'] ?? 0)}`,
     ],
   ];
-  const width = Math.max(...facts.map(([name]) => name.length));
   const headings = columns.map(({ heading }) => heading);
   return [
-    ...facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
+    ...alignColumns(facts),
     '',
     formatTable(rows, headings, real),
     ...(notes.length > 0 ? ['', ...notes] : []),

@@ -3,7 +3,8 @@
  * computes right; and how fast it is. Progress goes to the error output.
  */
 import { Command } from 'commander';
-import { requireWritable, writeAtomically } from '../../storage/files.ts';
+import { alignColumns } from '../../shared/text.ts';
+import { requireWritable, writeJson } from '../../storage/files.ts';
 import type { GpuCheck, Speed } from '../gpu-check/check.ts';
 import { loadData } from '../run/run-plan.ts';
 import { parseWhole } from './arguments.ts';
@@ -31,7 +32,7 @@ async function run({ json, seconds, data }: Flags): Promise<void> {
   const { checkGpu } = await import('../gpu-check/check.ts');
   const onPart = (part: string): void => void process.stderr.write(`${part}…\n`);
   const check = await checkGpu({ dataset, maxSeconds: seconds, onPart });
-  await writeAtomically(json, `${JSON.stringify(check, null, 2)}\n`);
+  await writeJson(json, check);
   console.log(describeCheck(check));
   console.log(`\nEverything as JSON: ${json}`);
   if (check.problem !== null || check.comparisons.some(({ isRight }) => !isRight)) {
@@ -53,7 +54,7 @@ export function describeCheck({ machine, versions, vulkan, gpu, problem, ...foun
   ];
   if (gpu === null) {
     lines.push(['no GPU', problem ?? '']);
-    return formatLines(lines);
+    return alignColumns(lines).join('\n');
   }
   const { maxBufferSize = NaN, maxComputeInvocationsPerWorkgroup } = gpu.limits;
   lines.push(
@@ -79,7 +80,7 @@ export function describeCheck({ machine, versions, vulkan, gpu, problem, ...foun
       'this GPU is software on the CPU: it shows what is right, not what is fast',
     ]);
   }
-  return [formatLines(lines), '', ...found.speeds.map(describeSpeed)].join('\n');
+  return [...alignColumns(lines), '', ...found.speeds.map(describeSpeed)].join('\n');
 }
 
 function describeSpeed({ backend, preset, batch, skipped, ...speed }: Speed): string {
@@ -97,10 +98,6 @@ function describeSpeed({ backend, preset, batch, skipped, ...speed }: Speed): st
   return dispatches === undefined
     ? `${subject}  ${times}`
     : `${subject}  ${times}, ${dispatches} dispatches, ${clock}, ${formatBytes(gpuBytes)}`;
-}
-
-function formatLines(lines: readonly (readonly [string, string])[]): string {
-  return lines.map(([name, text]) => `${name.padEnd(10)} ${text}`).join('\n');
 }
 
 function formatBytes(bytes: number): string {

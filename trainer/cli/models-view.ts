@@ -1,5 +1,6 @@
 /** The output of the `models` command: lines for people, and JSON. */
 import type { Manifest } from '../../shared/model/artifact.ts';
+import { alignColumns } from '../../shared/text.ts';
 import type { CatalogueEntry } from '../publish/catalogue.ts';
 import { KEEP_REASONS, type PruneResult } from '../publish/prune.ts';
 import type { CheckedVersion, Verification } from '../publish/verify.ts';
@@ -21,14 +22,9 @@ export function listEntries(entries: readonly CatalogueEntry[], now: Date): stri
     entry.signedBy.length === 0 ? '' : 'signed',
     entry.note ?? '',
   ]);
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return rows.flatMap((row, i) => {
+  return alignColumns(rows).flatMap((line, i) => {
     const name = entries[i]?.name ?? '';
-    const cells = row.map((cell, column) => cell.padEnd(widths[column] ?? 0));
-    const line = `  ${cells.filter((cell) => cell !== '').join('  ')}`.trimEnd();
-    return name === entries[i - 1]?.name ? [line] : [name, line];
+    return name === entries[i - 1]?.name ? [`  ${line}`] : [name, `  ${line}`];
   });
 }
 
@@ -44,11 +40,8 @@ export function describeEntry(entry: CatalogueEntry, now: Date): string[] {
     ['signed by', signedBy.length === 0 ? 'nobody' : `${signedBy.join(', ')} (not verified here)`],
     ...(entry.manifest === null ? [] : describeManifest(entry.manifest)),
   ];
-  const width = Math.max(...rows.map(([label]) => label.length));
-  const lines = rows
-    .filter(([, value]) => value !== null && value !== '')
-    .map(([label, value]) => `  ${label.padEnd(width)}  ${value}`);
-  return [nameVersion(entry), ...lines];
+  const told = rows.flatMap(([label, value]) => (value ? [[label, value]] : []));
+  return [nameVersion(entry), ...alignColumns(told).map((line) => `  ${line}`)];
 }
 
 function describeManifest({ classes, weights, training, figures, files }: Manifest) {

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { formatCount } from '../../shared/text.ts';
 import { quoteArgument } from '../../shared/npm-flags.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { modelNameSchema, type Manifest } from '../../shared/model/artifact.ts';
@@ -46,7 +47,7 @@ import {
   type RunPlan,
   type RunRequest,
 } from '../run/run-plan.ts';
-import { format, printPlan, showPath } from '../run/print-plan.ts';
+import { printPlan, showPath } from '../run/print-plan.ts';
 import { timeSteps } from '../run/time-steps.ts';
 import { findServed } from '../publish/ledger.ts';
 import { readPointer } from '../publish/pointer.ts';
@@ -258,7 +259,7 @@ async function trainPlanned(flags: TrainFlags, held: RunLock | null): Promise<nu
       await saveProgressGif(plan.folder);
       if (!result.finished) {
         console.log(
-          `Stopped after ${format(result.step)} steps. Go on with: ${describeResumption(plan)}`,
+          `Stopped after ${formatCount(result.step)} steps. Go on with: ${describeResumption(plan)}`,
         );
         return EXIT_INTERRUPTED;
       }
@@ -267,7 +268,7 @@ async function trainPlanned(flags: TrainFlags, held: RunLock | null): Promise<nu
       const took = describeSeconds((performance.now() - startedAt) / 1000);
       const done =
         plan.checkpoint?.step === result.step
-          ? `All ${format(result.step)} steps were done before (--steps does more)`
+          ? `All ${formatCount(result.step)} steps were done before (--steps does more)`
           : `Trained in ${took}`;
       console.log(`${done}: ${showPath(model)} is ${manifest.name}@${manifest.version}`);
       if (delivery?.publish) {
@@ -470,7 +471,7 @@ async function printEstimate({ options, dataset, backend, checkpoint }: RunPlan)
   const rate = `${(seconds * 1000).toFixed(0)} ms a step`;
   console.log(`${'time'.padEnd(10)} about ${describeSeconds(left * seconds)} (${rate})`);
   const megabytes = Math.ceil((measureResidentBytes() + dataset.images.length) / 1e6);
-  console.log(`${'memory'.padEnd(10)} about ${format(megabytes)} MB\n`);
+  console.log(`${'memory'.padEnd(10)} about ${formatCount(megabytes)} MB\n`);
 }
 
 /** Says what a publication replaces. Storage that cannot be reached now may be by then. */
@@ -499,7 +500,7 @@ function createLoadReporter(): (done: number, total: number, verb: string) => vo
   return (done, total, verb) => {
     if (performance.now() - printedAt >= LOAD_REPORT_EVERY_MS) {
       printedAt = performance.now();
-      console.error(`${verb} ${format(done)} of ${format(total)} pictures…`);
+      console.error(`${verb} ${formatCount(done)} of ${formatCount(total)} pictures…`);
     }
   };
 }
@@ -513,7 +514,6 @@ function resolveTarget(text: string): string {
   return target.kind === 'folder' ? `folder:${resolve(target.path)}` : text;
 }
 
-/** One of CSS's names, or 3 or 6 hex digits. */
 function parseName(text: string): string {
   const parsed = modelNameSchema.safeParse(text);
   if (!parsed.success) {

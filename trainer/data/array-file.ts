@@ -5,6 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { createGunzip, gunzipSync } from 'node:zlib';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { sizeOf } from '../../shared/model/generator.ts';
 
 /** Gzipped content may be as large as half a million pictures of 28 x 28 bytes. */
 const MAX_BYTES = 512 * 1024 * 1024;
@@ -244,7 +245,7 @@ function readTexts(
   what: string,
 ): ArrayFile {
   const size = Number(code.slice(2)) * (code[1] === 'U' ? 4 : 1);
-  const count = shape.reduce((product, length) => product * length, 1);
+  const count = sizeOf(shape);
   if (body.length !== count * size) {
     throw new ExpectedError(
       `${what} says ${shape.join(' x ')} texts, so ${count * size} bytes; it has ${body.length}`,
@@ -284,7 +285,7 @@ export function fromColumnMajor<T extends ArrayFile['values']>(
   shape: readonly number[],
   axes: readonly number[],
 ): T {
-  const strides = shape.map((_, axis) => shape.slice(0, axis).reduce((a, b) => a * b, 1));
+  const strides = shape.map((_, axis) => sizeOf(shape.slice(0, axis)));
   const sizes = axes.map((axis) => shape[axis] as number);
   const steps = axes.map((axis) => strides[axis] as number);
   const result = values.slice() as T;
@@ -313,7 +314,7 @@ function readBody(
   what: string,
 ): ArrayFile['values'] {
   const body = new DataView(bytes.buffer, bytes.byteOffset + header, bytes.length - header);
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = sizeOf(shape);
   const [expected, got] = [count * type.bytes, body.byteLength];
   if (expected !== got) {
     const why = got < expected ? 'it is truncated' : 'something follows its end';

@@ -1,5 +1,6 @@
 /** What was found in a user's data: facts, warnings, and all that cannot be used. Pure. */
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { formatCount } from '../../shared/text.ts';
 import type { Dataset } from './dataset.ts';
 import { escapeControls, nameSome, type Problem } from './layouts/source.ts';
 
@@ -36,13 +37,11 @@ const MAX_LISTED = 6;
 
 function listCounts(counts: Readonly<Record<string, number>>): string {
   const entries = Object.entries(counts);
-  const listed = entries.slice(0, MAX_LISTED).map(([name, count]) => `${name} (${format(count)})`);
+  const listed = entries
+    .slice(0, MAX_LISTED)
+    .map(([name, count]) => `${name} (${formatCount(count)})`);
   const rest = entries.length - listed.length;
   return `${listed.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
-}
-
-function format(count: number): string {
-  return count.toLocaleString('en');
 }
 
 /** Describes formats, sizes and what was done to them, in one line. */
@@ -50,7 +49,7 @@ export function describeFound({ formats, sizes, coloured, fitted }: Findings): s
   const parts = [
     `formats ${listCounts(formats)}`,
     `sizes ${listCounts(sizes)}`,
-    coloured === 0 ? 'no colours' : `${format(coloured)} coloured`,
+    coloured === 0 ? 'no colours' : `${formatCount(coloured)} coloured`,
     fitted,
   ];
   return parts.filter((part) => part !== '').join('; ');
@@ -69,7 +68,7 @@ export function describeProblems({ problems, total }: Findings): string[] {
   return problems.length === 0
     ? []
     : [
-        `LEFT OUT: ${format(problems.length)} of ${format(total)} pictures (${part}%). unusable.txt names all: ${nameSome(named, '; ')}`,
+        `LEFT OUT: ${formatCount(problems.length)} of ${formatCount(total)} pictures (${part}%). unusable.txt names all: ${nameSome(named, '; ')}`,
       ];
 }
 
@@ -93,7 +92,7 @@ export function findWarnings(dataset: Dataset): string[] {
   const warnings: string[] = [];
   if (count < FEW) {
     warnings.push(
-      `${format(count)} pictures are few: a model learns some hundred by heart, good ones need thousands.`,
+      `${formatCount(count)} pictures are few: a model learns some hundred by heart, good ones need thousands.`,
     );
   }
   const counts = countLabels(dataset);
@@ -107,17 +106,17 @@ export function findWarnings(dataset: Dataset): string[] {
     const rare = classes[counts.indexOf(least)] as string;
     const frequent = classes[counts.indexOf(most)] as string;
     warnings.push(
-      `The classes are uneven: ${frequent} has ${format(most)} pictures, ${rare} ${format(least)}. All are drawn equally often; rare ones will look worse.`,
+      `The classes are uneven: ${frequent} has ${formatCount(most)} pictures, ${rare} ${formatCount(least)}. All are drawn equally often; rare ones will look worse.`,
     );
   }
   const plain = countPlain(dataset);
   if (plain > 0 && plain >= count * PART) {
-    warnings.push(`${format(plain)} pictures are almost one colour.`);
+    warnings.push(`${formatCount(plain)} pictures are almost one colour.`);
   }
   const copies = countCopies(dataset);
   if (copies > 0 && copies >= count * PART) {
     warnings.push(
-      `${format(copies)} pictures are nearly the same as an earlier one: copies are drawn more often.`,
+      `${formatCount(copies)} pictures are nearly the same as an earlier one: copies are drawn more often.`,
     );
   }
   return warnings;

@@ -1,6 +1,7 @@
 /** Reads MATLAB's .mat files of level 5, as `save -v7`, Octave and scipy write them. */
 import { inflateSync } from 'node:zlib';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { sizeOf } from '../../shared/model/generator.ts';
 import { findNpyType, fromColumnMajor, type ArrayFile } from './array-file.ts';
 
 /** Of an unpacked array. */
@@ -77,7 +78,7 @@ function readMatrix(data: Uint8Array, isLittle: boolean): { name: string; array:
   const shape = Array.from({ length: (sizes?.data.length ?? 0) / 4 }, (_, i) =>
     view(sizes?.data).getInt32(4 * i, isLittle),
   );
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = sizeOf(shape);
   if (numbers.data.length !== count * type.bytes) {
     throw new Error(`${shape.join(' x ')} numbers do not fit its ${numbers.data.length} bytes`);
   }

@@ -14,7 +14,7 @@ import { CLASSIFIER_CONFIG, scoreImages } from '../evaluation/classifier/network
 import { pngEncoder } from '../node-kernels.ts';
 import { drawInk } from './network.ts';
 
-export interface EncoderSubject {
+interface EncoderSubject {
   readonly parsed: ParsedManifest;
   readonly weights: readonly Float32Array[];
   readonly encoder: ParsedEncoder;
@@ -25,7 +25,7 @@ export interface EncoderSubject {
 }
 
 /** A row of the table of errors. */
-export interface ErrorRow {
+interface ErrorRow {
   readonly name: string;
   readonly digits: number;
   /** Root mean squared error, of 255: median, and 90% of the digits have less. */
@@ -35,7 +35,7 @@ export interface ErrorRow {
   readonly features: number;
 }
 
-export interface TransferRow {
+interface TransferRow {
   readonly name: 'stroke width' | 'slant' | 'height';
   /** Correlation of the written digit with the mean of the other nine classes in its hand. */
   readonly own: number;

@@ -38,7 +38,7 @@ const PURPOSES = { shuffle: 1, augmentation: 2, weights: 3 } as const;
  */
 const AUGMENTATION = { degrees: 8, scale: 0.06, slant: 0.15, shiftPixels: 0.5 } as const;
 
-export interface EncoderTraining {
+interface EncoderTraining {
   readonly steps: number;
   /** Written digits of a batch. */
   readonly written: number;
@@ -74,7 +74,7 @@ export interface EncoderState extends NetworkArrays {
   readonly average: Float32Array;
 }
 
-export interface EncoderTeacher {
+interface EncoderTeacher {
   readonly generator: GeneratorPlan;
   readonly range: PixelRange;
   /** In the plan's order. */

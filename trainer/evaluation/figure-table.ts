@@ -2,6 +2,7 @@
  * The figures of an evaluation as a table: a row a figure, a column a set of samples, beside the
  * floor. A figure is an entry of {@link FIGURES} and of `explainFigures`. Pure.
  */
+import { alignColumns } from '../../shared/text.ts';
 import type { Figures } from './figures.ts';
 import type { Protocol } from './protocol.ts';
 
@@ -171,7 +172,6 @@ export function buildRows(samples: readonly Figures[], floor: Figures, facts: Ro
   }));
 }
 
-const GAP = '  ';
 /** A longer line of a heading is broken: it must not widen a column of numbers. */
 const HEADING_WIDTH = 12;
 
@@ -189,34 +189,29 @@ export function formatTable(
   const isNarrow = headings.length > 1;
   const heads = isNarrow ? headings.map((lines) => lines.flatMap(breakHeading)) : [['samples']];
   const height = Math.max(...heads.map(({ length }) => length));
-  const toColumn = (
-    head: readonly string[],
-    pick: (row: Row) => string | undefined,
-    align: 'left' | 'right',
-  ): string[] => {
-    const padding = Array.from({ length: height - head.length }, () => '');
-    const cells = [...padding, ...head, ...rows.map((row) => pick(row) ?? '')];
-    const width = Math.max(...cells.map(({ length }) => length));
-    return cells.map((cell) => (align === 'left' ? cell.padEnd(width) : cell.padStart(width)));
-  };
-  const tighten = (value = ''): string => (isNarrow ? value.replace(' ± ', '±') : value);
-  const columns = [
-    toColumn(['figure'], ({ title }) => title, 'left'),
-    ...heads.map((head, i) => toColumn(head, ({ values }) => tighten(values[i]), 'right')),
-    toColumn([real], ({ floor }) => tighten(floor), 'right'),
-    toColumn(['better'], ({ better }) => better, 'left'),
-    ...(isNarrow ? [] : [toColumn(['what it says'], ({ explanation }) => explanation, 'left')]),
+  const tighten = (value: string): string => (isNarrow ? value.replace(' ± ', '±') : value);
+  const columns: { head: readonly string[]; pick: (row: Row) => string; isRight?: boolean }[] = [
+    { head: ['figure'], pick: ({ title }) => title },
+    ...heads.map((head, i) => ({
+      head,
+      pick: ({ values }: Row) => tighten(values[i] ?? ''),
+      isRight: true,
+    })),
+    { head: [real], pick: ({ floor }) => tighten(floor), isRight: true },
+    { head: ['better'], pick: ({ better }) => better },
+    ...(isNarrow ? [] : [{ head: ['what it says'], pick: ({ explanation }: Row) => explanation }]),
   ];
-  const lines = Array.from({ length: height + rows.length }, (_, line) => {
-    const cells = columns.map((column) => column[line]);
-    return cells.join(GAP).trimEnd();
-  });
+  // A head's last line stands right above the figures.
+  const headLines = Array.from({ length: height }, (_, line) =>
+    columns.map(({ head }) => head[line - height + head.length] ?? ''),
+  );
+  const lines = alignColumns(
+    [...headLines, ...rows.map((row) => columns.map(({ pick }) => pick(row)))],
+    (column) => columns[column]?.isRight === true,
+  );
   const rule = '─'.repeat(Math.max(...lines.map(({ length }) => length)));
   const table = [...lines.slice(0, height), rule, ...lines.slice(height)];
-  const width = Math.max(...rows.map(({ title }) => title.length));
-  const explanations = rows.map(
-    ({ title, explanation }) => `${title.padEnd(width)}${GAP}${explanation}`,
-  );
+  const explanations = alignColumns(rows.map(({ title, explanation }) => [title, explanation]));
   return [...table, ...(isNarrow ? ['', ...explanations] : [])].join('\n');
 }
 

@@ -3,13 +3,12 @@
  * protocol, the seed, the number of digits, the data, the classifier and the backend alone, so it
  * is kept in a file named after a hash of these.
  */
-import { createHash } from 'node:crypto';
 import { access, constants, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import canonicalize from 'canonicalize';
+import { hashValue } from '../../shared/model/artifact.ts';
 import { deriveKey } from '../../shared/model/random.ts';
 import { drawSubset } from '../data/dataset.ts';
-import { recover, writeAtomically } from '../../storage/files.ts';
+import { recover, writeJson } from '../../storage/files.ts';
 import { pickDigits } from './digits.ts';
 import { computeFigures, type Figures, type Measure, type Reference } from './figures.ts';
 import { computeClassAccuracy } from './metrics/classes.ts';
@@ -29,8 +28,7 @@ export function hashFloor(
   { protocol, seed }: Pick<Measure, 'protocol' | 'seed'>,
   facts: Readonly<Record<string, string | number>>,
 ): string {
-  const text = canonicalize({ protocol, seed, ...facts }) as string;
-  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+  return hashValue({ protocol, seed, ...facts }).slice(0, 32);
 }
 
 /** Computes the floor of `count` training digits, which the seed draws. */
@@ -81,6 +79,5 @@ export async function saveFloor(hash: string, figures: Figures, folder: string =
   if ((await recover(made, READ_ONLY, null)) === null) {
     return;
   }
-  const text = `${JSON.stringify({ hash, figures }, null, 2)}\n`;
-  await writeAtomically(join(folder, `${hash}.json`), text);
+  await writeJson(join(folder, `${hash}.json`), { hash, figures });
 }

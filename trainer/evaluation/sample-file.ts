@@ -1,7 +1,9 @@
 /** Samples that another program made: 28 x 28 pixels each, with or without requested labels. */
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { hashBytes } from '../../shared/model/artifact.ts';
+import { encodePixels } from '../../shared/picture/pixels.ts';
 import { decodeArrayFile, readBoundedFile, type ArrayFile } from '../data/array-file.ts';
+import { findExtremes, findRange, NUMBER_RANGES, type RangeName } from '../data/number-range.ts';
 import { CLASSES } from './digits.ts';
 
 export interface SampleSet {
@@ -20,18 +22,8 @@ export interface OpenedSamples {
   readonly facts: Readonly<Record<string, string | number | null>>;
 }
 
-/** What a file's numbers mean: paper and full ink. Detection tries them in this order. */
-export const PIXEL_RANGES = {
-  '0..1': [0, 1],
-  '-1..1': [-1, 1],
-  '0..255': [0, 255],
-} as const satisfies Record<string, readonly [number, number]>;
-export type PixelRangeName = keyof typeof PIXEL_RANGES;
-
 /** Larger files are refused. */
 const MAX_FILE_BYTES = 1024 * 1024 * 1024;
-/** Rounding may exceed a range by this part of it. */
-const TOLERANCE = 1e-3;
 
 /**
  * Turns an array into pictures.
@@ -40,7 +32,7 @@ const TOLERANCE = 1e-3;
  *               are always 0..255.
  * @throws ExpectedError  When shape, type or numbers are not those of digits.
  */
-export function decodeImages(array: ArrayFile, what: string, range?: PixelRangeName) {
+export function decodeImages(array: ArrayFile, what: string, range?: RangeName) {
   const { shape, values, format } = array;
   const [count = 0, ...picture] = shape;
   if (!['28 x 28', '784', '28 x 28 x 1'].includes(picture.join(' x '))) {
@@ -54,8 +46,11 @@ export function decodeImages(array: ArrayFile, what: string, range?: PixelRangeN
   if (values instanceof Int32Array) {
     throw new ExpectedError(`${what} is ${format}: expected pictures as uint8 or float32`);
   }
-  const extremes = findExtremes(values, what);
-  const [least, largest] = extremes;
+  const extremes = findExtremes(values);
+  if ('notFinite' in extremes) {
+    throw new ExpectedError(`${what} holds ${values[extremes.notFinite]}: expected finite numbers`);
+  }
+  const { least, largest } = extremes;
   if (values instanceof Uint8Array) {
     if (range !== undefined && range !== '0..255') {
       throw new ExpectedError(`--range ${range}: ${what} is ${format}, whose pixels are 0..255`);
@@ -67,41 +62,16 @@ export function decodeImages(array: ArrayFile, what: string, range?: PixelRangeN
     }
     return { count, images: values, range: '0..255' as const };
   }
-  const names = Object.keys(PIXEL_RANGES) as PixelRangeName[];
-  const chosen = range ?? names.find((name) => fitsRange(extremes, name));
-  if (chosen === undefined) {
+  const fitting = findRange(extremes, range && [range]);
+  if (fitting === undefined) {
+    const found = `${what} has numbers from ${least} to ${largest}`;
     throw new ExpectedError(
-      `${what} has numbers from ${least} to ${largest}, expected 0..1, -1..1 or 0..255`,
+      range === undefined
+        ? `${found}, expected 0..1, -1..1 or 0..255`
+        : `--range ${range}: ${found}`,
     );
   }
-  if (!fitsRange(extremes, chosen)) {
-    throw new ExpectedError(`--range ${chosen}: ${what} has numbers from ${least} to ${largest}`);
-  }
-  const [low, high] = PIXEL_RANGES[chosen];
-  const scale = 255 / (high - low);
-  // Halves are rounded up, as the worker does; a Uint8ClampedArray would round them to even.
-  const images = Uint8Array.from(values, (value) =>
-    Math.min(255, Math.max(0, Math.floor((value - low) * scale + 0.5))),
-  );
-  return { count, images, range: chosen };
-}
-
-function findExtremes(values: Uint8Array | Float32Array, what: string): [number, number] {
-  let [least, largest] = [Infinity, -Infinity];
-  for (const value of values) {
-    if (!Number.isFinite(value)) {
-      throw new ExpectedError(`${what} holds ${value}: expected finite numbers`);
-    }
-    least = Math.min(least, value);
-    largest = Math.max(largest, value);
-  }
-  return [least, largest];
-}
-
-function fitsRange([least, largest]: readonly [number, number], name: PixelRangeName): boolean {
-  const [low, high] = PIXEL_RANGES[name];
-  const slack = TOLERANCE * (high - low);
-  return least >= low - slack && largest <= high + slack;
+  return { count, images: encodePixels(values, NUMBER_RANGES[fitting]), range: fitting };
 }
 
 /**
@@ -135,7 +105,7 @@ export function decodeLabels({ shape, values, texts }: ArrayFile, what: string, 
 export async function readSamples(
   file: string,
   labelsFile: string | undefined,
-  range: PixelRangeName | undefined,
+  range: RangeName | undefined,
 ): Promise<OpenedSamples> {
   const read = async (path: string, what: string): Promise<ArrayFile> =>
     decodeArrayFile(await readBoundedFile(path, what, MAX_FILE_BYTES), what);

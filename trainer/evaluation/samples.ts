@@ -7,7 +7,8 @@ import { instantiateKernels } from '../node-kernels.ts';
 import { readArtifactFolder } from '../publish/artifact-folder.ts';
 import { CLASSES, SIDE } from './digits.ts';
 import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS } from './protocol.ts';
-import { readSamples, type OpenedSamples, type PixelRangeName } from './sample-file.ts';
+import type { RangeName } from '../data/number-range.ts';
+import { readSamples, type OpenedSamples } from './sample-file.ts';
 
 export interface SamplesRequest {
   /** Folders of models, each once. Either these or `samples` are given. */
@@ -16,7 +17,7 @@ export interface SamplesRequest {
   /** Labels of `samples`. */
   readonly labels?: string;
   /** What the numbers in `samples` mean; by default the numbers tell. */
-  readonly range?: PixelRangeName;
+  readonly range?: RangeName;
   /** Draws each model's samples with each of these, above 0 and up to 1. Default: 1 alone. */
   readonly truncation?: readonly number[];
   /** Samples of each; by default as many as the protocol says, or as the file has if fewer. */
@@ -35,17 +36,17 @@ export interface ColumnName {
 /**
  * Reads and checks all models, or the samples themselves, before anything takes time. Then `open`
  * draws or returns the `count` samples of a column.
- * @param openedModels  Those of the request, if they were read before.
+ * @param models  Those of the request.
  * @throws ExpectedError  When they are unreadable, no digits, given twice, or too few. Names them.
  */
 export async function planSamples(
   request: SamplesRequest,
-  openedModels?: readonly OpenedModel[],
+  models: readonly OpenedModel[] = [],
 ): Promise<{
   readonly count: number;
   readonly columns: readonly (ColumnName & { open(): OpenedSamples })[];
 }> {
-  const { models: folders = [], samples, labels, range, truncation, n, quick, seed } = request;
+  const { samples, labels, range, truncation, n, quick, seed } = request;
   const usual = quick === true ? QUICK_SAMPLES : DEFAULT_SAMPLES;
   checkRequest(request);
   if (samples !== undefined) {
@@ -66,10 +67,6 @@ export async function planSamples(
   }
   const count = n ?? usual;
   checkCount(count, '--n');
-  const models: OpenedModel[] = [...(openedModels ?? [])];
-  for (const folder of openedModels === undefined ? folders : []) {
-    models.push(await readModel(folder));
-  }
   const names = nameColumns(models);
   const columns = models.flatMap((model, i) =>
     (truncation ?? [undefined]).map((value) => ({

@@ -15,7 +15,7 @@ import {
 } from '../../shared/model/artifact.ts';
 import { HANDWRITTEN_DIGITS } from '../../shared/model/subject.ts';
 import { parseJson } from '../../storage/file-lock.ts';
-import { recover, writeAtomically } from '../../storage/files.ts';
+import { readIfThere, writeAtomically, writeJson } from '../../storage/files.ts';
 import { CARD_FILE, locateModel } from '../publish/artifact-folder.ts';
 import { locate } from '../run/run-folder.ts';
 import type { EvaluationReport } from './evaluation.ts';
@@ -80,7 +80,7 @@ export async function saveQuality(
     await writeAtomically(path, encodeManifest(sealed));
     await saveCard(join(folder, CARD_FILE), sealed, quality);
     if (existsSync(locate(place).options)) {
-      await writeAtomically(join(place, QUALITY_FILE), `${JSON.stringify(quality, null, 2)}\n`);
+      await writeJson(join(place, QUALITY_FILE), quality);
     }
     saved.set(place, quality.model);
   }
@@ -111,7 +111,7 @@ function listMeasured(own: Figures, real: Figures, n: number): Record<string, nu
 
 /** Writes the card, unless there is one by hand. */
 async function saveCard(path: string, manifest: Manifest, quality: Quality): Promise<void> {
-  const before = await recover(readFile(path, 'utf8'), ['ENOENT'], CARD_MARK);
+  const before = (await readIfThere(path)) ?? CARD_MARK;
   if (before.startsWith(CARD_MARK)) {
     await writeAtomically(path, writeCard(manifest, quality));
   }
@@ -149,6 +149,6 @@ ${rows.join('\n')}
 
 /** Reads what was saved of a run; undefined when nothing was. */
 export async function loadQuality(folder: string): Promise<Quality | undefined> {
-  const text = await recover(readFile(join(folder, QUALITY_FILE), 'utf8'), ['ENOENT'], '');
+  const text = (await readIfThere(join(folder, QUALITY_FILE))) ?? '';
   return parseJson(qualitySchema, text) ?? undefined;
 }

@@ -79,7 +79,7 @@ function computeRunFigures(
   cpuSeconds: number,
 ): RunFigures {
   const last = points.at(-1) as ExperimentPoint;
-  const end = points.filter(({ step }) => step >= (last.step * 2) / 3);
+  const end = takeLastThird(points);
   const averageEnd = (pick: Figure): number => summarise(end.map(pick)).mean;
   const logFrechet: Figure = ({ quality }) => Math.log(quality.frechet);
   const logCoarse: Figure = ({ quality }) => Math.log(quality.coarse);
@@ -95,6 +95,12 @@ function computeRunFigures(
     coarseAlong: Math.exp(averageOverSteps(points, logCoarse)),
     stepMs: (last.cpuSeconds / Math.max(1, last.step)) * 1000,
   };
+}
+
+/** The measurements in the last third of a run's steps. */
+export function takeLastThird(points: readonly ExperimentPoint[]): ExperimentPoint[] {
+  const steps = points.at(-1)?.step ?? 0;
+  return points.filter(({ step }) => step >= (steps * 2) / 3);
 }
 
 /** The mean of a piecewise linear curve. */

@@ -1,9 +1,10 @@
 /** The experiments' document: Markdown with curves and grids. Equal records give equal bytes. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { recover, writeAtomically } from '../../storage/files.ts';
+import { readIfThere, writeAtomically } from '../../storage/files.ts';
+import { writeMarkdownTable } from '../../shared/text.ts';
 import { renderChartFile } from '../charts/chart.ts';
 import { planLineChart, type LineChart, type Point } from '../charts/line-chart.ts';
 import { PRESETS } from '../gan/preset.ts';
@@ -54,7 +55,7 @@ const TITLE = `# The tutorial's questions, answered by experiment
 /** @throws ExpectedError  When another document has the name of this one. */
 export async function requireDocumentPlace(docs: string): Promise<void> {
   const path = join(docs, 'experiments.md');
-  const present = await recover(readFile(path, 'utf8'), ['ENOENT'], null);
+  const present = await readIfThere(path);
   if (present !== null && !/^<!-- Made by `npm run .*experiment/m.test(present)) {
     throw new ExpectedError(
       `--docs ${docs}: holds an experiments.md that this command did not make; name another folder`,
@@ -294,17 +295,7 @@ function renderTable(arms: readonly ArmRuns[], cpuSeconds: number): string {
       failure === null ? [] : [`${ARMS[name].title}, seed ${seed}: ${failure}.`],
     ),
   );
-  return [formatTable(heads, rows, '---:'), ...failures].join('\n\n');
-}
-
-/** @param rule  The alignment of all columns but the first. */
-function formatTable(
-  heads: readonly string[],
-  rows: readonly (readonly string[])[],
-  rule: '---' | '---:' = '---',
-): string {
-  const rules = heads.map((_, i) => (i === 0 ? '---' : rule));
-  return [heads, rules, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return [writeMarkdownTable(heads, rows).join('\n'), ...failures].join('\n\n');
 }
 
 const MARKS = { better: ' ▲', worse: ' ▼', level: '', unknown: '' } as const;
@@ -325,7 +316,7 @@ function renderGrids(arms: readonly ArmRuns[], steps: number): string {
     return [ends.length > 0 ? `${name}, after ${ends.join(' or ')}` : name, ...cells];
   });
   const heads = ['samples at the end, the same latents', ...seeds.map((seed) => `seed ${seed}`)];
-  return formatTable(heads, rows);
+  return writeMarkdownTable(heads, rows, heads.length).join('\n');
 }
 
 function renderArms({ arms }: Analysis): string {
@@ -340,7 +331,7 @@ function renderArms({ arms }: Analysis): string {
   const heads = ['arm', 'folder', 'change', `hash of seed ${seed}'s settings and data`];
   const { vae } = ARMS['vae-init'];
   return (
-    `## What was changed\n\nOne thing an arm; all else is preset \`seed\`.\n\n${formatTable(heads, rows)}\n\n` +
+    `## What was changed\n\nOne thing an arm; all else is preset \`seed\`.\n\n${writeMarkdownTable(heads, rows, heads.length).join('\n')}\n\n` +
     `**The VAE's budget.** Its ${vae.steps} steps, each of a batch as large as the GAN's, count as steps of the run, and the GAN has so many ` +
     `fewer; its time counts too. The encoder has ${vae.encoderUnits} hidden units; the decoder is the tutorial's generator, whose latents ` +
     `are made as wide as the uniform ones. Adam's moments begin anew with the GAN, and the discriminator is fresh.`
@@ -384,7 +375,8 @@ function renderEarlyWarning(results: readonly ExperimentResult[]): string {
     ...kinds.map((k) => `${k}, unseen`),
     ...kinds.map((k) => `${k}, seen`),
   ];
-  return [title, `${answer} ${what}`, formatTable(heads, rows, '---:'), method].join('\n\n');
+  const table = writeMarkdownTable(heads, rows).join('\n');
+  return [title, `${answer} ${what}`, table, method].join('\n\n');
 }
 
 function renderMachine(all: readonly ExperimentResult[], steps: number): string {

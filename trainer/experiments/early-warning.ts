@@ -2,7 +2,7 @@
  * Whether the first steps of a run tell that it will collapse: rules of one figure and a threshold,
  * and how often each would have been right. Pure.
  */
-import { computeEffectiveClasses, summarise } from './analysis.ts';
+import { computeEffectiveClasses, summarise, takeLastThird } from './analysis.ts';
 import type { ExperimentPoint, ExperimentResult } from './records.ts';
 
 /** Steps that a warning may look at. */
@@ -49,7 +49,7 @@ function readLast(pick: (point: ExperimentPoint) => number): Sign {
 
 /** Whether a run ended on few classes, or diverged. */
 export function hasCollapsed({ points, failure }: ExperimentResult): boolean {
-  const end = points.filter(({ step }) => step >= ((points.at(-1)?.step ?? 0) * 2) / 3);
+  const end = takeLastThird(points);
   return failure !== null || summarise(end.map(computeEffectiveClasses)).mean < SOUND_CLASSES;
 }
 

@@ -1,12 +1,11 @@
 /** One run of an arm: `runTraining`, measured on a schedule, a checkpoint at each measurement. */
-import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs';
-import canonicalize from 'canonicalize';
+import { hashValue } from '../../shared/model/artifact.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { appendToLog, writeAtomically } from '../../storage/files.ts';
+import { appendToLog, writeAtomically, writeJson } from '../../storage/files.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { pngEncoder } from '../node-kernels.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
@@ -60,11 +59,7 @@ export function hashExperiment({
   data,
 }: Pick<ExperimentRun, 'config' | 'vae' | 'data'>): string {
   const run = hashRun({ config, dataset: data });
-  if (vae === undefined) {
-    return run;
-  }
-  const text = canonicalize({ run, vae }) as string;
-  return createHash('sha256').update(text).digest('hex');
+  return vae === undefined ? run : hashValue({ run, vae });
 }
 
 /**
@@ -88,7 +83,7 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
   await writeAtomically(log, points.map((point) => `${JSON.stringify(point)}\n`).join(''));
   await reopenRunFolder(folder, checkpoint?.step ?? 0);
   const settings = { config, dataset: data, sha256, vae: vae ?? null };
-  await writeAtomically(options, `${JSON.stringify(settings, null, 2)}\n`);
+  await writeJson(options, settings);
   const { step, weights } = await runTraining({
     config,
     dataset,

@@ -5,11 +5,11 @@
  *   points.jsonl  grid.png  result.json  .lock
  */
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { writeAtomically } from '../../storage/files.ts';
+import { readIfThere, writeAtomically } from '../../storage/files.ts';
 import { parseJsonLines } from '../run/log/metrics.ts';
 import { locate } from '../run/run-folder.ts';
 
@@ -87,11 +87,12 @@ export type ExperimentResult = z.infer<typeof resultSchema>;
 
 /** Reads a record; null when there is none. @throws ExpectedError  When it is not one. */
 export async function loadResult(path: string): Promise<ExperimentResult | null> {
-  if (!existsSync(path)) {
+  const text = await readIfThere(path);
+  if (text === null) {
     return null;
   }
   try {
-    return resultSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+    return resultSchema.parse(JSON.parse(text));
   } catch (cause) {
     throw new ExpectedError(
       `${path} is not the record of an experiment: delete it and run the experiment again`,
@@ -115,8 +116,7 @@ export async function loadPoints(folder: string): Promise<ExperimentPoint[]> {
   const { points, metrics } = locateExperiment(folder);
   // Older versions kept them in metrics.jsonl.
   const path = existsSync(points) ? points : metrics;
-  const text = existsSync(path) ? await readFile(path, 'utf8') : '';
-  return parseJsonLines(text, (line) => pointSchema.parse(line));
+  return parseJsonLines(await readIfThere(path), (line) => pointSchema.parse(line));
 }
 
 /**
@@ -125,7 +125,7 @@ export async function loadPoints(folder: string): Promise<ExperimentPoint[]> {
  */
 export async function loadEarlyLog(folder: string, lastStep: number) {
   const { metrics } = locateExperiment(folder);
-  const text = existsSync(metrics) ? await readFile(metrics, 'utf8') : '';
+  const text = await readIfThere(metrics);
   // A line with NaN is refused.
   const lines = parseJsonLines(text, (line) => z.object(earlySchema.shape).parse(line));
   return lines.filter(({ step }) => step <= lastStep && step % 100 === 0);

@@ -12,7 +12,7 @@ interface Given {
 }
 
 /** Absent fields mean black paper and handwritten digits. */
-export interface Presentation {
+interface Presentation {
   readonly paper: readonly number[] | undefined;
   readonly subject: Subject | undefined;
 }

@@ -7,7 +7,7 @@ import { applyAdam, computeAdamAmounts, type NetworkState } from './network-stat
 
 const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } as const;
 
-export interface AveragedAdam {
+interface AveragedAdam {
   /** Of the whole training. */
   readonly steps: number;
   /** Steps in which the rate grows to its largest value. */

@@ -188,7 +188,7 @@ export function convolve(
 }
 
 /** What turns features, [batch, units], into a logit. */
-export interface LogitWeights {
+interface LogitWeights {
   /** [units, 1] */
   readonly kernel: tf.Tensor2D;
   /** [1]; absent in gradients. */

@@ -222,7 +222,7 @@ export function drawShift({ config, key }: StepSource, step: number): Shift | nu
 }
 
 /** Moves images by a shift. The lower end of the pixel range (paper or black) fills the gap. */
-export function createTranslation(
+function createTranslation(
   { translatePixels: reach, pixelRange }: TrainingConfig,
   shift: Shift | null,
 ): Batch['augment'] {

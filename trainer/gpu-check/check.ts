@@ -39,7 +39,7 @@ const MAX_STEPS = 200;
 /** Time for tfjs-node beside that for the GPU. */
 const CPU_SHARE = 1 / 3;
 
-export interface Comparison {
+interface Comparison {
   readonly preset: PresetName;
   readonly isRight: boolean;
   /** The largest relative difference from plain JavaScript, and where it is. */

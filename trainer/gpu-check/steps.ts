@@ -7,21 +7,8 @@ import { createGan, disposeGan, type StepSource } from '../gan/step.ts';
 import { createStepper } from '../run/stepper.ts';
 import { findWebgpu, submitSteps } from '../tensorflow/webgpu/device.ts';
 
-export interface Steps {
-  readonly batchSize: number;
-  /** Does the next step. Its results stay on the backend. */
-  step(): void;
-  /** Does the next step and reads its losses, norms and penalties. */
-  readFigures(): Promise<Record<string, number>>;
-  /** Waits while many steps wait for a GPU, as training does. */
-  settle(): Promise<void>;
-  /** Waits until the backend has done all steps. */
-  drain(): Promise<void>;
-  release(): void;
-}
-
 /** Starts a preset with a batch of another size. */
-export function startSteps(preset: PresetName, batchSize: number, dataset: Dataset): Steps {
+export function startSteps(preset: PresetName, batchSize: number, dataset: Dataset) {
   const config = { ...PRESETS[preset], batchSize, seed: 'gpu-check' };
   const source: StepSource = { config, dataset, key: deriveKey('train', config.seed) };
   const gan = createGan(source, null);
@@ -29,11 +16,12 @@ export function startSteps(preset: PresetName, batchSize: number, dataset: Datas
   const batcher = createBatcher(dataset.count, batchSize, source.key, PURPOSES.shuffle);
   let next = 0;
   return {
-    batchSize,
-    step() {
+    /** Does the next step. Its results stay on the backend. */
+    step(): void {
       tf.dispose({ ...stepper.step(batcher.drawIndices(next), next++) });
     },
-    async readFigures() {
+    /** Does the next step and reads its losses, norms and penalties. */
+    async readFigures(): Promise<Record<string, number>> {
       const kept: Record<string, tf.Tensor> = {};
       const losses = stepper.step(batcher.drawIndices(next), next++, (figure, value) => {
         kept[figure] = tf.keep(tf.clone(value));
@@ -47,16 +35,18 @@ export function startSteps(preset: PresetName, batchSize: number, dataset: Datas
       tf.dispose(kept);
       return figures;
     },
-    async settle() {
+    /** Waits while many steps wait for a GPU, as training does. */
+    async settle(): Promise<void> {
       await stepper.settle?.();
     },
-    async drain() {
+    /** Waits until the backend has done all steps. */
+    async drain(): Promise<void> {
       if (findWebgpu() === undefined) {
         await gan.generator.weights.data();
       }
       await submitSteps();
     },
-    release() {
+    release(): void {
       stepper.release();
       disposeGan(gan);
     },

@@ -33,7 +33,7 @@ export async function readPointer(store: ObjectStore): Promise<StoredPointer> {
 }
 
 /** A version whose files are in the store. */
-export interface Published extends VersionId {
+interface Published extends VersionId {
   readonly manifestSha256: string;
   /** True to serve it where a request names no model. */
   readonly makeDefault: boolean;

@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { sizeOf } from '../../shared/model/generator.ts';
 import { writeAtomically } from '../../storage/files.ts';
 import type { NetworkArrays } from '../gan/network-state.ts';
 import type { GanArrays } from '../gan/step.ts';
@@ -204,7 +205,7 @@ export function decodeSafetensors(bytes: Uint8Array): TensorFile {
   type Entry = { dtype: string; shape: number[]; data_offsets: [number, number] };
   for (const [name, entry] of Object.entries(entries) as [string, Entry][]) {
     const [from, to] = entry.data_offsets;
-    const count = entry.shape.reduce((product, size) => product * size, 1);
+    const count = sizeOf(entry.shape);
     if (entry.dtype !== 'F32' || to - from !== 4 * count) {
       throw new Error(
         `${name} is ${entry.dtype} of shape [${entry.shape.join(', ')}] in ${to - from} bytes, expected float32 numbers`,

@@ -1,6 +1,7 @@
 /** What the plan of a run prints before it starts. */
 import { relative } from 'node:path';
 import { planGenerator } from '../../shared/model/generator.ts';
+import { alignColumns, formatCount } from '../../shared/text.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { countLabels, describeFound, describeKept } from '../data/findings.ts';
 import { describePresentation, planPresentation } from '../export/presentation.ts';
@@ -15,8 +16,8 @@ export function printPlan(
   const { config, dataset: data } = options;
   const { parameters, macs } = planGenerator(config.generator);
   const { count, width, height, channels } = dataset;
-  const images = `${format(count)} images of ${width} x ${height}, ${channels === 1 ? 'grey' : 'RGB'}`;
-  const done = checkpoint === null ? '' : `${format(checkpoint.step)} done, to `;
+  const images = `${formatCount(count)} images of ${width} x ${height}, ${channels === 1 ? 'grey' : 'RGB'}`;
+  const done = checkpoint === null ? '' : `${formatCount(checkpoint.step)} done, to `;
   const lines: [string, string][] = [
     ['preset', `${config.preset}, seed ${JSON.stringify(config.seed)}`],
     ['data', `${data.name}: ${images}, SHA-256 ${data.sha256.slice(0, 16)}…`],
@@ -24,8 +25,11 @@ export function printPlan(
     ['kept', findings === null ? '' : describeKept(findings)],
     ['classes', config.generator.classes === 0 ? '' : describeClassCounts(dataset)],
     ...describePresentation(planPresentation(dataset, options.delivery), options.delivery),
-    ['generator', `${format(parameters)} weights, ${format(macs)} multiply-accumulates a sample`],
-    ['steps', `${done}${format(config.steps)} of ${config.batchSize} images`],
+    [
+      'generator',
+      `${formatCount(parameters)} weights, ${formatCount(macs)} multiply-accumulates a sample`,
+    ],
+    ['steps', `${done}${formatCount(config.steps)} of ${config.batchSize} images`],
     ['run', showPath(folder)],
     ['publishes', describeDelivery(options.delivery)],
     ['', replaced],
@@ -36,10 +40,7 @@ export function printPlan(
     ...notes.map((note): [string, string] => ['note', note]),
     ...(findings?.warnings ?? []).map((text): [string, string] => ['warning', text]),
   ];
-  for (const [name, value] of lines.filter((line) => line[1] !== '')) {
-    console.log(`${name.padEnd(10)} ${value}`);
-  }
-  console.log();
+  console.log(`${alignColumns(lines.filter(([, value]) => value !== '')).join('\n')}\n`);
 }
 
 function describeDelivery(delivery: Delivery | undefined): string {
@@ -58,14 +59,9 @@ function describeClassCounts(dataset: Dataset): string {
   const counts = countLabels(dataset);
   const listed = classes
     .slice(0, MAX_LISTED)
-    .map((name, label) => `${name} (${format(counts[label] ?? 0)})`);
+    .map((name, label) => `${name} (${formatCount(counts[label] ?? 0)})`);
   const rest = classes.length - listed.length;
   return `${listed.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
-}
-
-/** Writes a count with commas. */
-export function format(count: number): string {
-  return count.toLocaleString('en');
 }
 
 /** Writes a path from the working folder, where it lies in it. */

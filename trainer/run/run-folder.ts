@@ -4,24 +4,25 @@
  *   options.json  sessions.jsonl  metrics.jsonl  events/  images/step-NNNNNNN.png  checkpoints/
  *   data.png  unusable.txt  progress.gif  report.html  model/  snapshots/step-NNNNNNN/  .lock
  */
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import canonicalize from 'canonicalize';
 import * as z from 'zod';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { hashValue } from '../../shared/model/artifact.ts';
 import type { Subject } from '../../shared/model/subject.ts';
 import type { WeightDtype } from '../../shared/model/weight-encoding.ts';
 import { acquireFileLock, LockTimeoutError } from '../../storage/file-lock.ts';
 import {
   appendToLog,
+  readIfThere,
   removeLeftovers,
   restoreReplaced,
   toWriteError,
   writeAtomically,
+  writeJson,
 } from '../../storage/files.ts';
 import type { ReadingRequest } from '../data/data-folder.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
@@ -133,10 +134,7 @@ function hashIdentity({ config, dataset }: Identity, countsSteps: boolean): stri
   const { steps, imageEvery: _imageEvery, checkpointEvery: _checkpointEvery, ...rest } = config;
   const { sha256, classes } = dataset;
   const named = config.generator.classes > 0 && classes !== undefined ? { classes } : {};
-  const deciding = { config: countsSteps ? { ...rest, steps } : rest, dataset: sha256, ...named };
-  return createHash('sha256')
-    .update(canonicalize(deciding) as string)
-    .digest('hex');
+  return hashValue({ config: countsSteps ? { ...rest, steps } : rest, dataset: sha256, ...named });
 }
 
 export type RunLock = Awaited<ReturnType<typeof lockRun>>;
@@ -201,7 +199,7 @@ export async function createRunFolder(folder: string, options: RunOptions): Prom
 }
 
 export async function saveRunOptions(folder: string, options: RunOptions): Promise<void> {
-  await writeAtomically(locate(folder).options, `${JSON.stringify(options, null, 2)}\n`);
+  await writeJson(locate(folder).options, options);
 }
 
 /** Removes what killed processes left half-written. */
@@ -280,7 +278,7 @@ export function describeMachine(): Session['machine'] {
 
 export async function appendSession(folder: string, session: Session): Promise<void> {
   const { sessions } = locate(folder);
-  const text = await readIfThere(sessions);
+  const text = (await readIfThere(sessions)) ?? '';
   // A killed process may have left half a line, which must not spoil this one.
   const start = text === '' || text.endsWith('\n') ? '' : '\n';
   await appendToLog(sessions, `${start}${JSON.stringify(session)}\n`);
@@ -307,10 +305,6 @@ export async function reopenRunFolder(folder: string, step: number): Promise<voi
 export async function loadMetrics(folder: string): Promise<MetricsLine[]> {
   const text = await readIfThere(locate(folder).metrics);
   return parseJsonLines(text, (line) => metricsSchema.parse(line));
-}
-
-async function readIfThere(path: string): Promise<string> {
-  return existsSync(path) ? await readFile(path, 'utf8') : '';
 }
 
 export function saveGrid(folder: string, step: number, png: Uint8Array): Promise<void> {

@@ -91,7 +91,7 @@ export interface RunPlan {
   readonly notes: readonly string[];
 }
 
-export type LoadWatcher = Pick<LoadOptions, 'onProgress'>;
+type LoadWatcher = Pick<LoadOptions, 'onProgress'>;
 
 type UnseededConfig = Omit<TrainingConfig, 'seed'>;
 

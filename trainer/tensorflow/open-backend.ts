@@ -22,7 +22,7 @@ export interface GpuDescription {
 }
 
 /** The device is gone; its memory is full; or it refused to compute. */
-export interface DeviceFault {
+interface DeviceFault {
   readonly kind: 'lost' | 'memory' | 'refusal';
   readonly message: string;
 }

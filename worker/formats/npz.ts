@@ -9,7 +9,7 @@ import { encodeNpyHeader } from '../../shared/array-headers.ts';
 import type { Content } from '../http/content.ts';
 
 /** An array of bytes, the file `name`.npy. */
-export interface NpzArray {
+interface NpzArray {
   readonly name: string;
   readonly shape: readonly number[];
   /** As many bytes as the shape has elements. */

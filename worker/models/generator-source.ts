@@ -75,7 +75,7 @@ interface GeneratorSourceOptions {
 }
 
 /** Counts a load against the caller's limits. @returns  The error when it is refused. */
-export type AdmitLoad = () => Promise<ApiError | undefined>;
+type AdmitLoad = () => Promise<ApiError | undefined>;
 type VersionId = Pick<Generator, 'name' | 'version'>;
 
 /** A model costs more to load than a request may. */

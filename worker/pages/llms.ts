@@ -7,6 +7,7 @@ import {
 import type { Manifest } from '../../shared/model/artifact.ts';
 import { listClasses } from '../../shared/model/classes.ts';
 import { HANDWRITTEN_DIGITS, hasDigits, nameOne } from '../../shared/model/subject.ts';
+import { capitalize } from '../../shared/text.ts';
 import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { createDocument } from '../http/constant-document.ts';
@@ -47,7 +48,7 @@ function describeModel(manifest: Manifest | undefined, base: string): string {
     : '\n- The model draws no digits: /number and digits= of /morph are refused.';
   return `# digitmint
 
-> ${many.charAt(0).toUpperCase()}${many.slice(1)} from a small neural network. Every request draws new ones; a seed always gives the same ones.
+> ${capitalize(many)} from a small neural network. Every request draws new ones; a seed always gives the same ones.
 > GET only, no key, any origin. To embed one: <img src="${base}/sample.png?scale=4" alt="${nameOne(subject)}">
 
 - /sample and /digit are names of the same pictures.${labels}${numbers}

@@ -34,7 +34,7 @@ const ROOT_LINK = /( (?:href|src|srcset|action|data-painter|data-scribe)=")\//g;
 /** The sheet that previews of links show: 1200 x 640 pixels for digits of 28 x 28. */
 const SHEET = { n: 50, cols: 10, scale: 4, margin: 40 };
 /** Path and query of the sheet, the same for every page, so that caches keep one. */
-export const SHARED_PICTURE = '/digit.png?seed=digitmint&n=50&cols=10&scale=4&margin=40';
+export const SHARED_PICTURE = `/digit.png?seed=digitmint&n=${SHEET.n}&cols=${SHEET.cols}&scale=${SHEET.scale}&margin=${SHEET.margin}`;
 
 /** Tags of the Open Graph protocol (ogp.me), which Twitter's cards read too. */
 function renderPreview({ title, description, sample }: Page, base: string, path: string): Markup {

@@ -22,6 +22,7 @@ import {
 } from '../../shared/contract/query.ts';
 import { measureWidestJoined, writeNumber } from '../../shared/picture/number.ts';
 import { measureSheet, type Size } from '../../shared/picture/sheet-layout.ts';
+import { capitalize } from '../../shared/text.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import {
@@ -87,7 +88,7 @@ const WORDS = {
 function describeSamples(root: Root): OperationEntry[] {
   const { id, many, label } = WORDS[root];
   const summary = `New ${many}, or those of a seed`;
-  const ofClass = `${many[0]?.toUpperCase()}${many.slice(1)}, all of one class`;
+  const ofClass = `${capitalize(many)}, all of one class`;
   return [
     {
       ...DIGITS,

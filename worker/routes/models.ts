@@ -287,7 +287,7 @@ function describeEncoderFile(
   path: string,
   url: string,
   description: Uint8Array,
-  model: Pick<ParsedManifest, 'manifest' | 'plan'>,
+  model: ParsedManifest,
 ) {
   const { bytes, sha256 } =
     path === ENCODER_FILE

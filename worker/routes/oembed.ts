@@ -19,6 +19,7 @@ import { ROUTES } from '../../shared/contract/parameters.ts';
 import { HANDWRITTEN_DIGITS, nameOne, type Subject } from '../../shared/model/subject.ts';
 import { writeNumber } from '../../shared/picture/number.ts';
 import { chooseCols, measureSheet, type Size } from '../../shared/picture/sheet-layout.ts';
+import { capitalize } from '../../shared/text.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { checkColours, findLabels } from '../drawing.ts';
@@ -225,7 +226,7 @@ function describePicture(
   if (kind === 'morph') {
     const names = labels?.split(',') ?? [...(digits ?? '')];
     const listed = names.length === 0 ? '' : `: ${names.join(', ')}`;
-    return `${many.charAt(0).toUpperCase()}${many.slice(1)}${origin}, turning into one another${listed}`;
+    return `${capitalize(many)}${origin}, turning into one another${listed}`;
   }
   return n === 1 ? `${nameOne(subject)}${origin}` : `${n} ${many}${origin}`;
 }

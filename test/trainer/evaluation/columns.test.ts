@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { nameColumns, planSamples, type FoundModel } from '../../../trainer/evaluation/samples.ts';
+import {
+  nameColumns,
+  planSamples,
+  readModel,
+  type FoundModel,
+} from '../../../trainer/evaluation/samples.ts';
 
 function find(folder: string, name: string, version: string): FoundModel {
   return { folder, manifest: { name, version: version.repeat(16), weights: { dtype: 'float16' } } };
@@ -41,18 +46,16 @@ describe('columns of one model with several truncations', () => {
   const request = { n: 200, seed: 'a' };
 
   it('are named by them, and each has samples of its own', async () => {
-    const { columns } = await planSamples({
-      ...request,
-      models: ['models/digits'],
-      truncation: [0.5, 1],
-    });
+    const [folder, models] = ['models/digits', [await readModel('models/digits')]];
+    const truncated = { ...request, models: [folder], truncation: [0.5, 1] };
+    const { columns } = await planSamples(truncated, models);
     expect(columns.map(({ label }) => label.replace(/^.*?, /, ''))).toEqual([
       'uint8, truncation 0.5',
       'uint8, truncation 1',
     ]);
     expect(columns.map(({ heading }) => heading.at(-1))).toEqual(['trunc. 0.5', 'trunc. 1']);
     const [calm, plain] = columns.map(({ open }) => open());
-    const [alone] = (await planSamples({ ...request, models: ['models/digits'] })).columns;
+    const [alone] = (await planSamples({ ...request, models: [folder] }, models)).columns;
     expect(calm?.set.images).not.toEqual(plain?.set.images);
     expect(plain?.set.images).toEqual(alone?.open().set.images);
     expect([calm?.facts['truncation'], plain?.facts['truncation']]).toEqual([0.5, undefined]);

@@ -80,8 +80,12 @@ async function listArchive(
   }
 }
 
-/** @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html */
-function listTar(packed: Uint8Array): TreeFile[] {
+/**
+ * Lists the files of a tar file, plain or gzipped.
+ * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
+ * @throws Error  When it is damaged.
+ */
+export function listTar(packed: Uint8Array): TreeFile[] {
   const isGzipped = packed[0] === 0x1f && packed[1] === 0x8b;
   const bytes = isGzipped
     ? gunzipSync(packed, { maxOutputLength: MAX_ARRAY_BYTES })

@@ -3,8 +3,10 @@
  * same arrays of other formats.
  */
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { encodePixels } from '../../../shared/picture/pixels.ts';
 import { decodeArrayFile, type ArrayFile } from '../array-file.ts';
 import { decodeMat, isMat } from '../mat-file.ts';
+import { findExtremes, findRange, NUMBER_RANGES } from '../number-range.ts';
 import { findSplit, type RawPicture, type Sample, type Source, type Split } from './source.ts';
 import { readFile, type TreeFile } from './tree.ts';
 import { listZip } from './zip.ts';
@@ -12,7 +14,7 @@ import { listZip } from './zip.ts';
 /** Of one array. */
 export const MAX_ARRAY_BYTES = 1024 ** 3;
 
-export interface NamedArray {
+interface NamedArray {
   /** "x_train", or a file's name without its ending. */
   readonly name: string;
   readonly array: ArrayFile;
@@ -232,48 +234,26 @@ function findDimensions(sizes: readonly number[]) {
     : null;
 }
 
-/** Numbers that pictures have: paper and full ink. */
-const RANGES = [
-  [0, 1],
-  [-1, 1],
-  [0, 255],
-] as const;
-/** Rounding may exceed a range by this part of it. */
-const TOLERANCE = 1e-3;
-
 /** @param size  Numbers of a picture, to name a place. @throws ExpectedError */
 function toBytes(values: ArrayFile['values'], what: string, size: number): Uint8Array {
-  let [least, largest] = [Infinity, -Infinity];
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] as number;
-    if (!Number.isFinite(value)) {
-      throw new ExpectedError(
-        `${what} holds ${value} in picture ${Math.floor(i / size)}: expected finite numbers`,
-      );
-    }
-    least = Math.min(least, value);
-    largest = Math.max(largest, value);
+  const extremes = findExtremes(values);
+  if ('notFinite' in extremes) {
+    const { notFinite: i } = extremes;
+    throw new ExpectedError(
+      `${what} holds ${values[i]} in picture ${Math.floor(i / size)}: expected finite numbers`,
+    );
   }
+  const { least, largest } = extremes;
   if (values instanceof Uint8Array && largest > 1) {
     return values;
   }
-  const range = RANGES.find(([low, high]) => {
-    const slack = TOLERANCE * (high - low);
-    return least >= low - slack && largest <= high + slack;
-  });
+  const range = findRange(extremes);
   if (range === undefined) {
     throw new ExpectedError(
       `${what} has numbers from ${least} to ${largest}, expected 0 to 255, 0 to 1 or -1 to 1`,
     );
   }
-  const [low, high] = range;
-  const scale = 255 / (high - low);
-  const bytes = new Uint8Array(values.length);
-  for (let i = 0; i < bytes.length; i++) {
-    const value = Math.floor(((values[i] as number) - low) * scale + 0.5);
-    bytes[i] = Math.min(255, Math.max(0, value));
-  }
-  return bytes;
+  return encodePixels(values, NUMBER_RANGES[range]);
 }
 
 /** Texts, whole numbers from 0, or the places of the ones in one-hot rows. */

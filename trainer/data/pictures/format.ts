@@ -15,7 +15,7 @@ const OTHER_FORMATS = [
   'Photoshop',
   'compressed SVG',
 ] as const;
-export type PictureFormat = ReadFormat | (typeof OTHER_FORMATS)[number];
+type PictureFormat = ReadFormat | (typeof OTHER_FORMATS)[number];
 
 /** Texts at places, as Latin-1. All of a line must be there; the first line that fits decides. */
 const SIGNATURES: readonly (readonly [

@@ -8,7 +8,7 @@ import * as z from 'zod';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { hashBytes } from '../../../shared/model/artifact.ts';
 import { parseJson } from '../../../storage/file-lock.ts';
-import { recover, writeAtomically } from '../../../storage/files.ts';
+import { recover, writeAtomically, writeJson } from '../../../storage/files.ts';
 import { CLASSIFIER_CONFIG, countParameters, planClassifier } from './network.ts';
 
 /** SHA-256 of the shipped weights. Training them with another seed or other code changes it. */
@@ -139,7 +139,6 @@ export async function saveClassifier(
   };
   await mkdir(folder, { recursive: true });
   await writeAtomically(join(folder, CLASSIFIER_WEIGHTS_FILE), bytes);
-  const text = `${JSON.stringify(manifest, null, 2)}\n`;
-  await writeAtomically(join(folder, CLASSIFIER_MANIFEST_FILE), text);
+  await writeJson(join(folder, CLASSIFIER_MANIFEST_FILE), manifest);
   return manifest;
 }

@@ -2,18 +2,16 @@
  * The features of a set that is not MNIST: those of a classifier that learns the set's own classes,
  * which is kept, or of a fixed random network for a set without classes.
  */
-import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import canonicalize from 'canonicalize';
 import * as z from 'zod';
-import { hashBytes } from '../../../shared/model/artifact.ts';
+import { hashBytes, hashValue } from '../../../shared/model/artifact.ts';
 import { deriveKey } from '../../../shared/model/random.ts';
 import { parseJson } from '../../../storage/file-lock.ts';
 import { writeAtomically } from '../../../storage/files.ts';
 import { hashDataset, type Dataset } from '../../data/dataset.ts';
 import { CLASSIFIER_CONFIG, countRight, fitClassifier, type ClassifierConfig } from './network.ts';
-import { drawClassifier, trainClassifier, type ClassifierTraining } from './training.ts';
+import { drawClassifier, learnWeights, type ClassifierTraining } from './training.ts';
 
 /** Pictures that a classifier sees in all: 2 to 40 times each. */
 const PICTURES_SEEN = 150_000;
@@ -65,13 +63,11 @@ function planTraining({ count }: Dataset): ClassifierTraining {
 async function learn(request: FeaturesRequest, network: ClassifierConfig): Promise<Features> {
   const { learned, heldOut, folder, onStage } = request;
   const training = planTraining(learned);
-  let weights = new Float32Array(0);
   onStage(`a classifier learns the set, ${training.epochs} epochs`);
   const key = deriveKey('own-classifier', String(VERSION));
-  for await (const state of trainClassifier(network, learned, training, key)) {
-    weights = new Float32Array(state.weights);
-    onStage(`a classifier learns the set: epoch ${state.epoch} of ${training.epochs}`);
-  }
+  const weights = await learnWeights(network, learned, training, key, (epoch) =>
+    onStage(`a classifier learns the set: epoch ${epoch} of ${training.epochs}`),
+  );
   const accuracy = countRight(network, weights, heldOut) / heldOut.count;
   const sha256 = hashWeights(weights);
   const place = locateKept(request, network);
@@ -108,10 +104,7 @@ function locateKept({ learned, heldOut, folder }: FeaturesRequest, network: Clas
     learned: hashDataset(learned),
     heldOut: hashDataset(heldOut),
   };
-  const hash = createHash('sha256')
-    .update(canonicalize(facts) as string)
-    .digest('hex');
-  return join(folder, `classifier-${hash.slice(0, 32)}`);
+  return join(folder, `classifier-${hashValue(facts).slice(0, 32)}`);
 }
 
 function hashWeights(weights: Float32Array): string {

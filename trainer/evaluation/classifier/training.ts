@@ -193,6 +193,22 @@ function warpImage(
   }
 }
 
+/** Trains to the last epoch. @returns  The averaged weights, flat. */
+export async function learnWeights(
+  config: ClassifierConfig,
+  dataset: Dataset,
+  training: ClassifierTraining,
+  key: RandomKey,
+  onEpoch?: (epoch: number) => void,
+): Promise<Float32Array> {
+  let weights = new Float32Array(0);
+  for await (const state of trainClassifier(config, dataset, training, key)) {
+    weights = new Float32Array(state.weights);
+    onEpoch?.(state.epoch);
+  }
+  return weights;
+}
+
 /** The fresh network of published figures: 0.6 million multiply-accumulates an image. */
 export const FRESH_NETWORK: { network: ClassifierConfig; training: ClassifierTraining } = {
   network: {
@@ -228,9 +244,6 @@ export async function computeClassificationAccuracyScore(
   key: RandomKey,
   { network, training } = FRESH_NETWORK,
 ): Promise<number> {
-  let weights = new Float32Array(0);
-  for await (const epoch of trainClassifier(network, samples, training, key)) {
-    weights = new Float32Array(epoch.weights);
-  }
+  const weights = await learnWeights(network, samples, training, key);
   return countRight(network, weights, test) / test.count;
 }

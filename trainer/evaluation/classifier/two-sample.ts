@@ -5,7 +5,7 @@
 import { deriveKey } from '../../../shared/model/random.ts';
 import { drawSubset, gatherImages, type Dataset } from '../../data/dataset.ts';
 import { countRight, fitClassifier, type ClassifierConfig } from './network.ts';
-import { trainClassifier, type ClassifierTraining } from './training.ts';
+import { learnWeights, type ClassifierTraining } from './training.ts';
 
 /** Streams of the key. */
 const PURPOSES = { samples: 1, real: 2 } as const;
@@ -13,7 +13,7 @@ const PURPOSES = { samples: 1, real: 2 } as const;
 /** Each repetition holds out another part of the pairs, one of so many. */
 const PARTS = 5;
 /** The network of published figures: 1.6 million multiply-accumulates a digit. */
-export const TWO_SAMPLE_NETWORK = {
+const TWO_SAMPLE_NETWORK = {
   network: {
     side: 28,
     convolutions: [
@@ -82,15 +82,7 @@ export async function runTwoSampleTest(
   const { width, channels, classes, count } = heldOut;
   const network = fitClassifier(fresh.network, width, channels, classes.length);
   const ownKey = deriveKey('two-sample', `${seed}/${repetition}`);
-  let weights = new Float32Array(0);
-  for await (const epoch of trainClassifier(
-    network,
-    learned,
-    planTraining(fresh, learned),
-    ownKey,
-  )) {
-    weights = new Float32Array(epoch.weights);
-  }
+  const weights = await learnWeights(network, learned, planTraining(fresh, learned), ownKey);
   return { accuracy: countRight(network, weights, heldOut) / count, heldOut: count };
 }
 

@@ -41,9 +41,12 @@ export type MetricsLine = Readonly<z.infer<typeof metricsSchema>>;
 /** A sign that a training goes wrong. */
 export type Warning = Readonly<z.infer<typeof warningSchema>>;
 
-/** Parses a log of JSON lines. It skips lines that a kill cut off or that `parse` refuses. */
-export function parseJsonLines<T>(text: string, parse: (value: unknown) => T): T[] {
-  return text.split('\n').flatMap((line) => {
+/**
+ * Parses a log of JSON lines. It skips lines that a kill cut off or that `parse` refuses.
+ * @param text  Null when there is no log.
+ */
+export function parseJsonLines<T>(text: string | null, parse: (value: unknown) => T): T[] {
+  return (text ?? '').split('\n').flatMap((line) => {
     try {
       return [parse(JSON.parse(line))];
     } catch {

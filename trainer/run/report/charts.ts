@@ -1,6 +1,7 @@
 /** The charts of a run's report: which metrics they show, and what each one means. */
 import { escapeHtml } from '../../../shared/escape-html.ts';
-import { formatNumber, formatStep, renderChart } from '../../charts/chart.ts';
+import { formatCount } from '../../../shared/text.ts';
+import { formatNumber, renderChart } from '../../charts/chart.ts';
 import {
   isDrawn,
   planLineChart,
@@ -257,7 +258,7 @@ function planTooltips(series: readonly Series[]): { x: number; text: string }[] 
         const value = values[i];
         return value === undefined ? [] : [`${label} ${formatNumber(value)}`];
       });
-      return { x: step, text: `step ${formatStep(step)}: ${told.join(', ')}` };
+      return { x: step, text: `step ${formatCount(step)}: ${told.join(', ')}` };
     });
 }
 
@@ -266,8 +267,8 @@ function describeSeries(series: readonly Series[]): string {
     const [first, last] = [points[0], points.at(-1)];
     return first === undefined || last === undefined
       ? `${label}: nothing`
-      : `${label}: ${formatNumber(first[1])} at step ${formatStep(first[0])}, ` +
-          `${formatNumber(last[1])} at step ${formatStep(last[0])}`;
+      : `${label}: ${formatNumber(first[1])} at step ${formatCount(first[0])}, ` +
+          `${formatNumber(last[1])} at step ${formatCount(last[0])}`;
   });
   return `${told.join('; ')}. The table below has all values.`;
 }
@@ -278,7 +279,7 @@ function renderTable(title: string, series: readonly Series[]): string {
     const cells = values.map(
       (value) => `<td>${value === undefined ? '' : formatNumber(value)}</td>`,
     );
-    return `<tr><th scope="row">${formatStep(step)}</th>${cells.join('')}</tr>`;
+    return `<tr><th scope="row">${formatCount(step)}</th>${cells.join('')}</tr>`;
   });
   return (
     `<table><caption>${title}</caption><thead><tr><th scope="col">step</th>${heads.join('')}</tr>` +

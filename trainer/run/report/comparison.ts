@@ -1,6 +1,6 @@
 /** Builds one HTML page of several runs: figures, settings that differ, curves and last samples. */
 import { escapeHtml } from '../../../shared/escape-html.ts';
-import { formatStep } from '../../charts/chart.ts';
+import { formatCount } from '../../../shared/text.ts';
 import { renderRunCharts } from './charts.ts';
 import {
   describeStatus,
@@ -99,7 +99,7 @@ function renderGrids(records: readonly RunRecord[]): string {
     return last === undefined
       ? []
       : `<li><figure><img src="${encodePicture(last.png)}" alt="Samples of ${name}">` +
-          `<figcaption>${name} · step ${formatStep(last.step)}</figcaption></figure></li>`;
+          `<figcaption>${name} · step ${formatCount(last.step)}</figcaption></figure></li>`;
   });
   return items.length === 0
     ? ''

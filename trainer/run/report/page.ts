@@ -5,9 +5,10 @@
 import { readFileSync } from 'node:fs';
 import { writeTokens } from '../../../shared/design/tokens.ts';
 import { escapeHtml } from '../../../shared/escape-html.ts';
+import { capitalize, formatCount } from '../../../shared/text.ts';
 import { listClasses } from '../../../shared/model/classes.ts';
 import { planGenerator } from '../../../shared/model/generator.ts';
-import { formatNumber, formatStep } from '../../charts/chart.ts';
+import { formatNumber } from '../../charts/chart.ts';
 import type { MetricsLine } from '../log/metrics.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
 import { describeSeconds } from '../log/reporter.ts';
@@ -84,7 +85,7 @@ function renderHeader(record: RunRecord): string {
   const facts = [
     config.preset && `preset ${config.preset}`,
     config.seed !== undefined && `seed ${JSON.stringify(config.seed)}`,
-    dataset && `${dataset.name}, ${formatStep(dataset.images)} images`,
+    dataset && `${dataset.name}, ${formatCount(dataset.images)} images`,
   ].filter((part) => typeof part === 'string');
   return `<header>
 <p class="kind">Training report</p>
@@ -102,7 +103,7 @@ export function describeStatus({ options, metrics }: RunRecord): { text: string;
   }
   const fatal = last.warnings?.find(({ code }) => code === 'diverged' || code === 'collapsed');
   if (fatal !== undefined) {
-    return { text: `${fatal.code} at step ${formatStep(last.step)}`, tone: 'bad' };
+    return { text: `${fatal.code} at step ${formatCount(last.step)}`, tone: 'bad' };
   }
   const { steps } = options.config;
   if (steps !== undefined && last.step < steps - 1) {
@@ -130,10 +131,10 @@ export function listFigures(
   const seconds = metrics.findLast((line) => line.seconds !== undefined)?.seconds;
   const diversity = metrics.findLast((line) => line.diversity !== undefined)?.diversity;
   const { steps = 0 } = config;
-  const done = formatStep(last.step + 1);
+  const done = formatCount(last.step + 1);
   return {
-    steps: steps > last.step + 1 ? `${done} of ${formatStep(steps)}` : done,
-    'images seen': formatStep(last.imagesSeen),
+    steps: steps > last.step + 1 ? `${done} of ${formatCount(steps)}` : done,
+    'images seen': formatCount(last.imagesSeen),
     time: seconds === undefined ? undefined : describeSeconds(seconds),
     'images/s': seconds === undefined ? undefined : formatNumber(last.imagesSeen / seconds),
     'D loss': formatNumber(last.discriminatorLoss),
@@ -146,8 +147,8 @@ function renderWarnings(metrics: readonly MetricsLine[]): string {
   const items = metrics.flatMap(({ step, warnings = [] }) =>
     warnings.map(
       ({ code, message, advice }) =>
-        `<li><p><strong>Step ${formatStep(step)}</strong> <code>${escapeHtml(code)}</code></p>` +
-        `<p>${escapeHtml(message.charAt(0).toUpperCase() + message.slice(1))}</p>` +
+        `<li><p><strong>Step ${formatCount(step)}</strong> <code>${escapeHtml(code)}</code></p>` +
+        `<p>${escapeHtml(capitalize(message))}</p>` +
         `<p class="advice">${escapeHtml(advice)}</p></li>`,
     ),
   );
@@ -164,8 +165,8 @@ function renderGrids({ grids, metrics }: RunRecord): string {
   const diversities = new Map(metrics.map(({ step, diversity }) => [step, diversity]));
   const items = grids.map(({ step, png }) => {
     const diversity = diversities.get(step);
-    const caption = `step ${formatStep(step)}${diversity === undefined ? '' : ` · diversity ${diversity.toFixed(2)}`}`;
-    return `<li><figure><img src="${encodePicture(png)}" alt="Samples at step ${formatStep(step)}"><figcaption>${caption}</figcaption></figure></li>`;
+    const caption = `step ${formatCount(step)}${diversity === undefined ? '' : ` · diversity ${diversity.toFixed(2)}`}`;
+    return `<li><figure><img src="${encodePicture(png)}" alt="Samples at step ${formatCount(step)}"><figcaption>${caption}</figcaption></figure></li>`;
   });
   return `<section class="samples" aria-labelledby="samples-title"><h2 id="samples-title">Samples over time</h2>
 <p class="note">Every picture has the same latent vectors, so each place shows how one sample develops.</p>
@@ -198,7 +199,7 @@ function renderQuality(record: RunRecord): string {
   }
   const rows: [string, string][] = [
     ['model', quality.model],
-    ['samples', formatStep(quality.n)],
+    ['samples', formatCount(quality.n)],
     ['against', quality.against],
     ['features', quality.features],
     ...listQuality(record),
@@ -226,7 +227,7 @@ function renderEnvironment({ options, sessions }: RunRecord): string {
   const { dataset, backend } = options;
   const rows: [string, string][] = [];
   if (dataset !== undefined) {
-    const content = `${dataset.name}, ${formatStep(dataset.images)} images`;
+    const content = `${dataset.name}, ${formatCount(dataset.images)} images`;
     rows.push(['data set', content], ['data set’s SHA-256', dataset.sha256]);
   }
   if (backend !== undefined && sessions.length === 0) {
@@ -234,7 +235,7 @@ function renderEnvironment({ options, sessions }: RunRecord): string {
     rows.push(['backend', `${backend.name}${threads}`]);
   }
   for (const { startedAt, step, backend: used, versions, machine } of sessions) {
-    const what = step === 0 ? 'started' : `resumed at step ${formatStep(step)}`;
+    const what = step === 0 ? 'started' : `resumed at step ${formatCount(step)}`;
     const { digitmint, node, tfjs } = versions;
     const { processor, cores, memoryGiB, system } = machine;
     rows.push(
@@ -254,7 +255,7 @@ function renderConfig(config: Partial<TrainingConfig>): string {
     const { parameters, macs } = planGenerator(config.generator);
     rows.push([
       'generator in all',
-      `${formatStep(parameters)} weights, ${formatStep(macs)} multiply-accumulates a sample`,
+      `${formatCount(parameters)} weights, ${formatCount(macs)} multiply-accumulates a sample`,
     ]);
   }
   return renderSection('config', 'Configuration', renderRows(rows));

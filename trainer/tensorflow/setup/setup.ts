@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { parseFlags } from '../../cli/arguments.ts';
+import { parseFlags, runProgram } from '../../cli/arguments.ts';
 import { locateTfjsNode } from '../tfjs-node.ts';
 import { setUpTensorflow, undoSetUp } from './install.ts';
 
@@ -27,8 +27,8 @@ const program = new Command('npm run setup:tensorflow --')
   .option('--undo', 'remove everything that this command added, and do nothing else')
   .allowExcessArguments(false);
 
-try {
-  const flags = parseFlags<{ gpu?: true; undo?: true; force?: true; wheel?: string[] }>(program);
+const flags = parseFlags<{ gpu?: true; undo?: true; force?: true; wheel?: string[] }>(program);
+await runProgram(async () => {
   const packageFolder = locateTfjsNode();
   if (flags.undo) {
     const removed = await undoSetUp(packageFolder, CACHE_FOLDER);
@@ -58,10 +58,4 @@ try {
       );
     }
   }
-} catch (error) {
-  if (!(error instanceof ExpectedError)) {
-    throw error;
-  }
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
+});

@@ -1,7 +1,8 @@
 /** Copies of tensors on a GPU, which need no kernel: a driver copies ranges of buffers. */
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import { countNumbers, type Kernel } from './program.ts';
+import { sizeOf } from '../../../shared/model/generator.ts';
+import type { Kernel } from './program.ts';
 
 /** The parts of the backend that its types leave out. Source: its `dist/backend_webgpu.js`. */
 interface Recorder {
@@ -67,7 +68,7 @@ export const split: Kernel = ({ inputs, backend, attrs = {} }) =>
 /** Inputs are named by their places. */
 export const join: Kernel = ({ inputs, backend }) => {
   const parts = Object.values(inputs);
-  const counts = parts.map(({ shape }) => countNumbers(shape));
+  const counts = parts.map(({ shape }) => sizeOf(shape));
   const to = backend.makeTensorInfo([counts.reduce((sum, count) => sum + count, 0)], 'float32');
   let at = 0;
   const ranges = parts.map((from, i): Range => {

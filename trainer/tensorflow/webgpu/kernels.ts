@@ -6,10 +6,11 @@ import {
   type KernelConfig,
   type TensorInfo,
 } from '@tensorflow/tfjs';
+import { sizeOf } from '../../../shared/model/generator.ts';
 import { CONTESTS, KERNELS } from '../../gan/fused.ts';
 import { copyParts, join, split } from './copies.ts';
 import { differentiateFilter } from './filter-gradient.ts';
-import { computeEach, computeSums, countNumbers, type Inputs, type Kernel } from './program.ts';
+import { computeEach, computeSums, type Inputs, type Kernel } from './program.ts';
 
 /** Registers the kernels with TensorFlow.js. Of its own they replace the filter's gradient. */
 export function registerWebgpuKernels(): void {
@@ -55,7 +56,7 @@ const combine =
 
 /** Adam's new weights, m and v, which one dispatch computes side by side. */
 const adam: Kernel = ({ inputs, backend, attrs }) => {
-  const n = countNumbers((inputs['weights'] as TensorInfo).shape);
+  const n = sizeOf((inputs['weights'] as TensorInfo).shape);
   const all = computeEach({
     name: KERNELS.adam,
     backend,
@@ -86,7 +87,7 @@ const sumRows: Kernel = ({ inputs, backend }) => {
     inputs,
     shape: [columns],
     integers: { columns },
-    count: countNumbers(shape.slice(0, -1)),
+    count: sizeOf(shape.slice(0, -1)),
     term: 'x[i * uniforms.columns + row]',
     value: 'sum',
   });
@@ -99,7 +100,7 @@ const squareRows: Kernel = ({ inputs, backend }) => {
     backend,
     inputs,
     shape: [rows],
-    count: countNumbers(rest),
+    count: sizeOf(rest),
     code: 'let number = x[row * uniforms.count + i];',
     term: 'number * number',
     value: 'sum',
@@ -113,7 +114,7 @@ const sumAll: Kernel = ({ inputs, backend, attrs }) =>
     inputs,
     shape: [],
     floats: attrs as Record<string, number>,
-    count: countNumbers((inputs['x'] as TensorInfo).shape),
+    count: sizeOf((inputs['x'] as TensorInfo).shape),
     term: 'x[i]',
     value: 'uniforms.factor * sum',
   });
@@ -211,7 +212,7 @@ const SLOPE = `fn computeSlope(i : i32) -> f32 {
 
 /** The number of images, real ones if there are both kinds, over which a contest's mean goes. */
 const countImages = ({ shape }: TensorInfo, contest: number): number =>
-  countNumbers(shape) / (contest === CONTESTS.fakes ? 1 : 2);
+  sizeOf(shape) / (contest === CONTESTS.fakes ? 1 : 2);
 
 const computeContest: Kernel = ({ inputs, backend, attrs }) => {
   const contest = attrs?.['contest'] as number;
@@ -250,7 +251,7 @@ const pickImages: Kernel = ({ inputs, backend, attrs }) => {
     backend,
     inputs,
     shape: [indices.shape[0] as number, ...shape],
-    integers: { pixels: countNumbers(shape) },
+    integers: { pixels: sizeOf(shape) },
     code: `
       let place = indices[index / uniforms.pixels] * uniforms.pixels + index % uniforms.pixels;
       let byte = (images[place / 4] >> u32(8 * (place % 4))) & 255;`,

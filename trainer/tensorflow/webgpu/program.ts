@@ -1,4 +1,5 @@
 /** What kernels for WebGPU share: how they are called, and the programs that they run. */
+import { sizeOf } from '../../../shared/model/generator.ts';
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 
@@ -39,7 +40,7 @@ export function createProgram({ userCode, ...shader }: Shader, workgroups: numbe
 }
 
 /** A program as its kernel describes it. WGSL reads numbers as `uniforms.NAME`. */
-export interface Task {
+interface Task {
   readonly name: string;
   readonly backend: WebGPUBackend;
   readonly inputs: Inputs;
@@ -64,7 +65,7 @@ export function computeEach(task: Task): TensorInfo {
       result[index] = ${value};
     }
   }`;
-  return run(task, userCode, Math.ceil(countNumbers(shape) / THREADS));
+  return run(task, userCode, Math.ceil(sizeOf(shape) / THREADS));
 }
 
 /** A task whose numbers are sums: `row` is the number's place, `i` the term's. */
@@ -77,8 +78,8 @@ interface SumTask extends Task {
 /** Computes each number of a tensor in a workgroup, whose threads share the terms of its sum. */
 export function computeSums({ count, ...task }: SumTask): TensorInfo {
   const { functions = '', code = '', term, value, shape } = task;
-  const rows = countNumbers(shape);
-  if (Object.values(task.inputs).some((input) => countNumbers(input.shape) === 0)) {
+  const rows = sizeOf(shape);
+  if (Object.values(task.inputs).some((input) => sizeOf(input.shape) === 0)) {
     return task.backend.makeTensorInfo([...shape], 'float32', new Float32Array(rows));
   }
   // Barriers must be met by all threads, so rows that are too many are summed too.
@@ -127,8 +128,4 @@ function run(task: Task, userCode: string, workgroups: number): TensorInfo {
   }));
   const program = createProgram(shader, workgroups);
   return backend.runWebGPUProgram(program, Object.values(inputs), 'float32', data);
-}
-
-export function countNumbers(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }

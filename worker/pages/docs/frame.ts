@@ -31,7 +31,7 @@ export class Guides {
   }
 }
 
-export interface DocsPage {
+interface DocsPage {
   readonly title: string;
   readonly description: string;
   /** Ends the canonical path; marks the page in the navigation. */

@@ -49,7 +49,7 @@ export function renderAboutModel(view: ModelView): Markup {
   </section>`;
 }
 
-export function renderFacts({ manifest, plan }: Omit<ParsedManifest, 'canonical'>): Markup {
+export function renderFacts({ manifest, plan }: ParsedManifest): Markup {
   const { training } = manifest;
   const facts: [string, string][] = [
     [formatCount(plan.parameters), 'weights'],

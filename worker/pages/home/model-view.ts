@@ -4,6 +4,7 @@ import { COLOURS } from '../../../shared/design/tokens.ts';
 import { parseColour, type Colour } from '../../../shared/picture/colour.ts';
 import { listClasses } from '../../../shared/model/classes.ts';
 import { HANDWRITTEN_DIGITS, hasDigits, nameOne } from '../../../shared/model/subject.ts';
+import { capitalize } from '../../../shared/text.ts';
 import type { Manifest, ParsedManifest } from '../../../shared/model/artifact.ts';
 import type { Markup } from '../page.ts';
 
@@ -56,8 +57,7 @@ export function describeClasses({ classes }: Manifest): string {
 
 /** The same as {@link describeMany} for the start of a sentence. */
 export function describeTitle(manifest: Manifest): string {
-  const text = describeMany(manifest);
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return capitalize(describeMany(manifest));
 }
 
 /** Renders a text to copy. @param id  Of its element. @param name  For screen readers. */
