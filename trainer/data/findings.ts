@@ -1,7 +1,7 @@
 /** What was found in a user's data: facts, warnings, and all that cannot be used. Pure. */
 import { ExpectedError } from '../../shared/expected-error.ts';
 import type { Dataset } from './dataset.ts';
-import { escapeControls, nameSome, type Problem } from './layouts/source.ts';
+import { escapeControls, nameProblems, nameSome, type Problem } from './layouts/source.ts';
 
 export interface Findings {
   /** In words, for the manifest. */
@@ -64,12 +64,11 @@ export function describeKept({ parts }: Findings): string {
 
 /** A warning that pictures are left out; empty when none are. */
 export function describeProblems({ problems, total }: Findings): string[] {
-  const named = problems.map(({ name, reason }) => `${name} ${reason}`);
   const part = ((problems.length / total) * 100).toFixed(1);
   return problems.length === 0
     ? []
     : [
-        `LEFT OUT: ${format(problems.length)} of ${format(total)} pictures (${part}%). unusable.txt names all: ${nameSome(named, '; ')}`,
+        `LEFT OUT: ${format(problems.length)} of ${format(total)} pictures (${part}%). unusable.txt names all: ${nameProblems(problems)}`,
       ];
 }
 

@@ -6,7 +6,7 @@ import type { Sharp, SharpInput, SharpOptions } from 'sharp';
 import { IS_PACKED } from '../../packed.ts';
 import { UnusablePicture, type RawPicture } from '../layouts/source.ts';
 import { decodeBmp, parseBmpHeader } from './bmp.ts';
-import { identifyPicture, READ_FORMATS, type ReadFormat } from './format.ts';
+import { identifyPicture, identifyStranger, READ_FORMATS, type ReadFormat } from './format.ts';
 import { decodePngPicture, parsePngHeader } from '../../../shared/picture/png-picture.ts';
 
 /** Larger pictures are refused before they are decoded: a small file may hold any number. */
@@ -169,7 +169,9 @@ async function readFacts(
   const readable = READ_FORMATS.find((name) => name === format);
   if (readable === undefined) {
     throw new UnusablePicture(
-      format === null ? 'is no picture' : `is a ${format} file: save it as PNG or JPEG`,
+      format === null
+        ? (identifyStranger(content) ?? 'is no picture')
+        : `is of the format ${format}: save it as PNG or JPEG`,
     );
   }
   if (readable === 'BMP') {

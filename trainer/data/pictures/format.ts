@@ -58,6 +58,16 @@ export function identifyPicture(start: Uint8Array): PictureFormat | null {
   return isXml && /<(?:[a-z]+:)?svg[\s>]/i.test(text) ? 'SVG' : null;
 }
 
+/** Recognises what often lies in the place of a file. @returns  As in "is a web page"; or null. */
+export function identifyStranger(start: Uint8Array): string | null {
+  const text = Buffer.from(start.subarray(0, SNIFFED_BYTES)).toString('latin1').trimStart();
+  return text.startsWith('version https://git-lfs.github.com/')
+    ? 'is only a pointer of Git LFS: fetch the file with git lfs pull'
+    : /^(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)/is.test(text)
+      ? 'is a web page: its download failed'
+      : null;
+}
+
 /** Endings of files that are meant as pictures, even when their content is none. */
 const ENDING =
   /\.(?:png|apng|jpe?g|jpe|jfif|webp|gif|tiff?|avif|heic|heif|svgz?|bmp|dib|jxl|jp2|ico|psd)$/i;
