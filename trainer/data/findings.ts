@@ -109,9 +109,16 @@ export function findWarnings(dataset: Dataset): string[] {
       `The classes are uneven: ${frequent} has ${format(most)} pictures, ${rare} ${format(least)}. All are drawn equally often; rare ones will look worse.`,
     );
   }
+  const alike = Map.groupBy(classes, (name) => name.toLowerCase());
+  const twice = [...alike.values()].filter((names) => names.length > 1).flat();
+  if (twice.length > 0) {
+    warnings.push(`Names of classes differ only by upper and lower case: ${nameSome(twice)}.`);
+  }
   const plain = countPlain(dataset);
   if (plain > 0 && plain >= count * PART) {
-    warnings.push(`${format(plain)} pictures are almost one colour.`);
+    warnings.push(
+      `${format(plain)} pictures are almost one colour. If they are transparent, try another --background.`,
+    );
   }
   const copies = countCopies(dataset);
   if (copies > 0 && copies >= count * PART) {

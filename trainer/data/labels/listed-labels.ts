@@ -1,19 +1,26 @@
 /**
- * Labels in files beside pictures: tables with names of picture files (CSV, TSV, and JSON lines as
- * Hugging Face's metadata.jsonl), and a .cls file beside each picture, as WebDataset has them.
+ * Labels in files beside pictures: tables with names of picture files (CSV, text, JSON, and JSON
+ * lines as Hugging Face's metadata.jsonl), and WebDataset's .cls file beside each picture.
  */
+import { isUtf8 } from 'node:buffer';
 import Papa from 'papaparse';
 import { hasPictureEnding } from '../pictures/format.ts';
-import { findSplit, nameSome, type Problem, type Split } from '../layouts/source.ts';
+import {
+  findFolderSplit,
+  findSplit,
+  nameSome,
+  type Problem,
+  type Split,
+} from '../layouts/source.ts';
 import { describeFault, readFile, type Tree, type TreeFile } from '../layouts/tree.ts';
 import { findLabelColumn, joinOneHot, normaliseLabel, type Column } from './label-column.ts';
 
 const MAX_BYTES = { table: 128 * 1024 * 1024, label: 1024 } as const;
-const IS_TABLE = /\.(?:csv|tsv|jsonl|ndjson)$/i;
+const IS_TABLE = /\.(?:csv|tsv|txt|json|jsonl|ndjson)$/i;
 /** Kaggle's example of a submission lists test pictures with invented labels. */
 const IS_SUBMISSION = /submission[^/]*$/i;
 const IS_CLASS = /\.cls\d?$/i;
-const IS_SPLIT = /^(?:usage|split|subset|(?:data[ _]?)?set)$/i;
+const IS_SPLIT = /^(?:usage|split|subset|partition|(?:data[ _]?)?set)$/i;
 
 export interface ListedLabel {
   readonly label: string | null;
@@ -34,11 +41,16 @@ export async function findListedLabels(
   tree: Tree,
   pictures: readonly TreeFile[],
 ): Promise<ListedLabels | null> {
-  const find = indexPictures(pictures);
-  const tables = tree.files.filter(({ path }) => IS_TABLE.test(path) && !IS_SUBMISSION.test(path));
+  const byName = indexNames(pictures);
+  const find = createFinder(pictures, byName);
+  // A .txt or .json with a picture's name has something else: boxes, or a caption.
+  const tables = tree.files.filter(
+    ({ path }) => IS_TABLE.test(path) && !IS_SUBMISSION.test(path) && !byName.has(stemOfAny(path)),
+  );
   const found = (await readClassFiles(tree, pictures)) ?? {
     labels: new Map<TreeFile, ListedLabel>(),
     files: [],
+    columns: new Map<string, string[]>(),
     problems: [],
     notes: [],
   };
@@ -50,6 +62,9 @@ export async function findListedLabels(
     }
     takeLabels(file, table, find, found);
   }
+  for (const [column, paths] of found.columns) {
+    found.notes.push(`The classes are those of ${nameSome(paths)}${column}.`);
+  }
   return found.files.length === 0 && found.notes.length === 0 ? null : found;
 }
 
@@ -57,34 +72,55 @@ export async function findListedLabels(
 interface Found {
   readonly labels: Map<TreeFile, ListedLabel>;
   readonly files: string[];
+  /** Tables by the column with the classes: ", column label". */
+  readonly columns: Map<string, string[]>;
   readonly problems: Problem[];
   readonly notes: string[];
 }
 
-type FindPicture = (name: string, folder: string) => TreeFile | undefined;
+type FindPicture = (name: string, table: TreeFile) => TreeFile | undefined;
 
-/** Finds pictures by path from a table's folder or the top, else by a name that only one has. */
-function indexPictures(pictures: readonly TreeFile[]): FindPicture {
-  const byPath = new Map(pictures.map((file) => [file.path, file]));
-  const byName = new Map<string, TreeFile | null>();
-  const add = (name: string, file: TreeFile) => byName.set(name, byName.has(name) ? null : file);
+/** Pictures by the last part of their path, with and without its ending. */
+function indexNames(pictures: readonly TreeFile[]): ReadonlyMap<string, readonly TreeFile[]> {
+  const index = new Map<string, TreeFile[]>();
   for (const file of pictures) {
     const name = lastOf(file.path);
-    add(name, file);
-    add(stemOf(name), file);
+    for (const key of new Set([name, stemOf(name)])) {
+      index.set(key, [...(index.get(key) ?? []), file]);
+    }
   }
-  return (name, folder) => {
+  return index;
+}
+
+/**
+ * Finds pictures by path from a table's folder or the top, else by a name that only one has, or
+ * only one in the table's part of the set.
+ */
+function createFinder(
+  pictures: readonly TreeFile[],
+  byName: ReturnType<typeof indexNames>,
+): FindPicture {
+  const byPath = new Map(pictures.map((file) => [file.path, file]));
+  const findNamed = (name: string, table: TreeFile): TreeFile | undefined => {
+    const files = byName.get(name) ?? [];
+    const part = findSplit(lastOf(table.path));
+    const own =
+      files.length > 1 ? files.filter(({ path }) => findFolderSplit(path) === part) : files;
+    return own.length === 1 ? own[0] : undefined;
+  };
+  return (name, table) => {
     const path = name
       .trim()
       .replaceAll('\\', '/')
       .replace(/^\.?\//, '');
+    const folder = table.path.slice(0, -lastOf(table.path).length);
     const last = lastOf(path);
     return (
       byPath.get(folder + path) ??
       byPath.get(path) ??
-      byName.get(last) ??
+      findNamed(last, table) ??
       // Another ending than that of the file: the pictures were converted.
-      (hasPictureEnding(last) ? (byName.get(stemOf(last)) ?? undefined) : undefined)
+      (hasPictureEnding(last) ? findNamed(stemOf(last), table) : undefined)
     );
   };
 }
@@ -97,38 +133,68 @@ function stemOf(name: string): string {
   return hasPictureEnding(name) ? name.slice(0, name.lastIndexOf('.')) : name;
 }
 
+function stemOfAny(path: string): string {
+  return lastOf(path).replace(/\.[a-z]+$/i, '');
+}
+
 /** Reads a table; its first row may be one of cells. @throws UnusablePicture */
 async function readTable(file: TreeFile): Promise<string[][]> {
-  const content = Buffer.from(await readFile(file, MAX_BYTES.table)).toString('utf8');
-  const text = content.replace(/^\ufeff/, '');
-  if (/\.(?:csv|tsv)$/i.test(file.path)) {
-    const delimitersToGuess = [',', ';', '\t', '|'];
-    return Papa.parse<string[]>(text, { delimitersToGuess, skipEmptyLines: 'greedy' }).data;
+  const text = decodeText(await readFile(file, MAX_BYTES.table));
+  if (/\.json$/i.test(file.path)) {
+    const content = parseJson(text);
+    return Array.isArray(content) ? toTable(content) : Object.entries(content ?? {}).map(toCells);
   }
-  const rows = text.split('\n').flatMap((line): Record<string, unknown>[] => {
-    try {
-      return [JSON.parse(line) as Record<string, unknown>];
-    } catch {
-      return []; // An empty last line, or a line that names no picture.
-    }
-  });
+  if (/\.(?:jsonl|ndjson)$/i.test(file.path)) {
+    return toTable(text.split('\n').map(parseJson));
+  }
+  const isText = /\.txt$/i.test(file.path);
+  const delimitersToGuess = [',', ';', '\t', '|', ...(isText ? [' '] : [])];
+  return Papa.parse<string[]>(text, { delimitersToGuess, skipEmptyLines: 'greedy' }).data;
+}
+
+/** Excel writes UTF-16 and Windows's own encoding, too. */
+function decodeText(bytes: Uint8Array): string {
+  const isWide = bytes[0] === 0xff && bytes[1] === 0xfe;
+  const encoding = isWide ? 'utf-16le' : isUtf8(bytes) ? 'utf-8' : 'windows-1252';
+  return new TextDecoder(encoding).decode(bytes);
+}
+
+/** @returns  Null for text that is no JSON, such as an empty last line. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return null;
+  }
+}
+
+/** Objects become rows, below their names. */
+function toTable(values: readonly unknown[]): string[][] {
+  const rows = values.map((value) => (value ?? {}) as Record<string, unknown>);
   const names = Object.keys(rows[0] ?? {});
-  const cell = (value: unknown) =>
-    typeof value === 'string' || typeof value === 'number' ? String(value) : '';
-  return [names, ...rows.map((row) => names.map((name) => cell(row[name])))];
+  return [names, ...rows.map((row) => toCells(names.map((name) => row[name])))];
+}
+
+function toCells(values: readonly unknown[]): string[] {
+  return values.map((value) =>
+    typeof value === 'string' || typeof value === 'number' ? String(value) : '',
+  );
 }
 
 /** Takes the labels of a table of which a column names most pictures, or nothing. */
 function takeLabels(file: TreeFile, table: string[][], find: FindPicture, found: Found): void {
-  const folder = file.path.slice(0, -lastOf(file.path).length);
   const width = table[0]?.length ?? 0;
-  const namesOf = (place: number) => table.map((row) => find(row[place] ?? '', folder));
-  const named = Array.from({ length: width }, (_, place) => namesOf(place));
-  const counts = named.map((files) => new Set(files.filter((one) => one !== undefined)).size);
-  const most = Math.max(0, ...counts);
-  const place = counts.indexOf(most);
-  const files = named[place] ?? [];
-  if (most === 0 || most < (table.length - 1) / 2) {
+  const named = Array.from({ length: width }, (_, place) => {
+    const files = table.map((row) => find(row[place] ?? '', file));
+    const isFull = table.some((row, i) => files[i] && hasPictureEnding(row[place] ?? ''));
+    const count = new Set(files.filter((one) => one !== undefined)).size;
+    return { place, files, isFull, count };
+  });
+  // Numbers of rows may be names of pictures, too: 12 and 12.png.
+  const [{ place, files, count } = { place: 0, files: [], count: 0 }] = named.toSorted(
+    (a, b) => Number(b.isFull) - Number(a.isFull) || b.count - a.count,
+  );
+  if (count === 0 || count < (table.length - 1) / 2) {
     return;
   }
   const hasHeader = files[0] === undefined;
@@ -168,11 +234,15 @@ function takeLabels(file: TreeFile, table: string[][], find: FindPicture, found:
   });
   found.files.push(file.path);
   found.problems.push(...missing);
-  found.notes.push(
-    labels === null
-      ? `${file.path} names the pictures, but which column has their classes is not clear (${nameSome(columns.map(({ name }) => name)) || 'it has no other'}): call it "label".`
-      : `The classes are those of ${file.path}, ${hasHeader ? 'column ' : ''}${labels.name}.`,
-  );
+  if (labels !== null) {
+    const column = `${hasHeader ? ', column ' : ', '}${labels.name}`;
+    found.columns.set(column, [...(found.columns.get(column) ?? []), file.path]);
+  } else if (others.length > 0) {
+    const names = nameSome(others.map(({ name }) => name));
+    found.notes.push(
+      `${file.path} names the pictures, but which column has their classes is not clear (${names}): call it "label".`,
+    );
+  }
 }
 
 /** WebDataset's 000012.png and 000012.cls. */
@@ -195,8 +265,8 @@ async function readClassFiles(
     }
   }
   const paths = classFiles.map(({ path }) => path);
-  const notes = [`The classes are those of the .cls files (${nameSome(paths)}).`];
-  return labels.size === 0 ? null : { labels, files: paths, problems: [], notes };
+  const columns = new Map([['', paths]]);
+  return labels.size === 0 ? null : { labels, files: paths, columns, problems: [], notes: [] };
 }
 
 /**

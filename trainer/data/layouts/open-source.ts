@@ -26,7 +26,7 @@ import { listFolder, readStart, type Tree, type TreeFile } from './tree.ts';
 import { listZip } from './zip.ts';
 
 const EXPECTED =
-  'expected pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF, SVG, BMP; a subfolder for each class, or none), a .zip or .tar of them, ' +
+  'expected pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF, SVG, BMP, PGM, PPM; a subfolder for each class, or none), a .zip or .tar of them, ' +
   "IDX files as MNIST's, CIFAR's files, .npy, .npz or .mat, a CSV table of pixels, or Parquet or Arrow files of Hugging Face";
 
 /** Archives within archives are unpacked so deep. */

@@ -13,6 +13,7 @@ import {
 import {
   areWholeNumbers,
   compareLabels,
+  findFolderSplit,
   findSplit,
   nameSome,
   parseSplit,
@@ -115,9 +116,7 @@ function placeByAll(
 }
 
 function placeBySplit(file: TreeFile, label: string | null): Placed {
-  const folders = file.path.split('/').slice(0, -1);
-  const split = folders.map((name) => parseSplit(name) ?? findSplit(name)).find((one) => one);
-  return { file, split: split ?? 'train', label };
+  return { file, split: findFolderSplit(file.path) ?? 'train', label };
 }
 
 /** What a file's name says before its number: "cat" of cat.12.jpg; null for none. */
@@ -155,7 +154,10 @@ function read(file: TreeFile): Promise<Uint8Array> {
 }
 
 /** Names of parts of a set that are no classes: StyleGAN's 00000/, or shard-3/. */
-const SHARD = /^(?:0\d{2,}|(?:shard|part|chunk|batch|images?|data|folder)[-_ ]?\d+)$/i;
+const SHARD =
+  /^(?:0\d{2,}|(?:[a-z0-9]+[-_ ])*(?:shard|part|chunk|batch|fold|images?|data|folder)[-_ ]?\d+)$/i;
+/** Folders that lie beside pictures: of masks, for instance. */
+const BESIDE = /^(?:masks?|segmentations?|annotations?|labels?|depths?|ground[-_ ]?truth|gt)$/i;
 
 function placePictures(
   pictures: readonly TreeFile[],
@@ -196,7 +198,7 @@ function placePictures(
       const inner = folders === undefined && areSplitsWithin(paths) ? parseSplit(second) : null;
       return { file, split: inner ?? 'train', label };
     });
-    return { placed, notes: [] };
+    return { placed, notes: folders === undefined ? describeJoined(paths) : [] };
   }
   const groups = Map.groupBy(pictures.keys(), (i) => paths[i]?.[0] ?? '');
   const placed = [...groups].flatMap(([top, places]): Placed[] => {
@@ -258,6 +260,15 @@ function refuseLoose(
   }
 }
 
+/** Says when classes of folders within folders could be meant. */
+function describeJoined(paths: readonly (readonly string[])[]): string[] {
+  const inner = new Set(paths.filter(({ length }) => length > 1).map(([a, b]) => `${a}/${b}`));
+  const outer = new Set([...inner].map((path) => path.split('/', 1)[0]));
+  return inner.size > outer.size && !areSplitsWithin(paths)
+    ? [`The classes are the upper folders; those within are joined (${nameSome([...inner])}).`]
+    : [];
+}
+
 function areSplitsWithin(paths: readonly (readonly string[])[]): boolean {
   const seconds = new Set(paths.map((path) => path[1] ?? ''));
   return [...seconds].every((name) => parseSplit(name) !== null);
@@ -286,6 +297,13 @@ function guessMeaning(
     throw new ExpectedError(
       `${what}: the subfolders ${nameSome(tops)} are named like shards of one set. ` +
         'Say what they are: --folders none (one set without classes), or --folders classes',
+    );
+  }
+  const beside = tops.filter((top) => BESIDE.test(top));
+  if (beside.length > 0) {
+    throw new ExpectedError(
+      `${what}: the subfolders ${nameSome(beside)} seem to belong to the pictures of the others. ` +
+        'Give the folder of the pictures as --data, or say what the folders are: --folders classes',
     );
   }
   return 'classes';

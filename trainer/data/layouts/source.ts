@@ -77,9 +77,15 @@ export function parseSplit(name: string): Split | null {
   return toSplit(EXACT.exec(name));
 }
 
-/** Finds the split among the words of a name: "x_train", "train-00000-of-00002". */
+/** Finds the split among the words of a name: "x_train", "trainA", "train-00000-of-00002". */
 export function findSplit(name: string): Split | null {
-  return toSplit(WORD.exec(name));
+  return toSplit(WORD.exec(name.replace(/(?<=[a-z])(?=[A-Z])/g, ' ')));
+}
+
+/** Finds the split that a file's folders tell. */
+export function findFolderSplit(path: string): Split | null {
+  const folders = path.split('/').slice(0, -1);
+  return folders.map((name) => parseSplit(name) ?? findSplit(name)).find((one) => one) ?? null;
 }
 
 function toSplit(match: RegExpExecArray | null): Split | null {

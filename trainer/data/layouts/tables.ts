@@ -188,10 +188,7 @@ export async function readTables(files: readonly TreeFile[], what: string): Prom
     }
     shape ??= { width: side, height: side, channels };
     for (const [i, { line, label, usage }] of rows.kept.entries()) {
-      const split =
-        usage === ''
-          ? fileSplit
-          : (findSplit(usage.replace(/(?<=[a-z])(?=[A-Z])/, ' ')) ?? 'train');
+      const split = usage === '' ? fileSplit : (findSplit(usage) ?? 'train');
       const read = (): Promise<RawPicture> => Promise.resolve(pictures.pick(i));
       samples.push({ name: `${file.path}, line ${line}`, split, label, read });
     }
