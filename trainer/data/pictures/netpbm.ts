@@ -1,4 +1,4 @@
-/** Reads PGM and PPM files, in which old sets of faces and traffic signs are: libvips here has none. */
+/** Reads PGM and PPM, in which old sets of faces and traffic signs are; sharp reads neither. */
 import { UnusablePicture, type RawPicture } from '../layouts/source.ts';
 
 /** "P5 92 112 255", with any blanks and comments between. */
