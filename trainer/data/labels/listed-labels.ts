@@ -86,7 +86,12 @@ function indexNames(pictures: readonly TreeFile[]): ReadonlyMap<string, readonly
   for (const file of pictures) {
     const name = lastOf(file.path);
     for (const key of new Set([name, stemOf(name)])) {
-      index.set(key, [...(index.get(key) ?? []), file]);
+      const others = index.get(key);
+      if (others === undefined) {
+        index.set(key, [file]);
+      } else {
+        others.push(file);
+      }
     }
   }
   return index;
