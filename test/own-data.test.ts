@@ -352,7 +352,7 @@ describe('npm run train on a user’s own data', () => {
       folder,
     ];
     const { code, output } = await run('train', ...args);
-    expect(output).toMatch(/data +IDX files, train: 128 images of 16 x 16, grey, SHA-256/);
+    expect(output).toMatch(/data +\S+ \(IDX files\): 128 images of 16 x 16, grey, SHA-256/);
     expect(output).toMatch(/classes +a \(13\), b \(13\), .*j \(12\)\n/);
     expect(code).toBe(0);
   });
@@ -482,7 +482,7 @@ describe('npm run train on a user’s own data', () => {
     await createRunFolder(plan.folder, plan.options);
     const resume = plan.folder;
     await expect(planRun({ resume, data: other })).rejects.toThrow(
-      /the run was trained on IDX files, train \(128 images, SHA-256 .*this is .*: give the same --data/,
+      /the run was trained on \S+ \(IDX files\) \(128 images, SHA-256 .*this is .*: give the same --data/,
     );
     const kept = await planRun({ resume });
     expect([kept.dataset.count, kept.options.data]).toEqual([128, data]);
@@ -491,7 +491,7 @@ describe('npm run train on a user’s own data', () => {
     );
     await writeFile(join(data, 'classes.txt'), [...'abcdefghij'].join('\n'));
     await expect(planRun({ resume })).rejects.toThrow(
-      /class 0 of the run is "0", in IDX files, train it is "a": give the same names/,
+      /class 0 of the run is "0", in \S+ \(IDX files\) it is "a": give the same names/,
     );
     // Older versions did not keep the names, nor the data's path.
     const { dataset, data: _, delivery: _told, ...others } = plan.options;

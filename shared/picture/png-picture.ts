@@ -47,7 +47,9 @@ export function decodePngPicture(
   try {
     png = decode(bytes, { checkCrc: true });
   } catch (cause) {
-    throw new Error(`cannot be decoded (${(cause as Error).message})`, { cause });
+    const { message } = cause as Error;
+    const why = cause instanceof RangeError ? 'it is truncated' : message;
+    throw new Error(`cannot be decoded (${why})`, { cause });
   }
   const { width, height, channels, data, palette, transparency } = png;
   if (depth === 8 && colourType === RGB && transparency === undefined) {

@@ -140,7 +140,7 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   ['--invert', 'turns black into white, and each colour into its opposite'],
   [
     '--folders <meaning>',
-    'what the subfolders of --data are (default: found out)',
+    'what the subfolders of --data are, or names: classes by file names (default: found out)',
     FOLDER_MEANINGS,
   ],
   ['--out <folder>', 'where the run is kept (default: runs/NNNNN-<preset>)'],

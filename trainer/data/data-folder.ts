@@ -10,7 +10,7 @@ import { openSource } from './layouts/open-source.ts';
 import {
   areWholeNumbers,
   compareLabels,
-  nameSome,
+  nameProblems,
   type FolderMeaning,
   type Problem,
   type Sample,
@@ -350,14 +350,10 @@ function countBy<T>(values: readonly T[], name: (value: T) => string): Record<st
 
 function refuseUnusable(what: string, findings: Findings, total: number): UnusableDataError {
   const { problems } = findings;
-  const named = nameSome(
-    problems.map(({ name, reason }) => `${name} ${reason}`),
-    '; ',
-  );
   const sharp = findings.notes.find((note) => note.startsWith('sharp '));
   const advice = sharp === undefined ? 'Repair them or take them out.' : `${sharp}.`;
   return new UnusableDataError(
-    `${what}: ${problems.length} of ${total} pictures cannot be used: ${named}. ${advice}`,
+    `${what}: ${problems.length} of ${total} pictures cannot be used: ${nameProblems(problems)}. ${advice}`,
     findings,
   );
 }

@@ -2,7 +2,7 @@
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { formatCount } from '../../shared/text.ts';
 import type { Dataset } from './dataset.ts';
-import { escapeControls, nameSome, type Problem } from './layouts/source.ts';
+import { escapeControls, nameProblems, nameSome, type Problem } from './layouts/source.ts';
 
 export interface Findings {
   /** In words, for the manifest. */
@@ -63,12 +63,11 @@ export function describeKept({ parts }: Findings): string {
 
 /** A warning that pictures are left out; empty when none are. */
 export function describeProblems({ problems, total }: Findings): string[] {
-  const named = problems.map(({ name, reason }) => `${name} ${reason}`);
   const part = ((problems.length / total) * 100).toFixed(1);
   return problems.length === 0
     ? []
     : [
-        `LEFT OUT: ${formatCount(problems.length)} of ${formatCount(total)} pictures (${part}%). unusable.txt names all: ${nameSome(named, '; ')}`,
+        `LEFT OUT: ${formatCount(problems.length)} of ${formatCount(total)} pictures (${part}%). unusable.txt names all: ${nameProblems(problems)}`,
       ];
 }
 
@@ -109,9 +108,16 @@ export function findWarnings(dataset: Dataset): string[] {
       `The classes are uneven: ${frequent} has ${formatCount(most)} pictures, ${rare} ${formatCount(least)}. All are drawn equally often; rare ones will look worse.`,
     );
   }
+  const alike = Map.groupBy(classes, (name) => name.toLowerCase());
+  const twice = [...alike.values()].filter((names) => names.length > 1).flat();
+  if (twice.length > 0) {
+    warnings.push(`Names of classes differ only by upper and lower case: ${nameSome(twice)}.`);
+  }
   const plain = countPlain(dataset);
   if (plain > 0 && plain >= count * PART) {
-    warnings.push(`${formatCount(plain)} pictures are almost one colour.`);
+    warnings.push(
+      `${formatCount(plain)} pictures are almost one colour. If they are transparent, try another --background.`,
+    );
   }
   const copies = countCopies(dataset);
   if (copies > 0 && copies >= count * PART) {

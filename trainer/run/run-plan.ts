@@ -465,6 +465,9 @@ function trainsConvolutions({
   );
 }
 
+/** So few files may be sheets of many pictures. */
+const FEW_FILES = 10;
+
 /** Checks that a run's networks fit its data. */
 function checkFit(
   { batchSize, preset, generator }: TrainingConfig,
@@ -485,9 +488,10 @@ function checkFit(
       `the run has ${generator.classes} classes, ${name} has ${classes.length}: give the same --data`,
     );
   }
+  const advice = count < FEW_FILES ? ' A sheet of many pictures must be cut into files first.' : '';
   if (count < batchSize) {
     throw new ExpectedError(
-      `${name} holds ${count} images, a step takes ${batchSize} of them: expected at least as many. Add images, or lower --batch.`,
+      `${name} holds ${count} images, a step takes ${batchSize} of them: expected at least as many. Add images, or lower --batch.${advice}`,
     );
   }
 }

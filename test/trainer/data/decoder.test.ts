@@ -166,7 +166,7 @@ describe('a picture', () => {
     [
       'of an unknown kind',
       () => Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1'),
-      /is a HEIC file/,
+      /is of the format HEIC/,
     ],
     ['no picture', () => Buffer.from('Hello'), /^is no picture$/],
     ['empty', () => new Uint8Array(0), /^is empty$/],

@@ -51,5 +51,7 @@ it('warns of copies that were compressed again, and of pictures of almost one co
   expect(found).toBeLessThanOrEqual(60);
   expect(others).toEqual([]);
   const plain = take(1200, (i) => (i % 50 === 0 ? new Uint8Array(784).fill(i % 251) : undefined));
-  expect(findWarnings(plain)).toContain('24 pictures are almost one colour.');
+  expect(findWarnings(plain)).toContain(
+    '24 pictures are almost one colour. If they are transparent, try another --background.',
+  );
 });

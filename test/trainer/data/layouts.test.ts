@@ -180,7 +180,7 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
       `${format}.tar.gz`,
       { classes: NAMES, ...SORTED },
     ]),
-    ['wrapped.tar', { classes: [], labels: LABELS.map(() => 0) }],
+    ['wrapped.tar', { classes: ['package'], labels: LABELS.map(() => 0) }],
     ['hf', { classes: ['zebra', 'ant', 'moth'], kept: { test: 12 } }],
     ['folders', { classes: NUMBERS }],
     ['more.npz', { classes: NUMBERS }],

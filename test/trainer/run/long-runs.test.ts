@@ -163,7 +163,7 @@ describe('a run', () => {
     expect(await resume(spoilt)).toEqual({
       code: 1,
       output: expect.stringMatching(
-        /the run was trained on IDX files, train \(600 images, SHA-256 .*give the same --data/,
+        /the run was trained on \S+ \(IDX files\) \(600 images, SHA-256 .*give the same --data/,
       ),
     });
     await truncate(images, 10_000);

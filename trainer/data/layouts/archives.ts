@@ -1,13 +1,36 @@
 /** Archives within a folder or an archive, and tar files, plain or gzipped. */
 import { Readable } from 'node:stream';
-import { gunzipSync } from 'node:zlib';
+import { createGunzip, gunzipSync } from 'node:zlib';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { MAX_ARRAY_BYTES } from './arrays.ts';
-import { parseSplit, UnusablePicture } from './source.ts';
+import { UnusablePicture } from './source.ts';
 import { isJunk, MAX_FILES, readFile, readStart, type Tree, type TreeFile } from './tree.ts';
 import { listZip } from './zip.ts';
 
 const ENDING = /\.(?:zip|tar|tar\.gz|tgz)$/i;
+/** Tells by the content, or by the name of a damaged file. */
+export async function isZipFile(file: TreeFile): Promise<boolean> {
+  const start = Buffer.from(await readStart(file, 2)).toString('latin1');
+  return start === 'PK'
+    ? !/\.(?:np[yz]|pth?|docx|xlsx|pptx)$/i.test(file.path)
+    : /\.zip$/i.test(file.path);
+}
+
+/** A gzipped table or array becomes the file that it holds. */
+export function openGzip(file: TreeFile): TreeFile {
+  const [, path] = /^(.*\.(?:csv|tsv|jsonl|npy))\.gz$/i.exec(file.path) ?? [];
+  if (path === undefined) {
+    return file;
+  }
+  const open = async (): Promise<Readable> => {
+    const packed = await file.open();
+    const unpacked = createGunzip();
+    packed.on('error', (error) => unpacked.destroy(error)); // A pipe does not forward errors.
+    return packed.pipe(unpacked);
+  };
+  return { path, size: file.size, open };
+}
+
 /** Of headers and of the padding of files in a tar file. */
 const BLOCK = 512;
 
@@ -31,9 +54,8 @@ export async function unpackArchives(tree: Tree, what: string): Promise<Tree> {
   for (const file of archives) {
     const folder = archives.length === 1 ? '' : `${file.path.replace(ENDING, '')}/`;
     const { files, problems } = await listArchive(file, `${what}: ${file.path}`);
-    // train.zip often holds a folder train. A folder around all of a set is no class.
-    const [top = ''] = files[0]?.path.split('/', 1) ?? [];
-    const own = folder === '' && parseSplit(top) === null ? top : folder.split('/').at(-2);
+    // cats.zip often holds a folder cats.
+    const own = folder.split('/').at(-2);
     const isWrapped = files.every(({ path }) => path.startsWith(`${own}/`));
     const place = <T extends { path: string } | { name: string }>(one: T, path: string): T => {
       const moved = `${folder}${isWrapped ? path.slice((own?.length ?? 0) + 1) : path}`;
@@ -62,7 +84,7 @@ async function listArchive(
   what: string,
 ): Promise<Pick<Tree, 'files' | 'problems'>> {
   try {
-    const isZip = Buffer.from(await readStart(file, 2)).toString('latin1') === 'PK';
+    const isZip = await isZipFile(file);
     if (isZip && file.diskPath !== undefined) {
       return await listZip(file.diskPath, what);
     }

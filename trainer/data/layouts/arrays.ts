@@ -107,11 +107,17 @@ export function arrangeArrays(
   const unused = others.filter((one) => !images.includes(one));
   if (images.length === 0) {
     throw new ExpectedError(
-      `${what}: holds no array of images, only ${describeArrays(labels) || 'nothing'}: expected [n, height, width], [n, height, width, 1, 3 or 4], [n, 1, 3 or 4, height, width] or [n, pixels of a square]`,
+      `${what}: holds no array of images, only ${describeArrays(labels) || 'nothing'}: expected ${SHAPES}. ${notes.join(' ')}`,
     );
   }
   const byName =
     labels.length === 0 && images.length > 1 && !images.some(({ name }) => findSplit(name));
+  const twice = images.find(({ name }, i) => images.findIndex((one) => one.name === name) !== i);
+  if (byName && twice !== undefined) {
+    throw new ExpectedError(
+      `${what}: holds several arrays named ${twice.name}: expected one file for each class, with all its pictures`,
+    );
+  }
   const chosenLabels: NamedArray[] = [];
   const claimed = new Set<Split>();
   const samples: Sample[] = [];
@@ -188,6 +194,8 @@ function isLabels({ name, array: { shape } }: NamedArray): boolean {
 }
 
 const CHANNELS = [1, 3, 4];
+const SHAPES =
+  '[n, height, width], [n, height, width, channels], [n, channels, height, width] or [n, pixels of a square], with 1, 3 or 4 channels';
 
 /**
  * Brings an array into bytes, [n, height, width, channels].
@@ -197,8 +205,10 @@ export function toPictures({ shape, values }: ArrayFile, what: string) {
   const [count = 0, ...rest] = shape;
   const dimensions = findDimensions(rest);
   if (dimensions === null || count === 0 || values.length === 0) {
+    const isOne = shape.length === 3 && CHANNELS.includes(shape[2] as number);
+    const advice = isOne ? '. It seems to be one picture: stack them with numpy.stack' : '';
     throw new ExpectedError(
-      `${what} has the shape [${shape.join(', ')}], expected pictures: [n, height, width], [n, height, width, channels], [n, channels, height, width] or [n, pixels of a square], with 1, 3 or 4 channels`,
+      `${what} has the shape [${shape.join(', ')}], expected ${SHAPES}${advice}`,
     );
   }
   const { height, width, channels, isPlanar } = dimensions;
@@ -226,7 +236,10 @@ function findDimensions(sizes: readonly number[]) {
         : null;
   }
   if (sizes.length === 2) {
-    return { height: first, width: second, channels: 1, isPlanar: false };
+    // [16, 16, 3] is rather one picture in colour than 16 pictures of 16 x 3.
+    return CHANNELS.includes(second)
+      ? null
+      : { height: first, width: second, channels: 1, isPlanar: false };
   }
   const side = Math.sqrt(first);
   return sizes.length === 1 && first > 1 && Number.isInteger(side)

@@ -1,6 +1,7 @@
 /** Tables of pictures as Hugging Face writes them, `image.bytes` and `label`: Parquet and Arrow. */
 import { tableFromIPC, Type } from '@uwdata/flechette';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { findLabelColumn } from '../labels/label-column.ts';
 import { MAX_ARRAY_BYTES } from './arrays.ts';
 import { openParquet } from './parquet.ts';
 import {
@@ -53,7 +54,7 @@ export async function readHuggingFace(files: readonly TreeFile[], what: string):
     const named = `${what}: ${file.path}`;
     try {
       const table = await (IS_ARROW.test(file.path) ? openArrow(file) : openParquet(file));
-      const { image, label, names, others } = findColumns(table, named);
+      const { image, label, names, others } = await findColumns(table, named);
       classNames ??= names;
       if (
         classNames !== undefined &&
@@ -106,7 +107,7 @@ function findPart({ path }: TreeFile): Split {
 }
 
 /** Finds the columns by Hugging Face's description of them, else by their types and names. */
-function findColumns(table: PictureTable, named: string): Columns {
+async function findColumns(table: PictureTable, named: string): Promise<Columns> {
   const { columns: names, holdsBytes } = table;
   const features = readFeatures(table);
   const kindOf = (name: string) => features[name]?.['_type'];
@@ -114,22 +115,30 @@ function findColumns(table: PictureTable, named: string): Columns {
     names.find((name) => kindOf(name) === 'Image' && holdsBytes(name)) ?? names.find(holdsBytes);
   if (image === undefined) {
     throw new ExpectedError(
-      `${named}: has the columns ${names.join(', ')}; expected one with pictures, as image.bytes`,
+      `${named}: has the columns ${nameSome(names)}; expected one with the bytes of picture files, as image.bytes. Numbers of pixels: save numpy.savez("set.npz", images=…, labels=…) in Python`,
     );
   }
   const classes = names.filter((name) => kindOf(name) === 'ClassLabel');
   const label =
     classes.find((name) => name === 'label') ??
     classes[0] ??
-    names.find((name) => name !== image && IS_LABEL.test(name)) ??
-    null;
+    (await findOther(
+      table,
+      names.filter((name) => name !== image && !holdsBytes(name)),
+    ));
   const rest = label === null ? names.filter((name) => name !== image) : classes;
   const others = rest.filter((name) => name !== label);
   const known = label === null ? undefined : features[label]?.['names'];
   return { image, label, others, ...(Array.isArray(known) && { names: known.map(String) }) };
 }
 
-const IS_LABEL = /(?:^|_)(?:label|class|target|category|y)s?(?:_|$)/i;
+/** Finds labels by a column's name, or in the only other column. */
+async function findOther(table: PictureTable, names: readonly string[]): Promise<string | null> {
+  const [only = ''] = names;
+  const cells = names.length === 1 ? await table.readColumn(only) : [];
+  const texts = cells.map((cell) => String(parseLabel(cell) ?? ''));
+  return findLabelColumn(names.map((name) => ({ name, cells: texts })))?.name ?? null;
+}
 
 type Features = Record<string, Readonly<Record<string, unknown>> | undefined>;
 
@@ -144,8 +153,8 @@ function readFeatures({ description = '{}' }: PictureTable): Features {
 
 /** Hugging Face writes -1 for a label that is not known. */
 function parseLabel(value: unknown): number | string | null {
-  if (typeof value === 'string') {
-    return value;
+  if (typeof value === 'string' || typeof value === 'boolean') {
+    return String(value);
   }
   const number = typeof value === 'bigint' || typeof value === 'number' ? Number(value) : -1;
   return Number.isInteger(number) && number >= 0 ? number : null;
@@ -155,7 +164,13 @@ function parseLabel(value: unknown): number | string | null {
 function takeBytes(cell: unknown): Uint8Array {
   const bytes = cell instanceof Uint8Array ? cell : (cell as { bytes?: unknown } | null)?.bytes;
   if (!(bytes instanceof Uint8Array)) {
-    throw new UnusablePicture('has no bytes of a picture');
+    const { path } = (cell ?? {}) as { path?: unknown };
+    const isPath = typeof path === 'string' || path instanceof Uint8Array;
+    throw new UnusablePicture(
+      isPath
+        ? 'has the path of a picture, but not its bytes: save the set with its pictures embedded'
+        : 'has no bytes of a picture',
+    );
   }
   return bytes;
 }

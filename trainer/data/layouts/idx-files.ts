@@ -90,7 +90,7 @@ export async function readIdxFiles(
   const training = samples.filter(({ split }) => split === 'train');
   const classNames = await readClassNames(tree, set, what, training);
   return {
-    layout: 'IDX files, train',
+    layout: `${(set.prefix || tree.name).slice(0, 64)} (IDX files)`,
     samples: isTransposed
       ? samples.map((one) => ({
           ...one,

@@ -2,20 +2,31 @@
 import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { hasPictureEnding, identifyPicture, SNIFFED_BYTES } from '../pictures/format.ts';
-import { isArchive, unpackArchives } from './archives.ts';
+import {
+  hasPictureEnding,
+  identifyPicture,
+  identifyStranger,
+  SNIFFED_BYTES,
+} from '../pictures/format.ts';
+import { isArchive, isZipFile, openGzip, unpackArchives } from './archives.ts';
 import { arrangeArrays, readArrayFiles } from './arrays.ts';
 import { isCifar, readCifar } from './cifar.ts';
 import { isHuggingFace, readHuggingFace } from './hugging-face.ts';
 import { isIdxFile, readIdxFiles } from './idx-files.ts';
-import { arrangePictures, STYLEGAN_LABELS } from './picture-files.ts';
-import { nameSome, UnusablePicture, type FolderMeaning, type Source } from './source.ts';
+import { arrangePictures } from './picture-files.ts';
+import {
+  nameProblems,
+  nameSome,
+  UnusablePicture,
+  type FolderMeaning,
+  type Source,
+} from './source.ts';
 import { isPixelTable, readTables } from './tables.ts';
 import { listFolder, readStart, type Tree, type TreeFile } from './tree.ts';
 import { listZip } from './zip.ts';
 
 const EXPECTED =
-  'expected pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF, SVG, BMP; a subfolder for each class, or none), a .zip or .tar of them, ' +
+  'expected pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF, SVG, BMP, PGM, PPM; a subfolder for each class, or none), a .zip or .tar of them, ' +
   "IDX files as MNIST's, CIFAR's files, .npy, .npz or .mat, a CSV table of pixels, or Parquet or Arrow files of Hugging Face";
 
 /** Archives within archives are unpacked so deep. */
@@ -24,7 +35,8 @@ const MAX_DEPTH = 3;
 const LOOKED_INTO = 16;
 
 /** Endings of files that are no pictures, so that nobody looks into them. */
-const NO_PICTURES = /\.(?:txt|md|json|jsonl|xml|ya?ml|html?|py|ipynb|pdf|pth?|pkl|h5|hdf5)$/i;
+const NO_PICTURES =
+  /\.(?:txt|md|cls|[ct]sv|json|jsonl|xml|ya?ml|html?|py|ipynb|pdf|pth?|pkl|h5|hdf5)$/i;
 
 /**
  * @param path  A folder, an archive, or a file with a whole set.
@@ -54,7 +66,7 @@ async function findSource(
       return null;
     }
     const reason =
-      cause.code === 'ENOENT' ? 'no such folder or file' : `cannot be read (${cause.code})`;
+      cause.code === 'ENOENT' ? describeMissing(path) : `cannot be read (${cause.code})`;
     throw new ExpectedError(`${what}: ${reason}`, { cause });
   });
   if (facts === null) {
@@ -70,7 +82,7 @@ async function findSource(
   const real = await realpath(path);
   const siblings = await listFolder(dirname(real), 0);
   const file = siblings.files.find((one) => one.path === basename(real));
-  const name = basename(path).replace(/\.[a-z0-9]+$/i, '');
+  const name = stemOf(path);
   if (file === undefined) {
     throw new ExpectedError(`${what}: cannot be read, or is hidden`);
   }
@@ -79,8 +91,8 @@ async function findSource(
     return { source, name };
   }
   const alone: Tree = { name, files: [file], problems: [], passedOver: [] };
-  const isZip = Buffer.from(await readStart(file, 2)).toString('latin1') === 'PK';
-  const tree = isZip && !/\.npz$/i.test(path) ? await listZip(real, what) : alone;
+  await refuseStrangers([file], what);
+  const tree = (await isZipFile(file)) ? await listZip(real, what) : alone;
   return { source: await readTree(tree, what, part, folders), name };
 }
 
@@ -110,26 +122,74 @@ async function findInZip(
     first.path === inner && isIdxFile(first)
       ? await readIdxFiles(tree, what, part, inner)
       : await readTree({ ...tree, files }, `--data ${path}`, part, folders);
-  return { source, name: basename(path).replace(/\.[a-z0-9]+$/i, '') };
+  return { source, name: stemOf(path) };
 }
 
+function stemOf(path: string): string {
+  return basename(path).replace(/(?:\.tar)?\.[a-z0-9]+$/i, '');
+}
+
+/** Advice for a path that does not exist. */
+function describeMissing(path: string): string {
+  const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]+):\/\/(.*)$/i.exec(path) ?? [];
+  if (scheme === 'file') {
+    return `give the path without the scheme: ${rest}`;
+  }
+  if (scheme === 'hf' || rest.startsWith('huggingface.co/')) {
+    return 'download it first: hf download OWNER/NAME --repo-type dataset --local-dir FOLDER';
+  }
+  if (scheme !== '') {
+    return 'nothing is downloaded: download it, and give the folder or file';
+  }
+  const advice = path.startsWith('~')
+    ? '. The shell replaces ~ only without quotes: give the whole path'
+    : /[*?]/.test(path)
+      ? '. Give a folder or a file, no pattern'
+      : '';
+  return `no such folder or file${advice}`;
+}
+
+const SAVE = 'read it in Python, and save numpy.savez("set.npz", images=…, labels=…)';
+/** By endings, and by the first bytes as Latin-1. */
 const ADVICE = [
-  [/\.(?:rar|7z|tar\.\w+|tbz2?|txz|xz|bz2|zst)$/i, 'unpack it'],
+  [/\.(?:(?:zip|7z)\.\d+|z\d\d)$/i, /^(?!)/, 'join its parts, and unpack them'],
+  [/\.(?:rar|7z|tar\.\w+|tbz2?|txz|xz|bz2|zst|gz)$/i, /^(?:Rar!|7z\xbc|BZh|\xfd7zXZ)/, 'unpack it'],
   [
-    /\.(?:h5|hdf5|pth?|pkl|pickle|tfrecords?|feather|mdb|beton)$/i,
-    'read it in Python, and save numpy.savez("set.npz", images=…, labels=…)',
+    /\.(?:mp4|mov|avi|mkv|webm|pdf)$/i,
+    /^(?:%PDF|.{4}ftyp(?:isom|mp4|qt))/s,
+    'save its pictures as PNG or JPEG',
+  ],
+  [
+    /\.(?:h5|hdf5|pth?|pkl|pickle|tfrecords?(?:-\d+-of-\d+)?|feather|mdb|beton|safetensors|sqlite\d?|db|dcm|nii|ndjson|xlsx?|arff|libsvm)$/i,
+    /^(?:\x89HDF|SQLite)/,
+    SAVE,
   ],
 ] as const;
 
 /** Says what to do with a file of a known kind that is not read; empty for none. */
-function adviseOn(files: readonly TreeFile[]): string {
-  for (const { path } of files) {
-    const advice = ADVICE.find(([ending]) => ending.test(path));
+async function adviseOn(files: readonly TreeFile[]): Promise<string> {
+  for (const file of files.slice(0, LOOKED_INTO)) {
+    const start = Buffer.from(await readStart(file, SNIFFED_BYTES).catch(() => Buffer.alloc(0)));
+    const advice = ADVICE.find(
+      ([ending, content]) => ending.test(file.path) || content.test(start.toString('latin1')),
+    );
     if (advice !== undefined) {
-      return `. ${path} is not read: ${advice[1]}`;
+      return `. ${file.path} is not read: ${advice[2]}`;
     }
   }
   return '';
+}
+
+/** @throws ExpectedError  When a file holds something else than its name says. */
+async function refuseStrangers(files: readonly TreeFile[], what: string): Promise<void> {
+  for (const file of files.slice(0, LOOKED_INTO)) {
+    const stranger = identifyStranger(
+      await readStart(file, SNIFFED_BYTES).catch(() => Buffer.alloc(0)),
+    );
+    if (stranger !== null) {
+      throw new ExpectedError(`${what}: ${file.path} ${stranger}`);
+    }
+  }
 }
 
 async function readTree(
@@ -139,7 +199,7 @@ async function readTree(
   folders?: FolderMeaning,
   depth = 0,
 ): Promise<Source> {
-  const { files } = tree;
+  const files = tree.files.map(openGzip);
   if (files.some(isIdxFile)) {
     return await readIdxFiles(tree, what, part);
   }
@@ -150,7 +210,7 @@ async function readTree(
   const arrays = isEnding(/\.(?:np[yz]|mat)$/i);
   const huggingFace = files.filter(isHuggingFace);
   const tables: TreeFile[] = [];
-  for (const file of isEnding(/\.csv$/i)) {
+  for (const file of isEnding(/\.[ct]sv$/i)) {
     if (await isPixelTable(file, what)) {
       tables.push(file);
     }
@@ -179,13 +239,15 @@ async function readTree(
       `${what}: holds ${found.join(' and ')}: name the file or the folder that you mean`,
     );
   }
+  await refuseStrangers([...known, ...files.filter(isArchive)], what);
   if (kinds.length === 0 && files.some(isArchive) && depth < MAX_DEPTH) {
     return await readTree(await unpackArchives(tree, what), what, part, folders, depth + 1);
   }
   if (kinds.length === 0) {
-    const listed = [...others, ...tree.problems.map(({ name, reason }) => `${name} (${reason})`)];
-    const found = `it holds ${nameSome(listed) || 'nothing'}`;
-    throw new ExpectedError(`${what}: ${EXPECTED}; ${found}${adviseOn(files)}`);
+    await refuseStrangers(files, what);
+    const listed = [nameSome(others), nameProblems(tree.problems)].filter((text) => text !== '');
+    const found = `it holds ${listed.join(', and ') || 'nothing'}`;
+    throw new ExpectedError(`${what}: ${EXPECTED}; ${found}${await adviseOn(files)}`);
   }
   const source =
     arrays.length > 0
@@ -194,8 +256,9 @@ async function readTree(
         ? await readHuggingFace(huggingFace, what)
         : tables.length > 0
           ? await readTables(tables, what)
-          : await arrangePictures(tree, pictures, what, folders);
-  const ignored = others.filter((path) => basename(path) !== STYLEGAN_LABELS);
+          : await arrangePictures({ ...tree, files }, pictures, what, folders);
+  const used = new Set(source.used);
+  const ignored = others.filter((path) => !used.has(path));
   return {
     ...source,
     problems: [...tree.problems, ...source.problems],
@@ -211,7 +274,7 @@ async function isPicture(file: TreeFile): Promise<boolean> {
   if (hasPictureEnding(file.path)) {
     return true;
   }
-  if (NO_PICTURES.test(file.path) || file.path.endsWith('.csv')) {
+  if (NO_PICTURES.test(file.path)) {
     return false;
   }
   const start = await readStart(file, SNIFFED_BYTES).catch(() => null);

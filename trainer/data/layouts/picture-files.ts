@@ -1,12 +1,19 @@
 /**
  * Picture files in a folder or archive: a folder for each class, folders for splits, one folder
- * without classes, or StyleGAN's `dataset.json`.
+ * without classes, labels in a table, or StyleGAN's `dataset.json`.
  */
-import { basename } from 'node:path';
+import { basename, extname } from 'node:path';
+import { CLASS_LIMITS } from '../../../shared/model/classes.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import {
+  describeUnreadLabels,
+  findListedLabels,
+  type ListedLabels,
+} from '../labels/listed-labels.ts';
 import {
   areWholeNumbers,
   compareLabels,
+  findFolderSplit,
   findSplit,
   nameSome,
   parseSplit,
@@ -47,13 +54,95 @@ export async function arrangePictures(
   if (listing !== undefined && folders === undefined) {
     return await readStyleGanLabels(listing, pictures, what);
   }
-  const { placed, notes } = placePictures(pictures, what, folders);
+  const isGiven = folders !== undefined && folders !== 'splits';
+  const listed = isGiven ? null : await findListedLabels(tree, pictures);
+  const { placed, notes, problems } = placeByAll(pictures, what, folders, listed);
   const labels = new Set(placed.flatMap(({ label }) => label ?? []));
   const compare = compareLabels(areWholeNumbers(labels));
   const samples = placed
     .sort((a, b) => compare(a.label ?? '', b.label ?? '') || comparePaths(a.file, b.file))
     .map(({ file, ...rest }): Sample => ({ ...rest, name: file.path, read: () => read(file) }));
-  return { samples, problems: [], notes };
+  const used = listed?.files ?? [];
+  const known = new Set([...pictures.map(({ path }) => path), ...used]);
+  const others = tree.files.map(({ path }) => path).filter((path) => !known.has(path));
+  const advice =
+    labels.size > 1 || isGiven
+      ? []
+      : [...describeNames(pictures), ...describeUnreadLabels(others, pictures)];
+  return { samples, problems, notes: [...notes, ...advice], used };
+}
+
+/** Takes the classes of folders; where they tell none, those of tables that name the files. */
+function placeByAll(
+  pictures: readonly TreeFile[],
+  what: string,
+  folders: FolderMeaning | undefined,
+  listed: ListedLabels | null,
+): { placed: Placed[]; notes: readonly string[]; problems: readonly Problem[] } {
+  const isListed = [...(listed?.labels.values() ?? [])].some(({ label }) => label !== null);
+  let byFolders: ReturnType<typeof placePictures>;
+  try {
+    byFolders = placePictures(pictures, what, folders);
+  } catch (error) {
+    if (!isListed) {
+      throw error;
+    }
+    byFolders = { placed: pictures.map((file) => placeBySplit(file, null)), notes: [] };
+  }
+  const { placed, notes } = byFolders;
+  if (listed === null) {
+    return { placed, notes, problems: [] };
+  }
+  if (new Set(placed.map(({ label }) => label)).size > 1) {
+    const passedOver =
+      listed.files.length > 0
+        ? [`The folders are the classes; not used: ${nameSome(listed.files)}`]
+        : [];
+    return { placed, notes: [...notes, ...passedOver], problems: [] };
+  }
+  const relabelled = placed.map((one): Placed => {
+    const { label = null, split = null } = listed.labels.get(one.file) ?? {};
+    return {
+      file: one.file,
+      split: one.split === 'train' ? (split ?? 'train') : one.split,
+      label: isListed ? label : one.label,
+    };
+  });
+  return {
+    placed: relabelled,
+    notes: [...notes, ...listed.notes],
+    problems: isListed ? listed.problems : [],
+  };
+}
+
+function placeBySplit(file: TreeFile, label: string | null): Placed {
+  return { file, split: findFolderSplit(file.path) ?? 'train', label };
+}
+
+/** What a file's name says before its number: "cat" of cat.12.jpg; null for none. */
+function parseName({ path }: TreeFile): string | null {
+  const stem = basename(path, extname(path));
+  let end = stem.length;
+  while (end > 0 && ' ._-()0123456789'.includes(stem[end - 1] as string)) {
+    end--;
+  }
+  return end > 0 && end < stem.length ? stem.slice(0, end) : null;
+}
+
+/** Advises when names of files seem to have classes. */
+function describeNames(pictures: readonly TreeFile[]): string[] {
+  const groups = Map.groupBy(pictures, parseName);
+  const unnamed = groups.get(null)?.length ?? 0;
+  groups.delete(null);
+  const isLikely =
+    groups.size > 1 &&
+    groups.size <= Math.min(CLASS_LIMITS.classes, pictures.length / 4) &&
+    unnamed <= pictures.length / 2;
+  return isLikely
+    ? [
+        `Names of files begin like classes (${nameSome([...groups.keys()].map(String))}): --folders names takes these.`,
+      ]
+    : [];
 }
 
 function comparePaths(a: TreeFile, b: TreeFile): number {
@@ -65,7 +154,10 @@ function read(file: TreeFile): Promise<Uint8Array> {
 }
 
 /** Names of parts of a set that are no classes: StyleGAN's 00000/, or shard-3/. */
-const SHARD = /^(?:0\d{2,}|(?:shard|part|chunk|batch|images?|data|folder)[-_ ]?\d+)$/i;
+const SHARD =
+  /^(?:0\d{2,}|(?:[a-z0-9]+[-_ ])*(?:shard|part|chunk|batch|fold|images?|data|folder)[-_ ]?\d+)$/i;
+/** Folders that lie beside pictures: of masks, for instance. */
+const BESIDE = /^(?:masks?|segmentations?|annotations?|labels?|depths?|ground[-_ ]?truth|gt)$/i;
 
 function placePictures(
   pictures: readonly TreeFile[],
@@ -76,6 +168,9 @@ function placePictures(
     pictures.map((file) => ({ file, split: 'train', label: null }));
   if (folders === 'none') {
     return { placed: unlabelled(), notes: [] };
+  }
+  if (folders === 'names') {
+    return { placed: pictures.map((file) => placeBySplit(file, parseName(file))), notes: [] };
   }
   const { common, paths } = stripCommon(pictures.map(({ path }) => path.split('/').slice(0, -1)));
   const around = common.filter((name) => parseSplit(name) !== null);
@@ -103,7 +198,7 @@ function placePictures(
       const inner = folders === undefined && areSplitsWithin(paths) ? parseSplit(second) : null;
       return { file, split: inner ?? 'train', label };
     });
-    return { placed, notes: [] };
+    return { placed, notes: folders === undefined ? describeJoined(paths) : [] };
   }
   const groups = Map.groupBy(pictures.keys(), (i) => paths[i]?.[0] ?? '');
   const placed = [...groups].flatMap(([top, places]): Placed[] => {
@@ -165,6 +260,15 @@ function refuseLoose(
   }
 }
 
+/** Says when classes of folders within folders could be meant. */
+function describeJoined(paths: readonly (readonly string[])[]): string[] {
+  const inner = new Set(paths.filter(({ length }) => length > 1).map(([a, b]) => `${a}/${b}`));
+  const outer = new Set([...inner].map((path) => path.split('/', 1)[0]));
+  return inner.size > outer.size && !areSplitsWithin(paths)
+    ? [`The classes are the upper folders; those within are joined (${nameSome([...inner])}).`]
+    : [];
+}
+
 function areSplitsWithin(paths: readonly (readonly string[])[]): boolean {
   const seconds = new Set(paths.map((path) => path[1] ?? ''));
   return [...seconds].every((name) => parseSplit(name) !== null);
@@ -195,6 +299,13 @@ function guessMeaning(
         'Say what they are: --folders none (one set without classes), or --folders classes',
     );
   }
+  const beside = tops.filter((top) => BESIDE.test(top));
+  if (beside.length > 0) {
+    throw new ExpectedError(
+      `${what}: the subfolders ${nameSome(beside)} seem to belong to the pictures of the others. ` +
+        'Give the folder of the pictures as --data, or say what the folders are: --folders classes',
+    );
+  }
   return 'classes';
 }
 
@@ -222,7 +333,7 @@ async function readStyleGanLabels(
   });
   if (labels === null || labels === undefined) {
     const samples = pictures.toSorted(comparePaths).map((file) => sample(file, null));
-    return { samples, problems: [], notes: [] };
+    return { samples, problems: [], notes: [], used: [listing.path] };
   }
   if (!Array.isArray(labels)) {
     throw new ExpectedError(`${name}: expected "labels" to be a list of [file, label], or null`);
@@ -251,7 +362,7 @@ async function readStyleGanLabels(
     problems.push({ name: path, reason: `has no label in ${STYLEGAN_LABELS}` });
   }
   samples.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { samples, problems, notes: [] };
+  return { samples, problems, notes: [], used: [listing.path] };
 }
 
 /** A whole number, or the place of the 1 in a one-hot vector; null for anything else. */

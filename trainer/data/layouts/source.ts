@@ -30,7 +30,7 @@ export interface Problem {
 }
 
 export interface Source {
-  /** The set's name for the manifest: "IDX files, train". Absent: the path's name and the kind. */
+  /** The set's name for the manifest: "CIFAR-10, train". Absent: the path's name and the kind. */
   readonly layout?: string;
   /** "CSV table"; absent: the formats of the pictures. */
   readonly kind?: string;
@@ -38,6 +38,8 @@ export interface Source {
   readonly problems: readonly Problem[];
   /** What the user should know, a line each. */
   readonly notes: readonly string[];
+  /** Paths of files beside the pictures that were read. */
+  readonly used?: readonly string[];
   /** Names of the classes with numbers as labels, from 0. */
   readonly classNames?: readonly string[];
   /** Of arrays: what all samples have. */
@@ -63,7 +65,7 @@ export class UnusablePicture extends Error {
 }
 
 /** The meanings of subfolders that `--folders` offers. */
-export const FOLDER_MEANINGS = ['classes', 'splits', 'none'] as const;
+export const FOLDER_MEANINGS = ['classes', 'splits', 'names', 'none'] as const;
 export type FolderMeaning = (typeof FOLDER_MEANINGS)[number];
 
 const EXACT = /^(?:(train(?:ing)?)|(val(?:id(?:ation)?)?|eval(?:uation)?|dev)|(test(?:ing)?\d?))$/i;
@@ -75,9 +77,15 @@ export function parseSplit(name: string): Split | null {
   return toSplit(EXACT.exec(name));
 }
 
-/** Finds the split among the words of a name: "x_train", "train-00000-of-00002". */
+/** Finds the split among the words of a name: "x_train", "trainA", "train-00000-of-00002". */
 export function findSplit(name: string): Split | null {
-  return toSplit(WORD.exec(name));
+  return toSplit(WORD.exec(name.replace(/(?<=[a-z])(?=[A-Z])/g, ' ')));
+}
+
+/** Finds the split that a file's folders tell. */
+export function findFolderSplit(path: string): Split | null {
+  const folders = path.split('/').slice(0, -1);
+  return folders.map((name) => parseSplit(name) ?? findSplit(name)).find((one) => one) ?? null;
 }
 
 function toSplit(match: RegExpExecArray | null): Split | null {
@@ -101,6 +109,15 @@ const MAX_NAMED = 5;
 export function nameSome(names: readonly string[], separator = ', '): string {
   const more = names.length > MAX_NAMED ? `${separator}and ${names.length - MAX_NAMED} more` : '';
   return `${names.slice(0, MAX_NAMED).map(escapeControls).join(separator)}${more}`;
+}
+
+/** Names the first file of each reason, and how many are like it. */
+export function nameProblems(problems: readonly Problem[]): string {
+  const named = [...Map.groupBy(problems, ({ reason }) => reason)].map(
+    ([reason, [first, ...others]]) =>
+      `${first?.name} ${reason}${others.length > 0 ? ` (and ${others.length.toLocaleString('en')} more)` : ''}`,
+  );
+  return nameSome(named, '; ');
 }
 
 /** Names of files may hold line breaks and commands to a terminal. */

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import Papa from 'papaparse';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { findLabelColumn } from '../labels/label-column.ts';
 import { MAX_ARRAY_BYTES, toPictures } from './arrays.ts';
 import {
   findSplit,
@@ -19,11 +20,10 @@ const HEADER_BYTES = 1024 * 1024;
 const MAX_LINE = 4 * 1024 * 1024;
 const MAX_BAD_ROWS = 1_000_000;
 
-const IS_LABEL = /^(?:labels?|class|target|y|category|character|letter|digit|emotion)$/i;
 const IS_PIXELS = /^pixels?$/i;
 const IS_SPLIT = /^(?:usage|split)$/i;
-/** "pixel0", "px_12", "1x1" or "7": with its number. */
-const IS_PIXEL = /^(?:[a-z]+[-_ ]?)?\d+(?:[x.]\d+)?$/i;
+/** "pixel0", "px_12", "1x1", "0_0" or "7": with its number. */
+const IS_PIXEL = /^(?:[a-z]+[-_ ]?)?\d+(?:[x._]\d+)?$/i;
 
 /** Where a table's columns have what. */
 interface Columns {
@@ -46,15 +46,20 @@ export async function isPixelTable(file: TreeFile, what: string): Promise<boolea
   return (await readColumns(file, what)) !== null;
 }
 
+/** Lines by which columns of labels are found. */
+const SAMPLED_LINES = 200;
 const DELIMITERS = [',', ';', '\t'];
 
 async function readColumns(file: TreeFile, what: string): Promise<Table | null> {
   const start = Buffer.from(await readStart(file, HEADER_BYTES)).toString('utf8');
-  const line = start.replace(/^\ufeff/, '').split(/\r?\n/, 1)[0] ?? '';
+  const lines = start.replace(/^\ufeff/, '').split(/\r?\n/, SAMPLED_LINES);
+  const [line = ''] = lines;
   // The delimiter that the line has most of.
   const [delimiter] = DELIMITERS.toSorted((a, b) => line.split(b).length - line.split(a).length);
-  const cells = line.split(delimiter as string).map(unquote);
-  const columns = findColumns(cells, `${what}: ${file.path}`);
+  const [cells = [], ...rows] = lines.map((one) => one.split(delimiter as string).map(unquote));
+  // The last line may be cut.
+  const whole = rows.filter((row) => row.length === cells.length);
+  const columns = findColumns(cells, whole, `${what}: ${file.path}`);
   return columns && { ...columns, delimiter: delimiter as string };
 }
 
@@ -66,8 +71,12 @@ function unquote(cell: string): string {
     .trim();
 }
 
-/** @returns  Null for a table without pixels. */
-function findColumns(cells: readonly string[], named: string): Columns | null {
+/** @returns  Null for a table without pixels. @param rows  Some that follow the first. */
+function findColumns(
+  cells: readonly string[],
+  rows: readonly (readonly string[])[],
+  named: string,
+): Columns | null {
   const width = cells.length;
   const places = [...cells.keys()];
   const words = places.filter((place) => !Number.isFinite(Number(cells[place])));
@@ -75,19 +84,37 @@ function findColumns(cells: readonly string[], named: string): Columns | null {
   // A single word beside pixels is a label, unless the numbers count columns.
   const areCounted = numbers.every((number, i) => i === 0 || number === (numbers[i - 1] ?? 0) + 1);
   if (words.length === 0 || (words.length === 1 && numbers.length > 1 && !areCounted)) {
-    // Without names, a label of digits comes first.
+    // Without names, a label of digits comes first or last: where fewer values repeat more often.
     const isLabelled = measureSquare(width) === null && measureSquare(width - 1) !== null;
-    const label = words[0] ?? (isLabelled ? 0 : -1);
+    const count = (place: number): number => {
+      const values = new Set([cells, ...rows].map((row) => row[place]));
+      return values.size > 1 ? values.size : Infinity;
+    };
+    const isLast = count(width - 1) < count(0);
+    const label = words[0] ?? (isLabelled ? (isLast ? width - 1 : 0) : -1);
     const pixels = places.filter((place) => place !== label);
     const isTable = width >= 16 && measureSquare(pixels.length) !== null;
     return isTable ? { header: null, width, label, split: -1, pixels, size: pixels.length } : null;
   }
   const find = (pattern: RegExp): number => cells.findIndex((cell) => pattern.test(cell));
-  const [label, split, lists] = [find(IS_LABEL), find(IS_SPLIT), find(IS_PIXELS)];
+  const [split, lists] = [find(IS_SPLIT), find(IS_PIXELS)];
+  const rest = places.filter((place) => {
+    const isPixel = IS_PIXEL.test(cells[place] as string) || place === lists;
+    return !isPixel && place !== split;
+  });
+  const columns = rest.map((place) => ({
+    name: cells[place] as string,
+    cells: rows.map((row) => row[place] as string),
+    place,
+  }));
+  const label = findLabelColumn(columns)?.place ?? -1;
   if (lists !== -1) {
     return { header: cells, width, label, split, pixels: [lists], size: null };
   }
-  const pixels = places.filter((place) => place !== label && IS_PIXEL.test(cells[place] as string));
+  const pixels = interleave(
+    cells,
+    places.filter((place) => place !== label && IS_PIXEL.test(cells[place] as string)),
+  );
   if (pixels.length < 16) {
     return null;
   }
@@ -98,6 +125,16 @@ function findColumns(cells: readonly string[], named: string): Columns | null {
     );
   }
   return { header: cells, width, label, split, pixels, size: pixels.length };
+}
+
+/** Puts the columns of a pixel side by side when a table has all red ones first: r0, r1, … g0. */
+function interleave(cells: readonly string[], pixels: readonly number[]): readonly number[] {
+  const size = pixels.length / 3;
+  const startsWith = (first: number, letter: string): boolean =>
+    [first, first + size - 1].every((i) => cells[pixels[i] ?? 0]?.toLowerCase().startsWith(letter));
+  return startsWith(0, 'r') && startsWith(size, 'g') && startsWith(2 * size, 'b')
+    ? pixels.map((_, i) => pixels[Math.floor(i / 3) + (i % 3) * size] as number)
+    : pixels;
 }
 
 /** Names the first number that is left out: "; pixel17 is missing". */
@@ -151,10 +188,7 @@ export async function readTables(files: readonly TreeFile[], what: string): Prom
     }
     shape ??= { width: side, height: side, channels };
     for (const [i, { line, label, usage }] of rows.kept.entries()) {
-      const split =
-        usage === ''
-          ? fileSplit
-          : (findSplit(usage.replace(/(?<=[a-z])(?=[A-Z])/, ' ')) ?? 'train');
+      const split = usage === '' ? fileSplit : (findSplit(usage) ?? 'train');
       const read = (): Promise<RawPicture> => Promise.resolve(pictures.pick(i));
       samples.push({ name: `${file.path}, line ${line}`, split, label, read });
     }

@@ -68,6 +68,10 @@ export async function listFolder(folder: string, depth = MAX_DEPTH): Promise<Tre
     const entries = listed.map((entry) => ({ entry, text: entry.name.toString() }));
     for (const { entry, text } of entries.sort((a, b) => (a.text < b.text ? -1 : 1))) {
       const inner = path === '' ? text : `${path}/${text}`;
+      if (/^\..+\.icloud$/.test(text)) {
+        problems.push({ name: inner, reason: 'is not downloaded from iCloud yet' });
+        continue;
+      }
       if (JUNK.test(text)) {
         continue;
       }

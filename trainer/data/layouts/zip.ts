@@ -1,6 +1,7 @@
 /** The files of a ZIP archive, with yauzl: sizes are checked, nothing is unpacked to disk. */
+import { isUtf8 } from 'node:buffer';
 import { basename } from 'node:path';
-import yauzl from 'yauzl';
+import yauzl, { type Entry } from 'yauzl';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import type { Problem } from './source.ts';
 import { isJunk, MAX_FILES, type Tree, type TreeFile } from './tree.ts';
@@ -30,7 +31,8 @@ export async function listZip(from: string | Uint8Array, what: string): Promise<
       );
     }
     for await (const entry of zip.eachEntry()) {
-      const { fileName: path, uncompressedSize: size } = entry;
+      const { uncompressedSize: size } = entry;
+      const path = readName(entry);
       inflated += size;
       if (path.endsWith('/') || isJunk(path)) {
         continue;
@@ -56,4 +58,9 @@ export async function listZip(from: string | Uint8Array, what: string): Promise<
   }
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
   return { name: basename(what), files, problems, passedOver: [] };
+}
+
+/** macOS writes names in UTF-8 without the mark for it, and yauzl takes these for CP437. */
+function readName({ fileName, fileNameRaw }: Entry): string {
+  return isUtf8(fileNameRaw) ? fileNameRaw.toString().replaceAll('\\', '/') : fileName;
 }

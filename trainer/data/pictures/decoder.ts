@@ -6,7 +6,8 @@ import type { Sharp, SharpInput, SharpOptions } from 'sharp';
 import { IS_PACKED } from '../../packed.ts';
 import { UnusablePicture, type RawPicture } from '../layouts/source.ts';
 import { decodeBmp, parseBmpHeader } from './bmp.ts';
-import { identifyPicture, READ_FORMATS, type ReadFormat } from './format.ts';
+import { decodeNetpbm, parseNetpbmHeader } from './netpbm.ts';
+import { identifyPicture, identifyStranger, READ_FORMATS, type ReadFormat } from './format.ts';
 import { decodePngPicture, parsePngHeader } from '../../../shared/picture/png-picture.ts';
 
 /** Larger pictures are refused before they are decoded: a small file may hold any number. */
@@ -94,7 +95,13 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
       }
     }
     const raw =
-      'pixels' in content ? content : facts.format === 'BMP' ? decodeBmp(content) : undefined;
+      'pixels' in content
+        ? content
+        : facts.format === 'BMP'
+          ? decodeBmp(content)
+          : facts.format === 'PGM or PPM'
+            ? decodeNetpbm(content)
+            : undefined;
     if (isFitted && raw !== undefined) {
       return raw;
     }
@@ -169,11 +176,16 @@ async function readFacts(
   const readable = READ_FORMATS.find((name) => name === format);
   if (readable === undefined) {
     throw new UnusablePicture(
-      format === null ? 'is no picture' : `is a ${format} file: save it as PNG or JPEG`,
+      format === null
+        ? (identifyStranger(content) ?? 'is no picture')
+        : `is of the format ${format}: save it as PNG or JPEG`,
     );
   }
   if (readable === 'BMP') {
     return { format: readable, frames: 1, ...pickSize(parseBmpHeader(content)) };
+  }
+  if (readable === 'PGM or PPM') {
+    return { format: readable, frames: 1, ...pickSize(parseNetpbmHeader(content)) };
   }
   if (readable === 'PNG') {
     try {
@@ -187,10 +199,18 @@ async function readFacts(
   }
   try {
     const metadata = await sharp(content, { failOn: 'error', limitInputPixels: false }).metadata();
-    const { autoOrient, pages = 1 } = metadata;
+    const { autoOrient, pages = 1, depth } = metadata;
+    if (!/^u(?:char|short)$/.test(depth)) {
+      throw new UnusablePicture(`holds numbers of the type ${depth}: save it with 8 or 16 bits`);
+    }
     return { format: readable, frames: pages, ...pickSize(autoOrient) };
   } catch (cause) {
-    throw toUnusable(cause as Error);
+    if (cause instanceof UnusablePicture) {
+      throw cause;
+    }
+    throw /unsupported image format/.test((cause as Error).message)
+      ? new UnusablePicture(`is ${readable} of a kind that is not read: save it as PNG or JPEG`)
+      : toUnusable(cause as Error);
   }
 }
 

@@ -4,7 +4,17 @@
 export const SNIFFED_BYTES = 1024;
 
 /** Formats that are read. */
-export const READ_FORMATS = ['PNG', 'JPEG', 'WebP', 'GIF', 'TIFF', 'AVIF', 'SVG', 'BMP'] as const;
+export const READ_FORMATS = [
+  'PNG',
+  'JPEG',
+  'WebP',
+  'GIF',
+  'TIFF',
+  'AVIF',
+  'SVG',
+  'BMP',
+  'PGM or PPM',
+] as const;
 export type ReadFormat = (typeof READ_FORMATS)[number];
 /** Others are only recognised, to name them. */
 const OTHER_FORMATS = [
@@ -40,6 +50,10 @@ const SIGNATURES: readonly (readonly [
   ['JPEG XL', [4, 'JXL ']],
   ['JPEG 2000', [4, 'jP  ']],
   ['BMP', [0, 'BM'], [6, '\0\0\0\0'], [15, '\0\0\0']],
+  ['PGM or PPM', [0, 'P5\n']],
+  ['PGM or PPM', [0, 'P5 ']],
+  ['PGM or PPM', [0, 'P6\n']],
+  ['PGM or PPM', [0, 'P6 ']],
   ['icon', [0, '\0\0\x01\0']],
   ['Photoshop', [0, '8BPS']],
 ];
@@ -58,9 +72,19 @@ export function identifyPicture(start: Uint8Array): PictureFormat | null {
   return isXml && /<(?:[a-z]+:)?svg[\s>]/i.test(text) ? 'SVG' : null;
 }
 
+/** Recognises what often lies in the place of a file. @returns  As in "is a web page"; or null. */
+export function identifyStranger(start: Uint8Array): string | null {
+  const text = Buffer.from(start.subarray(0, SNIFFED_BYTES)).toString('latin1').trimStart();
+  return text.startsWith('version https://git-lfs.github.com/')
+    ? 'is only a pointer of Git LFS: fetch the file with git lfs pull'
+    : /^(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)/is.test(text)
+      ? 'is a web page: its download failed'
+      : null;
+}
+
 /** Endings of files that are meant as pictures, even when their content is none. */
 const ENDING =
-  /\.(?:png|apng|jpe?g|jpe|jfif|webp|gif|tiff?|avif|heic|heif|svgz?|bmp|dib|jxl|jp2|ico|psd)$/i;
+  /\.(?:png|apng|jpe?g|jpe|jfif|webp|gif|tiff?|avif|heic|heif|svgz?|bmp|dib|p[gp]m|jxl|jp2|ico|psd)$/i;
 
 export function hasPictureEnding(path: string): boolean {
   return ENDING.test(path);

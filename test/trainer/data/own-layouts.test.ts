@@ -1,0 +1,456 @@
+/** Pictures as people have them: labels in files beside them, archives, and what goes wrong. */
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { crc32, gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encodeNpy } from '../../../shared/array-headers.ts';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { loadDataFolder, type LoadOptions } from '../../../trainer/data/data-folder.ts';
+
+import { writePicture } from '../../support/pictures.ts';
+
+const SIDE = 8;
+/** A grey level for each class. */
+const LEVELS = { cat: 40, dog: 90, eel: 140 } as const;
+type Name = keyof typeof LEVELS;
+const NAMES = Object.keys(LEVELS) as Name[];
+const EACH = 4;
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'digitmint-own-'));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const draw = (path: string, name: Name): Promise<void> =>
+  writePicture(join(root, path), SIDE, SIDE, () => [LEVELS[name], LEVELS[name], LEVELS[name]]);
+
+async function write(path: string, content: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(join(root, path)), { recursive: true });
+  await writeFile(join(root, path), content);
+}
+
+/** Draws some pictures of each class. @returns  Their names and classes. */
+async function drawAll(place: (name: Name, i: number) => string) {
+  const all = NAMES.flatMap((name) => Array.from({ length: EACH }, (_, i) => ({ name, i })));
+  for (const { name, i } of all) {
+    await draw(place(name, i), name);
+  }
+  return all.map(({ name, i }) => ({ name, file: place(name, i).split('/').at(-1) as string }));
+}
+
+const load = (options?: LoadOptions, path = '.') => loadDataFolder(join(root, path), options);
+
+/** Names of classes with the grey levels of their pictures. */
+async function readLevels(options?: LoadOptions, path?: string) {
+  const { dataset, notes, findings } = await load(options, path);
+  const levels = dataset.classes.map((name, label) => {
+    const own = [...dataset.labels.keys()].filter((i) => dataset.labels[i] === label);
+    return [name, ...new Set(own.map((i) => dataset.images[i * SIDE * SIDE]))];
+  });
+  return { levels, notes, findings, count: dataset.count };
+}
+
+const EXPECTED = NAMES.map((name) => [name, LEVELS[name]]);
+const NUMBERED = NAMES.map((name, i) => [String(i), LEVELS[name]]);
+
+interface Row {
+  readonly name: Name;
+  readonly file: string;
+}
+const bare = (file: string) => file.replace('.png', '');
+const lines = (header: string, rows: readonly Row[], row: (row: Row) => string): string =>
+  [header, ...rows.map(row)].join('\n');
+
+describe('labels beside pictures', () => {
+  it.each<[string, string, (rows: readonly Row[]) => string | Uint8Array]>([
+    [
+      'of Kaggle',
+      'train.csv',
+      (rows) => lines('id,breed', rows, (r) => `${bare(r.file)},${r.name}`),
+    ],
+    [
+      'with paths, semicolons and a mark of UTF-8',
+      'labels.csv',
+      (rows) => lines('\ufeffpath;label', rows, (r) => `images\\${r.file};${r.name}`),
+    ],
+    [
+      'with quotes, other columns, and numbers of rows that are names of pictures, too',
+      'labels.csv',
+      (rows) =>
+        lines(
+          ',"file","class"',
+          rows,
+          (r) => `${(Number(bare(r.file)) + 1) % rows.length},"${r.file}","${r.name}"`,
+        ),
+    ],
+    [
+      'without a header',
+      'labels.tsv',
+      (rows) => rows.map((r) => `${r.file}\t${r.name}`).join('\n'),
+    ],
+    [
+      'in a list of text',
+      'train.txt',
+      (rows) => rows.map((r) => `images/${r.file} ${r.name}`).join('\n'),
+    ],
+    [
+      'in UTF-16',
+      'labels.csv',
+      (rows) =>
+        Buffer.from(`\ufeff${lines('file,label', rows, (r) => `${r.file},${r.name}`)}`, 'utf16le'),
+    ],
+    [
+      'in JSON',
+      'labels.json',
+      (rows) => JSON.stringify(Object.fromEntries(rows.map((r) => [r.file, r.name]))),
+    ],
+    [
+      'in Hugging Face’s metadata',
+      'images/metadata.jsonl',
+      (rows) =>
+        rows
+          .map((r) => JSON.stringify({ file_name: r.file, text: `a ${r.file}`, label: r.name }))
+          .join('\n'),
+    ],
+    [
+      'in columns of ones and zeros',
+      'train.csv',
+      (rows) =>
+        lines(
+          `image,${NAMES.join()}`,
+          rows,
+          (r) => `${r.file},${NAMES.map((name) => Number(name === r.name)).join()}`,
+        ),
+    ],
+  ])('are read from a table %s', async (_, path, format) => {
+    const rows = await drawAll((name, i) => `images/${NAMES.indexOf(name) * EACH + i}.png`);
+    await write(path, format(rows));
+    const { levels, notes } = await readLevels();
+    expect(levels).toEqual(EXPECTED);
+    expect(notes).toEqual([expect.stringContaining(`The classes are those of ${path}, `)]);
+  });
+
+  it('are read from WebDataset’s .cls files, also in shards', async () => {
+    const rows = await drawAll((name, i) => `in/${name}${i}.png`);
+    for (const { file, name } of rows) {
+      await write(`in/${bare(file)}.cls`, `${NAMES.indexOf(name)}\n`);
+    }
+    execFileSync('tar', ['cf', join(root, 'train-000000.tar'), '-C', join(root, 'in'), '.']);
+    await rm(join(root, 'in'), { recursive: true });
+    expect((await readLevels()).levels).toEqual(NUMBERED);
+  });
+
+  it('are of the table’s own part when files of several parts have one name', async () => {
+    const rows = await drawAll((name, i) => `train/${NAMES.indexOf(name) * EACH + i}.png`);
+    await draw('test/0.png', 'eel');
+    await write(
+      'Training_set.csv',
+      lines('filename,label', rows, (r) => `${r.file},${r.name}`),
+    );
+    await write('Testing_set.csv', 'filename\n0.png');
+    const { levels, findings } = await readLevels();
+    expect([levels, findings.parts]).toEqual([EXPECTED, { train: 12 }]);
+  });
+
+  it('name what is missing, and do not count where folders are the classes', async () => {
+    const rows = await drawAll((name, i) => `images/${name}${i}.png`);
+    const table = lines('file,label', rows, (r) => `${r.file},${r.name}`);
+    await write('labels.csv', `${table}\ngone.png,cat`);
+    await expect(load()).rejects.toThrow(
+      'gone.png is not there, but labels.csv names it. Repair them',
+    );
+    await rm(join(root, 'images'), { recursive: true });
+    await drawAll((name, i) => `${name}/${name}${i}.png`);
+    const { levels, notes } = await readLevels();
+    expect([levels, notes]).toEqual([
+      EXPECTED,
+      ['The folders are the classes; not used: labels.csv'],
+    ]);
+  });
+
+  it.each<[string, string, (rows: readonly Row[]) => string, RegExp]>([
+    [
+      'several columns',
+      'meta.csv',
+      (rows) => lines('file,age,dx', rows, (r) => `${r.file},7,${r.name}`),
+      /meta\.csv names the pictures, but which column .* not clear \(age, dx\): call it "label"/,
+    ],
+    [
+      'boxes of objects',
+      'boxes.csv',
+      (rows) => lines('file,label', [...rows, ...rows], (r) => `${r.file},${Math.random()}`),
+      /boxes\.csv is not used: it names .* twice with different classes/,
+    ],
+    [
+      'YOLO',
+      'labels/cat0.txt',
+      () => '0 0.5 0.5 0.2 0.2',
+      /Labels of objects .* not read \(labels\/cat0/,
+    ],
+    [
+      'COCO',
+      'annotations.json',
+      () => JSON.stringify({ images: [], annotations: [] }),
+      /Labels of objects in pictures and captions are not read \(annotations\.json\)/,
+    ],
+  ])('are not guessed from %s', async (_, path, format, note) => {
+    const rows = await drawAll((name, i) => `images/${name}${i}.png`);
+    await write(path, format(rows));
+    const { levels, notes } = await readLevels();
+    expect(levels).toEqual([['images', ...Object.values(LEVELS)]]);
+    expect(notes.some((one) => note.test(one))).toBe(true);
+  });
+
+  it('may be the beginnings of file names, on request', async () => {
+    await drawAll((name, i) => `train/${name}.${i}.png`);
+    await draw('test1/1.png', 'cat');
+    expect((await load()).notes).toContain(
+      'Names of files begin like classes (cat, dog, eel): --folders names takes these.',
+    );
+    expect((await readLevels({ reading: { folders: 'names' } })).levels).toEqual(EXPECTED);
+  });
+});
+
+/** A ZIP archive without compression, whose names have no mark of UTF-8. */
+function storeZip(entries: readonly (readonly [string, Uint8Array])[]): Uint8Array {
+  const parts: Buffer[] = [];
+  const directory: Buffer[] = [];
+  let offset = 0;
+  for (const [name, content] of entries) {
+    const path = Buffer.from(name);
+    const header = Buffer.alloc(30);
+    header.writeUInt32LE(0x04034b50);
+    header.writeUInt16LE(20, 4);
+    header.writeUInt32LE(crc32(content), 14);
+    header.writeUInt32LE(content.length, 18);
+    header.writeUInt32LE(content.length, 22);
+    header.writeUInt16LE(path.length, 26);
+    const entry = Buffer.alloc(46);
+    entry.writeUInt32LE(0x02014b50);
+    entry.writeUInt16LE(20, 4);
+    header.copy(entry, 6, 4, 30);
+    entry.writeUInt32LE(offset, 42);
+    parts.push(header, path, Buffer.from(content));
+    directory.push(entry, path);
+    offset += 30 + path.length + content.length;
+  }
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50);
+  end.writeUInt16LE(entries.length, 8);
+  end.writeUInt16LE(entries.length, 10);
+  end.writeUInt32LE(Buffer.concat(directory).length, 12);
+  end.writeUInt32LE(offset, 16);
+  return Buffer.concat([...parts, ...directory, end]);
+}
+
+describe('an archive', () => {
+  const zip = async (folder: string, to: string, rename = (path: string) => path) => {
+    const paths = (await readdir(join(root, folder), { recursive: true })).filter((path) =>
+      path.endsWith('.png'),
+    );
+    const files = paths.map(
+      async (path) => [rename(path), await readFile(join(root, folder, path))] as const,
+    );
+    await write(to, storeZip(await Promise.all(files)));
+  };
+
+  it.each(['pics', 'pics/deeper'])(
+    'with all pictures in %s is read as that folder',
+    async (inside) => {
+      await drawAll((name, i) => `in/${inside}/${name}${i}.png`);
+      await zip('in', 'one.zip');
+      execFileSync('tar', ['czf', join(root, 'one.tar.gz'), '-C', join(root, 'in'), 'pics']);
+      const unpacked = await load({}, 'in');
+      for (const path of ['one.zip', 'one.tar.gz']) {
+        const { dataset } = await load({}, path);
+        expect([dataset.name, dataset.classes]).toEqual([
+          'one (PNG files)',
+          unpacked.dataset.classes,
+        ]);
+        expect(dataset.images).toEqual(unpacked.dataset.images);
+      }
+    },
+  );
+
+  it('of macOS has names in UTF-8, and one of Windows may have backslashes', async () => {
+    await drawAll((name, i) => `in/${name}/${i}.png`);
+    await zip('in', 'names.zip', (path) => path.replace('cat', 'kätzchen').replaceAll('/', '\\'));
+    const { levels } = await readLevels({}, 'names.zip');
+    expect(levels.map(([name]) => name)).toEqual(['dog', 'eel', 'kätzchen']);
+  });
+});
+
+const LFS = 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n';
+const PAGE = '<!DOCTYPE html><html><body>Sign in</body></html>';
+
+describe('what lies in the place of pictures is named', () => {
+  it.each([
+    ['set.zip', PAGE, /set\.zip is a web page: its download failed/],
+    ['set.npz', LFS, /set\.npz is only a pointer of Git LFS: fetch the file with git lfs pull/],
+    ['train.parquet', LFS, /train\.parquet is only a pointer of Git LFS/],
+    ['labels.csv', PAGE, /labels\.csv is a web page/],
+    ['set', Buffer.from('\x89HDF\r\n', 'latin1'), /set is not read: read it in Python/],
+    ['a.tfrecord-00000-of-00001', 'x', /is not read: read it in Python, and save numpy\.savez/],
+    ['set.zip.001', 'x', /set\.zip\.001 is not read: join its parts/],
+    ['.a.png.icloud', 'bplist00', /\.a\.png\.icloud is not downloaded from iCloud yet/],
+  ])('%s', async (path, content, message) => {
+    await write(path, content);
+    await expect(load()).rejects.toThrow(message);
+    await expect(load()).rejects.toThrow(ExpectedError);
+  });
+
+  it('once for each reason', async () => {
+    for (const name of ['a.jpg', 'b.jpg', 'c.jpg']) {
+      await write(`cat/${name}`, PAGE);
+    }
+    await write('cat/d.jpg', LFS);
+    await expect(load()).rejects.toThrow(
+      /4 of 4 pictures cannot be used: cat\/a\.jpg is a web page: its download failed \(and 2 more\); cat\/d\.jpg is only a pointer of Git LFS: fetch the file with git lfs pull\./,
+    );
+  });
+});
+
+it.each([
+  ['https://example.com/set.zip', /nothing is downloaded: download it/],
+  ['hf://datasets/mnist', /download it first: hf download OWNER\/NAME --repo-type dataset/],
+  ['file:///home/me/set', /give the path without the scheme: \/home\/me\/set/],
+  ['~/pictures', /The shell replaces ~ only without quotes/],
+  ['pictures/*.png', /Give a folder or a file, no pattern/],
+])('a path such as %s gets advice', async (path, message) => {
+  await expect(loadDataFolder(path)).rejects.toThrow(message);
+});
+
+describe('folders that are no classes', () => {
+  it.each([
+    [['images', 'masks'], /subfolders masks seem to belong to the pictures of the others/],
+    [['fold1', 'fold2'], /subfolders fold1, fold2 are named like shards/],
+    [['HAM_part_1', 'HAM_part_2'], /are named like shards of one set/],
+  ])('raise a question: %j', async (folders, message) => {
+    for (const folder of folders) {
+      await draw(`${folder}/a.png`, 'cat');
+    }
+    await expect(load()).rejects.toThrow(message);
+  });
+
+  it('are parts when they are named trainA, testA and so on, and are told', async () => {
+    for (const folder of ['trainA', 'trainB', 'testA', 'testB']) {
+      await draw(`${folder}/a.png`, 'cat');
+    }
+    const { dataset, findings, notes } = await load();
+    expect([dataset.classes, findings.parts]).toEqual([[], { train: 2, test: 2 }]);
+    expect(notes).toEqual([expect.stringContaining('are taken for parts of the set')]);
+  });
+
+  it('are told when they lie within the classes', async () => {
+    await drawAll((name, i) => `${name === 'cat' ? 'pets' : 'others'}/${name}/${i}.png`);
+    expect((await load()).notes).toEqual([
+      'The classes are the upper folders; those within are joined (others/dog, others/eel, pets/cat).',
+    ]);
+  });
+
+  it('are warned of when they differ only by upper and lower case', async () => {
+    await draw('Cat/a.png', 'cat');
+    await draw('cat/a.png', 'dog');
+    const { findings } = await load();
+    expect(findings.warnings).toContain(
+      'Names of classes differ only by upper and lower case: Cat, cat.',
+    );
+  });
+});
+
+describe('a table of pixels', () => {
+  const PIXELS = Array.from({ length: SIDE * SIDE }, (_, k) => k);
+  /** Pixels that repeat seldom, and a label for each of the classes. */
+  const rows = NAMES.flatMap((name) =>
+    Array.from({ length: EACH }, (_, i) => ({
+      name,
+      cells: PIXELS.map((k) => LEVELS[name] + ((i * 7 + k) % 5)),
+    })),
+  );
+  const labels = NAMES.flatMap((_, label) => Array.from({ length: EACH }, () => label));
+
+  it.each<[string, string, string | Uint8Array]>([
+    [
+      'label last, without a header',
+      'a.csv',
+      rows.map(({ name, cells }) => [...cells, NAMES.indexOf(name)].join()).join('\n'),
+    ],
+    [
+      'tabs',
+      'a.tsv',
+      [
+        [...PIXELS.map((k) => `p${k}`), 'label'],
+        ...rows.map(({ name, cells }) => [...cells, NAMES.indexOf(name)]),
+      ]
+        .map((row) => row.join('\t'))
+        .join('\n'),
+    ],
+    [
+      'a label of another name, and pixels such as 0_1',
+      'a.csv',
+      [
+        ['animal', ...PIXELS.map((k) => `${k >> 3}_${k & 7}`)],
+        ...rows.map(({ name, cells }) => [name, ...cells]),
+      ]
+        .map((row) => row.join())
+        .join('\n'),
+    ],
+    [
+      'gzip',
+      'a.csv.gz',
+      gzipSync(
+        [['label', ...PIXELS], ...rows.map(({ name, cells }) => [NAMES.indexOf(name), ...cells])]
+          .map((row) => row.join())
+          .join('\n'),
+      ),
+    ],
+  ])('may have %s', async (_, path, content) => {
+    await write(path, content);
+    const { dataset } = await load();
+    expect([...dataset.labels]).toEqual(labels);
+    expect([...dataset.images]).toEqual(rows.flatMap(({ cells }) => cells));
+  });
+
+  it('may have all red pixels before the green and blue ones', async () => {
+    const header = ['r', 'g', 'b'].flatMap((letter) => PIXELS.map((k) => `${letter}${k}`));
+    await write(
+      'a.csv',
+      [header, header.map((name) => ({ r: 200, g: 100, b: 50 })[name[0] as 'r'])]
+        .map((row) => row.join())
+        .join('\n'),
+    );
+    const { dataset } = await load();
+    expect([...dataset.images.subarray(0, 6)]).toEqual([200, 100, 50, 200, 100, 50]);
+  });
+});
+
+describe('arrays', () => {
+  it('of one picture are refused, not taken for thin ones', async () => {
+    await write('a.npy', encodeNpy([16, 16, 3], new Uint8Array(768).fill(9)));
+    await expect(load()).rejects.toThrow(/shape \[16, 16, 3\].*one picture: stack them/);
+  });
+
+  it('of one name in several folders are refused, not joined', async () => {
+    for (const folder of ['cat', 'dog']) {
+      await write(`${folder}/0.npy`, encodeNpy([2, 8, 8], new Uint8Array(128).fill(9)));
+    }
+    await expect(load()).rejects.toThrow(
+      /several arrays named 0: expected one file for each class/,
+    );
+  });
+});
+
+it('reads PGM and PPM files, with 8 or 16 bits', async () => {
+  const header = (kind: string, largest: number) =>
+    Buffer.from(`${kind}\n# old\n8 8\n${largest}\n`);
+  await write('a.pgm', Buffer.concat([header('P5', 255), Buffer.alloc(64, 70)]));
+  await write('b.pgm', Buffer.concat([header('P5', 65535), Buffer.alloc(128, 0x80)]));
+  await write('c.ppm', Buffer.concat([header('P6', 15), Buffer.alloc(192, 15)]));
+  const { dataset } = await load();
+  expect([0, 64, 128].map((at) => dataset.images[at])).toEqual([70, 128, 255]);
+  await write('d.ppm', Buffer.concat([header('P6', 255), Buffer.alloc(10)]));
+  await expect(load()).rejects.toThrow(/d\.ppm is truncated/);
+});

@@ -1,0 +1,296 @@
+/**
+ * Labels in files beside pictures: tables with names of picture files (CSV, text, JSON, and JSON
+ * lines as Hugging Face's metadata.jsonl), and WebDataset's .cls file beside each picture.
+ */
+import { isUtf8 } from 'node:buffer';
+import Papa from 'papaparse';
+import { hasPictureEnding } from '../pictures/format.ts';
+import {
+  findFolderSplit,
+  findSplit,
+  nameSome,
+  type Problem,
+  type Split,
+} from '../layouts/source.ts';
+import { describeFault, readFile, type Tree, type TreeFile } from '../layouts/tree.ts';
+import { findLabelColumn, joinOneHot, normaliseLabel, type Column } from './label-column.ts';
+
+const MAX_BYTES = { table: 128 * 1024 * 1024, label: 1024 } as const;
+const IS_TABLE = /\.(?:csv|tsv|txt|json|jsonl|ndjson)$/i;
+/** Kaggle's example of a submission lists test pictures with invented labels. */
+const IS_SUBMISSION = /submission[^/]*$/i;
+const IS_CLASS = /\.cls\d?$/i;
+const IS_SPLIT = /^(?:usage|split|subset|partition|(?:data[ _]?)?set)$/i;
+
+export interface ListedLabel {
+  readonly label: string | null;
+  /** Null when neither the table's name nor a column tells. */
+  readonly split: Split | null;
+}
+
+export interface ListedLabels {
+  readonly labels: ReadonlyMap<TreeFile, ListedLabel>;
+  /** Paths of the files with labels. */
+  readonly files: readonly string[];
+  readonly problems: readonly Problem[];
+  readonly notes: readonly string[];
+}
+
+/** @returns  Null when no file names the pictures. */
+export async function findListedLabels(
+  tree: Tree,
+  pictures: readonly TreeFile[],
+): Promise<ListedLabels | null> {
+  const byName = indexNames(pictures);
+  const find = createFinder(pictures, byName);
+  // A .txt or .json with a picture's name has something else: boxes, or a caption.
+  const tables = tree.files.filter(
+    ({ path }) => IS_TABLE.test(path) && !IS_SUBMISSION.test(path) && !byName.has(stemOfAny(path)),
+  );
+  const found = (await readClassFiles(tree, pictures)) ?? {
+    labels: new Map<TreeFile, ListedLabel>(),
+    files: [],
+    columns: new Map<string, string[]>(),
+    problems: [],
+    notes: [],
+  };
+  for (const file of found.files.length > 0 ? [] : tables) {
+    const table = await readTable(file).catch((error: unknown) => describeFault(error));
+    if (typeof table === 'string') {
+      found.notes.push(`${file.path} is not used: it ${table}`);
+      continue;
+    }
+    takeLabels(file, table, find, found);
+  }
+  for (const [column, paths] of found.columns) {
+    found.notes.push(`The classes are those of ${nameSome(paths)}${column}.`);
+  }
+  return found.files.length === 0 && found.notes.length === 0 ? null : found;
+}
+
+/** Collected from several files. */
+interface Found {
+  readonly labels: Map<TreeFile, ListedLabel>;
+  readonly files: string[];
+  /** Tables by the column with the classes: ", column label". */
+  readonly columns: Map<string, string[]>;
+  readonly problems: Problem[];
+  readonly notes: string[];
+}
+
+type FindPicture = (name: string, table: TreeFile) => TreeFile | undefined;
+
+/** Pictures by the last part of their path, with and without its ending. */
+function indexNames(pictures: readonly TreeFile[]): ReadonlyMap<string, readonly TreeFile[]> {
+  const index = new Map<string, TreeFile[]>();
+  for (const file of pictures) {
+    const name = lastOf(file.path);
+    for (const key of new Set([name, stemOf(name)])) {
+      const others = index.get(key);
+      if (others === undefined) {
+        index.set(key, [file]);
+      } else {
+        others.push(file);
+      }
+    }
+  }
+  return index;
+}
+
+/**
+ * Finds pictures by path from a table's folder or the top, else by a name that only one has, or
+ * only one in the table's part of the set.
+ */
+function createFinder(
+  pictures: readonly TreeFile[],
+  byName: ReturnType<typeof indexNames>,
+): FindPicture {
+  const byPath = new Map(pictures.map((file) => [file.path, file]));
+  const findNamed = (name: string, table: TreeFile): TreeFile | undefined => {
+    const files = byName.get(name) ?? [];
+    const part = findSplit(lastOf(table.path));
+    const own =
+      files.length > 1 ? files.filter(({ path }) => findFolderSplit(path) === part) : files;
+    return own.length === 1 ? own[0] : undefined;
+  };
+  return (name, table) => {
+    const path = name
+      .trim()
+      .replaceAll('\\', '/')
+      .replace(/^\.?\//, '');
+    const folder = table.path.slice(0, -lastOf(table.path).length);
+    const last = lastOf(path);
+    return (
+      byPath.get(folder + path) ??
+      byPath.get(path) ??
+      findNamed(last, table) ??
+      // Another ending than that of the file: the pictures were converted.
+      (hasPictureEnding(last) ? findNamed(stemOf(last), table) : undefined)
+    );
+  };
+}
+
+function lastOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function stemOf(name: string): string {
+  return hasPictureEnding(name) ? name.slice(0, name.lastIndexOf('.')) : name;
+}
+
+function stemOfAny(path: string): string {
+  return lastOf(path).replace(/\.[a-z]+$/i, '');
+}
+
+/** Reads a table; its first row may be one of cells. @throws UnusablePicture */
+async function readTable(file: TreeFile): Promise<string[][]> {
+  const text = decodeText(await readFile(file, MAX_BYTES.table));
+  if (/\.json$/i.test(file.path)) {
+    const content = parseJson(text);
+    return Array.isArray(content) ? toTable(content) : Object.entries(content ?? {}).map(toCells);
+  }
+  if (/\.(?:jsonl|ndjson)$/i.test(file.path)) {
+    return toTable(text.split('\n').map(parseJson));
+  }
+  const isText = /\.txt$/i.test(file.path);
+  const delimitersToGuess = [',', ';', '\t', '|', ...(isText ? [' '] : [])];
+  return Papa.parse<string[]>(text, { delimitersToGuess, skipEmptyLines: 'greedy' }).data;
+}
+
+/** Excel writes UTF-16 and Windows's own encoding, too. */
+function decodeText(bytes: Uint8Array): string {
+  const isWide = bytes[0] === 0xff && bytes[1] === 0xfe;
+  const encoding = isWide ? 'utf-16le' : isUtf8(bytes) ? 'utf-8' : 'windows-1252';
+  return new TextDecoder(encoding).decode(bytes);
+}
+
+/** @returns  Null for text that is no JSON, such as an empty last line. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return null;
+  }
+}
+
+/** Objects become rows, below their names. */
+function toTable(values: readonly unknown[]): string[][] {
+  const rows = values.map((value) => (value ?? {}) as Record<string, unknown>);
+  const names = Object.keys(rows[0] ?? {});
+  return [names, ...rows.map((row) => toCells(names.map((name) => row[name])))];
+}
+
+function toCells(values: readonly unknown[]): string[] {
+  return values.map((value) =>
+    typeof value === 'string' || typeof value === 'number' ? String(value) : '',
+  );
+}
+
+/** Takes the labels of a table of which a column names most pictures, or nothing. */
+function takeLabels(file: TreeFile, table: string[][], find: FindPicture, found: Found): void {
+  const width = table[0]?.length ?? 0;
+  const named = Array.from({ length: width }, (_, place) => {
+    const files = table.map((row) => find(row[place] ?? '', file));
+    const isFull = table.some((row, i) => files[i] && hasPictureEnding(row[place] ?? ''));
+    const count = new Set(files.filter((one) => one !== undefined)).size;
+    return { place, files, isFull, count };
+  });
+  // Numbers of rows may be names of pictures, too: 12 and 12.png.
+  const [{ place, files, count } = { place: 0, files: [], count: 0 }] = named.toSorted(
+    (a, b) => Number(b.isFull) - Number(a.isFull) || b.count - a.count,
+  );
+  if (count === 0 || count < (table.length - 1) / 2) {
+    return;
+  }
+  const hasHeader = files[0] === undefined;
+  const header = hasHeader ? (table[0] as string[]) : [];
+  const first = hasHeader ? 1 : 0;
+  const rows = table.slice(first);
+  const columns = Array.from({ length: width }, (_, i): Column & { readonly place: number } => ({
+    name: header[i]?.trim() ?? `column ${i + 1}`,
+    cells: rows.map((row) => row[i] ?? ''),
+    place: i,
+  })).filter((column) => column.place !== place);
+  const splits = columns.find(({ name }) => IS_SPLIT.test(name));
+  const others = columns.filter((column) => column !== splits);
+  const labels: Column | null = findLabelColumn(others) ?? joinOneHot(others);
+  const own = new Map<TreeFile, ListedLabel>();
+  const missing: Problem[] = [];
+  for (const [i, row] of rows.entries()) {
+    const picture = files[i + first];
+    const label = normaliseLabel(labels?.cells[i] ?? '') || null;
+    if (picture === undefined) {
+      const reason = `is not there, but ${file.path} names it`;
+      missing.push({ name: row[place] ?? '', reason });
+    } else if ((own.get(picture) ?? { label }).label !== label) {
+      found.notes.push(
+        `${file.path} is not used: it names ${picture.path} twice with different classes, as lists of objects in pictures do.`,
+      );
+      return;
+    } else {
+      const split = findSplit(splits?.cells[i] ?? '') ?? findSplit(lastOf(file.path));
+      own.set(picture, { label, split });
+    }
+  }
+  own.forEach((value, picture) => {
+    if ((found.labels.get(picture)?.label ?? null) === null) {
+      found.labels.set(picture, value);
+    }
+  });
+  found.files.push(file.path);
+  found.problems.push(...missing);
+  if (labels !== null) {
+    const column = `${hasHeader ? ', column ' : ', '}${labels.name}`;
+    found.columns.set(column, [...(found.columns.get(column) ?? []), file.path]);
+  } else if (others.length > 0) {
+    const names = nameSome(others.map(({ name }) => name));
+    found.notes.push(
+      `${file.path} names the pictures, but which column has their classes is not clear (${names}): call it "label".`,
+    );
+  }
+}
+
+/** WebDataset's 000012.png and 000012.cls. */
+async function readClassFiles(
+  { files }: Tree,
+  pictures: readonly TreeFile[],
+): Promise<Found | null> {
+  const keyOf = (path: string): string => {
+    const name = lastOf(path);
+    return path.slice(0, -name.length) + (name.split('.', 1)[0] as string);
+  };
+  const classFiles = files.filter(({ path }) => IS_CLASS.test(path));
+  const byKey = new Map(pictures.map((file) => [keyOf(file.path), file]));
+  const labels = new Map<TreeFile, ListedLabel>();
+  for (const file of classFiles) {
+    const picture = byKey.get(keyOf(file.path));
+    if (picture !== undefined) {
+      const text = Buffer.from(await readFile(file, MAX_BYTES.label)).toString('utf8');
+      labels.set(picture, { label: normaliseLabel(text), split: null });
+    }
+  }
+  const paths = classFiles.map(({ path }) => path);
+  const columns = new Map([['', paths]]);
+  return labels.size === 0 ? null : { labels, files: paths, columns, problems: [], notes: [] };
+}
+
+/**
+ * Says which files beside pictures seem to have labels that are not read: boxes of YOLO, COCO and
+ * Pascal VOC, and captions. Empty for none.
+ */
+export function describeUnreadLabels(
+  others: readonly string[],
+  pictures: readonly TreeFile[],
+): string[] {
+  const stems = new Set(pictures.map(({ path }) => stemOf(lastOf(path))));
+  const found = others.filter((path) => {
+    const [stem = '', ending = ''] = lastOf(path).split(/\.(?=[^.]*$)/);
+    const isBeside = stems.has(stem) && /^(?:txt|xml|json)$/i.test(ending);
+    return isBeside || (/json/i.test(ending) && /annotations?|instances|coco/i.test(path));
+  });
+  return found.length === 0
+    ? []
+    : [
+        `Labels of objects in pictures and captions are not read (${nameSome(found)}). Classes are folders, or in a table of file names: file,label.`,
+      ];
+}
