@@ -107,19 +107,28 @@ export const healthSchema = z
   })
   .register(NAMED_SCHEMAS, { id: 'Health' });
 
-/** `POST /hand`. */
+/** A digit that `POST /hand` read. */
+const writtenDigit = {
+  label: count(CLASS_LIMITS.classes - 1).describe('The digit that was read, or was given'),
+  class: z.string().describe('The class’s name'),
+  certainty: z.number().min(0).max(1).describe('How sure the encoder is of the label'),
+  error: z
+    .number()
+    .min(0)
+    .max(255)
+    .describe('Root mean squared difference of the written digit and the drawn one'),
+};
+
+/** `POST /hand`. Of several digits, label, class and certainty are the first one’s. */
 export const handSchema = z
   .object({
     model: modelSchema,
     hand: z.string().describe('For hand= of /digit, /number, /morph and /dataset'),
-    label: count(CLASS_LIMITS.classes - 1).describe('The digit that was read, or was given'),
-    class: z.string().describe('The class’s name'),
-    certainty: z.number().min(0).max(1).describe('How sure the encoder is of the label'),
-    error: z
-      .number()
-      .min(0)
-      .max(255)
-      .describe('Root mean squared difference of the written digit and the drawn one'),
+    ...writtenDigit,
+    digits: z
+      .array(z.object(writtenDigit))
+      .optional()
+      .describe('Of several pictures, in order; then error is that of all'),
     url: z.url().optional().describe('The digit in this hand; absent offline'),
     numberUrl: z.url().optional().describe('All ten digits in this hand; absent offline'),
   })

@@ -76,6 +76,7 @@ function renderHand({
           <button type="button" class="quiet" id="hand-undo">Undo</button>
           <button type="button" class="quiet" id="hand-clear">Clear</button>
           <button type="button" class="quiet" id="hand-example">Example</button>
+          <button type="button" class="quiet" id="hand-more" disabled>Add a digit</button>
           <label class="quiet hand-file">Picture…<input type="file" id="hand-upload" accept="image/*" /></label>
           <label class="hand-which" for="hand-label">Digit
             <select id="hand-label">
@@ -84,8 +85,10 @@ function renderHand({
             </select>
           </label>
         </div>
+        <div id="hand-kept" class="hand-kept" role="group" aria-label="Digits that the hand fits, too"></div>
         <p id="hand-status" class="soft" role="status"></p>
         <p id="hand-fault" class="fault" role="alert" hidden></p>
+        <p class="soft">A second and a third digit bring the hand nearer to yours: <i>Add a digit</i> keeps the drawn one.</p>
         <p class="soft">What you draw stays in your browser. A URL that you open or share holds numbers of your hand, no picture.</p>
       </div>
       <div class="hand-results" id="hand-results" hidden>
