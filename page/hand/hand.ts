@@ -135,9 +135,13 @@ function show({ hand: text, read: seen, error, digits: drawn }: Written, step: n
       : label.value === '' && kept.length === 0
         ? `Read as ${names}, ${sure}% sure`
         : `Taken as ${names}`;
-  const state = step < STEPS ? `improving, step ${step} of ${STEPS}` : 'done';
   const next = latest === undefined ? ' Draw the next digit.' : '';
-  showStatus(`${told}. Differs by ${error.toFixed(1)} of 255; ${state}.${next}`);
+  // Screen readers read every change, so the steps between have no words.
+  if (step === 0) {
+    showStatus(`${told}. Improving…`);
+  } else if (step === STEPS) {
+    showStatus(`${told}; differs by ${error.toFixed(1)} of 255.${next}`);
+  }
   drawn.forEach((digit, i) => paint(digits[i], digit));
   void write();
 }
