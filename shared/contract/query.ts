@@ -141,15 +141,25 @@ function hasEffect({ formats }: Parameter, format: string): boolean {
   return formats?.includes(format) !== false;
 }
 
-/** Names the given parameters that have no effect in a format. */
+/** Whether a parameter lacks the other one that it needs. */
+function lacks({ needs }: Parameter, given: Readonly<Record<string, unknown>>): boolean {
+  return needs !== undefined && given[needs] === undefined;
+}
+
+/** Names the given parameters that have no effect in a format or without another parameter. */
 export function listWithoutEffect(
   route: RouteName,
   given: Readonly<Record<string, unknown>>,
   format: string,
 ): string[] {
   return listParameters(route)
-    .filter(([name, parameter]) => given[name] !== undefined && !hasEffect(parameter, format))
-    .map(([name]) => name);
+    .filter(
+      ([name, parameter]) =>
+        given[name] !== undefined && (!hasEffect(parameter, format) || lacks(parameter, given)),
+    )
+    .map(([name, parameter]) =>
+      lacks(parameter, given) ? `${name} without ${parameter.needs}` : name,
+    );
 }
 
 /** Finds the text that means the same as no parameter. */
@@ -169,6 +179,7 @@ export function writeUrl(route: RouteName, path: string, format: string, texts: 
       text !== undefined &&
       parameter.transient !== true &&
       hasEffect(parameter, format) &&
+      !lacks(parameter, texts) &&
       (parameter.stated === true || text !== findDefault(parameter, texts)) &&
       parameter.isIdle?.(texts, format) !== true;
     if (isTold) {

@@ -83,7 +83,9 @@ function describeOperation(operation: DescribedOperation, components: Components
     ].join('\n\n'),
     security: kind === 'owner' ? [{ [OWNER]: [] }] : [],
     parameters: [...parameters(pathParameters, 'path'), ...parameters(query, 'query')],
-    ...(operation.body !== undefined && { requestBody: describeRequest(operation.body) }),
+    ...(operation.body !== undefined && {
+      requestBody: describeRequest(operation.body, components),
+    }),
     responses: {
       200: { description: `${summary}.`, ...success },
       ...mapValues(otherStatuses, (description) => ({
@@ -95,14 +97,20 @@ function describeOperation(operation: DescribedOperation, components: Components
   };
 }
 
-function describeRequest({ about, types }: NonNullable<Operation['body']>): Json {
+function describeRequest(
+  { about, types }: NonNullable<Operation['body']>,
+  components: Components,
+): Json {
   const numbers = { type: 'array', items: { type: 'integer', minimum: 0, maximum: 255 } };
   const picture = { type: 'string', format: 'binary' };
   const pictures = { type: 'array', items: picture, minItems: 1, maxItems: LIMITS.maxWritten };
   const forms: Readonly<Record<string, Json>> = {
     'application/json': { schema: { ...numbers, minItems: 784, maxItems: 784 } },
     'multipart/form-data': {
-      schema: { type: 'object', properties: { [PICTURE_FIELD]: pictures } },
+      schema: components.share('schemas', ['HandForm'], {
+        type: 'object',
+        properties: { [PICTURE_FIELD]: pictures },
+      }),
     },
   };
   const content = types.map((type) => [type, forms[type] ?? BYTES]);

@@ -107,6 +107,8 @@ const RUNNING_JOB: Answer<typeof answers.jobSchema> = {
   n: 1_000_000,
   label: null,
   truncation: 1,
+  hand: null,
+  vary: 0,
   format: 'npy',
   image: IMAGE,
   shards: { total: 100, done: 1, failed: 0, digits: 10_000 },
