@@ -26,6 +26,8 @@ const BORDER = 0.06;
 const CELLS = 6;
 /** Parts with less ink than this share of the largest part are specks. */
 const SPECK = 0.04;
+/** A part along this share of the picture's border is no ink: a table, a shadow, a finger. */
+const EDGE = 0.05;
 /** Paper has this many times its usual deviation at most. */
 const NOISE = 4;
 
@@ -188,22 +190,27 @@ function findQuantile(counts: Float64Array, part: number, above = -1, upTo = 255
   return 0;
 }
 
-/** Removes parts of ink that are tiny beside the largest one: dust, noise, marks on the border. */
+/**
+ * Removes parts of ink that are tiny beside the largest one, such as dust and noise, and what lies
+ * along the border where there is other ink.
+ */
 function dropSpecks({ width, height, values }: Ink): Ink {
   const parts = new Int32Array(values.length);
   const amounts = [0];
+  const contacts = [0];
   const stack: number[] = [];
   for (let start = 0; start < values.length; start++) {
     if ((values[start] as number) === 0 || parts[start] !== 0) {
       continue;
     }
     const part = amounts.length;
-    let amount = 0;
+    let [amount, contact] = [0, 0];
     parts[start] = part;
     stack.push(start);
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
       amount += values[at] as number;
       const [x, y] = [at % width, Math.floor(at / width)];
+      contact += x === 0 || y === 0 || x === width - 1 || y === height - 1 ? 1 : 0;
       for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row++) {
         for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column++) {
           const next = row * width + column;
@@ -215,10 +222,15 @@ function dropSpecks({ width, height, values }: Ink): Ink {
       }
     }
     amounts.push(amount);
+    contacts.push(contact);
   }
-  const least = SPECK * Math.max(...amounts);
+  const isEdge = contacts.map((contact) => contact >= EDGE * 2 * (width + height));
+  const inner = amounts.map((amount, part) => (isEdge[part] === true ? 0 : amount));
+  const most = Math.max(...amounts);
+  const counted = Math.max(...inner) >= SPECK * most ? inner : amounts;
+  const least = SPECK * Math.max(...counted);
   const kept = values.map((value, i) =>
-    (amounts[parts[i] as number] as number) < least ? 0 : value,
+    (counted[parts[i] as number] as number) < least ? 0 : value,
   );
   return { width, height, values: kept };
 }
