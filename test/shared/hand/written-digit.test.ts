@@ -139,6 +139,14 @@ describe('a normalised digit', () => {
     }
   });
 
+  it('of a photograph in strong shade is what it is in even light', () => {
+    const clean = drawStroke(400, 16, SEVEN, 60, 220);
+    const pixels = clean.pixels.map((value, i) =>
+      Math.round(value * (1 - 0.55 * ((i % 400) / 400))),
+    );
+    expect(compareNear(expectDigit({ ...clean, pixels }), expectDigit(clean))).toBeLessThan(30);
+  });
+
   it('keeps ink that reaches the border when there is no other', () => {
     const bar = [
       [0, 0.1],
