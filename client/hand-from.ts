@@ -1,4 +1,4 @@
-/** `handFrom`: the handwriting of a written digit, read by `POST /hand`. */
+/** `handFrom`: the handwriting of written digits, read by `POST /hand`. */
 import { refuseAnswer } from './api-error.ts';
 import { writeOption } from './option-text.ts';
 import type { BaseOptions } from './options.ts';
@@ -6,19 +6,15 @@ import { request, splitOptions, type RequestOptions } from './request.ts';
 import { writeBase } from './url.ts';
 
 export interface HandOptions extends BaseOptions, RequestOptions {
-  /** Which digit it is, by the class's name or number. Default: the service's guess. */
+  /** Which digit a picture is, by the class's name or number. Default: the service's guess. */
   readonly label?: string | number | undefined;
-  /** Steps that make the hand more like the written digit, 0 to 12. Default 0. */
+  /** Steps that make the hand more like the written digits, 0 to 12. Default 0. */
   readonly refine?: number | undefined;
   /** The model whose hand it becomes: a name, or name@version. Default: the one that serves. */
   readonly model?: string | undefined;
 }
 
-export interface Hand {
-  /** The hand belongs to this version alone. */
-  readonly model: { readonly name: string; readonly version: string };
-  /** For the option `hand` of digits, numbers, sets and morphs. */
-  readonly hand: string;
+export interface ReadDigit {
   /** The digit that was read, or was given. */
   readonly label: number;
   /** The class's name. */
@@ -27,6 +23,15 @@ export interface Hand {
   readonly certainty: number;
   /** Root mean squared difference of the written digit and the drawn one, of 255. */
   readonly error: number;
+}
+
+export interface Hand extends ReadDigit {
+  /** The hand belongs to this version alone. */
+  readonly model: { readonly name: string; readonly version: string };
+  /** For the option `hand` of digits, numbers, sets and morphs. */
+  readonly hand: string;
+  /** Of several pictures, in order. The fields above are those of the first, error is of all. */
+  readonly digits?: readonly ReadDigit[] | undefined;
   /** The URL of the digit in this hand. */
   readonly url: string;
   /** The URL of all ten digits in this hand. */
@@ -38,20 +43,32 @@ export type HandCanvas =
   | { toBlob(callback: (blob: Blob | null) => void): void }
   | { convertToBlob(): Promise<Blob> };
 
+/** One of several pictures. */
+export type HandPicture =
+  | Blob
+  | HandCanvas
+  | {
+      readonly picture: Blob | HandCanvas;
+      /** Which digit it is. Default: the option `label`, then the service's guess. */
+      readonly label?: string | number | undefined;
+    };
+
+const LABEL = { kind: 'text', expected: 'a class by its name or its number' } as const;
 const PARAMETERS = {
-  label: { kind: 'text', expected: 'a class by its name or its number' },
+  label: LABEL,
   refine: { kind: 'whole', min: 0, max: 12 },
   model: { kind: 'model' },
 } as const;
 
 /**
- * Reads the handwriting of one digit. Rejects, and never throws synchronously.
- * @param picture  A canvas, or a PNG or JPEG of at most 1 MB and 1,048,576 pixels.
+ * Reads the handwriting of one digit, or of up to ten digits of one person: with `refine`, more
+ * digits give a better hand. Rejects, and never throws synchronously.
+ * @param picture  A canvas, PNG or JPEG, or several: at most 1 MB and 1,048,576 pixels in all.
  * @throws ApiError                When the API refuses or fails; `no_digit` for a scribble.
  * @throws RangeError | TypeError  For an option that the API would refuse, before any request.
  */
 export async function handFrom(
-  picture: Blob | HandCanvas,
+  picture: Blob | HandCanvas | readonly HandPicture[],
   options: HandOptions = {},
 ): Promise<Hand> {
   const [how, { base, ...others }] = splitOptions(options);
@@ -63,13 +80,24 @@ export async function handFrom(
     }
   }
   const url = `${writeBase(base)}/hand${query.size > 0 ? `?${query}` : ''}`;
-  const answer = await request(url, how, { method: 'POST', body: await encode(picture) });
+  const body = 'map' in picture ? await fillForm(picture) : await encode(picture);
+  const answer = await request(url, how, { method: 'POST', body });
   const value = (await answer.json().catch(() => null)) as Hand | null;
   if (typeof value?.hand !== 'string') {
     const detail = 'the answer holds no hand, expected that of a digitmint service';
     throw refuseAnswer(answer, url, detail);
   }
   return value;
+}
+
+async function fillForm(pictures: readonly HandPicture[]): Promise<FormData> {
+  const form = new FormData();
+  for (const each of pictures) {
+    const { picture, label } = 'picture' in each ? each : { picture: each, label: undefined };
+    const name = label === undefined ? 'picture' : writeOption('label', label, LABEL);
+    form.append(name, await encode(picture));
+  }
+  return form;
 }
 
 async function encode(picture: Blob | HandCanvas): Promise<Blob> {

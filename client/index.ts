@@ -7,7 +7,14 @@ export {
   type Digits,
   type FetchOptions,
 } from './fetch-digits.ts';
-export { handFrom, type Hand, type HandCanvas, type HandOptions } from './hand-from.ts';
+export {
+  handFrom,
+  type Hand,
+  type HandCanvas,
+  type HandOptions,
+  type HandPicture,
+  type ReadDigit,
+} from './hand-from.ts';
 export {
   buildImage,
   buildImageHtml,

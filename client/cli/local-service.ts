@@ -20,7 +20,11 @@ import { CliError, EXIT } from './output.ts';
  * @param accept  The media type, where the path has no extension.
  * @param body    Of a POST.
  */
-export type Ask = (path: string, accept?: string, body?: Uint8Array) => Promise<Response>;
+export type Ask = (
+  path: string,
+  accept?: string,
+  body?: Uint8Array | FormData,
+) => Promise<Response>;
 
 /** The address of requests to a service without one. */
 const NOWHERE = 'http://localhost';
@@ -49,7 +53,7 @@ export function createLocalService(base: URL | undefined, model?: BundledModel):
   return async (path, accept, body) => {
     // Pictures are requested by Accept, not by an extension, so that errors are problem details.
     const headers = accept === undefined ? {} : { accept: `${accept}, application/problem+json` };
-    const sent = body && { method: 'POST', body: body as Uint8Array<ArrayBuffer> };
+    const sent = body && { method: 'POST', body: body as Uint8Array<ArrayBuffer> | FormData };
     const answer = await app.request(
       new URL(path, address).href,
       { ...sent, headers },

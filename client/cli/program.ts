@@ -35,7 +35,7 @@ Examples:
   digitmint --number 2026 --fg 1d2430 --bg transparent --out 2026.svg
   digitmint --n 2 --json                             pixels, row by row
   digitmint morph --digits 9876543210 --scale 4 --out countdown.gif
-  digitmint hand seven.png                           the hand of a written digit, for --hand
+  digitmint hand seven.png 2=two.png                 the hand of written digits, for --hand
   digitmint dataset --n 60000 --seed Ada --out digits.npy --labels labels.npy
 
 It draws on this machine without any server: the same bytes as the API.

@@ -1,14 +1,16 @@
 /** The script of the page `/hand`. */
+import { LIMITS } from '../../shared/contract/limits.ts';
 import { NUMBER } from '../../shared/contract/parameters.ts';
 import { encodeNumber, normalizeNumber, parseText } from '../../shared/contract/query.ts';
 import { BASE_PATH } from '../base-path.ts';
 import { addCopying } from '../copying.ts';
-import { find, markReady, showText } from '../elements.ts';
+import { find, make, markReady, showText } from '../elements.ts';
 import { startWorker } from '../worker-link.ts';
 import { EXAMPLES } from './examples.ts';
-import type { Drawn, Tasks, Written } from './protocol.ts';
+import type { Drawn, DrawnDigit, Tasks, Written } from './protocol.ts';
 import { addStrokePad } from './strokes.ts';
 
+const INVITATION = 'Draw one digit, as large as you like.';
 /** Steps after which more make no visible difference. */
 const STEPS = 10;
 
@@ -25,7 +27,7 @@ const scribe = startWorker<Tasks>(scribeUrl).then(async (link) => {
   return link;
 });
 scribe.then(
-  () => showStatus('Draw one digit, as large as you like.'),
+  () => showStatus(INVITATION),
   (cause: unknown) => {
     showStatus('');
     showText(fault, `The generator did not load: ${describe(cause)}. Reload the page.`);
@@ -42,6 +44,39 @@ function showStatus(text: string): void {
 /** Counts changes of the drawing: what an older one gives is not shown. */
 let change = 0;
 let hand: string | undefined;
+/** Digits that were drawn before the one on the canvas, in the same hand. */
+let kept: readonly DrawnDigit[] = [];
+/** The digit on the canvas, once it was recognised. */
+let latest: DrawnDigit | undefined;
+const [keptList, more] = [find('hand-kept', HTMLElement), find('hand-more', HTMLButtonElement)];
+
+more.addEventListener('click', () => {
+  if (latest !== undefined) {
+    keep(latest);
+    label.value = '';
+    pad.clear();
+  }
+});
+
+/** Keeps the digit on the canvas, and shows it as a button that removes it. */
+function keep(digit: DrawnDigit): void {
+  kept = [...kept, digit];
+  const digitName = label.options[(digit.label ?? 0) + 1]?.text;
+  const button = make('button', { type: 'button', className: 'quiet' });
+  button.setAttribute('aria-label', `Remove the ${digitName} that you drew`);
+  const { canvas } = pad;
+  const view = make('canvas', { width: canvas.width / 4, height: canvas.height / 4 });
+  view.getContext('2d')?.drawImage(canvas, 0, 0, view.width, view.height);
+  button.append(view);
+  button.addEventListener('click', () => {
+    kept = kept.filter((other) => other !== digit);
+    button.remove();
+    void read();
+  });
+  keptList.append(button);
+}
+
+const readLabel = (): number | undefined => (label.value === '' ? undefined : Number(label.value));
 
 const pad = addStrokePad(find('hand-pad', HTMLCanvasElement), () => void read());
 const digits = [...find('hand-digits', HTMLElement).querySelectorAll('canvas')];
@@ -49,17 +84,21 @@ const digits = [...find('hand-digits', HTMLElement).querySelectorAll('canvas')];
 async function read(): Promise<void> {
   const own = ++change;
   showText(fault, '');
+  delete page.dataset['read'];
   const picture = pad.readPicture();
-  if (picture === undefined) {
+  const drawn = picture === undefined ? undefined : { picture, label: readLabel() };
+  const asked = drawn === undefined ? kept : [...kept, drawn];
+  latest = undefined;
+  more.disabled = true;
+  if (asked.length === 0) {
     hand = undefined;
     results.hidden = true;
-    showStatus('Draw one digit, as large as you like.');
+    showStatus(INVITATION);
     return;
   }
   try {
     const link = await scribe;
-    const given = label.value === '' ? undefined : Number(label.value);
-    const answer = await link.ask('read', { picture, label: given });
+    const answer = await link.ask('read', asked);
     if (own !== change) {
       return;
     }
@@ -68,6 +107,9 @@ async function read(): Promise<void> {
       showText(fault, answer.fault);
       return;
     }
+    const guessed = answer.read.at(-1)?.label;
+    latest = drawn && { ...drawn, label: drawn.label ?? guessed };
+    more.disabled = drawn === undefined || asked.length === LIMITS.maxWritten;
     show(answer, 0);
     for (let step = 1; step <= STEPS; step++) {
       const better = await link.ask('improve', null);
@@ -82,15 +124,24 @@ async function read(): Promise<void> {
   }
 }
 
-function show({ hand: text, name: read_, certainty, error, digits: drawn }: Written, step: number) {
+function show({ hand: text, read: seen, error, digits: drawn }: Written, step: number): void {
   hand = text;
   results.hidden = false;
-  const seen =
-    label.value === ''
-      ? `Read as ${read_}, ${Math.round(100 * certainty)}% sure`
-      : `Taken as ${read_}`;
-  const state = step < STEPS ? `improving, step ${step} of ${STEPS}` : 'done';
-  showStatus(`${seen}. Differs by ${error.toFixed(1)} of 255; ${state}.`);
+  const names = seen.map((each) => label.options[each.label + 1]?.text).join(', ');
+  const sure = Math.round(100 * (seen[0]?.certainty ?? 0));
+  const told =
+    seen.length > 1
+      ? `The hand of ${names}`
+      : label.value === '' && kept.length === 0
+        ? `Read as ${names}, ${sure}% sure`
+        : `Taken as ${names}`;
+  const next = latest === undefined ? ' Draw the next digit.' : '';
+  // Screen readers read every change, so the steps between have no words.
+  if (step === 0) {
+    showStatus(`${told}. Improving…`);
+  } else if (step === STEPS) {
+    showStatus(`${told}; differs by ${error.toFixed(1)} of 255.${next}`);
+  }
   drawn.forEach((digit, i) => paint(digits[i], digit));
   void write();
 }

@@ -8,20 +8,25 @@ export interface Drawn {
   readonly pixels: Uint8Array;
 }
 
+/** A digit on the canvas. Without a label the encoder guesses its class. */
+export interface DrawnDigit {
+  readonly picture: GreyPicture;
+  readonly label: number | undefined;
+}
+
 /** A hand, and what it draws. */
 export interface Written {
   /** The text for `hand=`. */
   readonly hand: string;
-  /** The name of the class that was read or given. */
-  readonly name: string;
-  readonly certainty: number;
+  /** The label and the certainty of each digit that was read, in order. */
+  readonly read: readonly { readonly label: number; readonly certainty: number }[];
   /** Of 255: see `Reading.error`. */
   readonly error: number;
   /** One picture for each class, in order. */
   readonly digits: readonly Drawn[];
 }
 
-/** Why there is no hand, as a sentence. */
+/** Why there is no hand, as a sentence about the last digit. */
 export interface Unread {
   readonly fault: string;
 }
@@ -32,11 +37,8 @@ export interface Tasks {
     readonly ask: { readonly name: string; readonly version: string };
     readonly answer: null;
   };
-  /** Reads a written digit. @param label  The class; by default the encoder's guess. */
-  read: {
-    readonly ask: { readonly picture: GreyPicture; readonly label: number | undefined };
-    readonly answer: Written | Unread;
-  };
+  /** Reads the digits of one hand. */
+  read: { readonly ask: readonly DrawnDigit[]; readonly answer: Written | Unread };
   /** Improves the hand that was read last, by one step. */
   improve: { readonly ask: null; readonly answer: Written };
   /** Writes a number in the hand that was read last, as the API does, enlarged by 4. */

@@ -8,6 +8,7 @@ import { formatHand, parseHand } from '../../shared/hand/hand-text.ts';
 import {
   createHandReader,
   readHand,
+  type GivenDigit,
   type HandReader,
   type Reading,
 } from '../../shared/hand/reader.ts';
@@ -54,17 +55,22 @@ answerTasks<Tasks>({
     };
     return null;
   },
-  read: ({ picture, label }) => {
+  read: (drawn) => {
     const { sampler, reader } = getOpened();
-    const digit = normaliseDigit(picture);
-    if ('reason' in digit) {
-      return { fault: `Not read: ${describeFault(digit)}.` };
+    const digits: GivenDigit[] = [];
+    for (const { picture, label } of drawn) {
+      const pixels = normaliseDigit(picture);
+      if ('reason' in pixels) {
+        return { fault: `Not read: ${describeFault(pixels)}.` };
+      }
+      digits.push({ pixels, label });
     }
-    const all = readHand(reader, sampler.drawInk, digit, label);
+    const all = readHand(reader, sampler.drawInk, digits);
     const reading = all.next().value;
-    if (!reading.isRecognised) {
-      const name = sampler.manifest.classes[reading.label];
-      const share = Math.round(100 * reading.certainty);
+    const unknown = reading.digits.find(({ isRecognised }) => !isRecognised);
+    if (unknown !== undefined) {
+      const name = sampler.manifest.classes[unknown.label];
+      const share = Math.round(100 * unknown.certainty);
       return {
         fault: `No digit recognised; nearest is ${name} with ${share}%. Draw on, or say which digit it is.`,
       };
@@ -114,6 +120,5 @@ function describe(reading: Reading): Written {
     height,
     pixels: samples.pixels.slice(i * width * height, (i + 1) * width * height),
   }));
-  const { certainty, error, label } = reading;
-  return { hand, name: classes[label] as string, certainty, error, digits };
+  return { hand, read: reading.digits, error: reading.error, digits };
 }

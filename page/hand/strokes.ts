@@ -14,6 +14,7 @@ type Point = [number, number, number];
 export type Stroke = readonly (readonly [number, number])[];
 
 export interface StrokePad {
+  readonly canvas: HTMLCanvasElement;
   /** @returns  undefined without ink. */
   readPicture(): GreyPicture | undefined;
   undo(): void;
@@ -90,6 +91,7 @@ export function addStrokePad(canvas: HTMLCanvasElement, onChange: () => void): S
   }
 
   return {
+    canvas,
     readPicture() {
       if (uploaded !== undefined) {
         return readBitmap(uploaded);

@@ -107,19 +107,30 @@ export const healthSchema = z
   })
   .register(NAMED_SCHEMAS, { id: 'Health' });
 
-/** `POST /hand`. */
+/** A digit that `POST /hand` read. */
+const writtenDigit = {
+  label: count(CLASS_LIMITS.classes - 1).describe('The digit that was read, or was given'),
+  class: z.string().describe('The class’s name'),
+  certainty: z.number().min(0).max(1).describe('How sure the encoder is of the label'),
+  error: z
+    .number()
+    .min(0)
+    .max(255)
+    .describe('Root mean squared difference of the written digit and the drawn one'),
+};
+
+const writtenDigitSchema = z.object(writtenDigit).register(NAMED_SCHEMAS, { id: 'WrittenDigit' });
+
+/** `POST /hand`. Of several digits, label, class and certainty are the first one’s. */
 export const handSchema = z
   .object({
     model: modelSchema,
     hand: z.string().describe('For hand= of /digit, /number, /morph and /dataset'),
-    label: count(CLASS_LIMITS.classes - 1).describe('The digit that was read, or was given'),
-    class: z.string().describe('The class’s name'),
-    certainty: z.number().min(0).max(1).describe('How sure the encoder is of the label'),
-    error: z
-      .number()
-      .min(0)
-      .max(255)
-      .describe('Root mean squared difference of the written digit and the drawn one'),
+    ...writtenDigit,
+    digits: z
+      .array(writtenDigitSchema)
+      .optional()
+      .describe('Of several pictures, in order; then error is that of all'),
     url: z.url().optional().describe('The digit in this hand; absent offline'),
     numberUrl: z.url().optional().describe('All ten digits in this hand; absent offline'),
   })
@@ -256,6 +267,8 @@ export const jobSchema = z
       .nullable()
       .describe('The class of every digit; null if the seed draws the classes'),
     truncation: z.number().min(0).max(1).describe('1 unless the job asked for less'),
+    hand: z.string().nullable().describe('The handwriting; null if the seed decides it'),
+    vary: z.number().min(0).max(1).describe('How far the digits leave the hand; 0 without one'),
     format: z.enum(FORMATS.jobs),
     image: imageSchema,
     shards: jobShardsSchema,

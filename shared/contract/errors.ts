@@ -141,7 +141,7 @@ const ERRORS = {
     status: 422,
     title: 'Unreadable picture',
     detail: ({ reason }) =>
-      `The body ${reason}; expected one digit as PNG or JPEG, or as JSON: a list of 784 numbers from 0 to 255, row by row.`,
+      `The body ${reason}; expected one digit as PNG or JPEG, or as JSON: a list of 784 numbers from 0 to 255, row by row. Several digits are fields of multipart/form-data.`,
     example: { reason: 'is neither PNG nor JPEG nor JSON' },
   }),
   no_digit: define<{ reason: string }>({

@@ -66,8 +66,9 @@ export const LIMIT_TABLE = {
     'of processor time, estimated beforehand, of an answer that does not count as large',
   ),
   // The pictures of a phone's camera are larger: clients make them smaller first.
-  maxPictureBytes: limit(1_000_000, 'bytes', 'of a picture for POST /hand'),
-  maxDecodedPixels: limit(1_048_576, 'pixels', 'of a picture for POST /hand'),
+  maxPictureBytes: limit(1_000_000, 'bytes', 'of all pictures for POST /hand'),
+  maxDecodedPixels: limit(1_048_576, 'pixels', 'of all pictures for POST /hand'),
+  maxWritten: limit(10, 'digits', 'of one person for POST /hand'),
   maxRefine: limit(12, 'steps', 'that improve a hand (refine of POST /hand)'),
   maxStart: limit(999_999_999, 'index', 'of the first digit (start)'),
   maxSeedLength: limit(128, 'characters', 'of a seed (seed)'),

@@ -53,6 +53,8 @@ interface Effect {
   readonly unwarned?: readonly string[];
   /** Parameters that must not stand beside this one. */
   readonly replaces?: readonly string[];
+  /** The parameter without which this one has no effect. */
+  readonly needs?: string;
   /** Whether the parameter changes nothing beside these others. */
   readonly isIdle?: (texts: Texts, format: string) => boolean;
 }
@@ -83,7 +85,7 @@ function whole(min: number, max: number) {
 
 const DIGITS = ['digit', 'number'] as const;
 const PICTURES = ['digit', 'number', 'morph'] as const;
-const HANDS = ['digit', 'number', 'dataset', 'morph'] as const;
+const HANDS = ['digit', 'number', 'dataset', 'morph', 'jobs'] as const;
 const SAMPLES = ['digit', 'dataset', 'morph', 'jobs'] as const;
 const ALL = ['digit', 'number', 'dataset', 'morph', 'jobs'] as const;
 
@@ -215,7 +217,7 @@ export const PARAMETERS = {
     ...HAND,
     about: 'The handwriting of the last digit: the walk goes from one hand to the other',
     without: 'all digits are in one hand',
-    isIdle: ({ hand }: Texts) => hand === undefined,
+    needs: 'hand',
     routes: ['morph'],
   },
   vary: {
@@ -223,13 +225,16 @@ export const PARAMETERS = {
     min: 0,
     max: 1,
     default: '0',
-    isIdle: ({ hand }: Texts) => hand === undefined,
+    needs: 'hand',
     about:
       'How far each digit leaves the hand, as the seed decides: 0 is always the same, 1 any hand',
     example: '0.2',
     control: { title: 'Variation', group: 'Which digits' },
     routes: HANDS,
-    in: { dataset: { default: '0.2', stated: false } },
+    in: {
+      dataset: { default: '0.2', stated: false },
+      jobs: { default: '0.2', stated: false },
+    },
   },
   digits: {
     kind: 'text',

@@ -137,19 +137,25 @@ export function listParameters(route: RouteName): [name: string, parameter: Para
 }
 
 /** Whether a parameter has an effect in a format. */
-function hasEffect({ formats }: Parameter, format: string): boolean {
-  return formats?.includes(format) !== false;
+function hasEffect(
+  { formats, needs = '' }: Parameter,
+  format: string,
+  given: Readonly<Record<string, unknown>>,
+): boolean {
+  return formats?.includes(format) !== false && (needs === '' || given[needs] !== undefined);
 }
 
-/** Names the given parameters that have no effect in a format. */
+/** Names the given parameters that have no effect in a format or without another parameter. */
 export function listWithoutEffect(
   route: RouteName,
   given: Readonly<Record<string, unknown>>,
   format: string,
 ): string[] {
   return listParameters(route)
-    .filter(([name, parameter]) => given[name] !== undefined && !hasEffect(parameter, format))
-    .map(([name]) => name);
+    .filter(
+      ([name, parameter]) => given[name] !== undefined && !hasEffect(parameter, format, given),
+    )
+    .map(([name, { needs }]) => (needs === undefined ? name : `${name} without ${needs}`));
 }
 
 /** Finds the text that means the same as no parameter. */
@@ -168,7 +174,7 @@ export function writeUrl(route: RouteName, path: string, format: string, texts: 
     const isTold =
       text !== undefined &&
       parameter.transient !== true &&
-      hasEffect(parameter, format) &&
+      hasEffect(parameter, format, texts) &&
       (parameter.stated === true || text !== findDefault(parameter, texts)) &&
       parameter.isIdle?.(texts, format) !== true;
     if (isTold) {
@@ -358,7 +364,7 @@ export function settleQuery<Q extends object>(
   const given = query as Readonly<Record<string, number | undefined>>;
   const parameters: ParameterSet = ROUTES[route];
   const { dpr } = parameters;
-  const products = dpr !== undefined && hasEffect(dpr, format) ? multiplyPixels(given) : {};
+  const products = dpr !== undefined && hasEffect(dpr, format, given) ? multiplyPixels(given) : {};
   if (typeof products === 'string') {
     return refuseValue('dpr', String(given['dpr']), products);
   }

@@ -26,6 +26,12 @@ const BORDER = 0.06;
 const CELLS = 6;
 /** Parts with less ink than this share of the largest part are specks. */
 const SPECK = 0.04;
+/** A part along this share of the picture's border is no ink: a table, a shadow, a finger. */
+const EDGE = 0.05;
+/** Such parts that cover more than this share of the picture may be the paper's own shade. */
+const SHADE = 0.25;
+/** The share of a cell's pixels that are darker than lit paper, where shade is strong. */
+const LIT = 0.85;
 /** Paper has this many times its usual deviation at most. */
 const NOISE = 4;
 
@@ -68,8 +74,10 @@ function shrink(picture: GreyPicture): GreyPicture {
   return { width, height, pixels };
 }
 
-function measureInk({ width, height, pixels }: GreyPicture): Ink | undefined {
-  const paper = estimatePaper(pixels, width, height);
+/** @param isShaded  Whether shade is as strong as ink: then each cell has paper of its own. */
+function measureInk(picture: GreyPicture, isShaded = false): Ink | undefined {
+  const { width, height, pixels } = picture;
+  const paper = estimatePaper(picture, isShaded);
   const isDark = paper.isDark;
   const contrast = new Float64Array(pixels.length);
   pixels.forEach((pixel, i) => {
@@ -87,14 +95,15 @@ function measureInk({ width, height, pixels }: GreyPicture): Ink | undefined {
     return undefined;
   }
   const values = contrast.map((value) => Math.min(1, Math.max(0, value - noise) / (full - noise)));
-  return dropSpecks({ width, height, values });
+  const { ink, edgeCover } = dropSpecks({ width, height, values });
+  return edgeCover > SHADE && !isShaded ? measureInk(picture, true) : ink;
 }
 
 /**
  * Estimates the paper below each pixel. The border tells whether it is dark or light. Where the
  * middle levels of the cells of a grid differ, the paper is shaded.
  */
-function estimatePaper(pixels: Uint8Array, width: number, height: number) {
+function estimatePaper({ width, height, pixels }: GreyPicture, isShaded: boolean) {
   const border = Math.max(1, Math.round(BORDER * Math.max(width, height)));
   const edge: number[] = [];
   pixels.forEach((pixel, i) => {
@@ -112,15 +121,16 @@ function estimatePaper(pixels: Uint8Array, width: number, height: number) {
   const sideOf = (i: number, size: number) => Math.min(CELLS - 1, Math.floor((i * CELLS) / size));
   pixels.forEach((pixel, i) => {
     const [column, row] = [sideOf(i % width, width), sideOf(Math.floor(i / width), height)];
-    if (isPaper(pixel)) {
+    if (isShaded || isPaper(pixel)) {
       (cells[row * CELLS + column] as number[]).push(pixel);
     }
   });
   const whole = isDark ? findQuantile(counts, 0.5, -1, split) : findQuantile(counts, 0.5, split);
   // Of a cell with much ink the paper is hard to tell.
   const least = (0.6 * pixels.length) / (CELLS * CELLS);
+  const part = isShaded ? (isDark ? 1 - LIT : LIT) : 0.5;
   const levels = cells.map((cell) =>
-    cell.length < least ? whole : findQuantile(countLevels(cell), 0.5),
+    cell.length < least ? whole : findQuantile(countLevels(cell), part),
   );
   return { isDark, levels: spreadCells(levels, width, height) };
 }
@@ -188,22 +198,33 @@ function findQuantile(counts: Float64Array, part: number, above = -1, upTo = 255
   return 0;
 }
 
-/** Removes parts of ink that are tiny beside the largest one: dust, noise, marks on the border. */
-function dropSpecks({ width, height, values }: Ink): Ink {
+/**
+ * Removes parts of ink that are tiny beside the largest one, such as dust and noise, and what lies
+ * along the border where there is other ink.
+ */
+function dropSpecks({ width, height, values }: Ink) {
   const parts = new Int32Array(values.length);
   const amounts = [0];
+  const contacts = [0];
   const stack: number[] = [];
   for (let start = 0; start < values.length; start++) {
     if ((values[start] as number) === 0 || parts[start] !== 0) {
       continue;
     }
     const part = amounts.length;
-    let amount = 0;
+    let [amount, contact] = [0, 0];
     parts[start] = part;
     stack.push(start);
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
       amount += values[at] as number;
       const [x, y] = [at % width, Math.floor(at / width)];
+      const isSide = x === 0 || x === width - 1;
+      if (isSide || y === 0 || y === height - 1) {
+        // The ends of ruled lines are short.
+        const along = 2 * (isSide ? width : 1);
+        const isLong = Math.min(values[at - along] ?? 1, values[at + along] ?? 1) > 0;
+        contact += isLong ? 1 : 0;
+      }
       for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row++) {
         for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column++) {
           const next = row * width + column;
@@ -215,12 +236,18 @@ function dropSpecks({ width, height, values }: Ink): Ink {
       }
     }
     amounts.push(amount);
+    contacts.push(contact);
   }
-  const least = SPECK * Math.max(...amounts);
+  const isEdge = contacts.map((contact) => contact >= EDGE * 2 * (width + height));
+  const inner = amounts.map((amount, part) => (isEdge[part] === true ? 0 : amount));
+  const most = Math.max(...amounts);
+  const counted = Math.max(...inner) >= SPECK * most ? inner : amounts;
+  const least = SPECK * Math.max(...counted);
   const kept = values.map((value, i) =>
-    (amounts[parts[i] as number] as number) < least ? 0 : value,
+    (counted[parts[i] as number] as number) < least ? 0 : value,
   );
-  return { width, height, values: kept };
+  const edges = parts.reduce((count, part) => count + (isEdge[part] === true ? 1 : 0), 0);
+  return { ink: { width, height, values: kept }, edgeCover: edges / values.length };
 }
 
 interface Bounds {

@@ -1,5 +1,5 @@
 /**
- * Reads the hand of a written digit: the encoder guesses class and latent vector, then steps with
+ * Reads the hand of written digits: the encoder guesses class and latent vector, then steps with
  * the generator improve the vector. Pure: the same bits on every platform, but for the certainty.
  */
 import { LOGIT_RANGE, type EncoderPlan } from '../model/encoder.ts';
@@ -8,12 +8,13 @@ import { roundLatents } from './hand-text.ts';
 import { improveFit, type DrawInk, type WrittenDigit } from './inversion.ts';
 
 /** Below this certainty no digit counts as recognised. */
-export const MIN_CERTAINTY = 0.5;
+export const MIN_CERTAINTY = 0.6;
 /**
  * The root mean squared error, of 255, above which no digit counts as recognised: of the encoder's
- * own guess, and of a label that the caller gave.
+ * own guess, and of a label that the caller gave. With 42, three of four letters that look like no
+ * digit are refused, and one of fifty written digits.
  */
-export const MAX_ERROR = { guessed: 60, given: 90 } as const;
+export const MAX_ERROR = { guessed: 42, given: 90 } as const;
 
 /** An encoder in the memory of its kernels. */
 export interface HandReader {
@@ -53,51 +54,80 @@ export function createHandReader(
   };
 }
 
-export interface Reading {
+/** A digit as `normaliseDigit` makes it. */
+export interface GivenDigit {
+  readonly pixels: Uint8Array;
+  /** Its class; by default the encoder's guess. */
+  readonly label?: number | undefined;
+}
+
+export interface DigitReading {
   readonly label: number;
   /** How sure the encoder is of the label, 0..1. */
   readonly certainty: number;
-  /** Rounded as the text of a hand holds it, [latentSize]. */
-  readonly latents: Float32Array;
   /** Between the written digit and the one that the hand draws: root mean square, of 255. */
   readonly error: number;
+  /** The same for the hand that the encoder guesses from this digit alone. */
+  readonly ownError: number;
   /** Whether a digit was recognised. A label that the caller gives counts as certain. */
   readonly isRecognised: boolean;
 }
 
+export interface Reading {
+  /** Rounded as the text of a hand holds it, [latentSize]. */
+  readonly latents: Float32Array;
+  /** Root mean square over the pixels of all digits, of 255. */
+  readonly error: number;
+  readonly digits: readonly DigitReading[];
+}
+
 /**
- * @param pixels  From `normaliseDigit`.
- * @param label   The digit's class; by default the encoder's guess.
- * @yields        The encoder's guess, then a better one after each step.
+ * Reads the hand of one person's digits.
+ * @param given  At least one.
+ * @yields       The mean of the encoder's guesses, then after each step a better hand for all.
  */
 export function* readHand(
   reader: HandReader,
   draw: DrawInk,
-  pixels: Uint8Array,
-  label?: number,
+  given: readonly GivenDigit[],
 ): Generator<Reading, never> {
-  const ink = Float32Array.from(pixels, (value) => value / 255);
-  const guess = reader.guess(ink);
-  const own = label ?? guess.label;
-  const certainty = guess.certainties[own] as number;
-  const size = guess.latents.length / guess.certainties.length;
-  const digits: WrittenDigit[] = [{ label: own, ink }];
-  const start = guess.latents.slice(own * size, (own + 1) * size);
-  let isFirst = true;
-  let isRecognised = true;
+  const digits = given.map((each) => guessDigit(reader, draw, each));
+  const start = (digits[0] as GuessedDigit).guess.map((_, i) => {
+    const sum = digits.reduce((total, { guess }) => total + (guess[i] as number), 0);
+    return sum / digits.length;
+  });
   for (const fit of improveFit(draw, digits, start)) {
     const latents = roundLatents(fit.latents);
-    const error = compareInk(draw(own, latents), ink);
-    if (isFirst) {
-      isRecognised =
-        label === undefined
-          ? certainty >= MIN_CERTAINTY && error <= MAX_ERROR.guessed
-          : error <= MAX_ERROR.given;
-      isFirst = false;
-    }
-    yield { label: own, certainty, latents, error, isRecognised };
+    const readings = digits.map(({ label, ink, certainty, ownError, isRecognised }) => {
+      const error = compareInk(draw(label, latents), ink);
+      return { label, certainty, error, ownError, isRecognised };
+    });
+    const squares = readings.reduce((sum, { error }) => sum + error * error, 0);
+    yield { latents, error: Math.sqrt(squares / readings.length), digits: readings };
   }
   throw new Error('the search of a latent vector has no end');
+}
+
+interface GuessedDigit extends WrittenDigit {
+  readonly certainty: number;
+  readonly guess: Float32Array;
+  readonly ownError: number;
+  readonly isRecognised: boolean;
+}
+
+function guessDigit(reader: HandReader, draw: DrawInk, given: GivenDigit): GuessedDigit {
+  const ink = Float32Array.from(given.pixels, (value) => value / 255);
+  const { certainties, latents, label: nearest } = reader.guess(ink);
+  const label = given.label ?? nearest;
+  const certainty = certainties[label] as number;
+  const size = latents.length / certainties.length;
+  const guess = latents.slice(label * size, (label + 1) * size);
+  const ownError = compareInk(draw(label, roundLatents(guess)), ink);
+  const isRecognised =
+    given.label === undefined
+      ? certainty >= MIN_CERTAINTY && ownError <= MAX_ERROR.guessed
+      : ownError <= MAX_ERROR.given;
+  return { label, ink, certainty, guess, ownError, isRecognised };
 }
 
 /** The root mean squared difference of two pictures, in levels of 255. */

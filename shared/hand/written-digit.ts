@@ -42,7 +42,7 @@ export function normaliseDigit(picture: GreyPicture): Uint8Array | WrittenFault 
   if ('reason' in ink) {
     return ink;
   }
-  const count = countDigits(ink);
+  const count = Math.max(countDigits(ink, BESIDE), countDigits(turn(ink), ABOVE));
   return count > 1 ? { reason: 'several', count } : placeInk(ink);
 }
 
@@ -172,13 +172,15 @@ function distanceTo(
   return distances;
 }
 
-/** The share of the ink's height, and of its amount, that a second digit has. */
-const SECOND = { height: 0.6, amount: 0.2 } as const;
+/** What a second digit has at least, as shares: of the ink's height, width and amount. */
+const BESIDE = { height: 0.6, width: 0, amount: 0.2 } as const;
+/** The same in the turned picture. The bar of a 5 may be loose, so a digit there is longer. */
+const ABOVE = { height: 0.3, width: 0.35, amount: 0.2 } as const;
 
-/** Counts digits beside each other: parts between empty columns that are tall and have much ink. */
-function countDigits({ width, height, values }: Ink): number {
+/** Counts digits beside each other: parts between empty columns that are large enough. */
+function countDigits({ width, height, values }: Ink, least: typeof BESIDE | typeof ABOVE): number {
   const total = values.reduce((sum, value) => sum + value, 0);
-  let [count, amount, top, bottom] = [0, 0, height, -1];
+  let [count, amount, top, bottom, length] = [0, 0, height, -1, 0];
   for (let x = 0; x <= width; x++) {
     let column = 0;
     const rows = x === width ? 0 : height; // The column after the last is empty.
@@ -191,13 +193,21 @@ function countDigits({ width, height, values }: Ink): number {
       }
     }
     amount += column;
+    length++;
     if (column === 0) {
-      const isTall = bottom - top + 1 >= SECOND.height * height;
-      count += isTall && amount >= SECOND.amount * total ? 1 : 0;
-      [amount, top, bottom] = [0, height, -1];
+      const isTall = bottom - top + 1 >= least.height * height;
+      const isWide = length > least.width * width;
+      count += isTall && isWide && amount >= least.amount * total ? 1 : 0;
+      [amount, top, bottom, length] = [0, height, -1, 0];
     }
   }
   return count;
+}
+
+/** Swaps rows and columns. */
+function turn({ width, height, values }: Ink): Ink {
+  const turned = values.map((_, i) => values[(i % height) * width + Math.floor(i / height)] ?? 0);
+  return { width: height, height: width, values: turned };
 }
 
 /** Scales the ink into the box, and moves its centre of mass to the middle by whole pixels. */
@@ -288,7 +298,7 @@ export function describeFault(fault: WrittenFault): string {
     case 'too_small':
       return `the ink is ${fault.side} pixels long, at least ${fault.minSide} are needed`;
     case 'several':
-      return `there are ${fault.count} digits beside each other, expected one`;
+      return `there are ${fault.count} digits, expected one`;
     case 'filled':
       return 'the ink fills the picture like a blot';
   }

@@ -104,6 +104,22 @@ test('hand reads a picture, and writes numbers in it as the worker does', async 
   expect(drawn.stdout).toEqual(await getBytes(`/number/2026.png?hand=${hand}`));
 });
 
+test('hand reads several digits of one person, each guessed or with its label', async () => {
+  await writeFile(join(folder, 'seven.png'), writeSeven());
+  await writeFile(join(folder, '7=x.png'), writeSeven());
+  const read = await run(['hand', '7=seven.png', '7=x.png', '--refine', '1']);
+  expect([read.code, read.stderr]).toEqual([
+    0,
+    expect.stringMatching(/^(digitmint: a 7 .*\n){2}$/),
+  ]);
+  const form = new FormData();
+  form.append('7', new Blob([writeSeven() as Uint8Array<ArrayBuffer>]));
+  form.append('picture', new Blob([writeSeven() as Uint8Array<ArrayBuffer>]));
+  const sent = { method: 'POST', body: form };
+  const answer = await worker.fetch('/hand?model=digits&refine=1', sent);
+  expect(await answer.json()).toMatchObject({ hand: read.stdout.toString().trim() });
+});
+
 test('hand says what it cannot read, and that a model has no encoder', async () => {
   await writePets();
   await writeFile(join(folder, 'empty.png'), '');

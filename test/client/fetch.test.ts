@@ -42,7 +42,7 @@ beforeAll(async () => {
 });
 afterAll(() => worker.close());
 
-test('handFrom reads a canvas or a picture, and rejects with the problem of a scribble', async () => {
+test('handFrom reads a canvas, a picture or several, and rejects with the problem of a scribble', async () => {
   const png = new PNG({ width: 56, height: 56 });
   for (let y = 8; y < 48; y++) {
     png.data.fill(255, (y * 56 + 26) * 4, (y * 56 + 31) * 4);
@@ -54,6 +54,12 @@ test('handFrom reads a canvas or a picture, and rejects with the problem of a sc
   const canvas = { toBlob: (callback: (given: Blob) => void) => callback(blob) };
   expect(await handFrom(canvas, options)).toEqual(hand);
   expect(await handFrom({ convertToBlob: async () => blob }, options)).toEqual(hand);
+  const both = await handFrom([blob, { picture: canvas, label: 1 }], options);
+  expect([both.hand, both.digits?.map((each) => each.class)]).toEqual([
+    expect.stringMatching(/^1\.digits\./),
+    ['1', '1'],
+  ]);
+  await expect(handFrom([], options)).rejects.toMatchObject({ code: 'unreadable_picture' });
   const blank = new Blob([
     PNG.sync.write(new PNG({ width: 9, height: 9 })) as Uint8Array<ArrayBuffer>,
   ]);

@@ -89,9 +89,9 @@ test('the licences of what its command line holds go along', async () => {
 
 /** Bytes, gzipped: what a page pays. Raise them knowingly. */
 const BUDGET = {
-  index: 6.5 * 1024,
+  index: 6.75 * 1024,
   element: 5.5 * 1024,
-  urlsOnly: 3.25 * 1024,
+  urlsOnly: 3.3 * 1024,
   tarball: 800 * 1024,
 };
 

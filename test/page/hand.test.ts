@@ -29,6 +29,12 @@ const TWO = [
   [0.74, 0.78],
 ] as const;
 
+const SEVEN = [
+  [0.3, 0.2],
+  [0.75, 0.2],
+  [0.4, 0.85],
+] as const;
+
 /** Opens the page, cuts the network off once it has loaded, and hands it over. */
 async function visitOffline(options: BrowserContextOptions, use: (page: Page) => Promise<void>) {
   const context = await browser.newContext(options);
@@ -117,5 +123,23 @@ test('a scribble gets words, a given label is taken, and a wrong number is named
     expect(await page.textContent('#hand-number-fault')).toContain('Expected 1 to 32 characters');
     await page.locator('#hand-label').selectOption('2');
     await page.waitForSelector('#hand-status:text("Taken as 2")');
+  });
+});
+
+test('a second digit is added, the hand fits both, and the first can be removed', async () => {
+  await visitOffline({}, async (page) => {
+    const more = page.locator('#hand-more');
+    expect(await more.isDisabled()).toBe(true);
+    await draw(page, TWO);
+    await page.waitForSelector('#hand[data-read]');
+    const first = (await readUrl(page)).searchParams.get('hand');
+    await more.click();
+    await page.waitForSelector('#hand-status:text("Draw the next digit")');
+    await draw(page, SEVEN);
+    await page.waitForSelector('#hand-status:text("The hand of 2, 7; differs by")');
+    expect((await readUrl(page)).searchParams.get('hand')).not.toBe(first);
+    await page.getByRole('button', { name: 'Remove the 2 that you drew' }).click();
+    await page.waitForSelector('#hand-status:text("Read as 7")');
+    expect(await page.locator('#hand-kept button').count()).toBe(0);
   });
 });

@@ -8,6 +8,7 @@ import type * as z from 'zod';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
 import { jobManifestSchema, jobSchema, problemSchema } from '../../shared/contract/answers.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
+import { formatHand } from '../../shared/hand/hand-text.ts';
 import { parseJobs } from '../../worker/env.ts';
 import { chooseShardDigits } from '../../worker/jobs/job.ts';
 import type { JobBucket, JobQueue } from '../../worker/jobs/job-store.ts';
@@ -36,6 +37,8 @@ const large = buildFixture({
     { type: 'reshape', shape: [64, 64, 3] },
   ],
 });
+/** Of fewer numbers than the model takes. */
+const HAND = formatHand({ model: labelled.manifest, latents: new Float32Array(15) });
 const leaving = buildFixture({ name: 'leaving', weightsSeed: 'leaving' });
 
 let worker: TestWorker;
@@ -187,6 +190,25 @@ describe('a job', () => {
     ).toBe(true);
     const unlabelled = await readBack(bare);
     expect([unlabelled.images.length, unlabelled.labels.length]).toEqual([5 * 784, 0]);
+  });
+
+  test('is in one hand, with variations, as the set of /dataset is', async () => {
+    const { name, version } = labelled.manifest;
+    const latents = Float32Array.from({ length: 16 }, (_, i) => Math.sin(i));
+    const hand = formatHand({ model: { name, version }, latents });
+    const [usual, still] = [
+      await start(`seed=s&n=70&hand=${hand}`),
+      await start(`seed=s&n=70&hand=${hand}&vary=0`),
+    ];
+    expect([usual.hand, usual.vary, still.vary]).toEqual([hand, 0.2, 0]);
+    await Promise.all([usual, still].map((job) => waitFor(job, 'done')));
+    for (const [job, vary] of [
+      [usual, ''],
+      [still, '&vary=0'],
+    ] as const) {
+      const { images } = await readBack(job);
+      expect(images.equals(await readSet(`seed=s&n=70&hand=${hand}${vary}`, 'images'))).toBe(true);
+    }
   });
 
   test('has smaller shards for larger pictures or networks', async () => {
@@ -503,6 +525,9 @@ describe('the API of jobs', () => {
       ['POST', '/jobs?n=5&seed=a&label=eleven', 400, 'label_not_supported'],
       ['POST', '/jobs?n=5&seed=a&label=1&model=plain', 400, 'label_not_supported'],
       ['POST', `/jobs?n=${LIMITS.maxJobDigits}&seed=a&model=large`, 400, 'job_too_large'],
+      ['POST', '/jobs?n=5&seed=a&vary=0.5', 400, 'invalid_parameter'],
+      ['POST', `/jobs?n=5&seed=a&hand=${HAND}`, 400, 'invalid_parameter'],
+      ['POST', `/jobs?n=5&seed=a&hand=${HAND}&model=plain`, 400, 'hand_of_other_model'],
       ['POST', '/jobs?n=5&seed=a&model=nobody', 404, 'model_not_found'],
       ['POST', '/jobs?n=5&seed=a&model=labelled@0000000000000000', 404, 'model_not_found'],
       ['GET', `/jobs/${ID}`, 404, 'job_not_found'],

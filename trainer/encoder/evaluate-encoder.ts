@@ -21,7 +21,8 @@ import { instantiateKernels } from '../node-kernels.ts';
 import { readArtifactFolder } from '../publish/artifact-folder.ts';
 import { buildBackendOption, type BackendChoice } from '../tensorflow/backend-option.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
-import { drawHands, measureEncoder } from './quality.ts';
+import { measurePersons, VARIATIONS } from './persons.ts';
+import { drawHands, findQuantile, measureEncoder } from './quality.ts';
 
 /** Rows of the sheet. */
 const SHEET_DIGITS = 16;
@@ -33,6 +34,11 @@ export function buildEvaluateEncoderCommand(): Command {
     )
     .requiredOption('--model <folder>', 'the model with its encoder')
     .option('--n <count>', 'test digits', parseWhole(50, 10_000), 1000)
+    .option(
+      '--persons <count>',
+      'measures several digits of so many made persons instead',
+      parseWhole(1, 1000),
+    )
     .option('--sheet <file>', 'draws a PNG instead: written digits, and all classes in their hands')
     .addOption(buildBackendOption('what computes the gradient search'))
     .action(evaluate);
@@ -41,6 +47,7 @@ export function buildEvaluateEncoderCommand(): Command {
 async function evaluate(flags: {
   readonly model: string;
   readonly n: number;
+  readonly persons?: number;
   readonly sheet?: string;
   readonly backend: BackendChoice;
 }) {
@@ -71,6 +78,15 @@ async function evaluate(flags: {
     ),
     classifier: (await loadClassifier()).weights,
   };
+  if (flags.persons !== undefined) {
+    console.log(`| digits | ${VARIATIONS.map((vary) => `vary ${vary}`).join(' | ')} |`);
+    console.log(`| --- |${' ---: |'.repeat(VARIATIONS.length)}`);
+    const middle = (errors: readonly number[]) => findQuantile(errors, 0.5);
+    for (const { name, errors } of measurePersons(subject, flags.persons, middle)) {
+      console.log(`| ${name} | ${errors.map((each) => each.toFixed(1)).join(' | ')} |`);
+    }
+    return;
+  }
   const { dataset } = await loadTestDigits();
   if (flags.sheet !== undefined) {
     await writeFile(flags.sheet, drawHands(subject, dataset, SHEET_DIGITS));

@@ -57,7 +57,9 @@ export function measureEncoder(subject: EncoderSubject, test: Dataset, count: nu
   const hands = [0, ...STEPS].map(() => [] as Float32Array[]);
   let right = 0;
   for (const [i, label] of labels.entries()) {
-    const readings = readHand(subject.reader, subject.sampler.drawInk, take(i), label);
+    const readings = readHand(subject.reader, subject.sampler.drawInk, [
+      { pixels: take(i), label },
+    ]);
     let reading = readings.next().value;
     hands[0]?.push(reading.latents);
     for (let step = 1, next = 1; step <= Math.max(...STEPS); step++) {
@@ -66,8 +68,9 @@ export function measureEncoder(subject: EncoderSubject, test: Dataset, count: nu
         hands[next++]?.push(reading.latents);
       }
     }
-    const guess = readHand(subject.reader, subject.sampler.drawInk, take(i)).next().value;
-    right += guess.label === label ? 1 : 0;
+    const guess = readHand(subject.reader, subject.sampler.drawInk, [{ pixels: take(i) }]).next()
+      .value;
+    right += guess.digits[0]?.label === label ? 1 : 0;
   }
   const draw = (latents: readonly Float32Array[]) => drawOwn(subject, latents, labels);
   const means = drawMeans(test);
@@ -125,7 +128,7 @@ export function measureEncoder(subject: EncoderSubject, test: Dataset, count: nu
 const describeSteps = (steps: number): string => `refined, ${steps} step${steps === 1 ? '' : 's'}`;
 const toInk = (pixels: Uint8Array): Float32Array => Float32Array.from(pixels, (each) => each / 255);
 
-function findQuantile(values: readonly number[], part: number): number {
+export function findQuantile(values: readonly number[], part: number): number {
   return values.toSorted((a, b) => a - b)[Math.floor(part * (values.length - 1))] ?? NaN;
 }
 
@@ -142,7 +145,9 @@ export function drawHands(subject: EncoderSubject, test: Dataset, count: number)
   for (let i = 0; i < count; i++) {
     const written = test.images.subarray(i * size, (i + 1) * size);
     pixels.set(written, i * cols * size);
-    const readings = readHand(subject.reader, subject.sampler.drawInk, written, test.labels[i]);
+    const readings = readHand(subject.reader, subject.sampler.drawInk, [
+      { pixels: written, label: test.labels[i] },
+    ]);
     for (let step = 0; step <= Math.max(...STEPS); step++) {
       const { latents } = readings.next().value;
       if (step === 0 || step === Math.max(...STEPS)) {

@@ -3,6 +3,7 @@ import type { ApiError } from '../../shared/contract/errors.ts';
 import { hashNatively } from '../../shared/model/artifact.ts';
 import { findClass } from '../../shared/model/classes.ts';
 import type { Defer } from '../context.ts';
+import { readHand } from '../hand.ts';
 import { yieldThread } from '../http/admission.ts';
 import { ConcurrencyLimit } from '../http/concurrency-limit.ts';
 import type { Log } from '../http/log.ts';
@@ -107,6 +108,7 @@ export function createJobConsumer(options: {
     defer: Defer,
   ): Promise<ShardContent | ApiError> {
     const { model, seed, truncation, image, hasLabels } = record;
+    const hand = record.hand === null ? undefined : readHand(record.hand, record.vary);
     const { start, n } = locateShard(record, shard);
     const heads = encodeShardHeads(record, n);
     const size = image.height * image.width * image.channels;
@@ -124,7 +126,7 @@ export function createJobConsumer(options: {
         if (record.label !== null && label === undefined) {
           throw new Error(`the model has no class ${record.label}`);
         }
-        return sampler.draw({ ...part, label });
+        return sampler.draw({ ...part, label, hand });
       });
       if ('code' in drawn) {
         return drawn;

@@ -12,15 +12,18 @@ export const jobIdSchema = z.string().regex(/^[0-9a-f]{32}$/);
 
 /** The record in the bucket. It keeps how the job was split, whatever later code would choose. */
 export const jobRecordSchema = z.object({
-  schema: z.literal(1),
+  /** 2 for a job in a hand: older code would draw it without. */
+  schema: z.union([z.literal(1), z.literal(2)]),
   model: z.object({ name: modelNameSchema, version: modelVersionSchema }),
   seed: z.string(),
   start: z.int().min(0),
   n: z.int().min(1),
   /** The class's name; null where the seed draws them. */
   label: z.string().nullable(),
-  /** Jobs that were started before this parameter existed have none. */
+  /** Jobs that were started before these parameters existed have none. */
   truncation: z.number().min(0).max(1).default(1),
+  hand: z.string().nullable().default(null),
+  vary: z.number().min(0).max(1).default(0),
   format: z.enum(Object.keys(JOB_FORMATS) as JobFormat[]),
   image: z.object({ height: z.int(), width: z.int(), channels: z.int() }),
   hasLabels: z.boolean(),

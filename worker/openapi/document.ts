@@ -6,8 +6,10 @@
 import { version } from '../../package.json';
 import { problemSchema } from '../../shared/contract/answers.ts';
 import { describeExample } from '../../shared/contract/errors.ts';
+import { LIMITS } from '../../shared/contract/limits.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
 import { describeDefault, describeSchema, type ParameterSet } from '../../shared/contract/query.ts';
+import { PICTURE_FIELD } from '../../shared/hand/digit-body.ts';
 import { COMMON_ERRORS, TAGS, type AnswerBody, type Operation } from '../http/operation.ts';
 import { PROBLEM } from '../http/negotiation.ts';
 import { Components } from './components.ts';
@@ -81,7 +83,9 @@ function describeOperation(operation: DescribedOperation, components: Components
     ].join('\n\n'),
     security: kind === 'owner' ? [{ [OWNER]: [] }] : [],
     parameters: [...parameters(pathParameters, 'path'), ...parameters(query, 'query')],
-    ...(operation.body !== undefined && { requestBody: describeRequest(operation.body) }),
+    ...(operation.body !== undefined && {
+      requestBody: describeRequest(operation.body, components),
+    }),
     responses: {
       200: { description: `${summary}.`, ...success },
       ...mapValues(otherStatuses, (description) => ({
@@ -93,12 +97,23 @@ function describeOperation(operation: DescribedOperation, components: Components
   };
 }
 
-function describeRequest({ about, types }: NonNullable<Operation['body']>): Json {
+function describeRequest(
+  { about, types }: NonNullable<Operation['body']>,
+  components: Components,
+): Json {
   const numbers = { type: 'array', items: { type: 'integer', minimum: 0, maximum: 255 } };
-  const content = types.map((type) => [
-    type,
-    type === 'application/json' ? { schema: { ...numbers, minItems: 784, maxItems: 784 } } : BYTES,
-  ]);
+  const picture = { type: 'string', format: 'binary' };
+  const pictures = { type: 'array', items: picture, minItems: 1, maxItems: LIMITS.maxWritten };
+  const forms: Readonly<Record<string, Json>> = {
+    'application/json': { schema: { ...numbers, minItems: 784, maxItems: 784 } },
+    'multipart/form-data': {
+      schema: components.share('schemas', ['HandForm'], {
+        type: 'object',
+        properties: { [PICTURE_FIELD]: pictures },
+      }),
+    },
+  };
+  const content = types.map((type) => [type, forms[type] ?? BYTES]);
   return { description: `${about}.`, required: true, content: Object.fromEntries(content) };
 }
 

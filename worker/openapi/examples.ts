@@ -46,6 +46,10 @@ const HAND: Answer<typeof answers.handSchema> = {
   class: '7',
   certainty: 0.997,
   error: 15.6,
+  digits: [
+    { label: 7, class: '7', certainty: 0.997, error: 14.9 },
+    { label: 2, class: '2', certainty: 0.988, error: 16.3 },
+  ],
   url: `${ORIGIN}/digit.png?label=7&hand=${HAND_TEXT}`,
   numberUrl: `${ORIGIN}/number/0123456789.png?hand=${HAND_TEXT}`,
 };
@@ -103,6 +107,8 @@ const RUNNING_JOB: Answer<typeof answers.jobSchema> = {
   n: 1_000_000,
   label: null,
   truncation: 1,
+  hand: null,
+  vary: 0,
   format: 'npy',
   image: IMAGE,
   shards: { total: 100, done: 1, failed: 0, digits: 10_000 },

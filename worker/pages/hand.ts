@@ -62,8 +62,7 @@ function renderHand({
   return html`<main id="main" class="hand">
     <h1>Your own hand</h1>
     <p class="lead">
-      Draw one digit. The network finds its handwriting, and writes all other digits in it. Every number gets a URL that
-      never changes.
+      Draw one digit. The network writes every number in your hand, at a URL that never changes.
     </p>
     <p class="note needs-script">
       Drawing needs JavaScript, and the page’s script has not loaded.
@@ -76,6 +75,7 @@ function renderHand({
           <button type="button" class="quiet" id="hand-undo">Undo</button>
           <button type="button" class="quiet" id="hand-clear">Clear</button>
           <button type="button" class="quiet" id="hand-example">Example</button>
+          <button type="button" class="quiet" id="hand-more" disabled>Add a digit</button>
           <label class="quiet hand-file">Picture…<input type="file" id="hand-upload" accept="image/*" /></label>
           <label class="hand-which" for="hand-label">Digit
             <select id="hand-label">
@@ -84,9 +84,9 @@ function renderHand({
             </select>
           </label>
         </div>
+        <div id="hand-kept" class="hand-kept" role="group" aria-label="Digits that the hand fits, too"></div>
         <p id="hand-status" class="soft" role="status"></p>
         <p id="hand-fault" class="fault" role="alert" hidden></p>
-        <p class="soft">What you draw stays in your browser. A URL that you open or share holds numbers of your hand, no picture.</p>
       </div>
       <div class="hand-results" id="hand-results" hidden>
         <h2>All ten</h2>
@@ -102,6 +102,10 @@ function renderHand({
           <button type="button" class="copy-button" data-copies="hand-url" aria-label="Copy: URL of the number">Copy</button>
         </div>
         <p><a id="hand-open" href="/docs/reference#readHand">Open it</a></p>
+      </div>
+      <div class="hand-notes">
+        <p class="soft">A second and a third digit bring the hand nearer to yours: <i>Add a digit</i> keeps the drawn one.</p>
+        <p class="soft">What you draw stays in your browser. A URL that you open or share holds numbers of your hand, no picture.</p>
       </div>
     </section>
   </main>`;

@@ -1,4 +1,4 @@
-/** `POST /hand`: reads the hand of a written digit. Keeps and logs nothing of it. */
+/** `POST /hand`: reads the hand of one person's digits. Keeps and logs nothing of them. */
 import { concatBytes } from '@noble/hashes/utils.js';
 import type * as z from 'zod';
 import { handSchema } from '../../shared/contract/answers.ts';
@@ -7,8 +7,15 @@ import { LIMITS } from '../../shared/contract/limits.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
 import { parseParameters, type ParameterSet } from '../../shared/contract/query.ts';
 import { formatHand } from '../../shared/hand/hand-text.ts';
-import { openPicture, PictureError, type PictureFile } from '../../shared/hand/picture-file.ts';
-import { readHand, type HandReader, type Reading } from '../../shared/hand/reader.ts';
+import { openDigits, type WrittenPicture } from '../../shared/hand/digit-body.ts';
+import { PictureError, type PictureFile } from '../../shared/hand/picture-file.ts';
+import {
+  readHand,
+  type DigitReading,
+  type GivenDigit,
+  type HandReader,
+  type Reading,
+} from '../../shared/hand/reader.ts';
 import { describeFault, DIGIT_SIDE, normaliseDigit } from '../../shared/hand/written-digit.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
@@ -22,7 +29,7 @@ import type { Generator } from '../models/model-cache.ts';
 const PARAMETERS = {
   label: {
     ...ROUTES.digit.label,
-    about: 'Which digit it is',
+    about: 'Which digit each picture without a label of its own is',
     without: 'the encoder’s guess; an error when it is not sure',
   },
   refine: {
@@ -31,7 +38,7 @@ const PARAMETERS = {
     max: LIMITS.maxRefine,
     default: '0',
     about:
-      'Steps that make the hand more like the written digit; each costs as much as drawing 70 digits',
+      'Steps that make the hand more like the written digits; each costs as much as drawing 70 digits for every picture',
     example: '1',
   },
   model: { ...ROUTES.digit.model, about: 'The model whose hand it becomes' },
@@ -43,11 +50,11 @@ export const HAND_OPERATION: OperationEntry = {
   path: '/hand',
   method: 'POST',
   tag: 'hands',
-  summary: 'Reads the handwriting of one written digit, for hand= of the other paths',
+  summary: 'Reads the handwriting of written digits, for hand= of the other paths',
   query: PARAMETERS,
   body: {
-    about: `One digit of any size on dark or light paper, at most ${LIMITS.maxPictureBytes} bytes: PNG, JPEG, or a list of 784 numbers from 0 to 255`,
-    types: ['image/png', 'image/jpeg', 'application/json'],
+    about: `One digit of any size on dark or light paper, at most ${LIMITS.maxPictureBytes} bytes: PNG, JPEG, or a list of 784 numbers from 0 to 255. Or up to ${LIMITS.maxWritten} digits of one person, which make a better hand: fields of a form, each named picture or as the digit is`,
+    types: ['image/png', 'image/jpeg', 'application/json', 'multipart/form-data'],
   },
   answers: { 'application/json': handSchema },
   errors: [
@@ -73,27 +80,31 @@ export function addHandRoute(app: App, dependencies: AppDependencies): void {
       return respondError(c, parsed.error);
     }
     const { label, model, refine = 0 } = parsed.query;
-    const file = await readFile(c);
-    if ('code' in file) {
-      return respondError(c, file);
+    const pictures = await readBody(c);
+    if ('code' in pictures) {
+      return respondError(c, pictures);
     }
     return withModel(c, dependencies, model, async (generator) => {
-      const labels = findLabels(label, undefined, generator);
-      if ('code' in labels) {
-        return respondError(c, labels);
+      const labels = pictures.map((each) => findLabels(each.label ?? label, undefined, generator));
+      const wrong = labels.find((found) => 'code' in found);
+      if (wrong !== undefined) {
+        return respondError(c, wrong);
       }
       const reader = await dependencies.encoders.open(generator);
       if ('code' in reader) {
         return respondError(c, reader);
       }
-      const work = measureWork(file, refine, generator);
-      const given = { reader, label: labels[0], refine };
+      const work = measureWork(pictures, refine, generator);
+      const written = pictures.map(({ file }, i) => ({
+        file,
+        label: (labels[i] as Uint8Array)[0],
+      }));
       const reading = await doWork(
         c,
         dependencies,
         work,
-        () => read(file, given, generator),
-        () => 'a smaller picture, or less refine',
+        () => read(written, { reader, refine }, generator),
+        () => 'fewer or smaller pictures, or less refine',
       );
       return 'code' in reading
         ? respondError(c, reading)
@@ -111,8 +122,8 @@ function findBase(c: AppContext, { isOffline }: AppDependencies): string | undef
 }
 
 /** Reads the body, no more of it than is allowed. */
-async function readFile(c: AppContext): Promise<PictureFile | ApiError> {
-  const { maxPictureBytes: maxBytes, maxDecodedPixels } = LIMITS;
+async function readBody(c: AppContext): Promise<WrittenPicture[] | ApiError> {
+  const { maxPictureBytes: maxBytes, maxDecodedPixels: maxPixels, maxWritten } = LIMITS;
   const tooLarge = { code: 'body_too_large', maxBytes } as const;
   if (Number(c.req.header('content-length') ?? 0) > maxBytes) {
     return tooLarge;
@@ -129,15 +140,18 @@ async function readFile(c: AppContext): Promise<PictureFile | ApiError> {
       return tooLarge;
     }
   }
-  const file = await catchFault(() => openPicture(concatBytes(...pieces)));
-  const isLarge = !('code' in file) && file.width * file.height > maxDecodedPixels;
-  return isLarge
-    ? {
-        code: 'unreadable_picture',
-        reason: `has ${file.width} x ${file.height} pixels, at most ${maxDecodedPixels} are allowed`,
-      }
-    : file;
+  const type = c.req.header('content-type');
+  const pictures = await catchFault(() => openDigits(concatBytes(...pieces), type, maxWritten));
+  if ('code' in pictures || countPixels(pictures) <= maxPixels) {
+    return pictures;
+  }
+  const sizes = pictures.map(({ file }) => `${file.width} x ${file.height}`).join(' and ');
+  const reason = `has ${sizes} pixels, at most ${maxPixels} are allowed`;
+  return { code: 'unreadable_picture', reason };
 }
+
+const countPixels = (pictures: readonly WrittenPicture[]): number =>
+  pictures.reduce((sum, { file }) => sum + file.width * file.height, 0);
 
 async function catchFault<T>(work: () => T | Promise<T>): Promise<T | ApiError> {
   try {
@@ -150,69 +164,78 @@ async function catchFault<T>(work: () => T | Promise<T>): Promise<T | ApiError> 
   }
 }
 
-function measureWork(file: PictureFile, refine: number, { sampler }: Generator): Work {
-  const samples = 3 + refine * (sampler.manifest.latent.size + CANDIDATES + 1);
-  return { ...measureSamples(sampler.plan, samples), decoded: file.width * file.height };
+function measureWork(
+  pictures: readonly WrittenPicture[],
+  refine: number,
+  { sampler }: Generator,
+): Work {
+  const samples = 4 + refine * (sampler.manifest.latent.size + CANDIDATES + 1);
+  return {
+    ...measureSamples(sampler.plan, samples * pictures.length),
+    decoded: countPixels(pictures),
+  };
 }
 
 async function read(
-  file: PictureFile,
-  given: {
-    readonly reader: HandReader;
-    readonly label: number | undefined;
-    readonly refine: number;
-  },
+  written: readonly { readonly file: PictureFile; readonly label: number | undefined }[],
+  { reader, refine }: { readonly reader: HandReader; readonly refine: number },
   { sampler, name }: Generator,
 ): Promise<Reading | ApiError> {
-  const { height, width } = sampler.manifest.image;
-  if (height !== DIGIT_SIDE || width !== DIGIT_SIDE) {
+  const { classes, image } = sampler.manifest;
+  if (image.height !== DIGIT_SIDE || image.width !== DIGIT_SIDE) {
     return { code: 'encoder_not_found', model: name };
   }
-  let digit: ReturnType<typeof normaliseDigit> = { reason: 'blank' };
-  for (const paper of file.isTransparent ? [255, 0] : [255]) {
-    const picture = await catchFault(() => file.decode(paper));
-    if ('code' in picture) {
-      return picture;
+  const nameDigit = (i: number): string => (written.length > 1 ? `in picture ${i + 1} ` : '');
+  const digits: GivenDigit[] = [];
+  for (const [i, { file, label }] of written.entries()) {
+    const digit = await catchFault(() => findDigit(file));
+    if ('code' in digit) {
+      return digit;
     }
-    digit = normaliseDigit(picture);
-    if (!('reason' in digit) || digit.reason !== 'blank') {
-      break;
+    if ('reason' in digit) {
+      return { code: 'no_digit', reason: nameDigit(i) + describeFault(digit) };
     }
+    digits.push({ pixels: digit, label });
   }
-  if ('reason' in digit) {
-    return { code: 'no_digit', reason: describeFault(digit) };
-  }
-  const readings = readHand(given.reader, sampler.drawInk, digit, given.label);
+  const readings = readHand(reader, sampler.drawInk, digits);
   let reading = readings.next().value;
-  if (!reading.isRecognised) {
-    const { certainty, label, error } = reading;
-    const nearest = `nearest is ${sampler.manifest.classes[label]} with ${Math.round(100 * certainty)}%`;
-    const reason = `${nearest}, and its drawing differs by ${Math.round(error)} of 255`;
+  const unknown = reading.digits.findIndex(({ isRecognised }) => !isRecognised);
+  if (unknown >= 0) {
+    const { certainty, label, ownError } = reading.digits[unknown] as DigitReading;
+    const nearest = `nearest is ${classes[label]} with ${Math.round(100 * certainty)}%`;
+    const reason = `${nameDigit(unknown)}${nearest}, and its drawing differs by ${Math.round(ownError)} of 255`;
     return { code: 'no_digit', reason };
   }
-  for (let step = 0; step < given.refine; step++) {
+  for (let step = 0; step < refine; step++) {
     reading = readings.next().value;
   }
   return reading;
 }
 
+/** Decodes a picture on white paper and, where that shows nothing, on black. */
+async function findDigit(file: PictureFile): Promise<ReturnType<typeof normaliseDigit>> {
+  const digit = normaliseDigit(await file.decode(255));
+  const isBlank = 'reason' in digit && digit.reason === 'blank';
+  return isBlank && file.isTransparent ? normaliseDigit(await file.decode(0)) : digit;
+}
+
 function describe(
-  { label, certainty, error, latents }: Reading,
+  reading: Reading,
   { name, version, sampler }: Generator,
   base: string | undefined,
 ): z.output<typeof handSchema> {
   const model = { name, version };
-  const hand = formatHand({ model, latents });
-  const className = sampler.manifest.classes[label] as string;
-  const answer = {
-    model,
-    hand,
+  const hand = formatHand({ model, latents: reading.latents });
+  const digits = reading.digits.map(({ label, certainty, error }) => ({
     label,
-    class: className,
+    class: sampler.manifest.classes[label] as string,
     certainty: Math.round(certainty * 1000) / 1000,
     error: Math.round(error * 10) / 10,
-  };
-  const path = `${base}/digit.png?label=${encodeURIComponent(className)}&hand=${hand}`;
+  }));
+  const [first] = digits as [(typeof digits)[0]];
+  const error = Math.round(reading.error * 10) / 10;
+  const answer = { model, hand, ...first, error, ...(digits.length > 1 && { digits }) };
+  const path = `${base}/digit.png?label=${encodeURIComponent(first.class)}&hand=${hand}`;
   return base === undefined
     ? answer
     : { ...answer, url: path, numberUrl: `${base}/number/0123456789.png?hand=${hand}` };

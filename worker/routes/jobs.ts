@@ -17,6 +17,7 @@ import { admit, LIGHT_WORK } from '../http/admission.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { findLabels } from '../drawing.ts';
+import { checkHand, settleHand } from '../hand.ts';
 import { CACHE_CONTROL, hasCurrent, HEADERS, readHeader } from '../http/headers.ts';
 import {
   chooseShardDigits,
@@ -96,6 +97,7 @@ export const JOB_OPERATIONS: readonly OperationEntry[] = [
     errors: [
       ...QUERY_ERRORS,
       'missing_parameter',
+      'hand_of_other_model',
       'job_too_large',
       'label_not_supported',
       'model_not_found',
@@ -205,14 +207,26 @@ async function answerStart(
   if (!parsed.ok) {
     return respondError(c, parsed.error);
   }
-  const { query } = parsed;
+  const { hand, vary } = parsed.query;
+  if (vary !== undefined && hand === undefined) {
+    const error = { parameter: 'vary', received: String(vary), expected: 'none without hand' };
+    return respondError(c, { code: 'invalid_parameter', ...error });
+  }
+  const query = hand === undefined ? parsed.query : settleHand(parsed.query);
+  if ('code' in query) {
+    return respondError(c, query);
+  }
   const record = await useModel(dependencies.generators, query.model, c.get('defer'), (generator) =>
     planJob(query, generator),
   );
   if ('code' in record) {
     return respondError(c, record);
   }
-  const id = deriveJobId({ ...record, label: record.label ?? undefined });
+  const id = deriveJobId({
+    ...record,
+    label: record.label ?? undefined,
+    hand: record.hand ?? undefined,
+  });
   await store.create(id, record);
   await store.resume(id);
   const progress = await readProgress(store, id);
@@ -234,12 +248,16 @@ async function answerStart(
 /** @returns  The job's record, or the reason why the model cannot draw it. */
 function planJob(query: Query<'jobs'>, generator: Generator): JobRecord | ApiError {
   const { name, version, sampler } = generator;
-  const { seed, start, n, truncation, format } = fillDefaults('jobs', query);
+  const { seed, start, n, truncation, hand, vary, format } = fillDefaults('jobs', query);
   const { classes, image } = sampler.manifest;
   const { height, width, channels } = image;
   const labels = findLabels(query.label, undefined, generator);
   if ('code' in labels) {
     return labels;
+  }
+  const misfit = hand === undefined ? undefined : checkHand(query, generator);
+  if (misfit !== undefined) {
+    return misfit;
   }
   const [label] = labels;
   const shardDigits = chooseShardDigits(height * width * channels, sampler.plan.effort);
@@ -248,13 +266,15 @@ function planJob(query: Query<'jobs'>, generator: Generator): JobRecord | ApiErr
     return { code: 'job_too_large', shards, shardDigits, maxShards: LIMITS.maxJobShards };
   }
   return {
-    schema: 1,
+    schema: hand === undefined ? 1 : 2,
     model: { name, version },
     seed,
     start,
     n,
     label: label === undefined ? null : (classes[label] ?? null),
     truncation,
+    hand: hand ?? null,
+    vary: hand === undefined ? 0 : vary,
     format,
     image: { height, width, channels },
     hasLabels: classes.length > 0,

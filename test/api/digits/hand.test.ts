@@ -109,3 +109,30 @@ test('a hand of another version of the model says which one it belongs to', asyn
   const two = await worker.fetch(`/morph.png?hand=${ADA}&to=${other}`);
   expect(two.status).toBe(400);
 });
+
+test('vary and to have no effect without a hand, and the answer says so', async () => {
+  for (const [path, text] of [
+    ['/digit.png?seed=1&vary=0.5', 'vary without hand'],
+    [`/morph.png?seed=1&n=2&frames=1&to=${BOB}`, 'to without hand'],
+  ] as const) {
+    const answer = await worker.fetch(path);
+    expect(answer.headers.get('digitmint-warning')).toContain(`without effect in png: ${text}`);
+    const strict = await worker.fetch(`${path}&strict=1`, {
+      headers: { accept: 'application/problem+json' },
+    });
+    expect([strict.status, ((await strict.json()) as { code: string }).code]).toEqual([
+      400,
+      'parameter_without_effect',
+    ]);
+  }
+});
+
+test('a hand that is given twice is refused, and HEAD says the same as GET', async () => {
+  for (const query of [`hand=${ADA}&hand=${ADA}`, `hand=${ADA}%0A`, 'hand=', `hand=${ADA}=`]) {
+    const [get, head] = await Promise.all(
+      ['GET', 'HEAD'].map((method) => worker.fetch(`/digit.png?${query}`, { method })),
+    );
+    expect([query, get?.status, head?.status]).toEqual([query, 400, 400]);
+    expect(get?.headers.get('cache-control')).toBe('no-store');
+  }
+});

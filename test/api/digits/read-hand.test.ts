@@ -1,6 +1,7 @@
 /** Tests `POST /hand` over HTTP in the real runtime. */
 import { deflateSync } from 'node:zlib';
 import { encode as encodeJpeg } from 'jpeg-js';
+import font from 'oled-font-5x7';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
@@ -24,10 +25,10 @@ const MODEL = 'model=digits';
 const takeDigit = (index: number): Uint8Array =>
   dataset.images.subarray(index * 784, (index + 1) * 784);
 
-async function post(body: Uint8Array | string, query = MODEL, headers = {}) {
+async function post(body: Uint8Array | string | FormData, query = MODEL, headers = {}) {
   const answer = await worker.fetch(`/hand?${query}`, {
     method: 'POST',
-    body: body as Uint8Array<ArrayBuffer>,
+    body: body as NonNullable<BodyInit>,
     headers,
   });
   return { status: answer.status, headers: answer.headers, json: (await answer.json()) as Answer };
@@ -38,6 +39,7 @@ interface Answer {
   readonly label: number;
   readonly certainty: number;
   readonly error: number;
+  readonly digits?: readonly { readonly label: number }[];
   readonly url: string;
   readonly numberUrl: string;
   readonly code?: string;
@@ -170,26 +172,62 @@ function buildBomb(): Uint8Array {
   ]);
 }
 
-/** Every third row of two digits side by side, or lines across everything. */
-function drawTwo(): string {
-  const png = new PNG({ width: 70, height: 28 });
+/** Two digits beside each other, or one above the other. */
+function drawTwo(across: number, down: number): Uint8Array {
+  const side = 70;
+  const png = new PNG({ width: side, height: side });
   png.data.fill(0);
-  for (const [index, left] of [
-    [0, 0],
-    [1, 40],
+  for (const [index, left, top] of [
+    [0, 0, 0],
+    [1, across, down],
   ] as const) {
     takeDigit(index).forEach((value, i) => {
-      png.data[((Math.floor(i / 28) * 70 + left + (i % 28)) << 2) + 0] = value;
-      png.data[((Math.floor(i / 28) * 70 + left + (i % 28)) << 2) + 1] = value;
-      png.data[((Math.floor(i / 28) * 70 + left + (i % 28)) << 2) + 2] = value;
+      const at = (top + Math.floor(i / 28)) * side + left + (i % 28);
+      png.data.fill(value, 4 * at, 4 * at + 3);
     });
   }
   for (let i = 3; i < png.data.length; i += 4) {
     png.data[i] = 255;
   }
-  return PNG.sync.write(png).toString('latin1');
+  return PNG.sync.write(png);
 }
-const latin1 = (text: string): Uint8Array => Buffer.from(text, 'latin1');
+
+/** Draws a letter of a font. */
+function drawLetter(letter: string): Uint8Array {
+  const picture = new Uint8Array(784);
+  const first = font.lookup.indexOf(letter) * font.width;
+  for (let i = 0; i < 784; i++) {
+    const [x, y] = [Math.floor(((i % 28) - 6) / 3), Math.floor((Math.floor(i / 28) - 3) / 3)];
+    const isInside = x >= 0 && x < font.width && y >= 0 && y < font.height;
+    picture[i] = isInside && ((font.fontData[first + x] as number) >> y) & 1 ? 255 : 0;
+  }
+  return encodePng(paint(picture, 4, WHITE, BLACK));
+}
+
+/** Paints a face with ears in soft light on a background, as a photograph has them. */
+function paintCat(): Uint8Array {
+  const [width, height] = [320, 240];
+  const data = Buffer.alloc(width * height * 4, 255);
+  const blobs = [
+    [160, 140, 70, -110],
+    [110, 70, 22, -90],
+    [210, 70, 22, -90],
+    [135, 125, 12, 140],
+    [185, 125, 12, 140],
+    [160, 160, 9, 70],
+    [60, 200, 60, 50],
+  ] as const;
+  for (let i = 0; i < width * height; i++) {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    let level = 190 - 0.2 * x - 0.1 * y + 12 * Math.sin(x * 0.9 + Math.sin(y * 0.7) * 3);
+    for (const [left, top, size, light] of blobs) {
+      level += light * Math.exp(-(((x - left) ** 2 + (y - top) ** 2) / size ** 2));
+    }
+    data.fill(Math.max(0, Math.min(255, Math.round(level))), 4 * i, 4 * i + 3);
+  }
+  return encodeJpeg({ width, height, data }, 85).data;
+}
+
 const scribble = Array.from({ length: 784 }, (_, i) => {
   const [x, y] = [i % 28, Math.floor(i / 28)];
   return x > 3 && x < 24 && y > 3 && y < 24 && (x * 3 + y * 7) % 6 < 2 ? 255 : 0;
@@ -266,12 +304,94 @@ test.each<[string, () => Uint8Array | string, number, string, string]>([
     'no_digit',
     'pixels long',
   ],
-  ['two digits', () => latin1(drawTwo()), 422, 'no_digit', '2 digits beside each other'],
+  ['two digits side by side', () => drawTwo(40, 0), 422, 'no_digit', '2 digits, expected one'],
+  ['a digit above another', () => drawTwo(0, 40), 422, 'no_digit', '2 digits, expected one'],
+  ...['A', 'E', 'K', 'M', 'R', 'W'].map(
+    (letter): [string, () => Uint8Array, number, string, string] => [
+      `the letter ${letter}`,
+      () => drawLetter(letter),
+      422,
+      'no_digit',
+      'nearest is ',
+    ],
+  ),
+  ['a photograph of a cat', paintCat, 422, 'no_digit', ''],
   ['a scribble', () => JSON.stringify(scribble), 422, 'no_digit', 'nearest is '],
 ])('%s is refused by name', async (_, build, status, code, text) => {
   const answer = await post(build());
   expect([answer.status, answer.json.code]).toEqual([status, code]);
   expect(answer.json.detail).toContain(text);
+});
+
+/** Fills a form. @param digits  Each with the field's name. */
+function fillForm(digits: readonly (readonly [string, Uint8Array])[]): FormData {
+  const form = new FormData();
+  for (const [name, bytes] of digits) {
+    form.append(name, new Blob([bytes as Uint8Array<ArrayBuffer>]), 'digit.png');
+  }
+  return form;
+}
+
+const pictureOf = (index: number): Uint8Array =>
+  encodePng(paint(takeDigit(index), 4, WHITE, BLACK));
+
+test('several digits become one hand that fits all of them', async () => {
+  // MNIST's first test digits: a 7, a 2 and a 1, the last as numbers.
+  const numbers = Buffer.from(JSON.stringify([...takeDigit(2)]));
+  const digits = [
+    ['picture', pictureOf(0)],
+    ['2', pictureOf(1)],
+    ['picture', numbers],
+  ] as const;
+  const { status, json } = await post(fillForm(digits), `${MODEL}&refine=2`);
+  expect([status, json.label]).toEqual([200, 7]);
+  expect(json.digits?.map(({ label }) => label)).toEqual([7, 2, 1]);
+  const one = await post(pictureOf(0), `${MODEL}&refine=2`);
+  expect(json.hand).not.toBe(one.json.hand);
+  // The hand of the 7 alone does not fit the 2 and the 1 so well.
+  const drawn = async (hand: string) => {
+    const errors = [0, 1, 2].map(async (index) => {
+      const query = `label=${dataset.labels[index]}&hand=${hand}`;
+      const pixels = (await worker.getBytes(`/dataset.idx?n=1&vary=0&${query}`)).subarray(16);
+      return takeDigit(index).reduce((sum, ink, i) => sum + (ink - (pixels[i] as number)) ** 2, 0);
+    });
+    return (await Promise.all(errors)).reduce((sum, error) => sum + error, 0);
+  };
+  expect(await drawn(json.hand)).toBeLessThan(await drawn(one.json.hand));
+});
+
+test('of several pictures the wrong one is named, and their number is limited', async () => {
+  const seven = ['picture', pictureOf(0)] as const;
+  const refuse = async (...digits: (readonly [string, Uint8Array])[]) => {
+    const { status, json } = await post(fillForm(digits));
+    return [status, json.code, json.detail];
+  };
+  const blank = encodePng(paint(new Uint8Array(784), 4, WHITE, BLACK));
+  const text = (part: string): unknown => expect.stringContaining(part);
+  expect(await refuse(seven, ['picture', blank])).toEqual([
+    422,
+    'no_digit',
+    text('in picture 2 the picture is blank'),
+  ]);
+  expect(await refuse(seven, ['picture', Buffer.from('hello')])).toEqual([
+    422,
+    'unreadable_picture',
+    text('holds picture 2, which is neither PNG nor JPEG nor JSON'),
+  ]);
+  expect(await refuse(seven, ['x', pictureOf(1)])).toEqual([
+    400,
+    'label_not_supported',
+    text('"x"'),
+  ]);
+  const many = 'holds 11 pictures, 1 to 10 are allowed';
+  expect(await refuse(...Array.from({ length: 11 }, () => seven))).toEqual([
+    422,
+    'unreadable_picture',
+    text(many),
+  ]);
+  expect(await refuse()).toEqual([422, 'unreadable_picture', text('holds 0 pictures')]);
+  const cut = await post('--x', MODEL, { 'Content-Type': 'multipart/form-data; boundary=x' });
+  expect([cut.status, cut.json.code]).toEqual([422, 'unreadable_picture']);
 });
 
 test('a model without an encoder, a wrong label and an unknown parameter are refused by name', async () => {

@@ -127,6 +127,38 @@ describe('a normalised digit', () => {
     expect(compareNear(digit, expectDigit(clean))).toBeLessThan(40);
   });
 
+  it('of a photograph loses the table and the finger at its border', () => {
+    const clean = drawStroke(400, 16, SEVEN, 60, 220);
+    const [table, finger] = [0, 1].map(() => clean.pixels.slice()) as [Uint8Array, Uint8Array];
+    for (let y = 0; y < 400; y++) {
+      table.fill(90, y * 400 + 340, y * 400 + 400);
+      finger.fill(50, y * 400, y * 400 + Math.max(0, 100 - y));
+    }
+    for (const pixels of [table, finger]) {
+      expect(compareNear(expectDigit({ ...clean, pixels }), expectDigit(clean))).toBeLessThan(10);
+    }
+  });
+
+  it('of a photograph in strong shade is what it is in even light', () => {
+    const clean = drawStroke(400, 16, SEVEN, 60, 220);
+    const pixels = clean.pixels.map((value, i) =>
+      Math.round(value * (1 - 0.55 * ((i % 400) / 400))),
+    );
+    expect(compareNear(expectDigit({ ...clean, pixels }), expectDigit(clean))).toBeLessThan(30);
+  });
+
+  it('keeps ink that reaches the border when there is no other', () => {
+    const bar = [
+      [0, 0.1],
+      [1, 0.1],
+      [0.4, 1],
+    ] as const;
+    const inside = SEVEN.map(([x, y]) => [(x - 0.3) * 2 + 0.1, (y - 0.25) * 1.6 + 0.1] as const);
+    expect(sumInk(expectDigit(drawStroke(200, 20, bar)))).toBeGreaterThan(
+      0.6 * sumInk(expectDigit(drawStroke(200, 20, inside))),
+    );
+  });
+
   it('of thin and thick pens has lines as wide as in MNIST', () => {
     const amounts = [2, 4, 10, 30, 70].map((pen) =>
       sumInk(expectDigit(drawStroke(400, pen, SEVEN))),
