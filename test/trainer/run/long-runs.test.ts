@@ -316,6 +316,8 @@ describe('the same seed twice', () => {
             'tiny',
             '--steps',
             '3',
+            '--batch',
+            '32',
             '--backend',
             'tensorflow',
             '--data',
