@@ -11,14 +11,16 @@ import LongestFirst from './test/support/longest-first.ts';
 const HANGS_AFTER_MS = 1_200_000;
 
 /**
- * These files keep no state in modules, so they share a process: half a second less for each, and
- * wrangler is loaded once. The HTTP interface, `test/api`, runs here on Cloudflare's runtime.
+ * These files have a process each, because they change what others use: they mock or reset modules,
+ * choose a backend, or count the code that runs. All others share a process: that takes half a
+ * second less for each, and TensorFlow.js and wrangler are loaded once.
  */
-const TOGETHER = [
-  'test/api/**/*.test.ts',
-  'test/page/**/*.test.ts',
-  'test/shared/{kernels,model,picture}/**/*.test.ts',
-  'test/trainer/{charts,data,encoder,evaluation,export,gan}/**/*.test.ts',
+const ALONE = [
+  'test/shared/contract/table.test.ts',
+  'test/trainer/cli/cli.test.ts',
+  'test/trainer/run/long-runs.test.ts',
+  'test/trainer/tensorflow/backend.test.ts',
+  'test/worker/request-path.test.ts',
 ];
 
 export default defineConfig({
@@ -38,15 +40,17 @@ export default defineConfig({
     // As Node itself does it: a CommonJS module's default export is module.exports.
     deps: { interopDefault: false },
     projects: [
+      { extends: true, test: { name: 'alone', include: ALONE } },
       {
         extends: true,
         test: {
+          // The HTTP interface, `test/api`, runs here on Cloudflare's runtime.
           name: 'main',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/server/**', ...TOGETHER],
+          exclude: ['test/server/**', ...ALONE],
+          isolate: false,
         },
       },
-      { extends: true, test: { name: 'together', include: TOGETHER, isolate: false } },
       {
         extends: true,
         test: {

@@ -266,7 +266,8 @@ function createS3Client(options: S3StoreOptions): S3Client {
   return new S3Client({
     ...(endpoint !== undefined && { endpoint, forcePathStyle: !isVirtualHost }),
     ...(region !== undefined && { region }),
-    ...(credentials !== undefined && { credentials }),
+    // The SDK adds a field to the object.
+    ...(credentials !== undefined && { credentials: { ...credentials } }),
     // Many stores do not know the SDK's default checksums.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',

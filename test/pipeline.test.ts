@@ -18,13 +18,12 @@ import { LOCAL_BUCKET } from '../storage/local-r2.ts';
 import { createS3Store } from '../storage/s3-store.ts';
 import { startBrowser } from './support/hosts/browser.ts';
 import { startWorker, waitUntil, type TestWorker } from './support/hosts/workerd.ts';
+import { TRAINER } from './support/trainer-program.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 function runTrainer(...args: string[]): Promise<{ stdout: string }> {
-  return promisify(execFile)(process.execPath, [join(root, 'trainer', 'main.ts'), ...args], {
-    cwd: root,
-  });
+  return promisify(execFile)(process.execPath, [TRAINER, ...args], { cwd: root });
 }
 
 let folder: string;
@@ -41,6 +40,8 @@ beforeAll(async () => {
       'wasm',
       '--steps',
       '2',
+      '--batch',
+      '32',
       '--out',
       join(folder, 'run'),
       '--no-publish',

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeSwallowed, listFlags, type CommandFlag } from '../../shared/npm-flags.ts';
+import { TRAINER } from '../support/trainer-program.ts';
 
 const FLAGS: readonly CommandFlag[] = [
   { long: '--dry-run' },
@@ -99,6 +100,7 @@ describe('the real npm', () => {
     const command = (scripts as Record<string, string>)[script] as string;
     const here = command
       .replace('exec node launch.mjs ', `${process.execPath} ${root}/`)
+      .replace(`${root}/trainer/main.ts`, TRAINER)
       .replace('sh dev/', `sh ${root}/dev/`);
     await writeFile(
       join(folder, 'package.json'),

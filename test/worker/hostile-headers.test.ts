@@ -30,6 +30,10 @@ const HOSTILE = [
 const NAMES = `accept accept-encoding accept-language authorization cf-connecting-ip content-type
   cookie forwarded host if-match if-modified-since if-none-match if-range origin range referer
   user-agent x-forwarded-for x-forwarded-host x-request-id`.split(/\s+/);
+/** Made once, since that takes longer than an answer. */
+const HOSTILE_HEADERS = HOSTILE.map(
+  (value) => new Headers(NAMES.map((name): [string, string] => [name, value])),
+);
 
 const app = createApp({
   generators: {
@@ -51,8 +55,7 @@ const PATHS = `/ /digit /digit.json?seed=a&model=a@0123456789abcdef /number/7 /m
   /llms.txt /oembed /healthz /errors/internal /nowhere`.split(/\s+/);
 
 test.each(PATHS)('headers of a megabyte are answered at once: %s', async (path) => {
-  for (const value of HOSTILE) {
-    const headers = Object.fromEntries(NAMES.map((name) => [name, value]));
+  for (const headers of HOSTILE_HEADERS) {
     const answer = await app.request(path, { headers });
     expect(answer.headers.get('request-id')).toMatch(/^[0-9a-f-]{36}$/);
   }

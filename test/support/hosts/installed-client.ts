@@ -3,10 +3,10 @@
  * outside the repository, without a network.
  */
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync, rmSync } from 'node:fs';
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { buildClient } from '../../../dev/build/client.ts';
 import type { OtherOrigin } from './other-origin.ts';
@@ -33,9 +33,30 @@ interface Packed {
   readonly files: readonly { readonly path: string }[];
 }
 
-/** Builds, packs and installs the package. The caller removes the project. */
+let installed: Promise<InstalledClient> | undefined;
+
+/** Gives a project in which the package is installed. The caller removes the project. */
 export async function installClient(): Promise<InstalledClient> {
+  // Once in each process of tests, since npm takes seconds. A test gets a copy of its own.
+  installed ??= buildAndInstall();
+  const { folder, tarball, ...rest } = await installed;
   const root = await mkdtemp(join(tmpdir(), 'digitmint-client-'));
+  const own = join(root, 'project');
+  await cp(folder, own, { recursive: true, verbatimSymlinks: true });
+  await copyFile(tarball, join(root, basename(tarball)));
+  return {
+    ...rest,
+    folder: own,
+    path: join(own, 'node_modules', 'digitmint'),
+    tarball: join(root, basename(tarball)),
+    remove: () => rm(root, { recursive: true }),
+  };
+}
+
+/** Builds, packs and installs the package, and removes it with the process. */
+async function buildAndInstall(): Promise<Omit<InstalledClient, 'path' | 'remove'>> {
+  const root = await mkdtemp(join(tmpdir(), 'digitmint-client-'));
+  process.once('exit', () => rmSync(root, { recursive: true, force: true }));
   const [built, folder] = [join(root, 'dist'), join(root, 'project')];
   await buildClient(built);
   await mkdir(folder);
@@ -56,11 +77,9 @@ export async function installClient(): Promise<InstalledClient> {
   await run('npm', ['install', ...flags, join(root, packed.filename)], { ...options, cwd: folder });
   return {
     folder,
-    path: join(folder, 'node_modules', 'digitmint'),
     tarball: join(root, packed.filename),
     tarballBytes: packed.size,
     files: packed.files.map(({ path }) => path),
-    remove: () => rm(root, { recursive: true }),
   };
 }
 

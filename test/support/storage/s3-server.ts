@@ -25,6 +25,12 @@ export interface S3Server {
   readonly stop: () => Promise<void>;
 }
 
+/** versitygw, which keeps each object as a file. */
+export interface Versitygw extends S3Server {
+  /** The bucket's folder. ETags are extended attributes of its files. */
+  readonly folder: string;
+}
+
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
 const VERSITYGW = join(PROJECT, '.digitmint/bin/versitygw');
 const MOTO = join(PROJECT, '.digitmint/moto');
@@ -88,7 +94,7 @@ export async function addUsers<Name extends string>(
 }
 
 /** Starts versitygw on a temporary folder. @param hasUsers  Whether users can be added. */
-export async function startVersitygw({ hasUsers = false } = {}): Promise<S3Server> {
+export async function startVersitygw({ hasUsers = false } = {}): Promise<Versitygw> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-s3-'));
   const users = await mkdtemp(join(tmpdir(), 'digitmint-s3-users-'));
   const iam = hasUsers ? ['--iam-dir', users] : [];
@@ -115,7 +121,7 @@ export async function startVersitygw({ hasUsers = false } = {}): Promise<S3Serve
       },
     },
   );
-  return waitForServer(
+  const server = await waitForServer(
     child,
     { endpoint, region: 'us-east-1', bucket, credentials },
     endpoint,
@@ -123,6 +129,7 @@ export async function startVersitygw({ hasUsers = false } = {}): Promise<S3Serve
       await Promise.all([folder, users].map((each) => rm(each, { recursive: true, force: true })));
     },
   );
+  return { ...server, folder: join(folder, bucket) };
 }
 
 /** A worker that returns what its bucket's binding reads. */

@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { findProgram, type OtherProgram } from '../trainer-program.ts';
 import { prepareSwiftShader, swiftShaderMissing } from './swiftshader.ts';
 
 const binding = fileURLToPath(
@@ -51,18 +52,19 @@ export function listTrainingBackends({
 }
 
 /**
- * Runs a program of test/support on a backend (WebGPU: on SwiftShader) and parses the last line of
+ * Runs another program on a backend (WebGPU: on SwiftShader) and parses the last line of
  * its output.
  */
 export async function runOnBackend<T>(
-  program: string,
+  program: OtherProgram,
   backend: string,
   ...args: string[]
 ): Promise<T> {
-  const path = fileURLToPath(new URL(program, import.meta.url));
   const env = backend === 'webgpu' ? await prepareSwiftShader() : {};
-  const { stdout } = await promisify(execFile)(process.execPath, [path, backend, ...args], {
-    env: { ...process.env, ...env },
-  });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [findProgram(program, backend), backend, ...args],
+    { env: { ...process.env, ...env } },
+  );
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as T;
 }

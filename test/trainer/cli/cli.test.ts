@@ -214,7 +214,7 @@ it('a wrong command ends its process with status 1', async () => {
 
 describe('npm run trainer -- report', () => {
   it('names what is missing in a folder without a run', async () => {
-    const { code, output } = await run('report', '--run', parent);
+    const { code, output } = await runHere('report', '--run', parent);
     expect(code).toBe(1);
     expect(output).toMatch(
       /^digitmint: --run .*: expected the folder of a run, but .*options\.json cannot be read/,
@@ -316,7 +316,7 @@ describe('npm run train', () => {
       ],
       [['--out', '/elsewhere'], /--out \/elsewhere: the run to resume has/],
     ])('is not resumed with %j', async (args, message) => {
-      const { code, output } = await run(
+      const { code, output } = await runHere(
         'train',
         '--resume',
         join(parent, 'whole'),
@@ -482,7 +482,7 @@ describe('npm run train', () => {
     });
 
     it('is not overwritten by a new run', async () => {
-      const { code, output } = await run(...TRAIN, '--out', join(parent, 'whole'));
+      const { code, output } = await runHere(...TRAIN, '--out', join(parent, 'whole'));
       expect(code).toBe(1);
       expect(output).toMatch(/holds a run already\. Go on with it by --resume/);
     });

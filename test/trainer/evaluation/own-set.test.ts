@@ -6,7 +6,6 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadDataFolder } from '../../../trainer/data/data-folder.ts';
@@ -33,6 +32,7 @@ import { TINY_CONFIG } from '../../support/training/tensors.ts';
 import { openModel } from '../../../trainer/evaluation/samples.ts';
 import { listTrainingBackends } from '../../support/training/backends.ts';
 import { buildFixture } from '../../support/models/fixture-artifact.ts';
+import { TRAINER } from '../../support/trainer-program.ts';
 
 const SIDE = 8;
 const COUNT = 600;
@@ -111,7 +111,7 @@ async function run(request: Partial<EvaluationRequest>) {
 /** Evaluates in a process of its own: this one has a backend without gradients of convolutions. */
 async function runOn(backend: string, ...args: string[]) {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [
-    fileURLToPath(new URL('../../../trainer/main.ts', import.meta.url)),
+    TRAINER,
     'evaluate',
     '--quick',
     '--json',

@@ -17,6 +17,7 @@ import {
   locateExperiment,
   saveResult,
 } from '../../../trainer/experiments/records.ts';
+import { TRAINER } from '../../support/trainer-program.ts';
 import { makeArm } from './fixtures.ts';
 
 const RESULTS = (Object.keys(ARMS) as ArmName[]).flatMap((name, i) =>
@@ -70,10 +71,7 @@ describe('the document', () => {
     }
     await mkdir(join(runs, 'r1-9')); // This run is under way.
     const flags = ['experiment', '--report', '--out', runs, '--docs', docs];
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      join(ROOT, 'trainer', 'main.ts'),
-      ...flags,
-    ]);
+    const { stdout } = await promisify(execFile)(process.execPath, [TRAINER, ...flags]);
     expect(stdout).toContain(`with ${RESULTS.length} runs`);
     const text = await readFile(join(docs, 'experiments.md'), 'utf8');
     expect(text).toBe((await buildDocument(RESULTS)).get('experiments.md'));
@@ -102,10 +100,7 @@ describe('the document', () => {
 });
 
 it('`npm run trainer -- experiment` without a question is refused with a list of the questions', async () => {
-  const run = promisify(execFile)(process.execPath, [
-    join(ROOT, 'trainer', 'main.ts'),
-    'experiment',
-  ]);
+  const run = promisify(execFile)(process.execPath, [TRAINER, 'experiment']);
   await expect(run).rejects.toThrow(
     /expected one or more of depth, prior, vae-init, collapse, or --all/,
   );

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadNewestCheckpoint } from '../../../trainer/run/checkpoint.ts';
 import { hashDataset } from '../../../trainer/data/dataset.ts';
 import {
@@ -24,13 +24,25 @@ import { loadMetrics, locate } from '../../../trainer/run/run-folder.ts';
 import { trainQuietly } from '../../support/training/train-quietly.ts';
 import { makeTinyDataset, TINY_CONFIG } from '../../support/training/tensors.ts';
 
-beforeAll(() => tf.setBackend('cpu'));
-
 let root: string;
-beforeEach(async () => {
+const makeRoot = async () => {
   root = await mkdtemp(join(tmpdir(), 'digitmint-experiment-'));
-});
+};
+beforeEach(makeRoot);
 afterEach(() => rm(root, { recursive: true, force: true }));
+
+/** The folder of a run to its end, which many tests compare with. */
+let whole: string;
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+  await makeRoot();
+  whole = root;
+  await run();
+});
+afterAll(() => rm(whole, { recursive: true, force: true }));
+
+const copyWhole = (name: string): Promise<void> =>
+  cp(join(whole, 'run'), join(root, name), { recursive: true });
 
 const STEPS = 120;
 const VAE: VaeConfig = {
@@ -126,7 +138,7 @@ describe('a run of an experiment', () => {
   });
 
   it('has the same weights as `npm run train`, bit for bit', async () => {
-    await run();
+    await copyWhole('run');
     const [dataset, folder] = [makeTinyDataset(), join(root, 'trained')];
     const config = { ...TINY_CONFIG, steps: STEPS, checkpointEvery: STEPS };
     const { weights } = await trainQuietly(folder, config, dataset, 'cpu');
@@ -163,14 +175,14 @@ describe('a run of an experiment', () => {
   );
 
   it('logs the figures that every run logs', async () => {
-    await run();
+    await copyWhole('run');
     const lines = await loadMetrics(join(root, 'run'));
     expect(lines).toHaveLength(25); // At every fifth step and the last.
     expect(lines.every(({ generatorGradientNorm = 0 }) => generatorGradientNorm > 0)).toBe(true);
   });
 
   it('resumes from the folder of an older version, which kept its points in metrics.jsonl', async () => {
-    await run({ name: 'whole' });
+    await copyWhole('whole');
     await run({ name: 'part', stopAt: 100 });
     const folder = join(root, 'part');
     await rename(locateExperiment(folder).points, locate(folder).metrics);
@@ -181,7 +193,7 @@ describe('a run of an experiment', () => {
   });
 
   it('resumes to the same figures after a stop, and with more steps from its end', async () => {
-    await run({ name: 'whole' });
+    await copyWhole('whole');
     expect(await run({ name: 'part', stopAt: 100 })).toBe(false);
     expect((await loadPoints(join(root, 'part'))).map(({ step }) => step)).toEqual([0, 100]);
     expect(await run({ name: 'part' })).toBe(true);
@@ -197,7 +209,7 @@ describe('a run of an experiment', () => {
   it('begins with the VAE’s steps, which leave the discriminator unchanged', async () => {
     await run({ name: 'vae', vae: VAE });
     await run({ name: 'decoder', vae: { ...VAE, steps: STEPS } });
-    await run({ name: 'plain' });
+    await copyWhole('plain');
     const [vae, decoder, plain] = [await load('vae'), await load('decoder'), await load('plain')];
     expect(vae.sha256).not.toBe(plain.sha256);
     expect(vae.points[0]?.quality).toEqual(plain.points[0]?.quality);
@@ -241,7 +253,7 @@ describe('a run of an experiment', () => {
   });
 
   it('does not resume from another run’s checkpoint', async () => {
-    await run();
+    await copyWhole('run');
     await expect(run({ config: { batchSize: 4, steps: 300 } })).rejects.toThrow(
       /holds a run with other settings/,
     );

@@ -179,7 +179,7 @@ describe('on the backends that train convolutions', () => {
       async () => {
         const [dense, penalised, convolutional] = await runOnBackend<
           [StepGradients, StepGradients, StepGradients]
-        >('step-gradients.ts', backend.name);
+        >('step-gradients', backend.name);
         expectGradients(dense, DENSE_PROBLEM);
         expectGradients(penalised, PENALISED_PROBLEM);
         expectGradients(convolutional, CONVOLUTIONAL_PROBLEM);

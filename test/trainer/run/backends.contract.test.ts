@@ -14,7 +14,7 @@ const STEPS = 3;
 const TOLERANCE = 2e-5;
 
 const trainOn = (backend: string): Promise<BackendRun> =>
-  runOnBackend('train-on-backend.ts', backend, String(STEPS));
+  runOnBackend('train-on-backend', backend, String(STEPS));
 
 describe('training', () => {
   let expected: BackendRun;

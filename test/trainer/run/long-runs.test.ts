@@ -263,7 +263,7 @@ describe('a GPU that fails during a run', () => {
   ) ?? { skip: true };
 
   it.skipIf(skip)('is named, and the run goes on from its last checkpoint elsewhere', async () => {
-    const { memory, lost } = await runOnBackend<Faults>('lose-device.ts', 'webgpu', parent);
+    const { memory, lost } = await runOnBackend<Faults>('lose-device', 'webgpu', parent);
     expect(lost.isExpected && memory.isExpected).toBe(true);
     expect(lost.message).toMatch(
       /the device was lost \(WebGPU on .*\): .*destroyed.* Go on with --resume/,
@@ -316,6 +316,8 @@ describe('the same seed twice', () => {
             'tiny',
             '--steps',
             '3',
+            '--batch',
+            '32',
             '--backend',
             'tensorflow',
             '--data',

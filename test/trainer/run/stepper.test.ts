@@ -18,7 +18,7 @@ const tensorflow = listTrainingBackends({ convolutions: true }).find(
 describe.skipIf(tensorflow?.skip).each([1, 2])('on tfjs-node with %i thread(s)', (threads) => {
   let outcome: StepsAsGraph;
   beforeAll(async () => {
-    outcome = await runOnBackend<StepsAsGraph>('steps-as-graph.ts', 'tensorflow', String(threads));
+    outcome = await runOnBackend<StepsAsGraph>('steps-as-graph', 'tensorflow', String(threads));
   });
 
   it.each([

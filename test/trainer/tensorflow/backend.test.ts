@@ -17,6 +17,7 @@ import {
   openCpu,
   type Opener,
 } from '../../../trainer/tensorflow/open-backend.ts';
+import { findProgram } from '../../support/trainer-program.ts';
 import { prepareSwiftShader, swiftShaderMissing } from '../../support/training/swiftshader.ts';
 
 interface Fingerprint {
@@ -243,7 +244,7 @@ function fingerprint(
   options: object = {},
   env: Record<string, string> = {},
 ): Promise<Fingerprint> {
-  const program = fileURLToPath(new URL('fingerprint.ts', import.meta.url));
+  const program = findProgram('fingerprint', backend);
   const args = ['--disable-warning=ExperimentalWarning', program, backend, JSON.stringify(options)];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {

@@ -3,16 +3,15 @@
  * of our own beside plain JavaScript.
  */
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { KERNELS } from '../../../trainer/gan/fused.ts';
 import { createStepQueue } from '../../../trainer/tensorflow/webgpu/device.ts';
+import { findProgram } from '../../support/trainer-program.ts';
 import { listTrainingBackends, runOnBackend } from '../../support/training/backends.ts';
 import { RUN_STEPS, type NullDeviceRun } from '../../support/gpu/null-device.ts';
 import type { KernelRun } from '../../support/gpu/run-kernels.ts';
 
-const NULL_DEVICE = join(import.meta.dirname, '../../support/gpu/null-device.ts');
 /** Of a step with the preset's batch; 123 and 328 without kernels of our own. */
 const MAX_DISPATCHES = { seed: 35, digits: 133 };
 /** Copies are cheaper: the driver does several in one go. */
@@ -21,7 +20,7 @@ const MAX_COPIES = { seed: 29, digits: 55 };
 describe('a step on a GPU', () => {
   let run: NullDeviceRun;
   beforeAll(async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, [NULL_DEVICE]);
+    const { stdout } = await promisify(execFile)(process.execPath, [findProgram('null-device')]);
     run = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as NullDeviceRun;
   });
 
@@ -78,7 +77,7 @@ describe.skipIf(
 )('kernels on SwiftShader', () => {
   it('compute what plain loops do, also for nothing, odd shapes and many workgroups', async () => {
     const { runs, fault } = await runOnBackend<{ runs: KernelRun[]; fault: string | null }>(
-      '../gpu/run-kernels.ts',
+      'run-kernels',
       'webgpu',
     );
     expect(fault).toBeNull();
