@@ -32,17 +32,17 @@ beforeEach(makeRoot);
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 /** The folder of a run to its end, which many tests compare with. */
-let whole: string;
+let wholeRoot: string;
 beforeAll(async () => {
   await tf.setBackend('cpu');
   await makeRoot();
-  whole = root;
+  wholeRoot = root;
   await run();
 });
-afterAll(() => rm(whole, { recursive: true, force: true }));
+afterAll(() => rm(wholeRoot, { recursive: true, force: true }));
 
 const copyWhole = (name: string): Promise<void> =>
-  cp(join(whole, 'run'), join(root, name), { recursive: true });
+  cp(join(wholeRoot, 'run'), join(root, name), { recursive: true });
 
 const STEPS = 120;
 const VAE: VaeConfig = {
