@@ -33,7 +33,7 @@ interface Packed {
   readonly files: readonly { readonly path: string }[];
 }
 
-let installed: Promise<InstalledClient> | undefined;
+let installed: ReturnType<typeof buildAndInstall> | undefined;
 
 /** Gives a project in which the package is installed. The caller removes the project. */
 export async function installClient(): Promise<InstalledClient> {
