@@ -61,8 +61,8 @@ const PARAMETERS = {
 } as const;
 
 /**
- * Reads the handwriting of one digit, or of up to ten digits of one person: with `refine`, more
- * digits give a better hand. Rejects, and never throws synchronously.
+ * Reads the handwriting of one digit, or of up to ten digits of one person: with `refine`, the
+ * hand fits all of them. Rejects, and never throws synchronously.
  * @param picture  A canvas, PNG or JPEG, or several: at most 1 MB and 1,048,576 pixels in all.
  * @throws ApiError                When the API refuses or fails; `no_digit` for a scribble.
  * @throws RangeError | TypeError  For an option that the API would refuse, before any request.

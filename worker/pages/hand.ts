@@ -104,7 +104,7 @@ function renderHand({
         <p><a id="hand-open" href="/docs/reference#readHand">Open it</a></p>
       </div>
       <div class="hand-notes">
-        <p class="soft">A second and a third digit bring the hand nearer to yours: <i>Add a digit</i> keeps the drawn one.</p>
+        <p class="soft">A hand can fit several of your digits: <i>Add a digit</i> keeps the drawn one.</p>
         <p class="soft">What you draw stays in your browser. A URL that you open or share holds numbers of your hand, no picture.</p>
       </div>
     </section>

@@ -53,7 +53,7 @@ export const HAND_OPERATION: OperationEntry = {
   summary: 'Reads the handwriting of written digits, for hand= of the other paths',
   query: PARAMETERS,
   body: {
-    about: `One digit of any size on dark or light paper, at most ${LIMITS.maxPictureBytes} bytes: PNG, JPEG, or a list of 784 numbers from 0 to 255. Or up to ${LIMITS.maxWritten} digits of one person, which make a better hand: fields of a form, each named picture or as the digit is`,
+    about: `One digit of any size on dark or light paper, at most ${LIMITS.maxPictureBytes} bytes: PNG, JPEG, or a list of 784 numbers from 0 to 255. Or up to ${LIMITS.maxWritten} digits of one person, which one hand shall fit: fields of a form, each named picture or as the digit is`,
     types: ['image/png', 'image/jpeg', 'application/json', 'multipart/form-data'],
   },
   answers: { 'application/json': handSchema },
