@@ -61,8 +61,11 @@ interface Row {
   readonly file: string;
 }
 const bare = (file: string) => file.replace('.png', '');
-const lines = (header: string, rows: readonly Row[], row: (row: Row) => string): string =>
-  [header, ...rows.map(row)].join('\n');
+const lines = (
+  header: string,
+  rows: readonly Row[],
+  row: (row: Row, i: number) => string,
+): string => [header, ...rows.map(row)].join('\n');
 
 describe('labels beside pictures', () => {
   it.each<[string, string, (rows: readonly Row[]) => string | Uint8Array]>([
@@ -133,6 +136,15 @@ describe('labels beside pictures', () => {
     expect(notes).toEqual([expect.stringContaining(`The classes are those of ${path}, `)]);
   });
 
+  it('are found by names of macOS, which takes letters apart, and by the end of a URL', async () => {
+    await drawAll((name, i) => `${'é'.normalize('NFD')}${name}${i}.png`);
+    const rows = NAMES.flatMap((name) =>
+      Array.from({ length: EACH }, (_, i) => `https://example.com/é${name}${i}.png?size=8,${name}`),
+    );
+    await write('labels.csv', ['url,label', ...rows].join('\n'));
+    expect((await readLevels()).levels).toEqual(EXPECTED);
+  });
+
   it('are read from WebDataset’s .cls files, also in shards', async () => {
     const rows = await drawAll((name, i) => `in/${name}${i}.png`);
     for (const { file, name } of rows) {
@@ -172,6 +184,25 @@ describe('labels beside pictures', () => {
   });
 
   it.each<[string, string, (rows: readonly Row[]) => string, RegExp]>([
+    [
+      'measures',
+      'ages.csv',
+      (rows) => lines('file,age', rows, (r, i) => `${r.file},${i % 3}.5`),
+      /ages\.csv names the pictures, but which column .* not clear \(age\)/,
+    ],
+    [
+      'columns that are named like pixels',
+      'points.csv',
+      (rows) => {
+        const header = Array.from({ length: 20 }, (_, i) => `x${i}`);
+        return lines(
+          `file,${header.join()}`,
+          rows,
+          (r) => `${r.file},${header.map(() => 3).join()}`,
+        );
+      },
+      /points\.csv names the pictures, but which column/,
+    ],
     [
       'several columns',
       'meta.csv',

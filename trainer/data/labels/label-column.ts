@@ -28,8 +28,9 @@ export function findLabelColumn<T extends Column>(columns: readonly T[]): T | nu
     return null;
   }
   const values = new Set(only.cells);
+  const areMeasured = only.cells.some((cell) => /\d\.\d*[1-9]/.test(cell));
   const repeats = values.size <= Math.min(CLASS_LIMITS.classes, only.cells.length / 2);
-  return repeats && values.size > 1 ? only : null;
+  return repeats && !areMeasured && values.size > 1 ? only : null;
 }
 
 /** Columns of which each row has a 1 in one (one-hot), as one column with their names; or null. */

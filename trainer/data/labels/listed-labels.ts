@@ -12,13 +12,15 @@ import {
   type Problem,
   type Split,
 } from '../layouts/source.ts';
-import { describeFault, readFile, type Tree, type TreeFile } from '../layouts/tree.ts';
+import { describeFault, readFile, readStart, type Tree, type TreeFile } from '../layouts/tree.ts';
 import { findLabelColumn, joinOneHot, normaliseLabel, type Column } from './label-column.ts';
 
 const MAX_BYTES = { table: 128 * 1024 * 1024, label: 1024 } as const;
+/** Bytes of a table's first lines. */
+const LOOKED_INTO = 64 * 1024;
 const IS_TABLE = /\.(?:csv|tsv|txt|json|jsonl|ndjson)$/i;
 /** Kaggle's example of a submission lists test pictures with invented labels. */
-const IS_SUBMISSION = /submission[^/]*$/i;
+const NO_TABLE = /(?:submission|readme|licen[cs]e)[^/]*$/i;
 const IS_CLASS = /\.cls\d?$/i;
 const IS_SPLIT = /^(?:usage|split|subset|partition|(?:data[ _]?)?set)$/i;
 
@@ -45,7 +47,7 @@ export async function findListedLabels(
   const find = createFinder(pictures, byName);
   // A .txt or .json with a picture's name has something else: boxes, or a caption.
   const tables = tree.files.filter(
-    ({ path }) => IS_TABLE.test(path) && !IS_SUBMISSION.test(path) && !byName.has(stemOfAny(path)),
+    ({ path }) => IS_TABLE.test(path) && !NO_TABLE.test(path) && !byName.has(stemOfAny(path)),
   );
   const found = (await readClassFiles(tree, pictures)) ?? {
     labels: new Map<TreeFile, ListedLabel>(),
@@ -84,7 +86,7 @@ type FindPicture = (name: string, table: TreeFile) => TreeFile | undefined;
 function indexNames(pictures: readonly TreeFile[]): ReadonlyMap<string, readonly TreeFile[]> {
   const index = new Map<string, TreeFile[]>();
   for (const file of pictures) {
-    const name = lastOf(file.path);
+    const name = lastOf(file.path).normalize();
     for (const key of new Set([name, stemOf(name)])) {
       const others = index.get(key);
       if (others === undefined) {
@@ -105,7 +107,7 @@ function createFinder(
   pictures: readonly TreeFile[],
   byName: ReturnType<typeof indexNames>,
 ): FindPicture {
-  const byPath = new Map(pictures.map((file) => [file.path, file]));
+  const byPath = new Map(pictures.map((file) => [file.path.normalize(), file]));
   const findNamed = (name: string, table: TreeFile): TreeFile | undefined => {
     const files = byName.get(name) ?? [];
     const part = findSplit(lastOf(table.path));
@@ -114,8 +116,11 @@ function createFinder(
     return own.length === 1 ? own[0] : undefined;
   };
   return (name, table) => {
-    const path = name
+    const [text = ''] = /^https?:/.test(name) ? name.split('?') : [name];
+    // macOS takes letters apart: é becomes e and an accent.
+    const path = text
       .trim()
+      .normalize()
       .replaceAll('\\', '/')
       .replace(/^\.?\//, '');
     const folder = table.path.slice(0, -lastOf(table.path).length);
@@ -248,6 +253,17 @@ function takeLabels(file: TreeFile, table: string[][], find: FindPicture, found:
       `${file.path} names the pictures, but which column has their classes is not clear (${names}): call it "label".`,
     );
   }
+}
+
+/** Tells whether some of a table's first lines name pictures: it has labels then, no pixels. */
+export async function namesPictures(
+  file: TreeFile,
+  pictures: readonly TreeFile[],
+): Promise<boolean> {
+  const start = Buffer.from(await readStart(file, LOOKED_INTO)).toString('utf8');
+  const names = new Set(pictures.map(({ path }) => stemOf(lastOf(path)).normalize()));
+  const cells = start.split(/[\r\n,;\t]+/).map((cell) => stemOf(lastOf(cell.replace(/"/g, ''))));
+  return cells.some((cell) => /\p{L}/u.test(cell) && names.has(cell.normalize()));
 }
 
 /** WebDataset's 000012.png and 000012.cls. */

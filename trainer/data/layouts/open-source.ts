@@ -8,6 +8,7 @@ import {
   identifyStranger,
   SNIFFED_BYTES,
 } from '../pictures/format.ts';
+import { namesPictures } from '../labels/listed-labels.ts';
 import { isArchive, isZipFile, openGzip, unpackArchives } from './archives.ts';
 import { arrangeArrays, readArrayFiles } from './arrays.ts';
 import { isCifar, readCifar } from './cifar.ts';
@@ -209,21 +210,25 @@ async function readTree(
   const isEnding = (ending: RegExp) => files.filter(({ path }) => ending.test(path));
   const arrays = isEnding(/\.(?:np[yz]|mat)$/i);
   const huggingFace = files.filter(isHuggingFace);
-  const tables: TreeFile[] = [];
-  for (const file of isEnding(/\.[ct]sv$/i)) {
-    if (await isPixelTable(file, what)) {
-      tables.push(file);
-    }
-  }
-  const known = new Set([...arrays, ...huggingFace, ...tables]);
+  const csv = isEnding(/\.[ct]sv$/i);
+  const notPictures = new Set([...arrays, ...huggingFace, ...csv]);
   const pictures: TreeFile[] = [];
   const others: string[] = [...tree.passedOver];
-  const candidates = files.filter((one) => !known.has(one));
+  const candidates = files.filter((one) => !notPictures.has(one));
   for (let first = 0; first < candidates.length; first += LOOKED_INTO) {
     const some = candidates.slice(first, first + LOOKED_INTO);
     const found = await Promise.all(some.map(isPicture));
     pictures.push(...some.filter((_, i) => found[i]));
     others.push(...some.filter((_, i) => !found[i]).map(({ path }) => path));
+  }
+  const tables: TreeFile[] = [];
+  for (const file of csv) {
+    const hasPixels = !(await namesPictures(file, pictures)) && (await isPixelTable(file, what));
+    if (hasPixels) {
+      tables.push(file);
+    } else {
+      others.push(file.path);
+    }
   }
   const kinds = Object.entries({
     pictures,
@@ -239,7 +244,7 @@ async function readTree(
       `${what}: holds ${found.join(' and ')}: name the file or the folder that you mean`,
     );
   }
-  await refuseStrangers([...known, ...files.filter(isArchive)], what);
+  await refuseStrangers([...arrays, ...huggingFace, ...csv, ...files.filter(isArchive)], what);
   if (kinds.length === 0 && files.some(isArchive) && depth < MAX_DEPTH) {
     return await readTree(await unpackArchives(tree, what), what, part, folders, depth + 1);
   }
