@@ -14,6 +14,7 @@ import {
   modelNameSchema,
   modelVersionSchema,
   parseDocument,
+  splitWeights,
   textSchema,
   verifyFile,
   type ParsedManifest,
@@ -23,7 +24,6 @@ import {
   GENERATOR_LIMITS,
   GeneratorConfigError,
   planNetwork,
-  sizeOf,
   type GeneratorPlan,
   type NetworkPlan,
 } from './generator.ts';
@@ -162,9 +162,5 @@ export function decodeEncoderWeights(
 ): Float32Array[] {
   verifyFile(description.file, bytes);
   const values = decodeNumbers(plan.weights, description.weights, bytes);
-  if (!values.every(Number.isFinite)) {
-    throw new ArtifactError({ reason: 'not_finite', what: ENCODER_WEIGHTS_FILE });
-  }
-  let next = 0;
-  return plan.weights.map((weight) => values.subarray(next, (next += sizeOf(weight.shape))));
+  return splitWeights(plan, values, ENCODER_WEIGHTS_FILE);
 }

@@ -18,7 +18,7 @@ import { findWebgpu } from '../tensorflow/webgpu/device.ts';
 import { countDispatches, startSteps } from './steps.ts';
 
 const PRESET_NAMES: readonly PresetName[] = ['seed', 'digits'];
-const BATCHES = [128, 512, 2048];
+const BATCHES = [128, 512, 2048] as const;
 
 /** A batch that takes plain JavaScript some seconds, and nearly all kernels of a large one. */
 const COMPARED_BATCH = 32;
@@ -281,14 +281,13 @@ async function timeCpu(timing: Timing): Promise<Speed[]> {
   const current = tf.getBackend();
   const opened = await openOrExplain(() => openTensorflow('cpu', options));
   if (typeof opened === 'string') {
-    return PRESET_NAMES.flatMap((preset) =>
-      BATCHES.slice(0, 1).map((batch) => ({
-        backend: 'tensorflow',
-        preset,
-        batch,
-        skipped: opened,
-      })),
-    );
+    const [batch] = BATCHES;
+    return PRESET_NAMES.map((preset) => ({
+      backend: 'tensorflow',
+      preset,
+      batch,
+      skipped: opened,
+    }));
   }
   try {
     return await timeBatches('tensorflow', BATCHES, timing);

@@ -131,13 +131,7 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
       ...model,
       url: `${base}/models/${model.name}`,
     }));
-    const type = negotiateFormat(readHeader(c, 'accept'), CARD_TYPES);
-    const answer =
-      type === 'html'
-        ? await renderModelsPage(c, list)
-        : c.json({ default: list.default, models }, 200, CARD_HEADERS);
-    answer.headers.set('Vary', 'Accept');
-    return answer;
+    return answerByAccept(c, { default: list.default, models }, () => renderModelsPage(c, list));
   });
 
   app.get('/models/:name', async (c) => {
@@ -164,19 +158,12 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
     });
   }
 
-  /** People get a page: browsers prefer HTML. */
   async function answerManifest(c: AppContext, manifest: ParsedManifest): Promise<Response> {
     const { name, version } = manifest.manifest;
     const read = await modelFiles.read(name, version, ENCODER_FILE);
     const encoder = 'code' in read ? undefined : read;
     const card = describeModel(manifest, encoder, c.get('base'));
-    const type = negotiateFormat(readHeader(c, 'accept'), CARD_TYPES);
-    const answer =
-      type === 'html'
-        ? await renderModelPage(c, manifest, card.files)
-        : c.json(card, 200, CARD_HEADERS);
-    answer.headers.set('Vary', 'Accept');
-    return answer;
+    return answerByAccept(c, card, () => renderModelPage(c, manifest, card.files));
   }
 
   app.get('/models/:name/:version/:file', async (c) => {
@@ -221,6 +208,18 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
       return admit(c, dependencies, { hashed: bytes }, send);
     });
   });
+}
+
+/** People get a page: browsers prefer HTML. */
+async function answerByAccept(
+  c: AppContext,
+  card: object,
+  renderPage: () => Promise<Response>,
+): Promise<Response> {
+  const type = negotiateFormat(readHeader(c, 'accept'), CARD_TYPES);
+  const answer = type === 'html' ? await renderPage() : c.json(card, 200, CARD_HEADERS);
+  answer.headers.set('Vary', 'Accept');
+  return answer;
 }
 
 /** Checks names before they become keys of the bucket. */

@@ -182,23 +182,28 @@ function renderOption(value: string, isSelected: boolean, text = value): Markup 
 }
 
 function renderClasses(classes: readonly string[], value: string, described: Markup): Markup {
-  const options = ['', ...classes].map((each) => ({ each, text: each === '' ? 'any' : each }));
   return classes.length > MAX_BUTTONS
-    ? html`<select ${described}>${options.map(({ each, text }) => renderOption(each, each === value, text))}</select>`
+    ? html`<select ${described}>${['', ...classes].map((each) => renderOption(each, each === value, each === '' ? 'any' : each))}</select>`
     : html`<span
         class="chips"
         role="radiogroup"
         aria-labelledby="label-label"
         aria-describedby="hint-label fault-label"
-        >${options.map(
-          ({ each, text }) =>
-            html`<label class="chip"
-              ><input type="radio" name="label" value="${each}" ${each === value ? 'checked' : ''} /><span
-                >${text}</span
-              ></label
-            >`,
-        )}</span
+        >${renderChips('label', classes, value, 'any')}</span
       >`;
+}
+
+/** Buttons of which one is pressed: each class, and before them none. */
+export function renderChips(
+  name: string,
+  classes: readonly string[],
+  value: string,
+  none: string,
+): Markup[] {
+  return ['', ...classes].map(
+    (each) =>
+      html`<label class="chip"><input type="radio" name="${name}" value="${each}" ${each === value ? 'checked' : ''} /><span>${each === '' ? none : each}</span></label>`,
+  );
 }
 
 /** What `<input type=color>` accepts: 6 digits, or black. */

@@ -4,7 +4,7 @@ import files from 'page-files';
 import { findFile, WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
 import { hasDigits } from '../../../shared/model/subject.ts';
 import type { Markup } from '../page.ts';
-import { DICE } from './controls.ts';
+import { DICE, renderChips } from './controls.ts';
 import { nameRoute, renderSnippet, TRUNCATION, type ModelView } from './model-view.ts';
 
 /** Pictures a side of the sheet that fills the map's place until the map is drawn. */
@@ -87,7 +87,7 @@ export function renderExplorer({ manifest }: ModelView): Markup {
             : html`<div class="field field-class">
                 <span class="label" id="explore-label">Class</span>
                 <span class="chips" role="radiogroup" aria-labelledby="explore-label"
-                  >${['', ...classes].map((one) => html`<label class="chip"><input type="radio" name="explore-class" value="${one}" ${one === opening ? 'checked' : ''} /><span>${one === '' ? 'the corners’ own' : one}</span></label>`)}</span
+                  >${renderChips('explore-class', classes, opening, 'the corners’ own')}</span
                 >
               </div>`
         }
