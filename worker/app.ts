@@ -1,6 +1,7 @@
 /** The app: what happens to every request, the routes, and the answers where no route has one. */
-import { Hono } from 'hono';
+import { HonoBase } from 'hono/hono-base';
 import { matchedRoutes } from 'hono/route';
+import { TrieRouter } from 'hono/router/trie-router';
 import { encodeBase64Url } from 'hono/utils/encode';
 import { FORMATS, type RouteName } from '../shared/contract/formats.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
@@ -67,7 +68,8 @@ export function createApp(given: GivenDependencies): App {
     heavyWork: new ConcurrencyLimit(HEAVY_WORK, clock),
     streamTurns: new ConcurrencyLimit(STREAM_TURNS, clock),
   };
-  const app = new Hono<AppEnv>();
+  // Hono itself would try RegExpRouter first, which cannot hold these routes.
+  const app = new HonoBase<AppEnv>({ router: new TrieRouter() });
   addMiddleware(app, dependencies);
   addHomeRoute(app, dependencies);
   addHandPageRoute(app, dependencies);

@@ -2,7 +2,7 @@
  * Schemas of the JSON answers. OpenAPI is derived from them, and tests check the answers by them.
  * Each object is a named schema there: generated clients make one class for each name.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { ARTIFACT_LIMITS } from '../model/artifact.ts';
 import { CLASS_LIMITS } from '../model/classes.ts';
 import { GENERATOR_LIMITS } from '../model/generator.ts';
@@ -13,22 +13,22 @@ import { LIMITS } from './limits.ts';
 export const NAMED_SCHEMAS = z.registry<{ id: string }>();
 
 /** A whole number from 0 on. */
-const count = (max: number) => z.int().min(0).max(max);
+const count = (max: number) => z.int().check(z.minimum(0), z.maximum(max));
 
 const MAX_SAMPLE_SIDE = GENERATOR_LIMITS.units;
 /** A number's digits and signs stand side by side. */
 const MAX_SIDE = MAX_SAMPLE_SIDE * LIMITS.maxNumberLength;
-const side = (max: number) => z.int().min(1).max(max);
-const channels = z.int().min(1).max(3).describe('1 (grey) or 3 (RGB)');
+const side = (max: number) => z.int().check(z.minimum(1), z.maximum(max));
+const channels = z.int().check(z.minimum(1), z.maximum(3), z.describe('1 (grey) or 3 (RGB)'));
 const MAX_INDEX = LIMITS.maxStart + LIMITS.maxJobDigits;
-const label = count(CLASS_LIMITS.classes - 1)
-  .nullable()
-  .describe('The class’s number; null for a model without classes');
+const label = z
+  .nullable(count(CLASS_LIMITS.classes - 1))
+  .check(z.describe('The class’s number; null for a model without classes'));
 
 const modelSchema = z
   .object({
     name: z.string(),
-    version: z.string().describe('16 hex digits: a hash of the model’s content'),
+    version: z.string().check(z.describe('16 hex digits: a hash of the model’s content')),
   })
   .register(NAMED_SCHEMAS, { id: 'ModelVersion' });
 
@@ -38,35 +38,38 @@ const imageSchema = z
 
 const numbersSchema = z
   .array(count(255))
-  .describe('[height, width, channels], row by row; 0 is paper, 255 is ink');
+  .check(z.describe('[height, width, channels], row by row; 0 is paper, 255 is ink'));
 const bytesSchema = z
   .base64()
-  .describe('Base64 of [height, width, channels] bytes, row by row; 0 is paper, 255 is ink');
+  .check(
+    z.describe('Base64 of [height, width, channels] bytes, row by row; 0 is paper, 255 is ink'),
+  );
 
 /** One digit of a JSON answer. */
 export const digitSchema = z.object({
-  index: count(MAX_INDEX).describe('Index in the seed’s endless sequence'),
+  index: count(MAX_INDEX).check(z.describe('Index in the seed’s endless sequence')),
   label,
-  class: z.string().nullable().describe('The class’s name; for a number its digits'),
-  url: z.url().describe('The permanent URL of its picture'),
+  class: z.nullable(z.string()).check(z.describe('The class’s name; for a number its digits')),
+  url: z.url().check(z.describe('The permanent URL of its picture')),
   latent: z
-    .array(z.number())
-    .optional()
-    .describe(
-      'With latent=1: the numbers that the network draws it from, float32, times truncation',
+    .optional(z.array(z.number()))
+    .check(
+      z.describe(
+        'With latent=1: the numbers that the network draws it from, float32, times truncation',
+      ),
     ),
   pixels: numbersSchema,
 });
 
 /** With `pixels=base64`. */
-export const packedDigitSchema = digitSchema.extend({ pixels: bytesSchema });
+export const packedDigitSchema = z.extend(digitSchema, { pixels: bytesSchema });
 
 /** With either form of pixels. */
-export const anyDigitSchema = digitSchema
-  .extend({
+export const anyDigitSchema = z
+  .extend(digitSchema, {
     pixels: z
       .union([numbersSchema, bytesSchema])
-      .describe('Numbers, or base64 where the query says pixels=base64')
+      .check(z.describe('Numbers, or base64 where the query says pixels=base64'))
       .register(NAMED_SCHEMAS, { id: 'Pixels' }),
   })
   .register(NAMED_SCHEMAS, { id: 'Digit' });
@@ -76,7 +79,7 @@ export const digitsSchema = z.object({
   model: modelSchema,
   seed: z.string(),
   start: count(LIMITS.maxStart),
-  n: z.int().min(1).max(LIMITS.maxDigits),
+  n: z.int().check(z.minimum(1), z.maximum(LIMITS.maxDigits)),
   width: side(MAX_SIDE),
   height: side(MAX_SAMPLE_SIDE),
   channels,
@@ -84,15 +87,15 @@ export const digitsSchema = z.object({
 });
 
 /** With `pixels=base64`. */
-export const packedDigitsSchema = digitsSchema.extend({ digits: z.array(packedDigitSchema) });
+export const packedDigitsSchema = z.extend(digitsSchema, { digits: z.array(packedDigitSchema) });
 
 /** With either form of pixels. */
-export const anyDigitsSchema = digitsSchema
-  .extend({ digits: z.array(anyDigitSchema) })
+export const anyDigitsSchema = z
+  .extend(digitsSchema, { digits: z.array(anyDigitSchema) })
   .register(NAMED_SCHEMAS, { id: 'DigitBatch' });
 
-const loadedModelSchema = modelSchema
-  .extend({ source: z.enum(['r2', 'bundled']), loadedAt: z.iso.datetime() })
+const loadedModelSchema = z
+  .extend(modelSchema, { source: z.enum(['r2', 'bundled']), loadedAt: z.iso.datetime() })
   .register(NAMED_SCHEMAS, { id: 'LoadedModel' });
 const loadErrorSchema = z
   .object({ reason: z.string(), message: z.string(), at: z.iso.datetime() })
@@ -102,21 +105,25 @@ const loadErrorSchema = z
 export const healthSchema = z
   .object({
     status: z.enum(['ok', 'degraded', 'unavailable']),
-    model: loadedModelSchema.nullable(),
-    lastError: loadErrorSchema.nullable(),
+    model: z.nullable(loadedModelSchema),
+    lastError: z.nullable(loadErrorSchema),
   })
   .register(NAMED_SCHEMAS, { id: 'Health' });
 
 /** A digit that `POST /hand` read. */
 const writtenDigit = {
-  label: count(CLASS_LIMITS.classes - 1).describe('The digit that was read, or was given'),
-  class: z.string().describe('The class’s name'),
-  certainty: z.number().min(0).max(1).describe('How sure the encoder is of the label'),
+  label: count(CLASS_LIMITS.classes - 1).check(z.describe('The digit that was read, or was given')),
+  class: z.string().check(z.describe('The class’s name')),
+  certainty: z
+    .number()
+    .check(z.minimum(0), z.maximum(1), z.describe('How sure the encoder is of the label')),
   error: z
     .number()
-    .min(0)
-    .max(255)
-    .describe('Root mean squared difference of the written digit and the drawn one'),
+    .check(
+      z.minimum(0),
+      z.maximum(255),
+      z.describe('Root mean squared difference of the written digit and the drawn one'),
+    ),
 };
 
 const writtenDigitSchema = z.object(writtenDigit).register(NAMED_SCHEMAS, { id: 'WrittenDigit' });
@@ -125,32 +132,33 @@ const writtenDigitSchema = z.object(writtenDigit).register(NAMED_SCHEMAS, { id: 
 export const handSchema = z
   .object({
     model: modelSchema,
-    hand: z.string().describe('For hand= of /digit, /number, /morph and /dataset'),
+    hand: z.string().check(z.describe('For hand= of /digit, /number, /morph and /dataset')),
     ...writtenDigit,
     digits: z
-      .array(writtenDigitSchema)
-      .optional()
-      .describe('Of several pictures, in order; then error is that of all'),
-    url: z.url().optional().describe('The digit in this hand; absent offline'),
-    numberUrl: z.url().optional().describe('All ten digits in this hand; absent offline'),
+      .optional(z.array(writtenDigitSchema))
+      .check(z.describe('Of several pictures, in order; then error is that of all')),
+    url: z.optional(z.url()).check(z.describe('The digit in this hand; absent offline')),
+    numberUrl: z.optional(z.url()).check(z.describe('All ten digits in this hand; absent offline')),
   })
   .register(NAMED_SCHEMAS, { id: 'WrittenHand' });
 
 /** Problem details (RFC 9457). */
 export const problemSchema = z
   .object({
-    type: z.url().describe('The URL of the code’s page'),
+    type: z.url().check(z.describe('The URL of the code’s page')),
     title: z.string(),
-    status: z.int().min(400).max(599),
-    detail: z.string().describe('What was expected, what came, what to do'),
-    code: z.string().describe('Stable, for programs'),
-    parameters: z.array(z.string()).optional().describe('The parameters at fault, if any'),
+    status: z.int().check(z.minimum(400), z.maximum(599)),
+    detail: z.string().check(z.describe('What was expected, what came, what to do')),
+    code: z.string().check(z.describe('Stable, for programs')),
+    parameters: z
+      .optional(z.array(z.string()))
+      .check(z.describe('The parameters at fault, if any')),
     requestId: z.string(),
   })
   .register(NAMED_SCHEMAS, { id: 'Problem' });
 
 const limitSchema = z
-  .object({ value: z.int().min(0), unit: z.string(), about: z.string() })
+  .object({ value: z.int().check(z.minimum(0)), unit: z.string(), about: z.string() })
   .register(NAMED_SCHEMAS, { id: 'Limit' });
 
 /** `/limits`, by name. */
@@ -158,57 +166,66 @@ export const limitsSchema = z
   .record(z.string(), limitSchema)
   .register(NAMED_SCHEMAS, { id: 'Limits' });
 
-const listedModelSchema = modelSchema
-  .extend({
-    url: z.url().describe('The URL of its card'),
-    publishedAt: z.iso
-      .datetime()
-      .nullable()
-      .describe('null for the model that is built into the service'),
+const listedModelSchema = z
+  .extend(modelSchema, {
+    url: z.url().check(z.describe('The URL of its card')),
+    publishedAt: z
+      .nullable(z.iso.datetime())
+      .check(z.describe('null for the model that is built into the service')),
   })
   .register(NAMED_SCHEMAS, { id: 'ListedModel' });
 
 /** `/models`. */
 export const modelsSchema = z
   .object({
-    default: z.string().describe('The model that draws when a request names none'),
+    default: z.string().check(z.describe('The model that draws when a request names none')),
     models: z.array(listedModelSchema),
   })
   .register(NAMED_SCHEMAS, { id: 'ModelList' });
 
 const trainingSchema = z
-  .looseObject({ preset: z.string(), steps: z.int().min(0), imagesSeen: z.int().min(0) })
+  .looseObject({
+    preset: z.string(),
+    steps: z.int().check(z.minimum(0)),
+    imagesSeen: z.int().check(z.minimum(0)),
+  })
   .register(NAMED_SCHEMAS, { id: 'Training' });
 const modelFileSchema = z
   .object({
     path: z.string(),
     url: z.url(),
-    bytes: count(ARTIFACT_LIMITS.fileBytes).optional(),
-    sha256: z.string().optional(),
+    bytes: z.optional(count(ARTIFACT_LIMITS.fileBytes)),
+    sha256: z.optional(z.string()),
   })
   .register(NAMED_SCHEMAS, { id: 'ModelFile' });
 
 const subjectSchema = z
   .object({ one: z.string(), many: z.string() })
-  .describe('What a picture and what several show')
+  .check(z.describe('What a picture and what several show'))
   .register(NAMED_SCHEMAS, { id: 'Subject' });
 
 /** `/models/{name}` and `/models/{name}/{version}`: a model's card. */
-export const modelCardSchema = modelSchema
-  .extend({
-    classes: z.array(z.string()).describe('The name of each label; empty without classes'),
+export const modelCardSchema = z
+  .extend(modelSchema, {
+    classes: z.array(z.string()).check(z.describe('The name of each label; empty without classes')),
     subject: subjectSchema,
     image: imageSchema,
-    paper: z.array(count(255)).describe('The colour of the paper, a byte for each channel'),
+    paper: z
+      .array(count(255))
+      .check(z.describe('The colour of the paper, a byte for each channel')),
     recipe: z
       .record(z.string(), z.string())
-      .describe(
-        'How a seed becomes pixels, step by step, for programs without this project’s code',
+      .check(
+        z.describe(
+          'How a seed becomes pixels, step by step, for programs without this project’s code',
+        ),
       ),
-    parameters: count(GENERATOR_LIMITS.parameters).describe('How many weights the generator has'),
-    weights: z.string().describe('The number format of weights.bin'),
+    parameters: count(GENERATOR_LIMITS.parameters).check(
+      z.describe('How many weights the generator has'),
+    ),
+    weights: z.string().check(z.describe('The number format of weights.bin')),
     training: trainingSchema,
-    figures: z.record(z.string(), z.number()).describe('Measured at the export'),
+    figures: z.record(z.string(), z.number()).check(z.describe('Measured at the export')),
     files: z.array(modelFileSchema),
   })
   .register(NAMED_SCHEMAS, { id: 'ModelCard' });
@@ -235,16 +252,18 @@ const jobShardsSchema = z
     total: count(LIMITS.maxJobShards),
     done: count(LIMITS.maxJobShards),
     failed: count(LIMITS.maxJobShards),
-    digits: count(LIMITS.maxJobDigits).describe('Digits of each shard but the last'),
+    digits: count(LIMITS.maxJobDigits).check(z.describe('Digits of each shard but the last')),
   })
   .register(NAMED_SCHEMAS, { id: 'JobShards' });
 const jobCostSchema = z
   .object({
     soFar: z.number(),
-    expected: z.number().nullable().describe('For the whole job; null before its first shard'),
-    storageMonth: z.number().describe('Storage of what is written so far, for a month'),
+    expected: z
+      .nullable(z.number())
+      .check(z.describe('For the whole job; null before its first shard')),
+    storageMonth: z.number().check(z.describe('Storage of what is written so far, for a month')),
   })
-  .describe('Estimated by Cloudflare’s list prices, without what a plan includes')
+  .check(z.describe('Estimated by Cloudflare’s list prices, without what a plan includes'))
   .register(NAMED_SCHEMAS, { id: 'JobCost' });
 const jobFailureSchema = z
   .object({ shard: count(LIMITS.maxJobShards - 1), at: z.iso.datetime() })
@@ -253,54 +272,68 @@ const jobFailureSchema = z
 /** `POST /jobs` and `/jobs/{id}`: a job and its progress. */
 export const jobSchema = z
   .object({
-    id: z.string().describe('32 hex digits: a hash of the job’s parameters'),
+    id: z.string().check(z.describe('32 hex digits: a hash of the job’s parameters')),
     state: z
       .enum(['running', 'done', 'failed', 'cancelled'])
-      .describe('failed: some shards could not be drawn; POSTing the same job again retries them'),
-    reason: z.string().nullable().describe('Why the job failed or was cancelled'),
+      .check(
+        z.describe(
+          'failed: some shards could not be drawn; POSTing the same job again retries them',
+        ),
+      ),
+    reason: z.nullable(z.string()).check(z.describe('Why the job failed or was cancelled')),
     model: modelSchema,
     seed: z.string(),
     start: count(LIMITS.maxStart),
-    n: z.int().min(1).max(LIMITS.maxJobDigits),
+    n: z.int().check(z.minimum(1), z.maximum(LIMITS.maxJobDigits)),
     label: z
-      .string()
-      .nullable()
-      .describe('The class of every digit; null if the seed draws the classes'),
-    truncation: z.number().min(0).max(1).describe('1 unless the job asked for less'),
-    hand: z.string().nullable().describe('The handwriting; null if the seed decides it'),
-    vary: z.number().min(0).max(1).describe('How far the digits leave the hand; 0 without one'),
+      .nullable(z.string())
+      .check(z.describe('The class of every digit; null if the seed draws the classes')),
+    truncation: z
+      .number()
+      .check(z.minimum(0), z.maximum(1), z.describe('1 unless the job asked for less')),
+    hand: z.nullable(z.string()).check(z.describe('The handwriting; null if the seed decides it')),
+    vary: z
+      .number()
+      .check(
+        z.minimum(0),
+        z.maximum(1),
+        z.describe('How far the digits leave the hand; 0 without one'),
+      ),
     format: z.enum(FORMATS.jobs),
     image: imageSchema,
     shards: jobShardsSchema,
-    digits: count(LIMITS.maxJobDigits).describe('Digits drawn so far'),
-    bytes: z.int().min(0).describe('Bytes of images and labels written so far'),
+    digits: count(LIMITS.maxJobDigits).check(z.describe('Digits drawn so far')),
+    bytes: z.int().check(z.minimum(0), z.describe('Bytes of images and labels written so far')),
     drawMs: z
       .number()
-      .describe(
-        'Milliseconds that all consumers spent drawing so far: an upper estimate of processor time',
+      .check(
+        z.describe(
+          'Milliseconds that all consumers spent drawing so far: an upper estimate of processor time',
+        ),
       ),
     costUsd: jobCostSchema,
     createdAt: z.iso.datetime(),
-    lastShardAt: z.iso
-      .datetime()
-      .nullable()
-      .describe('POST a running job again if its last shard was long ago'),
-    failures: z.array(jobFailureSchema).describe('The first ten shards that failed for good'),
+    lastShardAt: z
+      .nullable(z.iso.datetime())
+      .check(z.describe('POST a running job again if its last shard was long ago')),
+    failures: z
+      .array(jobFailureSchema)
+      .check(z.describe('The first ten shards that failed for good')),
     url: z.url(),
     manifestUrl: z.url(),
   })
   .register(NAMED_SCHEMAS, { id: 'Job' });
 
 const shardFileSchema = z
-  .object({ url: z.url(), bytes: z.int().min(0), sha256: z.string() })
+  .object({ url: z.url(), bytes: z.int().check(z.minimum(0)), sha256: z.string() })
   .register(NAMED_SCHEMAS, { id: 'ShardFile' });
 const jobShardSchema = z
   .object({
     shard: count(LIMITS.maxJobShards - 1),
-    start: count(MAX_INDEX).describe('Index of the shard’s first digit'),
-    n: z.int().min(1).max(LIMITS.maxJobDigits),
+    start: count(MAX_INDEX).check(z.describe('Index of the shard’s first digit')),
+    n: z.int().check(z.minimum(1), z.maximum(LIMITS.maxJobDigits)),
     images: shardFileSchema,
-    labels: shardFileSchema.nullable().describe('null for a model without classes'),
+    labels: z.nullable(shardFileSchema).check(z.describe('null for a model without classes')),
   })
   .register(NAMED_SCHEMAS, { id: 'JobShard' });
 
@@ -308,8 +341,8 @@ const jobShardSchema = z
 export const jobManifestSchema = z
   .object({
     job: z.string(),
-    complete: z.boolean().describe('Whether this page has every shard'),
+    complete: z.boolean().check(z.describe('Whether this page has every shard')),
     shards: z.array(jobShardSchema),
-    next: z.url().nullable().describe('The URL of the next page; null on the last'),
+    next: z.nullable(z.url()).check(z.describe('The URL of the next page; null on the last')),
   })
   .register(NAMED_SCHEMAS, { id: 'JobManifest' });

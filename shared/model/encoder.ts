@@ -7,7 +7,7 @@
  */
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import {
   ArtifactError,
   hashSchema,
@@ -24,6 +24,7 @@ import {
   GENERATOR_LIMITS,
   GeneratorConfigError,
   planNetwork,
+  wholeSchema,
   type GeneratorPlan,
   type NetworkPlan,
 } from './generator.ts';
@@ -36,7 +37,7 @@ export const ENCODER_LIMITS = { parameters: 200_000, macs: 2_000_000 } as const;
 export const LOGIT_RANGE = 12;
 
 const encoderConfigSchema = z.strictObject({
-  layers: z.array(encoderLayerSchema).min(1).max(GENERATOR_LIMITS.layers),
+  layers: z.array(encoderLayerSchema).check(z.minLength(1), z.maxLength(GENERATOR_LIMITS.layers)),
 });
 
 export type EncoderConfig = z.infer<typeof encoderConfigSchema>;
@@ -84,17 +85,18 @@ const descriptionSchema = z.strictObject({
   weights: weightEncodingSchema,
   file: z.strictObject({
     path: z.literal(ENCODER_WEIGHTS_FILE),
-    bytes: z
-      .int()
-      .min(1)
-      .max(4 * ENCODER_LIMITS.parameters),
+    bytes: wholeSchema(1, 4 * ENCODER_LIMITS.parameters),
     sha256: hashSchema,
   }),
   training: z.strictObject({
-    steps: z.int().min(0),
-    batchSize: z.int().min(1),
+    steps: z.int().check(z.minimum(0)),
+    batchSize: z.int().check(z.minimum(1)),
     seed: textSchema(128),
-    dataset: z.strictObject({ name: textSchema(128), images: z.int().min(1), sha256: hashSchema }),
+    dataset: z.strictObject({
+      name: textSchema(128),
+      images: z.int().check(z.minimum(1)),
+      sha256: hashSchema,
+    }),
     backend: textSchema(200),
     libraries: z.record(textSchema(64), textSchema(64)),
   }),

@@ -2,7 +2,7 @@
  * A generator network as a list of layers: its shapes, weights and costs. The trainer builds it on
  * TensorFlow.js (`trainer/gan/networks.ts`), the engine draws with it (`engine/`). Pure.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 
 /** Checked before any tensor exists. */
 export const GENERATOR_LIMITS = {
@@ -21,10 +21,15 @@ export const EFFORT = { number: 60, curve: 120 } as const;
 
 /** Slope of every leaky ReLU below 0. */
 export const LEAKY_SLOPE = 0.2;
-const activationSchema = z.enum(['linear', 'relu', 'leakyRelu', 'sigmoid', 'tanh']);
-const sizeSchema = z.int().min(1).max(GENERATOR_LIMITS.units);
 
-const blockSchema = z.int().min(2).max(4);
+export function wholeSchema(min: number, max: number) {
+  return z.int().check(z.minimum(min), z.maximum(max));
+}
+
+const activationSchema = z.enum(['linear', 'relu', 'leakyRelu', 'sigmoid', 'tanh']);
+const sizeSchema = wholeSchema(1, GENERATOR_LIMITS.units);
+
+const blockSchema = wholeSchema(2, 4);
 const denseSchema = z.strictObject({
   type: z.literal('dense'),
   units: sizeSchema,
@@ -60,9 +65,9 @@ export const encoderLayerSchema = z.discriminatedUnion('type', [
 
 /** A generator. Its input is a latent vector and, if it has classes, the label's one-hot vector. */
 export const generatorConfigSchema = z.strictObject({
-  latentSize: z.int().min(1).max(4096),
-  classes: z.int().min(0).max(256),
-  layers: z.array(layerSchema).min(1).max(GENERATOR_LIMITS.layers),
+  latentSize: wholeSchema(1, 4096),
+  classes: wholeSchema(0, 256),
+  layers: z.array(layerSchema).check(z.minLength(1), z.maxLength(GENERATOR_LIMITS.layers)),
 });
 
 export type Activation = z.infer<typeof activationSchema>;

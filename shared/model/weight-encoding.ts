@@ -2,7 +2,7 @@
  * How weights.bin encodes a generator's weights. float16 and uint8 are those of TensorFlow.js
  * (`quantization` in tfjs-core's `io/types`) and decode to the same bits.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { GENERATOR_LIMITS, sizeOf, type WeightSpec } from './generator.ts';
 
 export const WEIGHT_DTYPES = ['float32', 'float16', 'uint8'] as const;
@@ -13,10 +13,13 @@ export const WEIGHT_BYTES = { float32: 4, float16: 2, uint8: 1 } as const;
 
 /** Byte `q` decodes to `q * scale + min`, computed in float64, then rounded to float32. */
 const affineSchema = z
-  .strictObject({ scale: z.number().positive(), min: z.number() })
-  .refine(
-    ({ scale, min }) => [min, 255 * scale + min].every((end) => Number.isFinite(Math.fround(end))),
-    { error: 'expected numbers within the range of float32' },
+  .strictObject({ scale: z.number().check(z.positive()), min: z.number() })
+  .check(
+    z.refine(
+      ({ scale, min }) =>
+        [min, 255 * scale + min].every((end) => Number.isFinite(Math.fround(end))),
+      { error: 'expected numbers within the range of float32' },
+    ),
   );
 
 /** `quantization` has one entry for each of the plan's weights, in their order. */
@@ -25,7 +28,7 @@ export const weightEncodingSchema = z.discriminatedUnion('dtype', [
   z.strictObject({ dtype: z.literal('float16') }),
   z.strictObject({
     dtype: z.literal('uint8'),
-    quantization: z.array(affineSchema).max(2 * GENERATOR_LIMITS.layers),
+    quantization: z.array(affineSchema).check(z.maxLength(2 * GENERATOR_LIMITS.layers)),
   }),
 ]);
 

@@ -1,13 +1,13 @@
 /** The description of a route. OpenAPI, `/docs`, `/llms.txt` and 405s are derived from it. */
-import type * as z from 'zod';
+import type * as schemas from '../../shared/contract/answers.ts';
 import type { ApiErrorCode } from '../../shared/contract/errors.ts';
 import type { ParameterSet } from '../../shared/contract/query.ts';
 
 /**
- * An answer's body: JSON with a schema of `NAMED_SCHEMAS`, text, or bytes. Generated clients decode
- * by the media type, so only `text/…` is text: SVG and NDJSON are bytes to them.
+ * An answer's body: JSON by the name of its schema in `answers.ts`, text, or bytes. Generated
+ * clients decode by the media type, so only `text/…` is text: SVG and NDJSON are bytes to them.
  */
-export type AnswerBody = z.ZodType | 'text' | 'bytes';
+export type AnswerBody = Exclude<keyof typeof schemas, 'NAMED_SCHEMAS'> | 'text' | 'bytes';
 
 /** Groups of operations, in the order of the documentation: generators make a class of each. */
 export const TAGS = {

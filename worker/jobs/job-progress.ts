@@ -1,5 +1,5 @@
 /** Counts a job's progress and cost from its objects, so a shard delivered twice counts once. */
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import type { jobSchema } from '../../shared/contract/answers.ts';
 import { countPages, countShards, listPage } from './job.ts';
 import type { JobStore, Stop } from './job-store.ts';

@@ -1,14 +1,14 @@
 /** A job: its record, its id, and the shards that it is split into. Pure. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { modelNameSchema, modelVersionSchema } from '../../shared/model/artifact.ts';
 import { JOB_FORMATS, type JobFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { buildUrl, type Pinned } from '../../shared/contract/query.ts';
 import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts';
 
-export const jobIdSchema = z.string().regex(/^[0-9a-f]{32}$/);
+export const jobIdSchema = z.string().check(z.regex(/^[0-9a-f]{32}$/));
 
 /** The record in the bucket. It keeps how the job was split, whatever later code would choose. */
 export const jobRecordSchema = z.object({
@@ -16,19 +16,19 @@ export const jobRecordSchema = z.object({
   schema: z.union([z.literal(1), z.literal(2)]),
   model: z.object({ name: modelNameSchema, version: modelVersionSchema }),
   seed: z.string(),
-  start: z.int().min(0),
-  n: z.int().min(1),
+  start: z.int().check(z.minimum(0)),
+  n: z.int().check(z.minimum(1)),
   /** The class's name; null where the seed draws them. */
-  label: z.string().nullable(),
+  label: z.nullable(z.string()),
   /** Jobs that were started before these parameters existed have none. */
-  truncation: z.number().min(0).max(1).default(1),
-  hand: z.string().nullable().default(null),
-  vary: z.number().min(0).max(1).default(0),
+  truncation: z._default(z.number().check(z.minimum(0), z.maximum(1)), 1),
+  hand: z._default(z.nullable(z.string()), null),
+  vary: z._default(z.number().check(z.minimum(0), z.maximum(1)), 0),
   format: z.enum(Object.keys(JOB_FORMATS) as JobFormat[]),
   image: z.object({ height: z.int(), width: z.int(), channels: z.int() }),
   hasLabels: z.boolean(),
   /** Digits of each shard but the last. */
-  shardDigits: z.int().min(1),
+  shardDigits: z.int().check(z.minimum(1)),
 });
 export type JobRecord = z.output<typeof jobRecordSchema>;
 
@@ -38,8 +38,11 @@ const MAX_PAGES = LIMITS.maxJobShards / PAGE_SHARDS;
 
 /** A message of the queue: draw a shard, or send messages for the missing shards of a page. */
 export const jobMessageSchema = z.union([
-  z.strictObject({ job: jobIdSchema, shard: z.int().min(0).lt(LIMITS.maxJobShards) }),
-  z.strictObject({ job: jobIdSchema, page: z.int().min(0).lt(MAX_PAGES) }),
+  z.strictObject({
+    job: jobIdSchema,
+    shard: z.int().check(z.minimum(0), z.lt(LIMITS.maxJobShards)),
+  }),
+  z.strictObject({ job: jobIdSchema, page: z.int().check(z.minimum(0), z.lt(MAX_PAGES)) }),
 ]);
 export type JobMessage = z.output<typeof jobMessageSchema>;
 

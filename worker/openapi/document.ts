@@ -4,7 +4,7 @@
  * schemas without a name.
  */
 import { version } from '../../package.json';
-import { problemSchema } from '../../shared/contract/answers.ts';
+import * as answerSchemas from '../../shared/contract/answers.ts';
 import { describeExample } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
@@ -54,6 +54,11 @@ export function buildOpenapiDocument(operations: readonly Operation[]): Json {
       },
     },
   };
+}
+
+/** Writes the document as JSON. @param origin  Of the service, in which nothing needs an escape. */
+export function writeOpenapiDocument(operations: readonly Operation[], origin: string): string {
+  return JSON.stringify(buildOpenapiDocument(operations)).replaceAll(ORIGIN, origin);
 }
 
 function describeOperation(operation: DescribedOperation, components: Components): Json {
@@ -172,12 +177,12 @@ function describeBody(
   example: string,
   components: Components,
 ): Json {
-  if (typeof body === 'string') {
+  if (body === 'text' || body === 'bytes') {
     // No `externalValue`: openapi-typescript would fetch it and fail on what is not YAML.
     const value = EXAMPLES[type] ?? `The answer to ${ORIGIN}${example}`;
     return { ...(body === 'text' ? TEXT : BYTES), example: value };
   }
-  const name = nameSchema(body);
+  const name = nameSchema(answerSchemas[body]);
   const value = { summary: 'An answer', value: EXAMPLES[name] };
   return {
     schema: { $ref: locateSchema(name) },
@@ -209,7 +214,7 @@ function shareErrors(components: Components, operation: DescribedOperation): Jso
   const forms = listErrorForms(operation);
   const name =
     forms.length > 1 ? 'InAnyForm' : forms.map((form) => `As${capitalize(form)}`).join('');
-  const schema = nameSchema(problemSchema);
+  const schema = nameSchema(answerSchemas.problemSchema);
   const example = { summary: 'A problem', value: EXAMPLES[schema] };
   const response = components.share('responses', [`Failure${name}`], {
     description: 'The request failed: the problem’s code tells why.',

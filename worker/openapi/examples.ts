@@ -1,8 +1,8 @@
 /** Examples of answers: of JSON by the name of its schema, against which a test holds them. */
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import type * as answers from '../../shared/contract/answers.ts';
 
-type Answer<S extends z.ZodType> = z.output<S>;
+type Answer<S extends z.ZodMiniType> = z.output<S>;
 
 const MODEL = { name: 'digits', version: '038d8b80e7bdccb2' };
 const SHA256 = '0123456789abcdef'.repeat(4);

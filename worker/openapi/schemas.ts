@@ -1,5 +1,5 @@
 /** JSON Schemas of the answers, in the part of the language that generators of clients know. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { NAMED_SCHEMAS } from '../../shared/contract/answers.ts';
 
 export type Json = Record<string, unknown>;
@@ -16,7 +16,7 @@ export function describeNamedSchemas(): Record<string, Json> {
 }
 
 /** Names an answer's schema. @throws Error  When it is not in `NAMED_SCHEMAS`. */
-export function nameSchema(schema: z.ZodType): string {
+export function nameSchema(schema: z.ZodMiniType): string {
   const name = NAMED_SCHEMAS.get(schema)?.id;
   if (name === undefined) {
     throw new Error('expected a schema that is registered in NAMED_SCHEMAS');

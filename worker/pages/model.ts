@@ -1,6 +1,6 @@
 /** The pages of models, for people: `/models…` answers with them or with JSON, by `Accept`. */
 import { html } from 'hono/html';
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import files from 'page-files';
 import type { ParsedManifest } from '../../shared/model/artifact.ts';
 import { listClasses } from '../../shared/model/classes.ts';

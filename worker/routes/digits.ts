@@ -2,7 +2,6 @@
  * `GET /digit`, `/digit.png`, `/digit/7.png`, the same as `/sample`, and `/number/2026.png` in one
  * handwriting.
  */
-import { anyDigitsSchema } from '../../shared/contract/answers.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import {
   DIGIT_FORMATS,
@@ -53,7 +52,7 @@ const DIGITS = {
   query: ROUTES.digit,
   answers: {
     [DIGIT_FORMATS.png]: 'bytes',
-    [DIGIT_FORMATS.json]: anyDigitsSchema,
+    [DIGIT_FORMATS.json]: 'anyDigitsSchema',
     [DIGIT_FORMATS.svg]: 'bytes',
     [DIGIT_FORMATS.txt]: 'text',
     [DIGIT_FORMATS.npy]: 'bytes',

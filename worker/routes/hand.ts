@@ -1,14 +1,14 @@
 /** `POST /hand`: reads the hand of one person's digits. Keeps and logs nothing of them. */
 import { concatBytes } from '@noble/hashes/utils.js';
-import type * as z from 'zod';
-import { handSchema } from '../../shared/contract/answers.ts';
+import type * as z from 'zod/mini';
+import type { handSchema } from '../../shared/contract/answers.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
 import { parseParameters, type ParameterSet } from '../../shared/contract/query.ts';
 import { formatHand } from '../../shared/hand/hand-text.ts';
-import { openDigits, type WrittenPicture } from '../../shared/hand/digit-body.ts';
-import { PictureError, type PictureFile } from '../../shared/hand/picture-file.ts';
+import type { WrittenPicture } from '../../shared/hand/digit-body.ts';
+import type { PictureFile } from '../../shared/hand/picture-file.ts';
 import {
   readHand,
   type DigitReading,
@@ -56,7 +56,7 @@ export const HAND_OPERATION: OperationEntry = {
     about: `One digit of any size on dark or light paper, at most ${LIMITS.maxPictureBytes} bytes: PNG, JPEG, or a list of 784 numbers from 0 to 255. Or up to ${LIMITS.maxWritten} digits of one person, which one hand shall fit: fields of a form, each named picture or as the digit is`,
     types: ['image/png', 'image/jpeg', 'application/json', 'multipart/form-data'],
   },
-  answers: { 'application/json': handSchema },
+  answers: { 'application/json': 'handSchema' },
   errors: [
     ...QUERY_ERRORS,
     'body_too_large',
@@ -141,6 +141,8 @@ async function readBody(c: AppContext): Promise<WrittenPicture[] | ApiError> {
     }
   }
   const type = c.req.header('content-type');
+  // Makes the tables of the decoders at the first picture: no other route needs them.
+  const { openDigits } = await import('../../shared/hand/digit-body.ts');
   const pictures = await catchFault(() => openDigits(concatBytes(...pieces), type, maxWritten));
   if ('code' in pictures || countPixels(pictures) <= maxPixels) {
     return pictures;
@@ -157,6 +159,7 @@ async function catchFault<T>(work: () => T | Promise<T>): Promise<T | ApiError> 
   try {
     return await work();
   } catch (cause) {
+    const { PictureError } = await import('../../shared/hand/picture-file.ts');
     if (cause instanceof PictureError) {
       return { code: 'unreadable_picture', reason: cause.message };
     }

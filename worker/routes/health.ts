@@ -1,5 +1,4 @@
 /** `GET /healthz`: which model serves, and why not another. It is a 200 while any model serves. */
-import { healthSchema } from '../../shared/contract/answers.ts';
 import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS } from '../http/headers.ts';
@@ -10,7 +9,7 @@ export const HEALTH_OPERATION: OperationEntry = {
   path: '/healthz',
   tag: 'service',
   summary: 'Which model serves, its source, and the last error',
-  answers: { 'application/json': healthSchema },
+  answers: { 'application/json': 'healthSchema' },
   otherStatuses: { 503: 'No model serves' },
   examples: ['/healthz'],
 };

@@ -1,7 +1,7 @@
 /** `/jobs`: sets too large for one answer, for the owner. The queue's consumers draw them. */
 import { timingSafeEqual } from 'hono/utils/buffer';
-import type * as z from 'zod';
-import { jobManifestSchema, jobSchema } from '../../shared/contract/answers.ts';
+import type * as z from 'zod/mini';
+import type { jobManifestSchema, jobSchema } from '../../shared/contract/answers.ts';
 import { JOB_FORMATS, PARTS, type Part } from '../../shared/contract/formats.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
@@ -71,7 +71,7 @@ const MANIFEST_PARAMETERS = {
 
 const OWNER_ERRORS = ['unauthorized', 'jobs_off', 'rate_limited'] as const;
 const JOB_ERRORS = ['job_not_found', ...OWNER_ERRORS] as const;
-const JOB_ANSWER = { 'application/json': jobSchema };
+const JOB_ANSWER = { 'application/json': 'jobSchema' } as const;
 
 const OF_JOB = {
   kind: 'owner',
@@ -118,7 +118,7 @@ export const JOB_OPERATIONS: readonly OperationEntry[] = [
     path: '/jobs/{id}/manifest',
     summary: 'A job’s shards in order, with their URLs and SHA-256',
     query: MANIFEST_PARAMETERS,
-    answers: { 'application/json': jobManifestSchema },
+    answers: { 'application/json': 'jobManifestSchema' },
     errors: [...QUERY_ERRORS, ...JOB_ERRORS],
   },
   {

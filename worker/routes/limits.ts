@@ -1,5 +1,4 @@
 /** `GET /limits`: every limit that a caller can meet. */
-import { limitsSchema } from '../../shared/contract/answers.ts';
 import { LIMIT_TABLE } from '../../shared/contract/limits.ts';
 import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
@@ -12,7 +11,7 @@ export const LIMITS_OPERATION: OperationEntry = {
   path: '/limits',
   tag: 'service',
   summary: 'Every limit that a caller can meet, with its unit',
-  answers: { 'application/json': limitsSchema },
+  answers: { 'application/json': 'limitsSchema' },
   examples: ['/limits'],
 };
 

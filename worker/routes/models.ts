@@ -1,5 +1,5 @@
 /** `GET /models` and below: the published models, their cards and their files. */
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import {
   findFile,
   hashBytes,
@@ -20,11 +20,7 @@ import {
 } from '../../shared/model/encoder.ts';
 import { HANDWRITTEN_DIGITS } from '../../shared/model/subject.ts';
 import { SAMPLING_LAW } from '../../shared/model/random.ts';
-import {
-  jsonDocumentSchema,
-  modelCardSchema,
-  modelsSchema,
-} from '../../shared/contract/answers.ts';
+import type { modelCardSchema } from '../../shared/contract/answers.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
 import { admit, LIGHT_WORK } from '../http/admission.ts';
 import type { App, AppContext } from '../context.ts';
@@ -80,7 +76,7 @@ export const MODEL_OPERATIONS: readonly OperationEntry[] = [
     path: '/models',
     tag: 'models',
     summary: 'The published models, and the default one',
-    answers: { 'application/json': modelsSchema },
+    answers: { 'application/json': 'modelsSchema' },
     examples: ['/models'],
   },
   {
@@ -89,7 +85,7 @@ export const MODEL_OPERATIONS: readonly OperationEntry[] = [
     tag: 'models',
     summary: 'The card of a model’s current version: data, training, figures, files',
     pathParameters: { name: NAME },
-    answers: { 'application/json': modelCardSchema },
+    answers: { 'application/json': 'modelCardSchema' },
     errors: ERRORS,
     examples: ['/models/digits'],
   },
@@ -99,7 +95,7 @@ export const MODEL_OPERATIONS: readonly OperationEntry[] = [
     tag: 'models',
     summary: 'The card of a version',
     pathParameters: { name: NAME, version: VERSION },
-    answers: { 'application/json': modelCardSchema },
+    answers: { 'application/json': 'modelCardSchema' },
     errors: ERRORS,
   },
   {
@@ -108,7 +104,7 @@ export const MODEL_OPERATIONS: readonly OperationEntry[] = [
     tag: 'models',
     summary: 'A verified file of a version; tf.loadLayersModel loads the URL of model.json',
     pathParameters: { name: NAME, version: VERSION, file: FILE },
-    answers: { 'application/json': jsonDocumentSchema, 'application/octet-stream': 'bytes' },
+    answers: { 'application/json': 'jsonDocumentSchema', 'application/octet-stream': 'bytes' },
     variants: {
       parameter: 'file',
       types: FILE_TYPES,

@@ -1,7 +1,7 @@
 /** `GET /oembed`: how a pasted link becomes a picture (oembed.com, version 1.0, type photo). */
 import { tryDecode } from 'hono/utils/url';
-import type * as z from 'zod';
-import { oembedSchema } from '../../shared/contract/answers.ts';
+import type * as z from 'zod/mini';
+import type { oembedSchema } from '../../shared/contract/answers.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import {
@@ -71,7 +71,7 @@ export const OEMBED_OPERATION: OperationEntry = {
   tag: 'service',
   summary: 'The oEmbed answer for a link to this service',
   query: OEMBED_PARAMETERS,
-  answers: { 'application/json': oembedSchema },
+  answers: { 'application/json': 'oembedSchema' },
   errors: [
     ...DRAWING_ERRORS,
     'missing_parameter',
