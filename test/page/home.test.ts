@@ -159,7 +159,7 @@ test('without JavaScript the pages show their digits, a URL to copy and the fram
     expect(await page.locator('#snippet-url').textContent()).toContain('/digit.png?');
     expect(await page.getByText('its script has not loaded').first().isVisible()).toBe(true);
     await page.goto(new URL('/learn', worker.url).href);
-    expect(await page.locator('.strip').first().locator('img').count()).toBe(17);
+    expect(await page.locator('.strip').first().locator('img').count()).toBe(21);
     await page.goto(new URL('/hand', worker.url).href);
     expect(await page.getByText('script has not loaded').isVisible()).toBe(true);
     await page.goto(new URL('/docs', worker.url).href);

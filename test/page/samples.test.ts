@@ -160,14 +160,15 @@ function splitShell(code: string): string[][] {
 }
 
 /** Words after a flag of curl. */
-const CURL_TAKES = ['-o', '-H', '-X', '--data-binary'];
+const CURL_TAKES = ['-o', '-H', '-X', '-F', '--data-binary'];
+const CURL_SENDS = ['-F', '--data-binary'];
 
 async function checkCurl(words: readonly string[], sample: Sample): Promise<void> {
   const [url = ''] = words.filter(
     (word, i) => !word.startsWith('-') && !CURL_TAKES.includes(words[i - 1] ?? ''),
   );
   const [, method] = /(?:^| )-X (\S+)/.exec(words.join(' ')) ?? [];
-  if (method === undefined && !words.includes('--data-binary')) {
+  if (method === undefined && !CURL_SENDS.some((flag) => words.includes(flag))) {
     const [names, list = ''] = /\{([^{}]*)\}/.exec(url) ?? [''];
     for (const name of list.split(',')) {
       await ask(url.replace(names, name), sample);

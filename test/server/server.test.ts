@@ -122,10 +122,13 @@ test('the built files are enough to start on a bare Node from an empty folder', 
   ).toEqual([
     '.digitmint-files.json',
     'assets',
+    'digit-body.js', // What only some requests need is loaded by them.
+    'document.js',
     'encoder.bin',
     'engine.wasm',
     'guides.bin',
     'package.json',
+    'picture-file.js',
     'png.wasm',
     's3-store.js',
     'server.js',

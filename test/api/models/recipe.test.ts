@@ -75,7 +75,7 @@ test('the card tells the recipe with the model’s own numbers, as the page does
   expect(recipe['latent']).toMatch(/^64 words from block 1 on/);
   expect(recipe['input']).toContain('64 numbers of the latent vector, then 10 for the classes');
   expect(recipe['pixels']).toBe(
-    'the output from -1 to 1 as 0 to 255: scaled, rounded, halves up, and clamped',
+    'the output from -0.8 to 0.8 as 0 to 255: scaled, rounded, halves up, and clamped',
   );
   expect(PAGE).toContain('(word >> 8) / 2^23 - 1');
 });

@@ -75,7 +75,7 @@ describe('the evaluation of two models', () => {
       schema: 2,
       seed: 'a test',
       n: 200,
-      protocol: { version: 1, quick: true },
+      protocol: { version: 2, quick: true },
       reference: { split: 'test', count: 10_000 },
       floor: { kept: false, trainingDigits: 10_000 },
       columns: [
