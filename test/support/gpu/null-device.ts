@@ -144,6 +144,11 @@ async function listStepsRead(backend: Backend): Promise<number[]> {
   const read = new Set<number>();
   // Each step updates two networks.
   const restore = watchCalls('GPUBuffer', 'mapAsync', () => read.add(updates / 2 - 1));
+  // The null device computes nothing. What lies in its memory may be no number: a run would end.
+  const restoreMemory = watchCalls('GPUBuffer', 'getMappedRange', (range) => {
+    const values = new Float32Array(range as ArrayBuffer);
+    values.set(values.map((_, i) => (i % 11) / 11)); // Samples differ from each other.
+  });
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-null-'));
   const rare = { imageEvery: 1e9, checkpointEvery: 1e9 };
   const config = { ...PRESETS.seed, ...rare, seed: 'null', steps: RUN_STEPS, batchSize: 64 };
@@ -152,19 +157,21 @@ async function listStepsRead(backend: Backend): Promise<number[]> {
   await trainQuietly(join(folder, 'run'), config, dataset, 'webgpu', {}, undefined, () => 0);
   await rm(folder, { recursive: true });
   restore();
+  restoreMemory();
   return [...read];
 }
 
-/** Watches the calls of a method of WebGPU. @returns  Ends it. */
-function watchCalls(type: string, method: string, onCall: () => void): () => void {
+/** Watches what a method of WebGPU returns. @returns  Ends it. */
+function watchCalls(type: string, method: string, onCall: (result: unknown) => void): () => void {
   type Method = (this: unknown, ...args: unknown[]) => unknown;
   const { prototype } = (
     globalThis as unknown as Record<string, { prototype: Record<string, Method> }>
   )[type] as { prototype: Record<string, Method> };
   const original = prototype[method] as Method;
   prototype[method] = function (...args) {
-    onCall();
-    return original.apply(this, args);
+    const result = original.apply(this, args);
+    onCall(result);
+    return result;
   };
   return () => {
     prototype[method] = original;
