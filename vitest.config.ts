@@ -31,7 +31,7 @@ export default defineConfig({
     reporters: ['default', './dev/summary-reporter.ts'],
     sequence: { sequencer: LongestFirst },
     // On two cores: many files wait for a server, a browser or a process.
-    maxWorkers: 3,
+    maxWorkers: 4,
     testTimeout: HANGS_AFTER_MS,
     hookTimeout: HANGS_AFTER_MS,
     teardownTimeout: HANGS_AFTER_MS,
