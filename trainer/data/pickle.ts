@@ -1,6 +1,7 @@
 /**
  * Reads Python's pickles of data: dictionaries, lists, text, numbers, and arrays of NumPy. No
- * function of a pickle is ever called. @see https://github.com/python/cpython/blob/main/Lib/pickle.py
+ * function of a pickle is ever called.
+ * @see https://github.com/python/cpython/blob/main/Lib/pickle.py
  */
 
 /** A function that the pickle would call, with what it would call it with. */

@@ -22,7 +22,7 @@ import { readArtifactFolder } from '../publish/artifact-folder.ts';
 import { buildBackendOption, type BackendChoice } from '../tensorflow/backend-option.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
 import { measurePersons, VARIATIONS } from './persons.ts';
-import { drawHands, findQuantile, measureEncoder } from './quality.ts';
+import { drawHands, measureEncoder } from './quality.ts';
 
 /** Rows of the sheet. */
 const SHEET_DIGITS = 16;
@@ -81,8 +81,7 @@ async function evaluate(flags: {
   if (flags.persons !== undefined) {
     console.log(`| digits | ${VARIATIONS.map((vary) => `vary ${vary}`).join(' | ')} |`);
     console.log(`| --- |${' ---: |'.repeat(VARIATIONS.length)}`);
-    const middle = (errors: readonly number[]) => findQuantile(errors, 0.5);
-    for (const { name, errors } of measurePersons(subject, flags.persons, middle)) {
+    for (const { name, errors } of measurePersons(subject, flags.persons)) {
       console.log(`| ${name} | ${errors.map((each) => each.toFixed(1)).join(' | ')} |`);
     }
     return;

@@ -11,6 +11,7 @@ import {
 } from '../../shared/hand/reader.ts';
 import { deriveSeedKey, drawLatents } from '../../shared/model/random.ts';
 import type { Sampler } from '../../shared/model/sampler.ts';
+import { findQuantile } from './quality.ts';
 
 /** How far each written digit leaves the person's hand. */
 export const VARIATIONS = [0, 0.2, 0.4] as const;
@@ -24,11 +25,10 @@ export interface PersonsRow {
   readonly errors: readonly number[];
 }
 
-/** @param count  Persons. @param median  Finds the middle of some errors. */
+/** @param count  Persons. */
 export function measurePersons(
   { sampler, reader }: { readonly sampler: Sampler; readonly reader: HandReader },
   count: number,
-  median: (errors: readonly number[]) => number,
 ): PersonsRow[] {
   const { classes, latent } = sampler.manifest;
   const key = deriveSeedKey('persons');
@@ -66,5 +66,8 @@ export function measurePersons(
       }
     }
   }
-  return names.map((name, i) => ({ name, errors: (errors[i] ?? []).map(median) }));
+  return names.map((name, i) => ({
+    name,
+    errors: (errors[i] ?? []).map((each) => findQuantile(each, 0.5)),
+  }));
 }
