@@ -57,11 +57,22 @@ function isInstalled(file: string, script: string): boolean {
   return isThere;
 }
 
+/**
+ * Serves moto one request at a time. Its own command gives each request a thread, and checks a
+ * condition before it writes without a lock, so two writers can both win.
+ */
+const SERVE_MOTO = `
+import sys
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+run_simple('127.0.0.1', int(sys.argv[1]), DomainDispatcherApplication(create_backend_app))
+`;
+
 /** Starts moto. It does not check signatures. */
 export async function startMoto(bucket = 'digitmint-test'): Promise<S3Server> {
   const port = await findFreePort();
   const endpoint = `http://127.0.0.1:${port}`;
-  const child = spawn(join(MOTO, 'bin/python'), ['-m', 'moto.server', '-p', String(port)], {
+  const child = spawn(join(MOTO, 'bin/python'), ['-c', SERVE_MOTO, String(port)], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const credentials = { accessKeyId: 'moto-test-key', secretAccessKey: 'moto-test-secret' };
