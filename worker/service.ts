@@ -1,9 +1,9 @@
 /** Wires the app with engine and models, on Cloudflare, Node and in browsers. Hosts add storage. */
-import encoderWeights from '../models/digits/encoder.bin';
-import encoder from '../models/digits/encoder.json';
-import manifest from '../models/digits/manifest.json';
-import topology from '../models/digits/model.json';
-import weights from '../models/digits/weights.bin';
+import digitsEncoderWeights from '../models/digits/encoder.bin';
+import digitsEncoder from '../models/digits/encoder.json';
+import digits from '../models/digits/manifest.json';
+import digitsTopology from '../models/digits/model.json';
+import digitsWeights from '../models/digits/weights.bin';
 import program from '../shared/kernels/png.wasm';
 import {
   encodeManifest,
@@ -30,29 +30,48 @@ import { openModel } from './models/open-model.ts';
 
 const encodeJson = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
-/** The model that serves when no good model is published. */
-const BUNDLED_MODEL: BundledModel = {
-  name: manifest.name,
-  version: manifest.version,
-  read: () => ({ parsed: parseManifest(encodeJson(manifest)), weights: new Uint8Array(weights) }),
-  readFile(path) {
-    switch (path) {
-      case MANIFEST_FILE:
-        return encodeManifest(this.read().parsed.manifest);
-      case TOPOLOGY_FILE:
-        // The trainer writes it without spaces too; the caller checks its hash.
-        return encodeJson(topology);
-      case WEIGHTS_FILE:
-        return new Uint8Array(weights);
-      case ENCODER_FILE:
-        return encodeJson(encoder);
-      case ENCODER_WEIGHTS_FILE:
-        return new Uint8Array(encoderWeights);
-      default:
-        return undefined;
-    }
-  },
-};
+/** Wraps a model of `models/`, whose files the bundler puts into the script. */
+function bundle(
+  manifest: { readonly name: string; readonly version: string },
+  topology: unknown,
+  weights: ArrayBuffer,
+  encoder?: { readonly description: unknown; readonly weights: ArrayBuffer },
+): BundledModel {
+  const read = () => ({
+    parsed: parseManifest(encodeJson(manifest)),
+    weights: new Uint8Array(weights),
+  });
+  return {
+    name: manifest.name,
+    version: manifest.version,
+    read,
+    readFile(path) {
+      switch (path) {
+        case MANIFEST_FILE:
+          return encodeManifest(read().parsed.manifest);
+        case TOPOLOGY_FILE:
+          // The trainer writes it without spaces too; the caller checks its hash.
+          return encodeJson(topology);
+        case WEIGHTS_FILE:
+          return new Uint8Array(weights);
+        case ENCODER_FILE:
+          return encoder && encodeJson(encoder.description);
+        case ENCODER_WEIGHTS_FILE:
+          return encoder && new Uint8Array(encoder.weights);
+        default:
+          return undefined;
+      }
+    },
+  };
+}
+
+/** The models of this repository. The first one serves when no good model is published. */
+const BUNDLED_MODELS = [
+  bundle(digits, digitsTopology, digitsWeights, {
+    description: digitsEncoder,
+    weights: digitsEncoderWeights,
+  }),
+] as const;
 
 interface ServiceOptions extends Pick<
   AppDependencies,
@@ -67,7 +86,7 @@ interface ServiceOptions extends Pick<
 > {
   /** Where models are published; undefined when only the bundled one shall serve. */
   readonly models: ObjectReader | undefined;
-  /** The fall-back when no good model is published; default the model that ships. */
+  /** The only model of the script's own; default: those that ship. */
   readonly bundled?: BundledModel;
   readonly modelRefreshMs: number;
   readonly publicKeys?: readonly PublicKey[];
@@ -80,7 +99,8 @@ export function createService(options: ServiceOptions): App {
 
 /** Makes the app's dependencies, for hosts that do other work with them too. */
 export function createDependencies(options: ServiceOptions): GivenDependencies {
-  const { models, bundled = BUNDLED_MODEL, hstsSeconds } = options;
+  const { models, hstsSeconds } = options;
+  const bundled = options.bundled === undefined ? BUNDLED_MODELS : ([options.bundled] as const);
   const { rateLimits, jobs, log, maxCpuMs } = options;
   const { securityContact, guides, isOffline } = options;
   const objects: ObjectReader = models ?? { read: () => Promise.resolve('missing') };

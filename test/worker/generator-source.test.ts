@@ -59,14 +59,16 @@ beforeEach(() => {
   deferred = [];
   source = new GeneratorSource({
     store: createModelStore(createR2Reader(bucket), READ_TIMEOUT_MS),
-    bundled: {
-      name: 'bundled',
-      version: bundled.manifest.version,
-      read: () => ({
-        parsed: parseManifest(bundled.files.get(MANIFEST_FILE) as Uint8Array),
-        weights: bundled.files.get(WEIGHTS_FILE) as Uint8Array,
-      }),
-    },
+    bundled: [
+      {
+        name: 'bundled',
+        version: bundled.manifest.version,
+        read: () => ({
+          parsed: parseManifest(bundled.files.get(MANIFEST_FILE) as Uint8Array),
+          weights: bundled.files.get(WEIGHTS_FILE) as Uint8Array,
+        }),
+      },
+    ],
     openModel: async ({ manifest, plan }) => {
       const key = `${manifest.name}@${manifest.version}`;
       alive.add(key);
@@ -368,7 +370,7 @@ describe('the cache', () => {
 function createSlowSource(): GeneratorSource {
   return new GeneratorSource({
     store: createModelStore(createR2Reader(bucket), 1000),
-    bundled: { name: 'bundled', version: 'none', read: () => expect.unreachable() },
+    bundled: [{ name: 'bundled', version: 'none', read: () => expect.unreachable() }],
     openModel: async ({ manifest, plan }) => {
       alive.add('late');
       const [draw, checkOutput] = [() => expect.unreachable(), () => {}];
@@ -393,7 +395,7 @@ function createSlowSource(): GeneratorSource {
 test('an answer fails instead of hanging when no model can be opened', async () => {
   const broken = new GeneratorSource({
     store: createModelStore(createR2Reader(bucket), READ_TIMEOUT_MS),
-    bundled: { name: 'bundled', version: 'x', read: () => expect.unreachable() },
+    bundled: [{ name: 'bundled', version: 'x', read: () => expect.unreachable() }],
     openModel: () => Promise.reject(new Error('no wasm')),
     refreshMs: REFRESH_MS,
     waits: { firstMs: 50, silenceMs: 50, loadMs: 50 },

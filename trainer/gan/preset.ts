@@ -53,6 +53,8 @@ export interface TrainingConfig {
   readonly emaHalfLifeImages: number;
   /** Real and generated batches are moved by up to this many pixels each way; 0: not at all. */
   readonly translatePixels: number;
+  /** The model that the generator imitates besides. The weight falls to 0 along half a cosine. */
+  readonly teacher?: { readonly model: string; readonly sha256: string; readonly weight: number };
   /** Steps between sample grids, and between checkpoints. */
   readonly imageEvery: number;
   readonly checkpointEvery: number;
@@ -68,7 +70,7 @@ export type GeneratorSize = keyof typeof GENERATOR_SIZES;
 export const GENERATOR_SIZES = {
   tiny: [12, 16, 8], // 0.26 M
   small: [20, 32, 8], // 0.54 M
-  medium: [32, 48, 12], // 1.13 M
+  medium: [22, 48, 16], // 1.00 M
   large: [40, 64, 20], // 1.98 M
 } as const satisfies Record<string, readonly [grid: number, first: number, second: number]>;
 

@@ -59,11 +59,14 @@ export interface Health {
   readonly failure: (ReturnType<typeof describeFailure> & { readonly at: number }) | undefined;
 }
 
+type OwnModel = Pick<BundledModel, 'name' | 'version' | 'read'>;
+
 interface GeneratorSourceOptions {
   readonly store: Pick<ModelStore, 'readPointer' | 'readModel'>;
   /** False when nothing is ever published, so that the bundled model serves by intent. */
   readonly follows?: boolean;
-  readonly bundled: Pick<BundledModel, 'name' | 'version' | 'read'>;
+  /** The first one serves when no good model is published. Names differ. */
+  readonly bundled: readonly [OwnModel, ...OwnModel[]];
   readonly openModel: (parsed: ParsedManifest, weights: Uint8Array) => Promise<Sampler>;
   /** Checks what the load of a model costs, when a request begins it. */
   readonly checkLoad?: (plan: GeneratorPlan) => ApiError | undefined;
@@ -132,7 +135,8 @@ export class GeneratorSource {
     }
     await this.#revalidate(defer);
     return choice === undefined
-      ? (this.#acquireHeld(DEFAULT_SLOT) ?? this.#tryAcquire(() => this.#acquireBundled(defer)))
+      ? (this.#acquireHeld(DEFAULT_SLOT) ??
+          this.#tryAcquire(() => this.#acquireBundled(this.#options.bundled[0], defer)))
       : this.#acquireName(choice.name, defer, admitLoad);
   }
 
@@ -141,17 +145,19 @@ export class GeneratorSource {
     return { serving: 'code' in serving ? undefined : serving, failure: this.#failure };
   }
 
-  /** Lists the published models, and the bundled one unless a published model has its name. */
+  /** Lists the published models, and the bundled ones unless a published model has their name. */
   async list(defer: Defer) {
     await this.#revalidate(defer);
-    const { name, version } = this.#options.bundled;
+    const { bundled } = this.#options;
     const models: { name: string; version: string; publishedAt: string | null }[] = Object.entries(
       this.#pointer?.models ?? {},
     ).map(([each, { manifestSha256: _, ...published }]) => ({ name: each, ...published }));
-    if (this.#findPublished(name) === undefined) {
-      models.push({ name, version, publishedAt: null });
+    for (const { name, version } of bundled) {
+      if (this.#findPublished(name) === undefined) {
+        models.push({ name, version, publishedAt: null });
+      }
     }
-    return { default: this.#pointer?.default ?? name, models };
+    return { default: this.#pointer?.default ?? bundled[0].name, models };
   }
 
   async #acquireName(name: string, defer: Defer, admitLoad?: AdmitLoad): Promise<Lease | ApiError> {
@@ -160,7 +166,7 @@ export class GeneratorSource {
     if (held !== undefined) {
       return held;
     }
-    const isBundled = name === this.#options.bundled.name;
+    const own = this.#options.bundled.find((each) => each.name === name);
     const target = this.#findPublished(name);
     if (target !== undefined) {
       const refused = await this.#admitLoad({ name, version: target.version }, admitLoad);
@@ -174,13 +180,13 @@ export class GeneratorSource {
         this.#follow(slot, acquired.generator);
         return acquired;
       }
-      if (!isBundled) {
+      if (own === undefined) {
         return acquired;
       }
     }
-    return isBundled
-      ? this.#tryAcquire(() => this.#acquireBundled(defer))
-      : { code: 'model_not_found', model: name };
+    return own === undefined
+      ? { code: 'model_not_found', model: name }
+      : this.#tryAcquire(() => this.#acquireBundled(own, defer));
   }
 
   async #acquireVersion(
@@ -189,12 +195,14 @@ export class GeneratorSource {
     defer: Defer,
     admitLoad?: AdmitLoad,
   ): Promise<Lease | ApiError> {
-    const { bundled } = this.#options;
     const pinned = `${name}@${version}`;
-    if (name === bundled.name && version === bundled.version) {
+    const own = this.#options.bundled.find(
+      (each) => each.name === name && each.version === version,
+    );
+    if (own !== undefined) {
       return (
         this.#cache.acquireLoaded(buildCacheKey({ origin: 'r2', name, version })) ??
-        this.#tryAcquire(() => this.#acquireBundled(defer), pinned)
+        this.#tryAcquire(() => this.#acquireBundled(own, defer), pinned)
       );
     }
     return (
@@ -306,11 +314,10 @@ export class GeneratorSource {
     }
   }
 
-  #acquireBundled(defer: Defer): Promise<Lease> {
-    const { name, version, read } = this.#options.bundled;
+  #acquireBundled(model: OwnModel, defer: Defer): Promise<Lease> {
     return this.#cache.acquire(
-      buildCacheKey({ origin: 'bundled', name, version }),
-      async () => this.#open(read(), 'bundled'),
+      buildCacheKey({ origin: 'bundled', ...model }),
+      async () => this.#open(model.read(), 'bundled'),
       defer,
     );
   }

@@ -189,21 +189,23 @@ export const RETRY_AFTER_SECONDS = 10;
 
 export type ModelFiles = ReturnType<typeof createModelFiles>;
 
+type OwnFiles = Pick<BundledModel, 'name' | 'version' | 'readFile'>;
+
 /** Reads verified files of published models, for callers that run a model themselves. */
 export function createModelFiles(
   store: Pick<ModelStore, 'readFile'>,
-  bundled: Pick<BundledModel, 'name' | 'version' | 'readFile'>,
+  bundled: readonly OwnFiles[],
   log: Log,
 ) {
-  function readBundled(path: string): Uint8Array {
-    const bytes = bundled.readFile(path);
-    const manifest = bundled.readFile(MANIFEST_FILE);
+  function readBundled(own: OwnFiles, path: string): Uint8Array {
+    const bytes = own.readFile(path);
+    const manifest = own.readFile(MANIFEST_FILE);
     if (bytes === undefined || manifest === undefined) {
       throw new ArtifactError({ reason: 'missing', what: path });
     }
     const parsed = parseManifest(manifest);
     if (ENCODER_FILES.includes(path)) {
-      const description = bundled.readFile(ENCODER_FILE);
+      const description = own.readFile(ENCODER_FILE);
       if (description === undefined) {
         throw new ArtifactError({ reason: 'missing', what: ENCODER_FILE });
       }
@@ -221,8 +223,8 @@ export function createModelFiles(
   async function read(name: string, version: string, path: string): Promise<Uint8Array | ApiError> {
     const model = `${name}@${version}`;
     try {
-      const isBundled = name === bundled.name && version === bundled.version;
-      return isBundled ? readBundled(path) : await store.readFile(name, version, path);
+      const own = bundled.find((each) => each.name === name && each.version === version);
+      return own === undefined ? await store.readFile(name, version, path) : readBundled(own, path);
     } catch (cause) {
       const failure = cause instanceof ArtifactError ? cause.failure : undefined;
       if (failure?.reason === 'missing') {
