@@ -143,10 +143,6 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
     'what the subfolders of --data are, or names: classes by file names (default: found out)',
     FOLDER_MEANINGS,
   ],
-  [
-    '--teacher <folder>',
-    'a model of the same classes and size of picture, which a smaller generator imitates besides',
-  ],
   ['--out <folder>', 'where the run is kept (default: runs/NNNNN-<preset>)'],
   [
     '--resume <folder>',
@@ -317,7 +313,7 @@ function describeResumption({ folder }: RunPlan): string {
 }
 
 async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResult> {
-  const { options, folder, dataset, teacher, backend, checkpoint, resumes } = plan;
+  const { options, folder, dataset, backend, checkpoint, resumes } = plan;
   const { config } = options;
   const { batchSize } = config;
   if (resumes) {
@@ -346,7 +342,6 @@ async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResu
       runTraining({
         config,
         dataset,
-        ...(teacher && { teacher }),
         runSha256: hashRun(options),
         folder,
         checkpoint,
@@ -466,19 +461,13 @@ async function saveProblems(folder: string, findings: Findings): Promise<string>
 }
 
 /** Times some steps and prints how long the rest will take, and how much memory. */
-async function printEstimate({
-  options,
-  dataset,
-  teacher,
-  backend,
-  checkpoint,
-}: RunPlan): Promise<void> {
+async function printEstimate({ options, dataset, backend, checkpoint }: RunPlan): Promise<void> {
   const { config } = options;
   const left = config.steps - (checkpoint?.step ?? 0);
   if (left < MIN_TIMED_STEPS || isTooSlow(config, backend)) {
     return;
   }
-  const seconds = await timeSteps(config, dataset, teacher);
+  const seconds = await timeSteps(config, dataset);
   const rate = `${(seconds * 1000).toFixed(0)} ms a step`;
   console.log(`${'time'.padEnd(10)} about ${describeSeconds(left * seconds)} (${rate})`);
   const megabytes = Math.ceil((measureResidentBytes() + dataset.images.length) / 1e6);

@@ -53,8 +53,6 @@ export interface TrainingConfig {
   readonly emaHalfLifeImages: number;
   /** Real and generated batches are moved by up to this many pixels each way; 0: not at all. */
   readonly translatePixels: number;
-  /** The model that the generator imitates besides. The weight falls to 0 along half a cosine. */
-  readonly teacher?: { readonly model: string; readonly sha256: string; readonly weight: number };
   /** Steps between sample grids, and between checkpoints. */
   readonly imageEvery: number;
   readonly checkpointEvery: number;

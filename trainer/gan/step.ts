@@ -20,7 +20,7 @@ import {
 import { buildInput, planDiscriminator } from './networks.ts';
 import { applyPrior, drawUniform, drawWords } from './noise.ts';
 import { PURPOSES, type TrainingConfig } from './preset.ts';
-import type { Batch, Gan, Probe, StepAmounts, Teacher } from './update.ts';
+import type { Batch, Gan, Probe, StepAmounts } from './update.ts';
 import { updateAverage, updateDiscriminator, updateGenerator } from './update.ts';
 
 /** The average's half-life is at most this share of the images seen so far. */
@@ -32,14 +32,6 @@ export interface StepSource {
   readonly dataset: Dataset;
   /** The key of the run's seed in the domain "train". */
   readonly key: RandomKey;
-  /** The model that the settings name as teacher. */
-  readonly teacher?: TeacherModel;
-}
-
-/** A trained generator: see {@link Teacher}. */
-export interface TeacherModel extends Pick<Teacher, 'plan' | 'pixelRange'> {
-  /** In the order of the plan. */
-  readonly weights: readonly Float32Array[];
 }
 
 /** The content of both networks, for checkpoints. */
@@ -51,10 +43,7 @@ export interface GanArrays {
 }
 
 /** Puts a checkpoint's networks, or starting weights, on the backend: see {@link disposeGan}. */
-export function createGan(
-  { config, dataset, key, teacher }: StepSource,
-  arrays: GanArrays | null,
-): Gan {
+export function createGan({ config, dataset, key }: StepSource, arrays: GanArrays | null): Gan {
   const { initialisation, generator: generatorConfig } = config;
   const plan = planGenerator(generatorConfig);
   const image = [dataset.height, dataset.width, dataset.channels] as const;
@@ -72,15 +61,7 @@ export function createGan(
     generator: createState(plan.weights, generator),
     discriminator: createState(judge.weights, discriminator),
     average: average && createVariable(average),
-    teacher: teacher === undefined ? null : uploadTeacher(teacher),
   };
-}
-
-function uploadTeacher({ plan, pixelRange, weights }: TeacherModel): Teacher {
-  const tensors = plan.weights.map(({ shape }, i) =>
-    tf.tensor(weights[i] as Float32Array, [...shape]),
-  );
-  return { plan, pixelRange, weights: tensors };
 }
 
 export async function readGan({ generator, discriminator, average }: Gan): Promise<GanArrays> {
@@ -91,11 +72,10 @@ export async function readGan({ generator, discriminator, average }: Gan): Promi
   };
 }
 
-export function disposeGan({ generator, discriminator, average, teacher }: Gan): void {
+export function disposeGan({ generator, discriminator, average }: Gan): void {
   disposeState(generator);
   disposeState(discriminator);
   average?.dispose();
-  tf.dispose([...(teacher?.weights ?? [])]);
 }
 
 /** The losses of one step, before its updates. The caller disposes them. */
@@ -205,7 +185,6 @@ export function computeAmounts(config: TrainingConfig, step: number): StepAmount
     penaltyWeight: (gamma * computeGammaFactor(step, config)) / 2,
     averageKept,
     averageTaken: 1 - averageKept,
-    ...(config.teacher && { imitation: config.teacher.weight * computeCosine(step, config.steps) }),
   };
 }
 
@@ -214,13 +193,8 @@ export function computeFactor(
   step: number,
   { steps, finalFactor }: Pick<TrainingConfig, 'steps' | 'finalFactor'>,
 ): number {
-  return finalFactor + (1 - finalFactor) * computeCosine(step, steps);
-}
-
-/** Half a cosine, from 1 at the first step to 0 at the last. */
-function computeCosine(step: number, steps: number): number {
   const done = steps > 1 ? step / (steps - 1) : 0;
-  return (1 + Math.cos(Math.PI * done)) / 2;
+  return finalFactor + ((1 - finalFactor) * (1 + Math.cos(Math.PI * done))) / 2;
 }
 
 /** The factor of the gradient penalties' weight. */

@@ -5,7 +5,6 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
-import type { PixelRange } from '../../shared/picture/pixels.ts';
 import { computeContest, joinCopies, runFused, sumSquares, type Contest } from './fused.ts';
 import { applyAdam, takeParts, type Amount, type NetworkState } from './network-state.ts';
 import {
@@ -165,16 +164,6 @@ export interface Gan {
   readonly discriminator: NetworkState;
   /** The moving average of the generator's weights, [parameters]; null without one. */
   readonly average: tf.Variable<tf.Rank.R1> | null;
-  /** What the generator imitates; null without one. */
-  readonly teacher: Teacher | null;
-}
-
-/** A trained generator of the same input and images. Training does not change it. */
-export interface Teacher {
-  readonly plan: GeneratorPlan;
-  readonly pixelRange: PixelRange;
-  /** In the order and shapes of the plan. */
-  readonly weights: readonly tf.Tensor[];
 }
 
 /** The weights to sample with and to export: the moving average if there is one. */
@@ -206,8 +195,6 @@ export interface StepAmounts<T extends Amount = Amount> {
   /** How far the average moves: average = kept * average + taken * weights. They add up to 1. */
   readonly averageKept: T;
   readonly averageTaken: T;
-  /** The weight of the imitation; absent without a teacher. */
-  readonly imitation?: T;
 }
 
 /** A scalar inside an update that a probe can read. */
@@ -275,10 +262,7 @@ const GENERATOR_LOSSES: Readonly<
   },
 };
 
-/**
- * Updates the generator on one batch. With a teacher, its loss gains the mean squared difference
- * between both networks' pixels for the same input. @returns  The loss before the update.
- */
+/** Updates the generator on one batch. @returns  The loss before the update. */
 export function updateGenerator(
   gan: Gan,
   batch: Batch,
@@ -290,15 +274,9 @@ export function updateGenerator(
     const computeLoss = GENERATOR_LOSSES[gan.config.objective.type](() =>
       judge(batch.augment(batch.real), batch.labels),
     );
-    const example = gan.teacher && drawExample(gan.teacher, batch.input, gan.config.pixelRange);
     return minimise('generator', gan, amounts, probe, () => {
-      const images = generateImages(gan, batch.input);
-      const loss = computeLoss(judge(batch.augment(images), batch.labels));
-      if (example === null) {
-        return loss;
-      }
-      const difference = tf.mean(tf.square(tf.sub(images, example)));
-      return tf.add(loss, tf.mul(difference, amounts.imitation as Amount));
+      const fake = batch.augment(generateImages(gan, batch.input));
+      return computeLoss(judge(fake, batch.labels));
     });
   });
 }
@@ -357,18 +335,6 @@ export function updateAverage(
 function generateImages({ plan, generator, config }: Gan, input: tf.Tensor2D): tf.Tensor4D {
   const images = runGenerator(plan, takeParts(generator), input);
   return config.clampsPixels === true ? clampImages(images, config.pixelRange) : images;
-}
-
-/** Draws a teacher's images as they are served, [batch, height, width, channels] in a range. */
-function drawExample(
-  { plan, pixelRange, weights }: Teacher,
-  input: tf.Tensor2D,
-  [low, high]: PixelRange,
-): tf.Tensor4D {
-  const images = clampImages(runGenerator(plan, weights, input), pixelRange);
-  const [from, to] = pixelRange;
-  const scale = (high - low) / (to - from);
-  return tf.add(tf.mul(images, scale), low - from * scale);
 }
 
 function createJudge({ judge, discriminator }: Gan): Judge {

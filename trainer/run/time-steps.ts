@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { deriveKey } from '../../shared/model/random.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
-import { createGan, disposeGan, type TeacherModel } from '../gan/step.ts';
+import { createGan, disposeGan } from '../gan/step.ts';
 import { createStepper } from './stepper.ts';
 
 /** Two steps prove and record a graph, one warms up. The last is timed. */
@@ -12,11 +12,7 @@ const STEPS = 4;
 const SLOW_MS = 3000;
 
 /** @returns  Seconds that a step takes. */
-export async function timeSteps(
-  config: TrainingConfig,
-  dataset: Dataset,
-  teacher?: TeacherModel,
-): Promise<number> {
+export async function timeSteps(config: TrainingConfig, dataset: Dataset): Promise<number> {
   const { batchSize } = config;
   const size = dataset.images.length / dataset.count;
   const few: Dataset = {
@@ -25,8 +21,7 @@ export async function timeSteps(
     images: dataset.images.slice(0, batchSize * size),
     labels: dataset.labels.slice(0, batchSize),
   };
-  const key = deriveKey('train', config.seed);
-  const source = { config, dataset: few, key, ...(teacher && { teacher }) };
+  const source = { config, dataset: few, key: deriveKey('train', config.seed) };
   const gan = createGan(source, null);
   const stepper = createStepper(gan, source);
   const indices = Uint32Array.from({ length: batchSize }, (_, i) => i);

@@ -8,14 +8,7 @@ import * as tf from '@tensorflow/tfjs';
 import { deriveKey } from '../../shared/model/random.ts';
 import { createBatcher, gatherImages, type Dataset } from '../data/dataset.ts';
 import { PURPOSES } from '../gan/preset.ts';
-import {
-  createGan,
-  disposeGan,
-  readGan,
-  type StepLosses,
-  type StepSource,
-  type TeacherModel,
-} from '../gan/step.ts';
+import { createGan, disposeGan, readGan, type StepLosses, type StepSource } from '../gan/step.ts';
 import { pickShippedWeights, type Gan, type Probe } from '../gan/update.ts';
 import { saveCheckpoint, type Checkpoint } from './checkpoint.ts';
 import {
@@ -31,7 +24,6 @@ import { createStepper, type Stepper } from './stepper.ts';
 
 interface TrainingRun extends ObservedRun {
   readonly dataset: Dataset;
-  readonly teacher?: TeacherModel;
   /** See `hashRun`. */
   readonly runSha256: string;
   /** Where to go on; null to start. */
@@ -75,10 +67,8 @@ export interface TrainingResult {
  *                        something cannot be saved; the checkpoints so far stay.
  */
 export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
-  const { config, dataset, teacher, signal, hook } = run;
-  const { clock = performance.now.bind(performance) } = run;
-  const key = deriveKey('train', config.seed);
-  const source = { config, dataset, key, ...(teacher && { teacher }) };
+  const { config, dataset, signal, hook, clock = performance.now.bind(performance) } = run;
+  const source = { config, dataset, key: deriveKey('train', config.seed) };
   const gan = createGan(source, run.checkpoint);
   const batcher = createBatcher(dataset.count, config.batchSize, source.key, PURPOSES.shuffle);
   const firstStep = run.checkpoint?.step ?? 0;

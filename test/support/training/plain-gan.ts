@@ -22,13 +22,7 @@ export interface Problem {
   readonly latents: Float32Array;
   /** [BATCH]; null without classes. */
   readonly labels: Uint8Array | null;
-  /** Of a network like the generator, which the generator imitates. */
-  readonly teacherWeights?: Float32Array;
 }
-
-/** The weight of the imitation, and where the pixels of the teacher end. */
-export const IMITATION = 3;
-export const TEACHER_END = 0.8;
 
 export const BATCH = 4;
 
@@ -69,12 +63,6 @@ export const CONVOLUTIONAL_PROBLEM: Problem = makeProblem(
   },
   { type: 'convolutional', filters: [2, 3], kernelSizes: [5, 3], units: 3 },
 );
-
-/** The same with a teacher. */
-export const IMITATING_PROBLEM: Problem = {
-  ...CONVOLUTIONAL_PROBLEM,
-  teacherWeights: makeValues(CONVOLUTIONAL_PROBLEM.generatorWeights.length, 1.9, 0.6),
-};
 
 function makeProblem(
   objective: ObjectiveConfig,
@@ -152,24 +140,15 @@ export function computeGeneratorTotal(
   problem: Problem,
   generatorWeights: ArrayLike<number>,
 ): number {
-  const { objective, discriminatorWeights, teacherWeights } = problem;
+  const { objective, discriminatorWeights } = problem;
   const reals = takeRows(problem.real);
-  const images = generateAll(problem, generatorWeights);
-  const contest = mean(
-    images.map((image, i) => {
+  return mean(
+    generateAll(problem, generatorWeights).map((image, i) => {
       const fake = judge(problem, discriminatorWeights, image, labelOf(problem, i));
       const real = judge(problem, discriminatorWeights, reals[i] as number[], labelOf(problem, i));
       return objective.type === 'non-saturating' ? softplus(-fake) : softplus(real - fake);
     }),
   );
-  if (teacherWeights === undefined) {
-    return contest;
-  }
-  const examples = generateAll(problem, teacherWeights)
-    .flat()
-    .map((value) => Math.min(Math.max(value / TEACHER_END, -1), 1));
-  const squares = images.flat().map((value, i) => (value - (examples[i] as number)) ** 2);
-  return contest + IMITATION * mean(squares);
 }
 
 /** The gradient by central differences, in double precision. */

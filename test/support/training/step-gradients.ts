@@ -6,12 +6,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { planGenerator } from '../../../shared/model/generator.ts';
-import {
-  createState,
-  disposeState,
-  readState,
-  splitWeights,
-} from '../../../trainer/gan/network-state.ts';
+import { createState, disposeState, readState } from '../../../trainer/gan/network-state.ts';
 import { buildInput, planDiscriminator } from '../../../trainer/gan/networks.ts';
 import type { AdamConfig } from '../../../trainer/gan/preset.ts';
 import { computeAmounts, encodeLabels } from '../../../trainer/gan/step.ts';
@@ -27,10 +22,7 @@ import {
   BATCH,
   CONVOLUTIONAL_PROBLEM,
   DENSE_PROBLEM,
-  IMITATING_PROBLEM,
-  IMITATION,
   PENALISED_PROBLEM,
-  TEACHER_END,
   type Problem,
 } from './plain-gan.ts';
 import { TINY_CONFIG } from './tensors.ts';
@@ -51,10 +43,7 @@ export interface StepGradients {
 const DESCENT = { learningRate: 1e6, beta1: 0, beta2: 0.5, epsilon: 1e6 };
 
 /** The settings of a run's first step with the given Adam for both networks. */
-export function planFirstStep(
-  { objective, teacherWeights }: Problem,
-  adam: AdamConfig,
-): StepAmounts {
+export function planFirstStep({ objective }: Problem, adam: AdamConfig): StepAmounts {
   return computeAmounts(
     {
       ...TINY_CONFIG,
@@ -62,7 +51,6 @@ export function planFirstStep(
       generatorAdam: adam,
       discriminatorAdam: adam,
       finalFactor: 1,
-      ...(teacherWeights && { teacher: { model: 'teacher', sha256: '', weight: IMITATION } }),
     },
     0,
   );
@@ -73,7 +61,6 @@ export function openProblem(
   problem: Problem,
   adam: AdamConfig,
 ): { gan: Gan; batch: Batch; close: () => void } {
-  const { labels, teacherWeights } = problem;
   const plan = planGenerator(problem.generator);
   const judge = planDiscriminator(
     problem.discriminator,
@@ -97,15 +84,8 @@ export function openProblem(
     generator: createState(plan.weights, withMoments(problem.generatorWeights)),
     discriminator: createState(judge.weights, withMoments(problem.discriminatorWeights)),
     average: null,
-    teacher:
-      teacherWeights === undefined
-        ? null
-        : {
-            plan,
-            pixelRange: [-TEACHER_END, TEACHER_END],
-            weights: splitWeights(plan.weights, tf.tensor1d(teacherWeights)),
-          },
   };
+  const { labels } = problem;
   const batch: Batch = {
     real: tf.tensor4d(problem.real, [BATCH, ...problem.image]),
     input: buildInput(plan, problem.latents, labels),
@@ -150,12 +130,7 @@ export async function measureStepGradients(problem: Problem): Promise<StepGradie
 if (process.argv[1] === import.meta.filename) {
   const backend = await selectBackend(process.argv[2] as BackendName, { convolutions: true });
   const results: StepGradients[] = [];
-  for (const problem of [
-    DENSE_PROBLEM,
-    PENALISED_PROBLEM,
-    CONVOLUTIONAL_PROBLEM,
-    IMITATING_PROBLEM,
-  ]) {
+  for (const problem of [DENSE_PROBLEM, PENALISED_PROBLEM, CONVOLUTIONAL_PROBLEM]) {
     results.push(await measureStepGradients(problem));
   }
   console.log(JSON.stringify(results));

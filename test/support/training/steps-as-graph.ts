@@ -6,22 +6,16 @@
  */
 import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
-import { planGenerator } from '../../../shared/model/generator.ts';
 import { deriveKey } from '../../../shared/model/random.ts';
 import { createBatcher } from '../../../trainer/data/dataset.ts';
 import { readSmallMnist } from './small-mnist.ts';
 import { PRESETS, PURPOSES, type TrainingConfig } from '../../../trainer/gan/preset.ts';
-import {
-  createGan,
-  disposeGan,
-  type StepSource,
-  type TeacherModel,
-} from '../../../trainer/gan/step.ts';
+import { createGan, disposeGan, type StepSource } from '../../../trainer/gan/step.ts';
 import { createStepper } from '../../../trainer/run/stepper.ts';
 import type { Probe, StepFigure } from '../../../trainer/gan/update.ts';
 import { selectBackend, type BackendName } from '../../../trainer/tensorflow/backend.ts';
 import { recordGraph } from '../../../trainer/tensorflow/graph/graph.ts';
-import { makeTinyDataset, makeValues, TINY_CONFIG } from './tensors.ts';
+import { TINY_CONFIG, makeTinyDataset } from './tensors.ts';
 
 /** Some steps of a run, one of them with a probe. */
 export interface SteppedRun {
@@ -169,24 +163,8 @@ if (process.argv[1] === import.meta.filename) {
   const tiny = makeTinyDataset();
   // No power of 2, because the division in a mean would then be an exact multiplication.
   const small = { steps: 20, batchSize: 12, seed: 'graph' };
-  const plan = planGenerator(PRESETS.digits.generator);
-  const teacher: TeacherModel = {
-    plan,
-    pixelRange: [-1, 1],
-    weights: plan.weights.map(({ shape }, i) =>
-      makeValues(
-        shape.reduce((a, b) => a * b, 1),
-        i,
-        0.1,
-      ),
-    ),
-  };
-  const imitation = { teacher: { model: 'teacher', sha256: '', weight: 9 } };
-  const cases: Readonly<
-    Record<string, readonly [TrainingConfig, StepSource['dataset'], TeacherModel?]>
-  > = {
+  const cases: Readonly<Record<string, readonly [TrainingConfig, StepSource['dataset']]>> = {
     digits: [{ ...PRESETS.digits, ...small }, mnist],
-    'digits with a teacher': [{ ...PRESETS.digits, ...small, ...imitation }, mnist, teacher],
     'digits, moved': [{ ...PRESETS.digits, ...small, translatePixels: 2 }, mnist],
     seed: [{ ...PRESETS.seed, ...small }, mnist],
     'R1, a smoothed target and falling rates': [
@@ -202,9 +180,8 @@ if (process.argv[1] === import.meta.filename) {
   };
   const runs: Record<string, { operations: SteppedRun; graph: SteppedRun; falsified: SteppedRun }> =
     {};
-  for (const [label, [config, dataset, example]] of Object.entries(cases)) {
-    const key = deriveKey('train', config.seed);
-    const source = { config, dataset, key, ...(example && { teacher: example }) };
+  for (const [label, [config, dataset]] of Object.entries(cases)) {
+    const source = { config, dataset, key: deriveKey('train', config.seed) };
     runs[label] = {
       operations: await doSteps(source, { graphs: false }),
       graph: await doSteps(source, {}),

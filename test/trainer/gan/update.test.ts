@@ -20,7 +20,6 @@ import {
   CONVOLUTIONAL_PROBLEM,
   DENSE_PROBLEM,
   differentiate,
-  IMITATING_PROBLEM,
   PENALISED_PROBLEM,
   type Problem,
 } from '../../support/training/plain-gan.ts';
@@ -39,7 +38,6 @@ const PROBLEMS: [string, Problem][] = [
   ['the tutorial’s GAN', DENSE_PROBLEM],
   ['the tutorial’s GAN with R1 and label smoothing', PENALISED_PROBLEM],
   ['a convolutional GAN with R1 and R2', CONVOLUTIONAL_PROBLEM],
-  ['the same with a teacher', IMITATING_PROBLEM],
 ];
 
 /**
@@ -179,13 +177,12 @@ describe('on the backends that train convolutions', () => {
     it.skipIf(backend.skip)(
       `${backend.name} gives the gradients by finite differences`,
       async () => {
-        const [dense, penalised, convolutional, imitating] = await runOnBackend<
-          [StepGradients, StepGradients, StepGradients, StepGradients]
+        const [dense, penalised, convolutional] = await runOnBackend<
+          [StepGradients, StepGradients, StepGradients]
         >('step-gradients', backend.name);
         expectGradients(dense, DENSE_PROBLEM);
         expectGradients(penalised, PENALISED_PROBLEM);
         expectGradients(convolutional, CONVOLUTIONAL_PROBLEM);
-        expectGradients(imitating, IMITATING_PROBLEM);
       },
     );
   }

@@ -1,6 +1,4 @@
-import { resolve } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import manifest from '../../../models/digits/manifest.json' with { type: 'json' };
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { PRESETS } from '../../../trainer/gan/preset.ts';
 import { hashRun } from '../../../trainer/run/run-folder.ts';
@@ -93,28 +91,6 @@ describe('a tuned run', () => {
     );
     expect(hashes[1]).not.toBe(hashes[0]);
     expect(hashes[2]).toBe(hashes[0]);
-  });
-});
-
-describe('a run with a teacher', () => {
-  const request = { size: 'tiny', backend: 'cpu', out: 'nowhere' } as const;
-
-  it('names its version and has its weights', async () => {
-    const plan = await planRun({ ...request, teacher: 'models/digits' });
-    await plan.backend.release();
-    const { name, version } = manifest;
-    expect(plan.options.config.teacher?.model).toBe(`${name}@${version}`);
-    expect(plan.options.teacher).toBe(resolve('models/digits'));
-    expect(plan.teacher?.weights).toHaveLength(plan.teacher!.plan.weights.length);
-    const { teacher: _, ...alone } = plan.options.config;
-    expect(hashRun(plan.options)).not.toBe(hashRun({ ...plan.options, config: alone }));
-  });
-
-  it('is refused when the model has other inputs or is none', async () => {
-    await expect(planRun({ ...request, teacher: 'models/seed' })).rejects.toThrow(
-      '--teacher models/seed: expected a model of 28 x 28 x 1 numbers from 64 and 10 classes, got 28 x 28 x 1 numbers from 128 and 0 classes',
-    );
-    await expect(planRun({ ...request, teacher: 'docs' })).rejects.toThrow(/manifest\.json/);
   });
 });
 

@@ -23,7 +23,6 @@ describe.skipIf(tensorflow?.skip).each([1, 2])('on tfjs-node with %i thread(s)',
 
   it.each([
     'digits',
-    'digits with a teacher',
     'seed',
     'R1, a smoothed target and falling rates',
     'digits, moved',
