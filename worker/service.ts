@@ -4,6 +4,9 @@ import digitsEncoder from '../models/digits/encoder.json';
 import digits from '../models/digits/manifest.json';
 import digitsTopology from '../models/digits/model.json';
 import digitsWeights from '../models/digits/weights.bin';
+import small from '../models/digits-small/manifest.json';
+import smallTopology from '../models/digits-small/model.json';
+import smallWeights from '../models/digits-small/weights.bin';
 import program from '../shared/kernels/png.wasm';
 import {
   encodeManifest,
@@ -71,6 +74,7 @@ const BUNDLED_MODELS = [
     description: digitsEncoder,
     weights: digitsEncoderWeights,
   }),
+  bundle(small, smallTopology, smallWeights),
 ] as const;
 
 interface ServiceOptions extends Pick<

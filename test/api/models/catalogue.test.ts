@@ -4,8 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import small from '../../../models/digits-small/manifest.json' with { type: 'json' };
+import shipped from '../../../models/digits/manifest.json' with { type: 'json' };
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
 import {
   limitsSchema,
@@ -22,11 +25,6 @@ import { putArtifact, startWorker, type TestWorker } from '../../support/hosts/r
 const first = buildFixture({ name: 'first' });
 const old = buildFixture({ name: 'first', weightsSeed: 'old' });
 const { version } = first.manifest;
-const SHIPPED = new URL('../../../models/digits/', import.meta.url);
-const shipped = JSON.parse(readFileSync(new URL('manifest.json', SHIPPED), 'utf8')) as {
-  version: string;
-};
-
 let worker: TestWorker;
 beforeAll(async () => {
   worker = await startWorker(async (bucket) => {
@@ -77,12 +75,13 @@ describe('/digit/{label}', () => {
 });
 
 describe('/models', () => {
-  test('lists the published models and the bundled one', async () => {
+  test('lists the published models and the bundled ones', async () => {
     const list = modelsSchema.parse(await getJson('/models'));
     expect(list.default).toBe('first');
     expect(list.models.map((model) => [model.name, model.version, model.publishedAt])).toEqual([
       ['first', version, '2026-01-01T00:00:00Z'],
       ['digits', shipped.version, null],
+      ['digits-small', small.version, null],
     ]);
     for (const { url, name } of list.models) {
       expect(((await (await fetch(url)).json()) as { name: string }).name).toBe(name);
@@ -127,19 +126,32 @@ describe('/models', () => {
     }
   });
 
-  test('serves the bundled model’s files, equal to the repository’s by hash', async () => {
-    const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
-    for (const path of ['manifest.json', 'model.json', 'weights.bin']) {
-      const bytes = await worker.getBytes(`/models/digits/${shipped.version}/${path}`);
-      expect([path, hash(bytes)]).toEqual([path, hash(readFileSync(new URL(path, SHIPPED)))]);
-    }
-    const model = await tf.loadLayersModel(
-      new URL(`/models/digits/${shipped.version}/model.json`, worker.url).href,
-    );
-    expect(model.countParams()).toBe(
-      (modelCardSchema.parse(await getJson('/models/digits')) as { parameters: number }).parameters,
-    );
-    model.dispose();
+  test.each([shipped, small])(
+    'serves the files of the bundled $name, equal to the repository’s by hash',
+    async ({ name, version: own }) => {
+      const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+      for (const path of ['manifest.json', 'model.json', 'weights.bin']) {
+        const bytes = await worker.getBytes(`/models/${name}/${own}/${path}`);
+        expect([path, hash(bytes)]).toEqual([path, hash(readFileSync(join('models', name, path)))]);
+      }
+      const card = modelCardSchema.parse(await getJson(`/models/${name}`));
+      const model = await tf.loadLayersModel(
+        new URL(`/models/${name}/${own}/model.json`, worker.url).href,
+      );
+      expect(model.countParams()).toBe(card.parameters);
+      model.dispose();
+    },
+  );
+
+  test('a bundled model is drawn by its name', async () => {
+    const query = `/digit.png?seed=small&model=${small.name}`;
+    const answer = await worker.fetch(query);
+    expect([answer.status, answer.headers.get('digitmint-model')]).toEqual([
+      200,
+      `${small.name}@${small.version}`,
+    ]);
+    const pinned = await worker.getBytes(`${query}@${small.version}`);
+    expect(pinned.equals(Buffer.from(await answer.arrayBuffer()))).toBe(true);
   });
 
   test.each<[path: string, status: number]>([
