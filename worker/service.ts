@@ -62,6 +62,7 @@ interface ServiceOptions extends Pick<
   | 'log'
   | 'securityContact'
   | 'guides'
+  | 'openapi'
   | 'isOffline'
   | 'maxCpuMs'
 > {
@@ -82,7 +83,7 @@ export function createService(options: ServiceOptions): App {
 export function createDependencies(options: ServiceOptions): GivenDependencies {
   const { models, bundled = BUNDLED_MODEL, hstsSeconds } = options;
   const { rateLimits, jobs, log, maxCpuMs } = options;
-  const { securityContact, guides, isOffline } = options;
+  const { securityContact, guides, openapi, isOffline } = options;
   const objects: ObjectReader = models ?? { read: () => Promise.resolve('missing') };
   const store = createModelStore(objects, WAITS.readMs, options.publicKeys);
   return {
@@ -106,6 +107,7 @@ export function createDependencies(options: ServiceOptions): GivenDependencies {
     log,
     securityContact,
     guides,
+    openapi,
     isOffline,
     maxCpuMs,
   };
