@@ -25,19 +25,22 @@ export async function withBundle<T>(use: (folder: string) => T | Promise<T>): Pr
   }
 }
 
+/** The files that the worker holds for readers; the other bytes are of models. */
+const DOCUMENTS = /guides|openapi/;
+
 /** @returns  Gzipped bytes of each part. @throws Error  When wrangler cannot bundle it. */
 export function measureBundle() {
   return withBundle((folder) => {
     const files = readdirSync(folder);
-    const measure = (extension: string, isGuides = false): number =>
+    const measure = (extension: string, isDocument = false): number =>
       files
-        .filter((file) => extname(file) === extension && file.includes('guides') === isGuides)
+        .filter((file) => extname(file) === extension && DOCUMENTS.test(file) === isDocument)
         .reduce((sum, file) => sum + gzipSync(readFileSync(join(folder, file))).length, 0);
     return {
       code: measure('.js'),
       kernels: measure('.wasm'),
       model: measure('.bin'),
-      guides: measure('.bin', true),
+      documents: measure('.bin', true),
     };
   });
 }

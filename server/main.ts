@@ -1,6 +1,7 @@
 /** The entry of the server on Node: settings, log lines, and a stop without lost answers. */
 import cluster from 'node:cluster';
 import guides from '../.digitmint/guides.bin';
+import openapi from '../.digitmint/openapi.bin';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { formatLogLine, type LogEvent } from '../worker/http/log.ts';
 import type { RateLimit, RateLimiter, RateLimits } from '../worker/http/admission.ts';
@@ -60,6 +61,7 @@ async function run(settings: Settings): Promise<void> {
     rateLimits: createRateLimits(settings, others?.createLimiter),
     maxCpuMs: settings.maxCpuMs,
     guides,
+    openapi,
     log: writeLine,
   });
   requireFreePath(app, settings.publicUrl);

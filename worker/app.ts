@@ -88,7 +88,7 @@ export function createApp(given: GivenDependencies): App {
   const guides = new Guides(dependencies.guides);
   addReferenceRoute(app, OPERATIONS, guides, dependencies);
   addGuideRoutes(app, OPERATIONS, guides, dependencies);
-  addOpenapiRoute(app, OPERATIONS);
+  addOpenapiRoute(app, dependencies);
   addOtherMethods(app);
   app.notFound((c) => {
     const { path } = c.req;

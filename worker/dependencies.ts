@@ -33,6 +33,8 @@ export interface AppDependencies {
   readonly securityContact?: string | undefined;
   /** The pages under /docs and /learn, as dev/build/page.ts writes them; absent without pages. */
   readonly guides?: ArrayBuffer | undefined;
+  /** The OpenAPI document, as dev/build/page.ts writes it; absent where none is served. */
+  readonly openapi?: ArrayBuffer | undefined;
   /** Whether no service answers at the requests' addresses: JSON then names no URL of a picture. */
   readonly isOffline?: boolean | undefined;
   /** Answers that are estimated to take longer are refused; absent where all are allowed. */

@@ -1,5 +1,6 @@
 /** The worker's entry: gives the app its buckets, its queue and its settings. */
 import guides from '../.digitmint/guides.bin';
+import openapi from '../.digitmint/openapi.bin';
 import { createApp } from './app.ts';
 import { parseJobs, parseRateLimits, parseSettings, type Env } from './env.ts';
 import { writeLog } from './http/log.ts';
@@ -31,6 +32,7 @@ function createIsolate(env: Env) {
     rateLimits: parseRateLimits(env),
     jobs: parseJobs(env),
     guides,
+    openapi,
     log: writeLog,
   });
   const { JOBS, JOBS_QUEUE: queue } = env;

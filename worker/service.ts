@@ -85,6 +85,7 @@ interface ServiceOptions extends Pick<
   | 'log'
   | 'securityContact'
   | 'guides'
+  | 'openapi'
   | 'isOffline'
   | 'maxCpuMs'
 > {
@@ -106,7 +107,7 @@ export function createDependencies(options: ServiceOptions): GivenDependencies {
   const { models, hstsSeconds } = options;
   const bundled = options.bundled === undefined ? BUNDLED_MODELS : ([options.bundled] as const);
   const { rateLimits, jobs, log, maxCpuMs } = options;
-  const { securityContact, guides, isOffline } = options;
+  const { securityContact, guides, openapi, isOffline } = options;
   const objects: ObjectReader = models ?? { read: () => Promise.resolve('missing') };
   const store = createModelStore(objects, WAITS.readMs, options.publicKeys);
   return {
@@ -130,6 +131,7 @@ export function createDependencies(options: ServiceOptions): GivenDependencies {
     log,
     securityContact,
     guides,
+    openapi,
     isOffline,
     maxCpuMs,
   };

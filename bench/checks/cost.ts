@@ -15,7 +15,7 @@ import { parseColour, type Colour } from '../../shared/picture/colour.ts';
 import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
 import { instantiateKernels, pngEncoder } from '../../trainer/node-kernels.ts';
 import { encodeGif } from '../../worker/formats/gif.ts';
-import { formatItems } from '../../worker/formats/digits.ts';
+import { encodeLines } from '../../worker/formats/digits.ts';
 import { renderSvg } from '../../worker/formats/svg.ts';
 import { COST_NS } from '../../worker/http/admission.ts';
 import { makeRow, makeTable, readShippedModel, type Suite } from '../harness.ts';
@@ -46,12 +46,12 @@ export const measure: Suite = async (quick) => {
     const pinned = { ...fillDefaults('digit', { n: COUNT }), number: undefined };
     const identity = { format: 'svg', model: model.manifest, seed: 'cost' } as const;
     const picture = sheet(false);
-    const text = formatItems(items, samples, 0).join(',');
+    const text = encodeLines(items, samples, 0);
     return {
       png,
       smooth: time(() => encodePng(pngEncoder, sheet(true), COLOURS)) / enlarged - png,
       gif: time(() => encodeGif([picture], COLOURS)) / enlarged,
-      text: time(() => formatItems(items, samples, 0).join(',')) / numbers,
+      text: time(() => encodeLines(items, samples, 0)) / numbers,
       gzip: time(() => gzipSync(text)) / numbers,
       outlined: time(() => renderSvg({ ...pinned, ...identity }, samples, [])) / numbers,
     };

@@ -8,7 +8,7 @@ import { createEngine, ENGINE_BATCH } from '../../shared/model/engine/engine.ts'
 import { createSampler } from '../../shared/model/sampler.ts';
 import { startNodeServer } from '../../test/support/hosts/node-server.ts';
 import { instantiateKernels } from '../../trainer/node-kernels.ts';
-import { formatItems } from '../../worker/formats/digits.ts';
+import { encodeLines } from '../../worker/formats/digits.ts';
 import { withEdge } from '../edge-runtime.ts';
 import * as harness from '../harness.ts';
 import { findDescendant, readUsage } from '../process-usage.ts';
@@ -145,18 +145,21 @@ function listWriters(model: harness.ShippedModel) {
   const { classes } = sampler.manifest;
   const writeUrl = (index: number) => `http://localhost:8787/digit.png?seed=a&start=${index}`;
   const context = { classes, pixels: 'array' as const, writeUrl };
-  const write = () => formatItems(context, samples, 0).map((item) => `${item}\n`);
-  const objects = write().map((line) => JSON.parse(line) as object);
+  const write = () => encodeLines(context, samples, 0);
+  const lines = new TextDecoder().decode(write()).trimEnd().split('\n');
+  const objects = lines.map((line) => JSON.parse(line) as object);
   const size = samples.pixels.length / samples.count;
-  const stringify = () =>
-    objects.map((object, i) => {
+  const stringify = () => {
+    const texts = objects.map((object, i) => {
       const pixels = Array.from(samples.pixels.subarray(i * size, (i + 1) * size));
       return `${JSON.stringify({ ...object, pixels })}\n`;
     });
+    return encoder.encode(texts.join(''));
+  };
   const encoder = new TextEncoder();
-  const bytes = encoder.encode(write().join('')).length;
-  const time = (lines: () => string[]) => async () =>
-    bytes / 1000 / (await harness.timeRepeated(() => encoder.encode(lines().join('')), 200));
+  const bytes = write().length;
+  const time = (make: () => Uint8Array) => async () =>
+    bytes / 1000 / (await harness.timeRepeated(make, 200));
   return [
     { subject: 'writing alone', cells: [null, time(write), null] },
     { subject: 'JSON.stringify', isOurs: false, cells: [null, time(stringify), null] },

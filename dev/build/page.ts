@@ -5,6 +5,7 @@
  */
 import * as fs from 'node:fs';
 import { basename, extname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Metafile, Plugin } from 'esbuild';
 import { writeTokens } from '../../shared/design/tokens.ts';
@@ -19,8 +20,9 @@ const PUBLIC_FOLDER = join(OUT_FOLDER, 'public');
 /** Absolute path of the folder behind ASSET_PATH. */
 export const ASSET_FOLDER = join(PUBLIC_FOLDER, ASSET_PATH);
 const LIST_FILE = join(OUT_FOLDER, 'page-files.json');
-/** The guides, which the worker and the Node server hold. */
+/** The guides and the OpenAPI document, which the worker and the Node server hold. */
 const GUIDES_FILE = join(OUT_FOLDER, 'guides.bin');
+const OPENAPI_FILE = join(OUT_FOLDER, 'openapi.bin');
 
 /** Built files, by their names in the list. */
 const SOURCES = {
@@ -75,9 +77,24 @@ export async function buildPage(): Promise<void> {
     await writeAtomically(GUIDES_FILE, JSON.stringify(guides));
     await writeAtomically(join(PUBLIC_FOLDER, '_headers'), formatHeaders());
     await writeJson(LIST_FILE, list);
+    await writeAtomically(OPENAPI_FILE, await makeOpenapiDocument(folder));
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * Makes the OpenAPI document from the routes. The app must be bundled for it: Node cannot import
+ * all of its modules. It imports LIST_FILE.
+ * @param folder  Takes the bundle.
+ */
+async function makeOpenapiDocument(folder: string): Promise<string> {
+  await bundle({ document: 'worker/openapi/document.ts' }, folder, 'node');
+  const script = pathToFileURL(join(folder, 'document.js')).href;
+  const { writeOpenapiDocument } = (await import(script)) as {
+    writeOpenapiDocument: () => string;
+  };
+  return writeOpenapiDocument();
 }
 
 function findOutput({ outputs }: Metafile, source: string): { file: string; bytes: number } {

@@ -3,11 +3,11 @@ import { expect, test } from 'vitest';
 import { measureBundle } from '../../dev/measure-bundle.ts';
 
 /** Bytes after gzip. Raise this limit only on purpose. */
-const BUDGET = { code: 169 * 1024, kernels: 6 * 1024, model: 512 * 1024, guides: 80 * 1024 };
+const BUDGET = { code: 150 * 1024, kernels: 6 * 1024, model: 512 * 1024, documents: 98 * 1024 };
 
 test('the worker’s bundle is small', async () => {
   const sizes = await measureBundle();
-  for (const part of ['code', 'kernels', 'model', 'guides'] as const) {
+  for (const part of ['code', 'kernels', 'model', 'documents'] as const) {
     expect(sizes[part]).toBeGreaterThan(1024);
     expect([part, Math.max(sizes[part], BUDGET[part])]).toEqual([part, BUDGET[part]]);
   }

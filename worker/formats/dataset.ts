@@ -1,8 +1,8 @@
 /** Encodes sets of labelled digits. */
-import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { buildUrl, fillDefaults, type Pinned } from '../../shared/contract/query.ts';
 import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
+import { TextWriter } from '../../shared/text-writer.ts';
 import {
   countPerPart,
   holdBytes,
@@ -11,7 +11,7 @@ import {
   makeRecords,
   type Content,
 } from '../http/content.ts';
-import { formatItems, planLatents } from './digits.ts';
+import { encodeLines, planLatents } from './digits.ts';
 import { makeNpz } from './npz.ts';
 import { makeParquet } from './parquet.ts';
 
@@ -63,42 +63,47 @@ export async function* renderRows(context: DatasetContext): AsyncGenerator<Uint8
   const { dataset, image, classes } = context;
   const { format, n } = dataset;
   const size = image.height * image.width * image.channels;
-  let head = new Uint8Array();
-  if (format === 'csv') {
-    const pixels = Array.from({ length: size }, (_, i) => `pixel${i}`);
-    const names = classes.length > 0 ? ['label', ...pixels] : pixels;
-    head = utf8ToBytes(`${names.join(',')}\n`);
-  }
   const batch = countPerPart(size);
   for (let first = 0; first < n; first += batch) {
     const samples = await context.draw(first, Math.min(batch, n - first));
-    const rows =
-      format === 'csv' ? formatRows(samples) : formatLines(context, samples, dataset.start + first);
-    yield first === 0 ? concatBytes(head, utf8ToBytes(rows)) : utf8ToBytes(rows);
+    if (format !== 'csv') {
+      yield encodeItems(context, samples, dataset.start + first);
+      continue;
+    }
+    const text = new TextWriter();
+    if (first === 0) {
+      const pixels = Array.from({ length: size }, (_, i) => `pixel${i}`);
+      const names = classes.length > 0 ? ['label', ...pixels] : pixels;
+      text.write(`${names.join(',')}\n`);
+    }
+    writeRows(text, samples);
+    yield text.finish();
   }
 }
 
-/** Formats each digit as a line of JSON. @param first  Index of the first. */
-function formatLines(
+/** Encodes each digit as a line of JSON. @param first  Index of the first. */
+function encodeItems(
   { dataset, classes, latentSize, base }: DatasetContext,
   samples: Samples,
   first: number,
-): string {
+): Uint8Array {
   const digit = { ...fillDefaults('digit', {}), ...dataset, format: 'png', n: 1 } as const;
   const writeUrl = (start: number) =>
     base === undefined ? undefined : base + buildUrl('digit', { ...digit, start });
   const { pixels } = dataset;
   const context = { classes, pixels, drawLatents: planLatents(dataset, latentSize), writeUrl };
-  const items = formatItems(context, samples, first);
-  return `${items.join('\n')}\n`;
+  return encodeLines(context, samples, first);
 }
 
-/** Formats a line of each digit: the label, if there is one, and the pixels. */
-function formatRows({ count, height, width, channels, pixels, labels }: Samples): string {
+/** Writes a line of each digit: the label, if there is one, and the pixels. */
+function writeRows(
+  text: TextWriter,
+  { count, height, width, channels, pixels, labels }: Samples,
+): void {
   const size = height * width * channels;
-  const rows = Array.from({ length: count }, (_, i) => {
-    const values = pixels.subarray(i * size, (i + 1) * size).join(',');
-    return labels === null ? values : `${labels[i]},${values}`;
-  });
-  return `${rows.join('\n')}\n`;
+  for (let i = 0; i < count; i++) {
+    text.write(labels === null ? '' : `${labels[i]},`);
+    text.writeNumbers(pixels.subarray(i * size, (i + 1) * size));
+    text.write('\n');
+  }
 }

@@ -5,6 +5,7 @@ import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/query.ts
 import type { PixelForm } from '../../shared/contract/parameters.ts';
 import { encodeNpy } from '../../shared/array-headers.ts';
 import { truncate } from '../../shared/model/random.ts';
+import { TextWriter } from '../../shared/text-writer.ts';
 import { resolveColours } from '../../shared/picture/paper.ts';
 import type { Subject } from '../../shared/model/subject.ts';
 import type { PngEncoder } from '../../shared/picture/png.ts';
@@ -40,9 +41,9 @@ export function renderDigits(
     case 'png':
       return encodePng(png, buildSheet(samples, look), resolveColours(digits, samples.paper));
     case 'json':
-      return utf8ToBytes(formatJson(context, samples, first));
+      return encodeJson(context, samples, first);
     case 'ndjson':
-      return utf8ToBytes(`${listItems(context, samples, first).join('\n')}\n`);
+      return encodeLines(describeItems(context), samples, first);
     case 'svg':
       return utf8ToBytes(renderSvg(look, samples, classes, context.subject));
     case 'txt':
@@ -55,32 +56,28 @@ export function renderDigits(
   }
 }
 
-function formatJson(context: RenderContext, samples: Samples, first: number): string {
+function encodeJson(
+  context: RenderContext,
+  samples: Samples,
+  first: number,
+): Uint8Array<ArrayBuffer> {
   const { model, seed, start } = context.digits;
   const { count: n, width, height, channels } = samples;
   const head = JSON.stringify({ model, seed, start, n, width, height, channels });
-  const items = listItems(context, samples, first);
-  return `${head.slice(0, -1)},"digits":[\n${items.join(',\n')}\n]}\n`;
+  const text = new TextWriter();
+  text.write(`${head.slice(0, -1)},"digits":[\n`);
+  writeItems(text, describeItems(context), samples, first, ',\n');
+  text.write('\n]}\n');
+  return text.finish();
 }
 
-function listItems(
-  { digits, classes, latentSize, base }: RenderContext,
-  samples: Samples,
-  first: number,
-): string[] {
+function describeItems({ digits, classes, latentSize, base }: RenderContext): ItemContext {
+  const { number, pixels } = digits;
   const writeUrl = (start: number) =>
     base === undefined
       ? undefined
       : base + buildDigitUrl({ ...digits, format: 'png', start, n: 1, cols: 1 });
-  const { number, pixels } = digits;
-  const context = {
-    classes,
-    number,
-    pixels,
-    drawLatents: planLatents(digits, latentSize),
-    writeUrl,
-  };
-  return formatItems(context, samples, first);
+  return { classes, number, pixels, drawLatents: planLatents(digits, latentSize), writeUrl };
 }
 
 interface ItemContext {
@@ -95,30 +92,51 @@ interface ItemContext {
   readonly writeUrl: (index: number) => string | undefined;
 }
 
-/** Formats each digit as JSON. For 200,000 pixels JSON.stringify takes several times as long. */
-export function formatItems(context: ItemContext, samples: Samples, first: number): string[] {
+/** Encodes a line of JSON for each digit. @param first  Index of the first. */
+export function encodeLines(
+  context: ItemContext,
+  samples: Samples,
+  first: number,
+): Uint8Array<ArrayBuffer> {
+  const text = new TextWriter();
+  writeItems(text, context, samples, first, '\n');
+  text.write('\n');
+  return text.finish();
+}
+
+/** Writes each digit as JSON. */
+function writeItems(
+  text: TextWriter,
+  context: ItemContext,
+  samples: Samples,
+  first: number,
+  separator: string,
+): void {
   const { classes, number = null, writeUrl } = context;
   const { count, width, height, channels, labels } = samples;
   const size = width * height * channels;
   const latents = context.drawLatents?.(first, count);
-  return Array.from({ length: count }, (_, i) => {
+  for (let i = 0; i < count; i++) {
     const index = first + i;
     const label = labels?.[i] ?? null;
     const className = label === null ? number : classes[label];
     const item = JSON.stringify({ index, label, class: className, url: writeUrl(index) });
-    const bytes = samples.pixels.subarray(i * size, (i + 1) * size);
-    const pixels =
-      context.pixels === 'base64'
-        ? `"${encodeBase64(bytes.slice().buffer)}"`
-        : `[${bytes.join(',')}]`;
     // A float32 is written as the equal double, so that no reader rounds it.
     const latent = latents?.subarray(
       (i * latents.length) / count,
       ((i + 1) * latents.length) / count,
     );
     const told = latent === undefined ? '' : `,"latent":[${latent.join(',')}]`;
-    return `${item.slice(0, -1)}${told},"pixels":${pixels}}`;
-  });
+    text.write(`${i === 0 ? '' : separator}${item.slice(0, -1)}${told},"pixels":`);
+    const pixels = samples.pixels.subarray(i * size, (i + 1) * size);
+    if (context.pixels === 'base64') {
+      text.write(`"${encodeBase64(pixels.slice().buffer)}"}`);
+    } else {
+      text.write('[');
+      text.writeNumbers(pixels);
+      text.write(']}');
+    }
+  }
 }
 
 /** How to draw the latent vectors that the network gets; undefined without latent=1. */

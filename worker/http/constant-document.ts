@@ -1,7 +1,7 @@
 /** Documents that only differ in the service's origin. */
 
 /** Stands for the origin. It needs no escaping in any format. */
-const PLACEHOLDER = 'https://origin-of-this-service.invalid';
+export const PLACEHOLDER = 'https://origin-of-this-service.invalid';
 
 /**
  * Builds a document at its first request only, and puts each request's origin into it. Nothing is

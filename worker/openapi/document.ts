@@ -10,6 +10,8 @@ import { LIMITS } from '../../shared/contract/limits.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
 import { describeDefault, describeSchema, type ParameterSet } from '../../shared/contract/query.ts';
 import { PICTURE_FIELD } from '../../shared/hand/digit-body.ts';
+import { OPERATIONS } from '../app.ts';
+import { PLACEHOLDER } from '../http/constant-document.ts';
 import { COMMON_ERRORS, TAGS, type AnswerBody, type Operation } from '../http/operation.ts';
 import { PROBLEM } from '../http/negotiation.ts';
 import { Components } from './components.ts';
@@ -56,9 +58,9 @@ export function buildOpenapiDocument(operations: readonly Operation[]): Json {
   };
 }
 
-/** Writes the document as JSON. @param origin  Of the service, in which nothing needs an escape. */
-export function writeOpenapiDocument(operations: readonly Operation[], origin: string): string {
-  return JSON.stringify(buildOpenapiDocument(operations)).replaceAll(ORIGIN, origin);
+/** Writes the document as JSON, for `createDocument`. The build runs it. */
+export function writeOpenapiDocument(): string {
+  return JSON.stringify(buildOpenapiDocument(OPERATIONS)).replaceAll(ORIGIN, PLACEHOLDER);
 }
 
 function describeOperation(operation: DescribedOperation, components: Components): Json {

@@ -1,8 +1,9 @@
 /** `GET /openapi.json`: the OpenAPI document. */
 import type { App } from '../context.ts';
+import type { AppDependencies } from '../dependencies.ts';
 import { createDocument } from '../http/constant-document.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
-import type { Operation, OperationEntry } from '../http/operation.ts';
+import type { OperationEntry } from '../http/operation.ts';
 
 export const OPENAPI_OPERATION: OperationEntry = {
   id: 'getOpenapi',
@@ -13,22 +14,16 @@ export const OPENAPI_OPERATION: OperationEntry = {
   examples: ['/openapi.json'],
 };
 
-export function addOpenapiRoute(app: App, operations: readonly Operation[]): void {
-  let write: ReturnType<typeof createDocument> | undefined;
-  app.get('/openapi.json', async (c) => {
-    write ??= await loadDocument(operations);
-    return c.body(write(c.get('base')), 200, {
-      ...DOCUMENT_HEADERS,
-      'Content-Type': 'application/json',
-    });
-  });
-}
-
-/** Makes the schemas of all answers now, because a fresh isolate would take long for them. */
-async function loadDocument(operations: readonly Operation[]) {
-  const { writeOpenapiDocument } = await import('../openapi/document.ts');
-  return createDocument(
-    (origin) => writeOpenapiDocument(operations, origin),
+/** Without a document the path is not found. */
+export function addOpenapiRoute(app: App, { openapi }: Pick<AppDependencies, 'openapi'>): void {
+  if (openapi === undefined) {
+    return;
+  }
+  const write = createDocument(
+    () => new TextDecoder().decode(openapi),
     (origin) => JSON.stringify(origin).slice(1, -1),
+  );
+  app.get('/openapi.json', (c) =>
+    c.body(write(c.get('base')), 200, { ...DOCUMENT_HEADERS, 'Content-Type': 'application/json' }),
   );
 }

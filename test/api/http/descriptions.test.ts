@@ -16,10 +16,12 @@ import { createApp, OPERATIONS } from '../../../worker/app.ts';
 import type { GeneratorSource } from '../../../worker/models/generator-source.ts';
 import type { ModelFiles } from '../../../worker/models/model-store.ts';
 
-const packed = readFileSync(new URL('../../../.digitmint/guides.bin', import.meta.url));
+const readBuilt = (name: string) =>
+  new Uint8Array(readFileSync(new URL(`../../../.digitmint/${name}`, import.meta.url))).buffer;
 
 const app = createApp({
-  guides: packed.buffer.slice(packed.byteOffset, packed.byteOffset + packed.byteLength),
+  guides: readBuilt('guides.bin'),
+  openapi: readBuilt('openapi.bin'),
   generators: {
     acquire: async () => ({ code: 'model_unavailable', retryAfterSeconds: 1 }),
     getHealth: async () => ({ serving: undefined, failure: undefined }),

@@ -8,7 +8,7 @@ import { decodePixels, encodePixels } from '../../../shared/picture/pixels.ts';
 import type { Samples } from '../../../shared/model/sampler.ts';
 import { buildSheet, encodePng } from '../../../shared/picture/sheet.ts';
 import { pngEncoder } from '../../../trainer/node-kernels.ts';
-import { formatItems } from '../../../worker/formats/digits.ts';
+import { encodeLines } from '../../../worker/formats/digits.ts';
 import { timesAsMany } from '../../support/fast-check.ts';
 
 const samples: fc.Arbitrary<Samples> = fc
@@ -170,15 +170,21 @@ describe('pixels', () => {
     fc.assert(
       fc.property(samples, names, (drawn, className) => {
         const labelled = { ...drawn, labels: new Uint8Array(drawn.count) };
-        const write = (pixels: 'array' | 'base64') =>
-          formatItems(
-            { classes: [className], pixels, writeUrl: (index) => `/${index}` },
-            labelled,
-            5,
-          ).map(
-            (item) =>
-              JSON.parse(item) as { index: number; class: string; pixels: number[] & string },
-          );
+        const write = (pixels: 'array' | 'base64') => {
+          const context = {
+            classes: [className],
+            pixels,
+            writeUrl: (index: number) => `/${index}`,
+          };
+          const lines = Buffer.from(encodeLines(context, labelled, 5)).toString();
+          return lines
+            .trimEnd()
+            .split('\n')
+            .map(
+              (item) =>
+                JSON.parse(item) as { index: number; class: string; pixels: number[] & string },
+            );
+        };
         const [arrays, texts] = [write('array'), write('base64')];
         expect(arrays.map((item) => [item.index, item.class])).toEqual(
           arrays.map((_, i) => [5 + i, className]),
