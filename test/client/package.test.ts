@@ -59,7 +59,8 @@ test('it has what it says, depends on nothing, and has the project’s version',
       'stream-digits',
       'url',
     ].flatMap((name) => [`types/${name}.d.cts`, `types/${name}.d.ts`]),
-    'weights.bin',
+    'weights.bin', // of digits
+    'weights.bin', // of digits-small
   ]);
   const described = await readPackage(join(client.path, 'package.json'));
   expect(described['version']).toBe((await readPackage(join(ROOT, 'package.json')))['version']);

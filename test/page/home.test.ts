@@ -576,7 +576,7 @@ describe('pages to read', () => {
       expect(await page.locator('.figures tbody tr').count()).toBe(5);
     });
     await visit('/models', {}, async (page) => {
-      await page.getByRole('main').getByRole('link', { name: 'digits' }).click();
+      await page.getByRole('main').getByRole('link', { name: 'digits', exact: true }).click();
       await page.waitForURL('**/models/digits');
     });
     for (const path of ['/models', '/models/digits']) {

@@ -133,7 +133,8 @@ test('the built files are enough to start on a bare Node from an empty folder', 
     's3-store.js',
     'server.js',
     'server.js.LEGAL.txt',
-    'weights.bin',
+    'weights.bin', // of digits
+    'weights.bin', // of digits-small
   ]);
   // The AWS SDK loads only when models come from a bucket.
   expect(statSync(join(folder, SERVER_FILE)).size).toBeLessThan(500_000);
