@@ -131,9 +131,12 @@ export function describeSchema(parameter: Kind): Record<string, unknown> {
   }
 }
 
+const listed: { [R in RouteName]?: readonly (readonly [name: string, parameter: Parameter])[] } =
+  {};
+
 /** The parameters of a route by name, in the order of its canonical URLs. */
-export function listParameters(route: RouteName): [name: string, parameter: Parameter][] {
-  return Object.entries(ROUTES[route]);
+export function listParameters(route: RouteName) {
+  return (listed[route] ??= Object.entries<Parameter>(ROUTES[route]));
 }
 
 /** Whether a parameter has an effect in a format. */
@@ -303,13 +306,17 @@ export function parseParameters<P extends ParameterSet>(
     const known = Object.keys(parameters);
     return refuse({ code: 'unknown_parameter', parameters: [...unknown], known });
   }
-  for (const [name, parameter] of Object.entries(parameters)) {
-    if (parameter.required === true && values[name] === undefined) {
-      const expected = describeExpected(parameter);
-      return refuse({ code: 'missing_parameter', parameter: name, expected });
+  for (const name in parameters) {
+    const parameter = parameters[name] as Parameter;
+    if (values[name] === undefined) {
+      if (parameter.required === true) {
+        const expected = describeExpected(parameter);
+        return refuse({ code: 'missing_parameter', parameter: name, expected });
+      }
+      continue;
     }
     const other = parameter.replaces?.find((each) => values[each] !== undefined);
-    if (values[name] !== undefined && other !== undefined) {
+    if (other !== undefined) {
       const received = formatValue(values[other] as Value);
       return refuseValue(other, received, `none beside ${name}, which replaces it`);
     }
@@ -364,7 +371,8 @@ export function settleQuery<Q extends object>(
   const given = query as Readonly<Record<string, number | undefined>>;
   const parameters: ParameterSet = ROUTES[route];
   const { dpr } = parameters;
-  const products = dpr !== undefined && hasEffect(dpr, format, given) ? multiplyPixels(given) : {};
+  const isMultiplied = dpr !== undefined && given['dpr'] !== undefined;
+  const products = isMultiplied && hasEffect(dpr, format, given) ? multiplyPixels(given) : {};
   if (typeof products === 'string') {
     return refuseValue('dpr', String(given['dpr']), products);
   }
@@ -391,12 +399,12 @@ export function fillDefaults<R extends RouteName>(
 ): Filled<R> {
   const given = query as Readonly<Record<string, Value | undefined>>;
   const texts = writeTexts(route, given);
-  const filled = listParameters(route).map(([name, parameter]) => {
-    const without = findDefault(parameter, texts);
-    const value = without === undefined ? undefined : parseText(parameter, without);
-    return [name, given[name] ?? value] as const;
-  });
-  return Object.fromEntries(filled) as unknown as Filled<R>;
+  const filled: Record<string, Value | undefined> = {};
+  for (const [name, parameter] of listParameters(route)) {
+    const without = given[name] === undefined ? findDefault(parameter, texts) : undefined;
+    filled[name] = without === undefined ? given[name] : parseText(parameter, without);
+  }
+  return filled as unknown as Filled<R>;
 }
 
 /** Everything that decides an answer: nothing is left to chance or to defaults that may change. */
