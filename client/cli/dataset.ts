@@ -20,7 +20,7 @@ import { chooseFormat, CliError, refuseScreen, reportOutput, writeOutput } from 
  */
 export const SET_PARAMETERS = {
   ...ROUTES.dataset,
-  n: { ...ROUTES.dataset.n, max: LIMITS.maxStart, about: 'How many digits' },
+  n: { ...ROUTES.dataset.n, max: LIMITS.maxStart, about: 'How many samples' },
 };
 
 /** Bytes that are read and written at once. */
@@ -74,7 +74,7 @@ export async function drawSet(
     const labelSet = { ...set, flags: { ...flags, part: 'labels' } };
     await writeOutput(labels, writeSet(labelSet, format));
   }
-  reportOutput(out, `${n.toLocaleString('en')} digits, seed ${set.seed}, model ${set.model}`);
+  reportOutput(out, `${n.toLocaleString('en')} samples, seed ${set.seed}, model ${set.model}`);
 }
 
 /** Whether a file of the format cannot be joined from ranges. */

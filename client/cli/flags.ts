@@ -14,7 +14,7 @@ export type Flags = Readonly<Record<string, string | true | undefined>>;
 
 /** Words that replace those of the documentation, since there are no headers and no path here. */
 const WORDS: Readonly<Record<string, { readonly about?: string; readonly without: string }>> = {
-  seed: { without: 'new digits every time' },
+  seed: { without: 'new samples every time' },
   format: {
     about: `${describeExpected(ROUTES.digit.format)}, whatever --out says`,
     without: 'the extension of --out; without it txt on a screen, else png',

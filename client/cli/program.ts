@@ -24,7 +24,7 @@ import {
 
 const BASE_OPTION = [
   '--base <url>',
-  'adds to JSON the URL of each digit’s picture at this address (default: none)',
+  'adds to JSON the URL of each sample’s picture at this address (default: none)',
 ] as const;
 
 const EXAMPLES = `
@@ -65,9 +65,9 @@ export async function run(argv: readonly string[]): Promise<number> {
 function buildProgram(): Command {
   const program = new Command('digitmint')
     .description(
-      'Handwritten digits from a neural network, drawn offline: the same bytes as the API.',
+      'Samples of a neural network, by default handwritten digits, drawn offline: the same bytes as the API.',
     )
-    .argument('[label]', 'the class of every digit: a digit, or a class’s name')
+    .argument('[label]', 'the class of every sample: its name or number')
     .version(version, '--version', 'Prints the version')
     .helpOption('--help', 'Prints this help')
     .helpCommand(false)
@@ -113,7 +113,7 @@ function buildMorphCommand(): Command {
   // others.
   const { model: _model, format: _format, strict: _strict, ...parameters } = ROUTES.morph;
   const command = new Command('morph')
-    .description('A loop in which digits turn into one another, as animated png or gif.')
+    .description('A loop in which samples turn into one another, as animated png or gif.')
     .helpOption('--help', 'Prints this help');
   addOptions(command, parameters);
   return command
@@ -184,7 +184,7 @@ async function draw(ask: Ask, flags: Flags, out: string | undefined): Promise<vo
   });
 }
 
-/** Draws a loop in which digits turn into one another. */
+/** Draws a loop in which samples turn into one another. */
 async function drawMorph(ask: Ask, flags: Flags, out: string | undefined): Promise<void> {
   const { format: asked, ...others } = flags;
   const format = chooseFormat(MORPH_FORMATS, asked, out, 'png');

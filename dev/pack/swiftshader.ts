@@ -26,7 +26,7 @@ export async function openSwiftShader() {
   };
   const read = async (name: string): Promise<Buffer> => {
     const archive = await readFile(join(root, 'bin', 'swiftshader.tar.br'));
-    const files = listTar(await promisify(brotliDecompress)(archive));
+    const { files } = listTar(await promisify(brotliDecompress)(archive));
     const file = files.find(({ path }) => path === name);
     if (file === undefined) {
       throw new Error(

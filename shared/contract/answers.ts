@@ -252,7 +252,7 @@ const jobShardsSchema = z
     total: count(LIMITS.maxJobShards),
     done: count(LIMITS.maxJobShards),
     failed: count(LIMITS.maxJobShards),
-    digits: count(LIMITS.maxJobDigits).check(z.describe('Digits of each shard but the last')),
+    digits: count(LIMITS.maxJobDigits).check(z.describe('Samples of each shard but the last')),
   })
   .register(NAMED_SCHEMAS, { id: 'JobShards' });
 const jobCostSchema = z
@@ -287,7 +287,7 @@ export const jobSchema = z
     n: z.int().check(z.minimum(1), z.maximum(LIMITS.maxJobDigits)),
     label: z
       .nullable(z.string())
-      .check(z.describe('The class of every digit; null if the seed draws the classes')),
+      .check(z.describe('The class of every sample; null if the seed draws the classes')),
     truncation: z
       .number()
       .check(z.minimum(0), z.maximum(1), z.describe('1 unless the job asked for less')),
@@ -297,12 +297,12 @@ export const jobSchema = z
       .check(
         z.minimum(0),
         z.maximum(1),
-        z.describe('How far the digits leave the hand; 0 without one'),
+        z.describe('How far the samples leave the hand; 0 without one'),
       ),
     format: z.enum(FORMATS.jobs),
     image: imageSchema,
     shards: jobShardsSchema,
-    digits: count(LIMITS.maxJobDigits).check(z.describe('Digits drawn so far')),
+    digits: count(LIMITS.maxJobDigits).check(z.describe('Samples drawn so far')),
     bytes: z.int().check(z.minimum(0), z.describe('Bytes of images and labels written so far')),
     drawMs: z
       .number()
@@ -330,7 +330,7 @@ const shardFileSchema = z
 const jobShardSchema = z
   .object({
     shard: count(LIMITS.maxJobShards - 1),
-    start: count(MAX_INDEX).check(z.describe('Index of the shard’s first digit')),
+    start: count(MAX_INDEX).check(z.describe('Index of the shard’s first sample')),
     n: z.int().check(z.minimum(1), z.maximum(LIMITS.maxJobDigits)),
     images: shardFileSchema,
     labels: z.nullable(shardFileSchema).check(z.describe('null for a model without classes')),

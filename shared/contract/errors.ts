@@ -77,7 +77,7 @@ const ERRORS = {
     status: 400,
     title: 'Answer too large',
     detail: ({ numbers, maxNumbers }) =>
-      `The digits would have ${numbers} numbers, at most ${maxNumbers} allowed: lower n.`,
+      `The samples would have ${numbers} numbers, at most ${maxNumbers} allowed: lower n.`,
     example: { numbers: 16_777_216, maxNumbers: 1_000_000 },
     parameters: ['n'],
   }),
@@ -261,7 +261,7 @@ const ERRORS = {
     status: 400,
     title: 'Job too large',
     detail: ({ shards, shardDigits, maxShards }) =>
-      `The job would have ${shards} shards of ${shardDigits} digits, at most ${maxShards} allowed: lower n.`,
+      `The job would have ${shards} shards of ${shardDigits} samples, at most ${maxShards} allowed: lower n.`,
     example: { shards: 1_470_589, shardDigits: 680, maxShards: 100_000 },
     parameters: ['n'],
   }),

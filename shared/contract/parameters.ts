@@ -63,7 +63,7 @@ interface Effect {
 export type Parameter = Kind & Words & Effect;
 
 /** Groups of the playground's controls, in their order. */
-export const CONTROL_GROUPS = ['Which digits', 'Layout', 'Colours', 'Answer', 'More'] as const;
+export const CONTROL_GROUPS = ['Which samples', 'Layout', 'Colours', 'Answer', 'More'] as const;
 
 /** The playground's control: its title, its group, and a place there other than the table's. */
 export interface Control {
@@ -122,17 +122,17 @@ export const PARAMETERS = {
     kind: 'text',
     maxLength: LIMITS.maxSeedLength,
     expected: `1 to ${LIMITS.maxSeedLength} characters`,
-    about: 'Any text: the same seed always gives the same digits',
-    without: 'new digits at every call; the answer names the seed that it used',
+    about: 'Any text: the same seed always gives the same samples',
+    without: 'new samples at every call; the answer names the seed that it used',
     example: 'Ada',
-    control: { title: 'Seed', group: 'Which digits', place: 2 },
+    control: { title: 'Seed', group: 'Which samples', place: 2 },
     isIdle: ({ seed, hand }: Texts) => hand !== undefined && seed === HAND_SEED,
     routes: ALL,
     in: {
       dataset: { without: 'a new one; the answer names it, and the labels need the same' },
       morph: { about: 'Any text: the same seed always gives the same walk' },
       jobs: {
-        about: 'Any text: seed and model decide every digit, so the same job is the same set',
+        about: 'Any text: seed and model decide every sample, so the same job is the same set',
         required: true,
       },
     },
@@ -141,14 +141,14 @@ export const PARAMETERS = {
     ...whole(0, LIMITS.maxStart),
     default: '0',
     about:
-      'Index of the first digit in the seed’s endless sequence; digit i of a batch equals start=i alone',
+      'Index of the first sample in the seed’s endless sequence; sample i of a batch equals start=i alone',
     example: '16',
-    control: { title: 'Start at', group: 'Which digits', place: 4 },
+    control: { title: 'Start at', group: 'Which samples', place: 4 },
     routes: ALL,
     in: {
       dataset: {
         about:
-          'Index of the first digit in the seed’s endless sequence: a digit never depends on the range',
+          'Index of the first sample in the seed’s endless sequence: a sample never depends on the range',
       },
       morph: { about: 'Index of the first digit in the seed’s endless sequence' },
     },
@@ -156,8 +156,8 @@ export const PARAMETERS = {
   n: {
     kind: 'whole',
     min: 1,
-    about: 'How many digits',
-    control: { title: 'How many', group: 'Which digits', place: 3 },
+    about: 'How many samples',
+    control: { title: 'How many', group: 'Which samples', place: 3 },
     routes: SAMPLES,
     in: {
       digit: { max: LIMITS.maxDigits, default: '1', example: '16' },
@@ -165,7 +165,7 @@ export const PARAMETERS = {
         max: LIMITS.maxDatasetDigits,
         default: '1000',
         stated: true,
-        about: 'How many digits; the next range begins at start + n',
+        about: 'How many samples; the next range begins at start + n',
         example: '1000',
       },
       morph: {
@@ -174,7 +174,7 @@ export const PARAMETERS = {
         default: ({ digits, labels }: Texts) =>
           String(labels?.split(',').length ?? digits?.length ?? 5),
         without: '5',
-        about: 'How many digits to walk through from start; the last turns into the first again',
+        about: 'How many samples to walk through from start; the last turns into the first again',
         example: '8',
       },
       jobs: { max: LIMITS.maxJobDigits, required: true, example: '1000000' },
@@ -185,10 +185,10 @@ export const PARAMETERS = {
     kind: 'text',
     maxLength: CLASS_LIMITS.nameLength,
     expected: `a class of the model by its name or its number, 1 to ${CLASS_LIMITS.nameLength} characters`,
-    about: 'The class of every digit',
+    about: 'The class of every sample',
     without: 'drawn from the seed',
     example: '7',
-    control: { title: 'Class', group: 'Which digits', place: 1 },
+    control: { title: 'Class', group: 'Which samples', place: 1 },
     routes: SAMPLES,
     in: { morph: { about: 'The class of every digit: then only the handwriting changes' } },
   },
@@ -199,24 +199,24 @@ export const PARAMETERS = {
     max: 1,
     default: '1',
     about:
-      'How far latent vectors reach from the centre of the latent space: less gives plainer digits that are more alike',
+      'How far latent vectors reach from the centre of the latent space: less gives plainer samples that are more alike',
     example: '0.7',
-    control: { title: 'Truncation', group: 'Which digits', place: 5 },
+    control: { title: 'Truncation', group: 'Which samples', place: 5 },
     routes: ALL,
   },
   hand: {
     ...HAND,
     about:
-      'A handwriting from POST /hand or the page /hand: the digits are written so, by the version of the model that the hand names',
+      'A handwriting from POST /hand or the page /hand: the samples are written so, by the version of the model that the hand names',
     without: 'the seed decides the handwriting',
-    control: { title: 'Hand', group: 'Which digits' },
+    control: { title: 'Hand', group: 'Which samples' },
     routes: HANDS,
     in: { morph: { about: 'The handwriting of the first digit, and of all of them without to' } },
   },
   to: {
     ...HAND,
-    about: 'The handwriting of the last digit: the walk goes from one hand to the other',
-    without: 'all digits are in one hand',
+    about: 'The handwriting of the last sample: the walk goes from one hand to the other',
+    without: 'all samples are in one hand',
     needs: 'hand',
     routes: ['morph'],
   },
@@ -227,9 +227,9 @@ export const PARAMETERS = {
     default: '0',
     needs: 'hand',
     about:
-      'How far each digit leaves the hand, as the seed decides: 0 is always the same, 1 any hand',
+      'How far each sample leaves the hand, as the seed decides: 0 is always the same, 1 any hand',
     example: '0.2',
-    control: { title: 'Variation', group: 'Which digits' },
+    control: { title: 'Variation', group: 'Which samples' },
     routes: HANDS,
     in: {
       dataset: { default: '0.2', stated: false },
@@ -242,8 +242,9 @@ export const PARAMETERS = {
     pattern: /^[0-9]{2,}$/,
     expected: `2 to ${LIMITS.maxMorphDigits} digits from 0 to 9`,
     replaces: ['n', 'label'],
-    about: 'The digits to walk through, all in the handwriting of start. Replaces n and label',
-    without: 'n digits of the seed’s sequence',
+    about:
+      'The digits to walk through, where the classes are digits, all in the handwriting of start. Replaces n and label',
+    without: 'n samples of the seed’s sequence',
     example: '9876543210',
     routes: ['morph'],
   },
@@ -253,15 +254,15 @@ export const PARAMETERS = {
     pattern: /^[^,]+(,[^,]+){1,15}$/,
     expected: '2 to 16 classes, separated by commas',
     replaces: ['n', 'label', 'digits'],
-    about: 'As digits, for any classes: their names or numbers, separated by commas',
-    without: 'n digits of the seed’s sequence',
+    about: 'The classes to walk through: their names or numbers, separated by commas',
+    without: 'n samples of the seed’s sequence',
     example: '0,1',
     routes: ['morph'],
   },
   frames: {
     ...whole(1, LIMITS.maxMorphFrames),
     default: '16',
-    about: `Frames from one digit to the next; ${MORPH_PIXELS}`,
+    about: `Frames from one sample to the next; ${MORPH_PIXELS}`,
     example: '24',
     routes: ['morph'],
   },
@@ -275,7 +276,7 @@ export const PARAMETERS = {
   hold: {
     ...whole(0, LIMITS.maxMorphHoldMs),
     default: '400',
-    about: 'How long each digit rests, in milliseconds',
+    about: 'How long each sample rests, in milliseconds',
     example: '0',
     routes: ['morph'],
   },
@@ -285,7 +286,7 @@ export const PARAMETERS = {
     formats: ['png', 'svg', 'txt'],
     // Early callers of JSON may send it along with `strict=1`.
     unwarned: ['json'],
-    about: 'Digits in a row of the sheet',
+    about: 'Samples in a row of the sheet',
     without: 'a square',
     example: '4',
     control: { title: 'Columns', group: 'Layout' },
@@ -295,13 +296,13 @@ export const PARAMETERS = {
     ...whole(1, LIMITS.maxScale),
     default: '1',
     formats: LOOK_FORMATS,
-    about: `Side in output pixels of the square that one pixel of a digit becomes; a picture has at most ${LIMITS.maxPicturePixels} pixels`,
+    about: `Side in output pixels of the square that one pixel of a sample becomes; a picture has at most ${LIMITS.maxPicturePixels} pixels`,
     example: '4',
     control: { title: 'Scale', group: 'Layout' },
     routes: PICTURES,
     in: {
       morph: {
-        about: `Side in output pixels of the square that one pixel of a digit becomes; ${MORPH_PIXELS}`,
+        about: `Side in output pixels of the square that one pixel of a sample becomes; ${MORPH_PIXELS}`,
       },
     },
   },
@@ -310,7 +311,7 @@ export const PARAMETERS = {
     default: '0',
     formats: ['png', 'svg'],
     isIdle: ({ n = '1' }: Texts) => n === '1',
-    about: 'Output pixels of paper between digits',
+    about: 'Output pixels of paper between samples',
     example: '4',
     control: { title: 'Gap', group: 'Layout' },
     routes: ['digit'],
@@ -446,14 +447,15 @@ export const PARAMETERS = {
     kind: 'flag',
     default: '0',
     formats: ['json', 'ndjson'],
-    about: 'JSON only: adds each digit’s latent vector, the numbers that the network draws it from',
+    about:
+      'JSON only: adds each sample’s latent vector, the numbers that the network draws it from',
     example: '1',
     control: { title: 'Latent vector', group: 'Answer', place: 5 },
     routes: ['digit', 'number', 'dataset'],
     in: {
       dataset: {
         about:
-          'ndjson only: adds each digit’s latent vector, the numbers that the network draws it from',
+          'ndjson only: adds each sample’s latent vector, the numbers that the network draws it from',
       },
     },
   },

@@ -6,7 +6,9 @@ import { ExpectedError } from '../../shared/expected-error.ts';
 import { ArtifactError, subjectSchema } from '../../shared/model/artifact.ts';
 import type { Subject } from '../../shared/model/subject.ts';
 import { parseColour } from '../../shared/picture/colour.ts';
+import type { PixelRange } from '../../shared/picture/pixels.ts';
 import { describeSwallowed, listFlags } from '../../shared/npm-flags.ts';
+import type { CutSize } from '../data/pictures/sheets.ts';
 
 /** Makes a parser of whole numbers in decimal digits. */
 export function parseWhole(min: number, max: number): (text: string) => number {
@@ -40,6 +42,24 @@ export function parseOpaqueColour(text: string): readonly [number, number, numbe
     throw new InvalidArgumentError('Expected a colour of CSS by name, or hex digits like ffffff.');
   }
   return [red, green, blue];
+}
+
+/** Parses the pixels of a picture: `32x24`, or `32` for a square. */
+export function parseSize(text: string): CutSize {
+  const [, width = '', height = width] = /^(\d{1,4})(?:x(\d{1,4}))?$/i.exec(text) ?? [];
+  if (Number(width) < 1 || Number(height) < 1) {
+    throw new InvalidArgumentError('Expected the width and height of a picture, such as 32x32.');
+  }
+  return [Number(width), Number(height)];
+}
+
+/** Parses the numbers of black and white: `0..4095`. */
+export function parseRange(text: string): PixelRange {
+  const [low = NaN, high = NaN, ...more] = text.split('..').map(Number);
+  if (!Number.isFinite(low) || !Number.isFinite(high) || low >= high || more.length > 0) {
+    throw new InvalidArgumentError('Expected the numbers of black and white, such as 0..4095.');
+  }
+  return [low, high];
 }
 
 /** Parses names of one picture and of several; a single name is both. */

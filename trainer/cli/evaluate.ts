@@ -26,7 +26,7 @@ type EvaluateFlags = EvaluationRequest & { model?: readonly string[]; json?: tru
 
 export function buildEvaluateCommand(): Command {
   return new Command('evaluate')
-    .description('Measures how good models are, side by side and beside what real digits get.')
+    .description('Measures how good models are, side by side and beside what real pictures get.')
     .option(
       '--model <folder>',
       'a model: the folder with its manifest.json, or of its run; more than once for a column each (seeds, sizes, forms of the weights)',

@@ -4,19 +4,21 @@
  * is collected, with the reasons.
  */
 import { ExpectedError } from '../../shared/expected-error.ts';
+import type { PixelRange } from '../../shared/picture/pixels.ts';
 import { checkClassNames, type Dataset } from './dataset.ts';
 import { describeProblems, findWarnings, UnusableDataError, type Findings } from './findings.ts';
-import { openSource } from './layouts/open-source.ts';
+import { openSource, type LayoutRequest } from './layouts/open-source.ts';
 import {
   areWholeNumbers,
   compareLabels,
   nameProblems,
-  type FolderMeaning,
   type Problem,
   type Sample,
   type Source,
 } from './layouts/source.ts';
 import { describeFault } from './layouts/tree.ts';
+import { decideRange } from './number-range.ts';
+import { cutSheets, type CutSize } from './pictures/sheets.ts';
 import {
   DEFAULT_READING,
   openDecoder,
@@ -39,10 +41,11 @@ const PROPOSED_SIDE = 32;
 const FEW_COLOURED = 0.1;
 
 /** What the user wants to be done with the pictures. A run keeps it. */
-export interface ReadingRequest extends Partial<Omit<Reading, 'side'>> {
+export interface ReadingRequest extends Partial<Omit<Reading, 'side'>>, LayoutRequest {
   /** The side of the square in pixels; absent: the pictures' own, or the best for them. */
   readonly resolution?: number;
-  readonly folders?: FolderMeaning;
+  /** Takes files for sheets of pictures of so many pixels. */
+  readonly cut?: CutSize;
 }
 
 /** A data set, and what the user should know about it, a line each. */
@@ -72,8 +75,9 @@ export async function loadDataFolder(
 ): Promise<LoadedDataset> {
   const { part = 'train', reading = {}, sides, onProgress } = options;
   const what = `--data ${path}`;
-  const { source, name } = await openSource(path, part, reading.folders);
+  const { source: found, name } = await openSource(path, part, reading);
   const decoder = options.decoder ?? (await openDecoder());
+  const source = reading.cut ? await cutSheets(found, reading.cut, decoder, what) : found;
   const samples = selectPart(source, part, what);
   const classes = listClasses(source, what);
   const problems = [...source.problems];
@@ -120,7 +124,8 @@ export async function loadDataFolder(
   }
   const side = chooseSide(facts, reading.resolution, sides, what);
   const { fit, background, grey, invert } = { ...DEFAULT_READING, ...reading };
-  const whole: Reading = { side, fit, background, grey, invert };
+  const { range, note } = chooseDepth(facts, source, reading.range, what);
+  const whole: Reading = { side, fit, background, grey, invert, ...(range && { range }) };
   const isFitted = facts.some(({ width, height }) => width !== side || height !== side);
   const declared = grey || source.shape?.channels === 1 ? 1 : 3;
   const size = side * side * declared;
@@ -145,7 +150,7 @@ export async function loadDataFolder(
   const findings: Findings = {
     ...base,
     ...(isFitted && { fitted: describeFit(whole) }),
-    notes: [...base.notes, ...describeFacts(facts, whole)],
+    notes: [...base.notes, ...note, ...describeFacts(facts, whole)],
   };
   if (problems.length > total * MAX_UNUSABLE || count === 0) {
     throw refuseUnusable(what, findings, total);
@@ -185,8 +190,33 @@ export async function loadDataFolder(
   };
 }
 
-function keepReading({ side, ...rest }: Reading, { folders }: ReadingRequest): ReadingRequest {
-  return { ...rest, resolution: side, ...(folders && { folders }) };
+/** The range is kept only as it was given: the same pictures have the same one again. */
+function keepReading(
+  { side, fit, background, grey, invert }: Reading,
+  { folders, range, cut }: ReadingRequest,
+): ReadingRequest {
+  const given = { ...(folders && { folders }), ...(range && { range }), ...(cut && { cut }) };
+  return { fit, background, grey, invert, resolution: side, ...given };
+}
+
+/** Finds how many bits the pictures of 16 bits use: absent for all of them, and without such. */
+function chooseDepth(
+  facts: readonly PictureFacts[],
+  { shape }: Source,
+  given: PixelRange | undefined,
+  what: string,
+): { range?: PixelRange; note: string[] } {
+  const largest = facts.reduce((most, fact) => Math.max(most, fact.largest ?? 0), 0);
+  if (largest === 0) {
+    if (given !== undefined && shape === undefined) {
+      throw new ExpectedError(
+        `${what}: --range is for arrays, tables and pictures of 16 bits; these have black at 0 and white at 255`,
+      );
+    }
+    return { note: [] };
+  }
+  const { range, note } = decideRange({ least: 0, largest }, what, given);
+  return range[1] === 65_535 ? { note: [] } : { range, note };
 }
 
 /** @throws ExpectedError  When the part has no pictures. */

@@ -1,4 +1,5 @@
 /** The numbers that stand for paper and full ink in arrays of pictures. Pure. */
+import { ExpectedError } from '../../shared/expected-error.ts';
 import type { PixelRange } from '../../shared/picture/pixels.ts';
 
 /** In the order in which they are tried. */
@@ -9,13 +10,22 @@ export const NUMBER_RANGES = {
 } as const satisfies Record<string, PixelRange>;
 export type RangeName = keyof typeof NUMBER_RANGES;
 
-/** Rounding may exceed a range by this part of it. */
-const TOLERANCE = 1e-3;
+/** Resizing and rounding may exceed a range by this part of its larger end. */
+const OVERSHOOT = 0.1;
+/** Cameras write so many bits into words of 16. */
+const DEPTHS = [8, 10, 12, 14, 16];
+/** Pictures whose whitest number is below this one, of 255, have another range. */
+const LEAST_WHITE = 64;
+
+export interface Extremes {
+  readonly least: number;
+  readonly largest: number;
+}
 
 /** The least and the largest number; for a number that is not finite, the place of the first. */
 export function findExtremes(
   values: Uint8Array | Float32Array | Int32Array,
-): { readonly least: number; readonly largest: number } | { readonly notFinite: number } {
+): Extremes | { readonly notFinite: number } {
   let [least, largest] = [Infinity, -Infinity];
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
@@ -28,14 +38,49 @@ export function findExtremes(
   return { least, largest };
 }
 
-/** The first of the ranges that holds all numbers; undefined when none does. */
-export function findRange(
-  { least, largest }: { readonly least: number; readonly largest: number },
-  names = Object.keys(NUMBER_RANGES) as RangeName[],
-): RangeName | undefined {
-  return names.find((name) => {
-    const [low, high] = NUMBER_RANGES[name];
-    const slack = TOLERANCE * (high - low);
-    return least >= low - slack && largest <= high + slack;
-  });
+/**
+ * Finds what black and white are: 0 to 1, -1 to 1, or 0 to the largest number of 8 to 16 bits.
+ * @returns  Undefined when it is not clear: 0 to 16 may be a scale of its own, or very dark.
+ */
+export function guessRange(extremes: Extremes): PixelRange | undefined {
+  const { largest } = extremes;
+  const holds = (range: PixelRange): boolean => fits(extremes, range);
+  const white = DEPTHS.map((bits) => 2 ** bits - 1).find((one) => holds([0, one]));
+  const ranges: PixelRange[] = [NUMBER_RANGES['0..1'], NUMBER_RANGES['-1..1']];
+  return (
+    ranges.find(holds) ?? (white !== undefined && largest >= LEAST_WHITE ? [0, white] : undefined)
+  );
+}
+
+/** Whether numbers lie within a range, with some overshoot. */
+export function fits({ least, largest }: Extremes, [low, high]: PixelRange): boolean {
+  const slack = OVERSHOOT * Math.max(Math.abs(low), Math.abs(high));
+  return least >= low - slack && largest <= high + slack;
+}
+
+/**
+ * Decides what black and white are in a set of pictures.
+ * @param given  By the user.
+ * @returns  A note unless they are given, or 0 and 255.
+ * @throws ExpectedError  When numbers lie beyond the given ones, or may mean several things.
+ */
+export function decideRange(
+  extremes: Extremes,
+  what: string,
+  given?: PixelRange,
+): { range: PixelRange; note: string[] } {
+  const { least, largest } = extremes;
+  const range = given ?? guessRange(extremes);
+  const found = `numbers from ${least} to ${largest}`;
+  if (range === undefined || !fits(extremes, range)) {
+    throw new ExpectedError(
+      given === undefined
+        ? `${what}: the pictures have ${found}, expected 0 to 255, 0 to 1, -1 to 1, or 0 to 1023, 4095, 16383 or 65535. Say which are black and white: --range=${Math.min(0, least)}..${largest}`
+        : `${what}: --range ${given.join('..')}: the pictures have ${found}`,
+    );
+  }
+  const [black, white] = range;
+  const isUsual = given !== undefined || (black === 0 && white === 255);
+  const note = `The pictures have ${found}: ${black} is taken for black, ${white} for white (else: --range).`;
+  return { range, note: isUsual ? [] : [note] };
 }

@@ -3,7 +3,13 @@ import { ExpectedError } from '../../shared/expected-error.ts';
 import { hashBytes } from '../../shared/model/artifact.ts';
 import { encodePixels } from '../../shared/picture/pixels.ts';
 import { decodeArrayFile, readBoundedFile, type ArrayFile } from '../data/array-file.ts';
-import { findExtremes, findRange, NUMBER_RANGES, type RangeName } from '../data/number-range.ts';
+import {
+  findExtremes,
+  fits,
+  guessRange,
+  NUMBER_RANGES,
+  type RangeName,
+} from '../data/number-range.ts';
 import { CLASSES } from './digits.ts';
 
 export interface SampleSet {
@@ -62,8 +68,10 @@ export function decodeImages(array: ArrayFile, what: string, range?: RangeName) 
     }
     return { count, images: values, range: '0..255' as const };
   }
-  const fitting = findRange(extremes, range && [range]);
-  if (fitting === undefined) {
+  const guessed = guessRange(extremes)?.join('..') as RangeName | undefined;
+  const fitting = range ?? guessed;
+  const isKnown = fitting !== undefined && fitting in NUMBER_RANGES;
+  if (!isKnown || !fits(extremes, NUMBER_RANGES[fitting])) {
     const found = `${what} has numbers from ${least} to ${largest}`;
     throw new ExpectedError(
       range === undefined

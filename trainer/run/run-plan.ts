@@ -307,7 +307,16 @@ function describeLength(config: TrainingConfig, kept: TrainingConfig): string[] 
 /** Runs of older versions took every subfolder for a class. */
 const OLD_READING: ReadingRequest = { folders: 'classes' };
 
-const READING_FLAGS = ['resolution', 'fit', 'background', 'grey', 'invert', 'folders'] as const;
+const READING_FLAGS = [
+  'resolution',
+  'fit',
+  'background',
+  'cut',
+  'range',
+  'grey',
+  'invert',
+  'folders',
+] as const;
 
 function pickReading(request: RunRequest): ReadingRequest {
   const given = READING_FLAGS.filter((flag) => request[flag] !== undefined);
@@ -488,7 +497,8 @@ function checkFit(
       `the run has ${generator.classes} classes, ${name} has ${classes.length}: give the same --data`,
     );
   }
-  const advice = count < FEW_FILES ? ' A sheet of many pictures must be cut into files first.' : '';
+  const advice =
+    count < FEW_FILES ? ' Is it a sheet of many pictures? --cut 32x32 cuts it, for example.' : '';
   if (count < batchSize) {
     throw new ExpectedError(
       `${name} holds ${count} images, a step takes ${batchSize} of them: expected at least as many. Add images, or lower --batch.${advice}`,

@@ -11,10 +11,10 @@ export type AnswerBody = Exclude<keyof typeof schemas, 'NAMED_SCHEMAS'> | 'text'
 
 /** Groups of operations, in the order of the documentation: generators make a class of each. */
 export const TAGS = {
-  digits: 'Handwritten digits, in several formats',
+  digits: 'Samples: handwritten digits, or what the model draws, in several formats',
   numbers: 'Numbers in one handwriting',
   hands: 'Handwriting of your own',
-  morphs: 'Loops in which digits turn into one another',
+  morphs: 'Loops in which samples turn into one another',
   datasets: 'Labelled sets to train and to test on',
   jobs: 'Sets too large for one answer, for the owner of the service',
   models: 'The models that draw, and their files',

@@ -55,7 +55,7 @@ const HAND: Answer<typeof answers.handSchema> = {
 };
 
 const LIMITS: Answer<typeof answers.limitsSchema> = {
-  maxDigits: { value: 256, unit: 'digits', about: 'of one answer (n)' },
+  maxDigits: { value: 256, unit: 'samples', about: 'of one answer (n)' },
 };
 
 const MODELS: Answer<typeof answers.modelsSchema> = {

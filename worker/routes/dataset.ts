@@ -29,7 +29,7 @@ export const DATASET_OPERATION: OperationEntry = {
   path: '/dataset.{extension}',
   tag: 'datasets',
   routes: FORMATS.dataset.map((format) => `/dataset.${format}`),
-  summary: 'Labelled digits to train and to test on: a range of a seed’s endless sequence',
+  summary: 'Labelled samples to train and to test on: a range of a seed’s endless sequence',
   pathParameters: {
     extension: {
       kind: 'choice',
@@ -52,7 +52,7 @@ export const DATASET_OPERATION: OperationEntry = {
     parameter: 'extension',
     types: DATASET_FORMATS,
     id: 'drawDataset',
-    summary: 'A range of a seed’s endless sequence of labelled digits',
+    summary: 'A range of a seed’s endless sequence of labelled samples',
   },
   conditional: true,
   errors: [

@@ -43,7 +43,7 @@ export const MORPH_OPERATIONS: readonly OperationEntry[] = [
     ...SHARED,
     id: 'drawMorph',
     path: '/morph',
-    summary: 'A loop in which digits turn into one another, in the format of format= or Accept',
+    summary: 'A loop in which samples turn into one another, in the format of format= or Accept',
     examples: ['/morph?seed=Ada&scale=4'],
   },
   {
@@ -51,12 +51,12 @@ export const MORPH_OPERATIONS: readonly OperationEntry[] = [
     id: 'drawMorphAs',
     path: '/morph.{extension}',
     routes: FORMATS.morph.map((format) => `/morph.${format}`),
-    summary: 'A loop in which digits turn into one another, in the extension’s format',
+    summary: 'A loop in which samples turn into one another, in the extension’s format',
     variants: {
       parameter: 'extension',
       types: MORPH_FORMATS,
       id: 'drawMorph',
-      summary: 'A loop in which digits turn into one another',
+      summary: 'A loop in which samples turn into one another',
     },
     pathParameters: {
       extension: {

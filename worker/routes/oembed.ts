@@ -48,7 +48,7 @@ const OEMBED_PARAMETERS = {
     kind: 'text',
     maxLength: LIMITS.maxUrlLength,
     expected: 'a URL of this service',
-    about: 'The pasted URL: the home page, or a picture of digits, a number or a loop',
+    about: 'The pasted URL: the home page, or a picture of samples, a number or a loop',
     required: true,
     example: 'https://YOUR-WORKER/digit.png?seed=Ada',
   },

@@ -246,7 +246,7 @@ describe('labels beside pictures', () => {
 });
 
 /** A ZIP archive without compression, whose names have no mark of UTF-8. */
-function storeZip(entries: readonly (readonly [string, Uint8Array])[]): Uint8Array {
+function storeZip(entries: readonly (readonly [string | Buffer, Uint8Array])[]): Uint8Array {
   const parts: Buffer[] = [];
   const directory: Buffer[] = [];
   let offset = 0;
@@ -276,6 +276,12 @@ function storeZip(entries: readonly (readonly [string, Uint8Array])[]): Uint8Arr
   end.writeUInt32LE(offset, 16);
   return Buffer.concat([...parts, ...directory, end]);
 }
+
+const NAMES_OF = {
+  japan: { cat: '猫', dog: '犬', eel: '表示' },
+  china: { cat: '猫', dog: '狗', eel: '率' },
+  old: { cat: 'kät', dog: 'dö', eel: 'èm' },
+} as const;
 
 describe('an archive', () => {
   const zip = async (folder: string, to: string, rename = (path: string) => path) => {
@@ -311,6 +317,39 @@ describe('an archive', () => {
     await zip('in', 'names.zip', (path) => path.replace('cat', 'kätzchen').replaceAll('/', '\\'));
     const { levels } = await readLevels({}, 'names.zip');
     expect(levels.map(([name]) => name)).toEqual(['dog', 'eel', 'kätzchen']);
+  });
+
+  // 表 in Shift-JIS ends with the byte of a backslash.
+  it.each<[string, Record<Name, string>, Record<Name, string>, RegExp]>([
+    ['Shift-JIS', { cat: '94 4c', dog: '8c a2', eel: '95 5c 8e a6' }, NAMES_OF.japan, /Shift-JIS/],
+    [
+      'GBK',
+      { cat: 'c3 a8', dog: 'b9 b7', eel: 'c2 ca' },
+      NAMES_OF.china,
+      /GBK: .*If that is wrong/,
+    ],
+    ['CP437', { cat: '6b 84 74', dog: '64 94', eel: '8a 6d' }, NAMES_OF.old, /CP437/],
+  ])('with names in %s keeps its classes, and says so', async (_, bytes, names, note) => {
+    const entries: [Buffer, Uint8Array][] = [];
+    for (const name of NAMES) {
+      await draw('a.png', name);
+      const path = Buffer.from(bytes[name].replaceAll(' ', ''), 'hex');
+      entries.push([path, await readFile(join(root, 'a.png'))]);
+    }
+    await rm(join(root, 'a.png'));
+    const file = (path: Buffer) => Buffer.concat([path, Buffer.from('/1.png')]);
+    await write('old.zip', storeZip(entries.map(([path, png]) => [file(path), png])));
+    const { levels, notes } = await readLevels({}, 'old.zip');
+    expect(new Map(levels as [string, number][])).toEqual(
+      new Map(NAMES.map((name) => [names[name], LEVELS[name]])),
+    );
+    expect(notes.join('\n')).toMatch(note);
+    for (const [path, png] of entries) {
+      await mkdir(Buffer.concat([Buffer.from(join(root, 'in/')), path]), { recursive: true });
+      await writeFile(Buffer.concat([Buffer.from(join(root, 'in/')), file(path)]), png);
+    }
+    execFileSync('tar', ['cf', join(root, 'old.tar'), '-C', join(root, 'in'), '.']);
+    expect((await load({}, 'old.tar')).dataset.classes).toHaveLength(3);
   });
 });
 

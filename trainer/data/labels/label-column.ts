@@ -10,7 +10,7 @@ export interface Column {
 const EXACT = /^(?:labels?|class(?:es)?|category|target|y|character|letter|digit|emotion)$/i;
 const WORD =
   /(?:^|[_ -])(?:labels?|class(?:es)?|category|target|species|breed)(?:$|[_ -]|name|id)/i;
-const IS_INDEX = /^(?:unnamed.*|index|id|)$/i;
+export const IS_INDEX = /^(?:unnamed.*|index|id|)$/i;
 
 /** A column that is named like labels, or the only one, when its cells repeat; null for none. */
 export function findLabelColumn<T extends Column>(columns: readonly T[]): T | null {

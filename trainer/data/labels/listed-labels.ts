@@ -148,7 +148,7 @@ function stemOfAny(path: string): string {
 }
 
 /** Reads a table; its first row may be one of cells. @throws UnusablePicture */
-async function readTable(file: TreeFile): Promise<string[][]> {
+export async function readTable(file: TreeFile): Promise<string[][]> {
   const text = decodeText(await readFile(file, MAX_BYTES.table));
   if (/\.json$/i.test(file.path)) {
     const content = parseJson(text);

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { createGunzip, gunzipSync } from 'node:zlib';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { decodeNames } from '../file-names.ts';
 import { MAX_ARRAY_BYTES } from './arrays.ts';
 import { UnusablePicture } from './source.ts';
 import { isJunk, MAX_FILES, readFile, readStart, type Tree, type TreeFile } from './tree.ts';
@@ -53,7 +54,7 @@ export async function unpackArchives(tree: Tree, what: string): Promise<Tree> {
   const inner: Tree[] = [];
   for (const file of archives) {
     const folder = archives.length === 1 ? '' : `${file.path.replace(ENDING, '')}/`;
-    const { files, problems } = await listArchive(file, `${what}: ${file.path}`);
+    const { files, problems, notes = [] } = await listArchive(file, `${what}: ${file.path}`);
     // cats.zip often holds a folder cats.
     const own = folder.split('/').at(-2);
     const isWrapped = files.every(({ path }) => path.startsWith(`${own}/`));
@@ -65,6 +66,7 @@ export async function unpackArchives(tree: Tree, what: string): Promise<Tree> {
       ...tree,
       files: files.map((one) => place(one, one.path)),
       problems: problems.map((one) => place(one, one.name)),
+      notes,
     });
   }
   const files = inner.flatMap((one) => one.files);
@@ -76,20 +78,21 @@ export async function unpackArchives(tree: Tree, what: string): Promise<Tree> {
     ...tree,
     files: [...rest, ...files].sort((a, b) => (a.path < b.path ? -1 : 1)),
     problems: [...tree.problems, ...inner.flatMap(({ problems }) => problems)],
+    notes: [tree, ...inner].flatMap(({ notes = [] }) => notes),
   };
 }
 
 async function listArchive(
   file: TreeFile,
   what: string,
-): Promise<Pick<Tree, 'files' | 'problems'>> {
+): Promise<Pick<Tree, 'files' | 'problems' | 'notes'>> {
   try {
     const isZip = await isZipFile(file);
     if (isZip && file.diskPath !== undefined) {
       return await listZip(file.diskPath, what);
     }
     const content = await readFile(file, MAX_ARRAY_BYTES);
-    return isZip ? await listZip(content, what) : { files: listTar(content), problems: [] };
+    return isZip ? await listZip(content, what) : { ...listTar(content), problems: [] };
   } catch (cause) {
     if (cause instanceof ExpectedError) {
       throw cause;
@@ -107,7 +110,7 @@ async function listArchive(
  * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
  * @throws Error  When it is damaged.
  */
-export function listTar(packed: Uint8Array): TreeFile[] {
+export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'notes'> {
   const isGzipped = packed[0] === 0x1f && packed[1] === 0x8b;
   const bytes = isGzipped
     ? gunzipSync(packed, { maxOutputLength: MAX_ARRAY_BYTES })
@@ -116,10 +119,11 @@ export function listTar(packed: Uint8Array): TreeFile[] {
   if (bytes.length < BLOCK) {
     throw new Error('it is truncated');
   }
+  // Paths are bytes as Latin-1, until all of them are known.
   let longPath: string | undefined;
   for (let at = 0; at + BLOCK <= bytes.length && bytes[at] !== 0;) {
     const text = (from: number, length: number): string =>
-      (bytes.toString('utf8', at + from, at + from + length).split('\0')[0] as string).trim();
+      (bytes.toString('latin1', at + from, at + from + length).split('\0')[0] as string).trim();
     if (!text(257, 6).startsWith('ustar')) {
       throw new Error(`no header of tar at byte ${at}`);
     }
@@ -133,7 +137,7 @@ export function listTar(packed: Uint8Array): TreeFile[] {
     // Of the GNU format, and of the newer POSIX format: "27 path=...".
     if (kind === 'L' || kind === 'x') {
       const attribute = kind === 'L' ? /^[^\0]*/ : /(?<=^\d+ path=).*/m;
-      longPath = attribute.exec(content.toString('utf8'))?.[0] ?? longPath;
+      longPath = attribute.exec(content.toString('latin1'))?.[0] ?? longPath;
     } else {
       // GNU has other fields in the place of POSIX's prefix, and ends its mark with blanks.
       const prefix = bytes[at + 262] === 0 ? text(345, 155) : '';
@@ -146,5 +150,6 @@ export function listTar(packed: Uint8Array): TreeFile[] {
     }
     at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
   }
-  return files;
+  const { decoded, notes } = decodeNames(files.map(({ path }) => Buffer.from(path, 'latin1')));
+  return { files: files.map((file, i) => ({ ...file, path: decoded[i] as string })), notes };
 }

@@ -3,10 +3,11 @@
  * same arrays of other formats.
  */
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { encodePixels } from '../../../shared/picture/pixels.ts';
+import { encodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
 import { decodeArrayFile, type ArrayFile } from '../array-file.ts';
+import { IS_LABELS, type LabelRows } from '../labels/label-rows.ts';
 import { decodeMat, isMat } from '../mat-file.ts';
-import { findExtremes, findRange, NUMBER_RANGES } from '../number-range.ts';
+import { decideRange, findExtremes, type Extremes } from '../number-range.ts';
 import { findSplit, type RawPicture, type Sample, type Source, type Split } from './source.ts';
 import { readFile, type TreeFile } from './tree.ts';
 import { listZip } from './zip.ts';
@@ -14,14 +15,31 @@ import { listZip } from './zip.ts';
 /** Of one array. */
 export const MAX_ARRAY_BYTES = 1024 ** 3;
 
-interface NamedArray {
+export interface NamedArray {
   /** "x_train", or a file's name without its ending. */
   readonly name: string;
   readonly array: ArrayFile;
 }
 
-/** Reads .npy, .npz and .mat files. @param what  Names the data in errors. @throws ExpectedError */
-export async function readArrayFiles(
+/**
+ * Reads pictures and labels of .npy, .npz and .mat files.
+ * @param what       Names the data in errors.
+ * @param labelRows  Tables of labels beside them.
+ * @throws ExpectedError  When arrays are no images, or do not belong together.
+ */
+export async function readArrays(
+  files: readonly TreeFile[],
+  what: string,
+  labelRows: readonly LabelRows[],
+  range: PixelRange | undefined,
+): Promise<Source> {
+  const { arrays, notes } = await readArrayFiles(files, what);
+  const source = arrangeArrays({ arrays: [...arrays, ...labelRows], notes }, what, range);
+  return { ...source, used: labelRows.map(({ path }) => path) };
+}
+
+/** Reads .npy, .npz and .mat files. @throws ExpectedError */
+async function readArrayFiles(
   files: readonly TreeFile[],
   what: string,
 ): Promise<{ arrays: NamedArray[]; notes: string[] }> {
@@ -86,16 +104,15 @@ async function readWhole(file: TreeFile, named: string): Promise<Uint8Array> {
   }
 }
 
-const IS_LABELS = /(?:^|[^a-z])(?:y|labels?|targets?|class(?:es)?|ids?)(?:$|[^a-z])/i;
-
 /**
  * Pairs images with labels by the splits in their names: x_train and y_train. Several sets of
  * images without labels become a class each, named after their files, as Quick, Draw! has them.
  * @throws ExpectedError  When arrays are no images, or do not belong together.
  */
-export function arrangeArrays(
+function arrangeArrays(
   { arrays, notes }: Awaited<ReturnType<typeof readArrayFiles>>,
   what: string,
+  givenRange?: PixelRange,
 ): Source {
   const listings = arrays.filter(isListing);
   const labels = arrays.filter((one) => isLabels(one) && !listings.includes(one));
@@ -118,6 +135,8 @@ export function arrangeArrays(
       `${what}: holds several arrays named ${twice.name}: expected one file for each class, with all its pictures`,
     );
   }
+  images.forEach(({ name, array }) => measureArray(array, `${what}: ${name}`));
+  const { range, note } = chooseRange(images, what, givenRange);
   const chosenLabels: NamedArray[] = [];
   const claimed = new Set<Split>();
   const samples: Sample[] = [];
@@ -131,7 +150,7 @@ export function arrangeArrays(
     }
     claimed.add(split);
     const named = `${what}: ${name}`;
-    const pictures = toPictures(array, named);
+    const pictures = toPictures(array, named, range);
     const [{ width, height, channels }] = [pictures];
     if (
       shape !== undefined &&
@@ -169,7 +188,7 @@ export function arrangeArrays(
     kind: images.some(({ array }) => array.format.startsWith('mat')) ? 'MATLAB' : 'NumPy arrays',
     samples,
     problems: [],
-    notes: [...notes, ...passedOver],
+    notes: [...notes, ...note, ...passedOver],
     ...(shape && { shape }),
     ...(classNames && { classNames }),
   };
@@ -199,9 +218,27 @@ const SHAPES =
 
 /**
  * Brings an array into bytes, [n, height, width, channels].
- * @throws ExpectedError  When its shape or numbers are not those of pictures.
+ * @param range  The numbers of black and white.
+ * @throws ExpectedError  When its shape is not that of pictures.
  */
-export function toPictures({ shape, values }: ArrayFile, what: string) {
+export function toPictures(array: ArrayFile, what: string, range: PixelRange) {
+  const { count, height, width, channels, isPlanar } = measureArray(array, what);
+  const { values } = array;
+  const size = height * width * channels;
+  const isBytes = values instanceof Uint8Array && range.join() === BYTES.join();
+  const bytes = isBytes ? values : encodePixels(values, range);
+  const pick = (i: number): RawPicture => {
+    const own = bytes.subarray(i * size, (i + 1) * size);
+    const pixels = isPlanar
+      ? own.map((_, k) => own[(k % channels) * height * width + Math.floor(k / channels)] as number)
+      : own;
+    return { width, height, channels, pixels };
+  };
+  return { count, width, height, channels, pick };
+}
+
+/** @throws ExpectedError  When its shape is not that of pictures. */
+function measureArray({ shape, values }: ArrayFile, what: string) {
   const [count = 0, ...rest] = shape;
   const dimensions = findDimensions(rest);
   if (dimensions === null || count === 0 || values.length === 0) {
@@ -211,17 +248,7 @@ export function toPictures({ shape, values }: ArrayFile, what: string) {
       `${what} has the shape [${shape.join(', ')}], expected ${SHAPES}${advice}`,
     );
   }
-  const { height, width, channels, isPlanar } = dimensions;
-  const size = height * width * channels;
-  const bytes = toBytes(values, what, size);
-  const pick = (i: number): RawPicture => {
-    const own = bytes.subarray(i * size, (i + 1) * size);
-    const pixels = isPlanar
-      ? own.map((_, k) => own[(k % channels) * height * width + Math.floor(k / channels)] as number)
-      : own;
-    return { width, height, channels, pixels };
-  };
-  return { count, width, height, channels, pick };
+  return { count, ...dimensions };
 }
 
 function findDimensions(sizes: readonly number[]) {
@@ -247,30 +274,42 @@ function findDimensions(sizes: readonly number[]) {
     : null;
 }
 
-/** @param size  Numbers of a picture, to name a place. @throws ExpectedError */
-function toBytes(values: ArrayFile['values'], what: string, size: number): Uint8Array {
-  const extremes = findExtremes(values);
-  if ('notFinite' in extremes) {
-    const { notFinite: i } = extremes;
-    throw new ExpectedError(
-      `${what} holds ${values[i]} in picture ${Math.floor(i / size)}: expected finite numbers`,
-    );
+export const BYTES: PixelRange = [0, 255];
+
+/**
+ * Finds the numbers of black and white in all arrays of a set: a part may be darker than the whole.
+ * @param given  By the user.
+ * @returns  A note unless they are 0 and 255.
+ * @throws ExpectedError  When numbers are not finite, beyond the given ones, or may mean several.
+ */
+export function chooseRange(
+  arrays: readonly NamedArray[],
+  what: string,
+  given?: PixelRange,
+): { range: PixelRange; note: string[] } {
+  if (arrays.length === 0) {
+    return { range: BYTES, note: [] };
   }
-  const { least, largest } = extremes;
-  if (values instanceof Uint8Array && largest > 1) {
-    return values;
-  }
-  const range = findRange(extremes);
-  if (range === undefined) {
-    throw new ExpectedError(
-      `${what} has numbers from ${least} to ${largest}, expected 0 to 255, 0 to 1 or -1 to 1`,
-    );
-  }
-  return encodePixels(values, NUMBER_RANGES[range]);
+  const all: Extremes[] = arrays.map(({ name, array: { shape, values } }) => {
+    const extremes = findExtremes(values);
+    if ('notFinite' in extremes) {
+      const { notFinite: i } = extremes;
+      const picture = Math.floor((i * (shape[0] ?? 1)) / values.length);
+      throw new ExpectedError(
+        `${what}: ${name} holds ${values[i]} in picture ${picture}: expected finite numbers`,
+      );
+    }
+    return extremes;
+  });
+  const extremes = {
+    least: Math.min(...all.map(({ least }) => least)),
+    largest: Math.max(...all.map(({ largest }) => largest)),
+  };
+  return decideRange(extremes, what, given);
 }
 
 /** Texts, whole numbers from 0, or the places of the ones in one-hot rows. */
-function toLabels(
+export function toLabels(
   { name, array }: NamedArray,
   count: number,
   what: string,

@@ -1,7 +1,7 @@
 /** CIFAR-10 and CIFAR-100 as published: the binary version, and the pickles for Python. */
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { findBytes, readPickle } from '../pickle.ts';
-import { MAX_ARRAY_BYTES, toPictures } from './arrays.ts';
+import { BYTES, MAX_ARRAY_BYTES, toPictures } from './arrays.ts';
 import { nameSome, type Sample, type Source } from './source.ts';
 import { readFile, type Tree, type TreeFile } from './tree.ts';
 
@@ -40,7 +40,7 @@ export async function readCifar(tree: Tree, what: string): Promise<Source> {
     );
     const split = BATCH.exec(file.path)?.[2] === undefined ? 'train' : 'test';
     const shape = [labels.length, 3, SIDE, SIDE];
-    const pictures = toPictures({ format: 'CIFAR', shape, values: images }, file.path);
+    const pictures = toPictures({ format: 'CIFAR', shape, values: images }, file.path, BYTES);
     for (const [i, label] of labels.entries()) {
       const read = () => Promise.resolve(pictures.pick(i));
       samples.push({ name: `${file.path}, picture ${i}`, split, label, read });

@@ -2,15 +2,17 @@
 import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import {
   hasPictureEnding,
   identifyPicture,
   identifyStranger,
   SNIFFED_BYTES,
 } from '../pictures/format.ts';
+import { readLabelRows } from '../labels/label-rows.ts';
 import { namesPictures } from '../labels/listed-labels.ts';
 import { isArchive, isZipFile, openGzip, unpackArchives } from './archives.ts';
-import { arrangeArrays, readArrayFiles } from './arrays.ts';
+import { readArrays } from './arrays.ts';
 import { isCifar, readCifar } from './cifar.ts';
 import { isHuggingFace, readHuggingFace } from './hugging-face.ts';
 import { isIdxFile, readIdxFiles } from './idx-files.ts';
@@ -30,6 +32,13 @@ const EXPECTED =
   'expected pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF, SVG, BMP, PGM, PPM; a subfolder for each class, or none), a .zip or .tar of them, ' +
   "IDX files as MNIST's, CIFAR's files, .npy, .npz or .mat, a CSV table of pixels, or Parquet or Arrow files of Hugging Face";
 
+/** What the user says about a layout. */
+export interface LayoutRequest {
+  readonly folders?: FolderMeaning;
+  /** Which numbers are black and white in arrays, tables and pictures of 16 bits. */
+  readonly range?: PixelRange;
+}
+
 /** Archives within archives are unpacked so deep. */
 const MAX_DEPTH = 3;
 /** Files that are looked into at a time. */
@@ -45,10 +54,10 @@ const NO_PICTURES =
  * @throws ExpectedError  When there is nothing that can be trained on, or several things.
  */
 export async function openSource(
-  ...[path, part, folders]: Parameters<typeof findSource>
+  ...[path, part, request]: Parameters<typeof findSource>
 ): ReturnType<typeof findSource> {
   try {
-    return await findSource(path, part, folders);
+    return await findSource(path, part, request);
   } catch (cause) {
     const { syscall, message } = cause as NodeJS.ErrnoException;
     const isOfData = cause instanceof UnusablePicture || syscall !== undefined;
@@ -59,7 +68,7 @@ export async function openSource(
 async function findSource(
   path: string,
   part: 'train' | 'test',
-  folders?: FolderMeaning,
+  request: LayoutRequest,
 ): Promise<{ source: Source; name: string }> {
   const what = `--data ${path}`;
   const facts = await stat(path).catch((cause: NodeJS.ErrnoException) => {
@@ -71,11 +80,11 @@ async function findSource(
     throw new ExpectedError(`${what}: ${reason}`, { cause });
   });
   if (facts === null) {
-    return await findInZip(path, part, folders);
+    return await findInZip(path, part, request);
   }
   if (facts.isDirectory()) {
     const tree = await listFolder(path);
-    return { source: await readTree(tree, what, part, folders), name: tree.name };
+    return { source: await readTree(tree, what, part, request), name: tree.name };
   }
   if (!facts.isFile()) {
     throw new ExpectedError(`${what}: is neither a file nor a folder`);
@@ -94,14 +103,14 @@ async function findSource(
   const alone: Tree = { name, files: [file], problems: [], passedOver: [] };
   await refuseStrangers([file], what);
   const tree = (await isZipFile(file)) ? await listZip(real, what) : alone;
-  return { source: await readTree(tree, what, part, folders), name };
+  return { source: await readTree(tree, what, part, request), name };
 }
 
 /** Takes a file or a folder within an archive: `--data gzip.zip/gzip/emnist-letters-…`. */
 async function findInZip(
   path: string,
   part: 'train' | 'test',
-  folders: FolderMeaning | undefined,
+  request: LayoutRequest,
 ): Promise<{ source: Source; name: string }> {
   let archive = dirname(path);
   while (!(await stat(archive).catch(() => null))?.isFile()) {
@@ -122,7 +131,7 @@ async function findInZip(
   const source =
     first.path === inner && isIdxFile(first)
       ? await readIdxFiles(tree, what, part, inner)
-      : await readTree({ ...tree, files }, `--data ${path}`, part, folders);
+      : await readTree({ ...tree, files }, `--data ${path}`, part, request);
   return { source, name: stemOf(path) };
 }
 
@@ -197,7 +206,7 @@ async function readTree(
   tree: Tree,
   what: string,
   part: 'train' | 'test',
-  folders?: FolderMeaning,
+  request: LayoutRequest,
   depth = 0,
 ): Promise<Source> {
   const files = tree.files.map(openGzip);
@@ -246,7 +255,7 @@ async function readTree(
   }
   await refuseStrangers([...arrays, ...huggingFace, ...csv, ...files.filter(isArchive)], what);
   if (kinds.length === 0 && files.some(isArchive) && depth < MAX_DEPTH) {
-    return await readTree(await unpackArchives(tree, what), what, part, folders, depth + 1);
+    return await readTree(await unpackArchives(tree, what), what, part, request, depth + 1);
   }
   if (kinds.length === 0) {
     await refuseStrangers(files, what);
@@ -254,20 +263,35 @@ async function readTree(
     const found = `it holds ${listed.join(', and ') || 'nothing'}`;
     throw new ExpectedError(`${what}: ${EXPECTED}; ${found}${await adviseOn(files)}`);
   }
+  const labelRows =
+    arrays.length > 0 || tables.length > 0
+      ? await Promise.all(csv.filter((file) => !tables.includes(file)).map(readLabelRows))
+      : [];
   const source =
     arrays.length > 0
-      ? arrangeArrays(await readArrayFiles(arrays, what), what)
+      ? await readArrays(
+          arrays,
+          what,
+          labelRows.filter((one) => one !== null),
+          request.range,
+        )
       : huggingFace.length > 0
         ? await readHuggingFace(huggingFace, what)
         : tables.length > 0
-          ? await readTables(tables, what)
-          : await arrangePictures({ ...tree, files }, pictures, what, folders);
+          ? await readTables(
+              tables,
+              what,
+              labelRows.filter((one) => one !== null),
+              request.range,
+            )
+          : await arrangePictures({ ...tree, files }, pictures, what, request.folders);
   const used = new Set(source.used);
   const ignored = others.filter((path) => !used.has(path));
   return {
     ...source,
     problems: [...tree.problems, ...source.problems],
     notes: [
+      ...(tree.notes ?? []),
       ...source.notes,
       ...(ignored.length > 0 ? [`Passed over what is no picture: ${nameSome(ignored)}`] : []),
     ],

@@ -2,8 +2,11 @@
 import { Readable } from 'node:stream';
 import Papa from 'papaparse';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import type { PixelRange } from '../../../shared/picture/pixels.ts';
+import type { ArrayFile } from '../array-file.ts';
 import { findLabelColumn } from '../labels/label-column.ts';
-import { MAX_ARRAY_BYTES, toPictures } from './arrays.ts';
+import { findRowsOf, type LabelRows } from '../labels/label-rows.ts';
+import { chooseRange, MAX_ARRAY_BYTES, toLabels, toPictures } from './arrays.ts';
 import {
   findSplit,
   UnusablePicture,
@@ -11,6 +14,7 @@ import {
   type RawPicture,
   type Sample,
   type Source,
+  type Split,
 } from './source.ts';
 import { readChunks, readStart, type TreeFile } from './tree.ts';
 
@@ -83,7 +87,10 @@ function findColumns(
   const numbers = cells.filter((_, place) => !words.includes(place)).map(Number);
   // A single word beside pixels is a label, unless the numbers count columns.
   const areCounted = numbers.every((number, i) => i === 0 || number === (numbers[i - 1] ?? 0) + 1);
-  if (words.length === 0 || (words.length === 1 && numbers.length > 1 && !areCounted)) {
+  // Pandas writes the rows' numbers below an empty name.
+  const hasIndex = cells[0] === '';
+  const isOneWord = words.length === 1 && numbers.length > 1 && !areCounted;
+  if (!hasIndex && (words.length === 0 || isOneWord)) {
     // Without names, a label of digits comes first or last: where fewer values repeat more often.
     const isLabelled = measureSquare(width) === null && measureSquare(width - 1) !== null;
     const count = (place: number): number => {
@@ -159,7 +166,14 @@ function measureSquare(numbers: number): { side: number; channels: number } | nu
 }
 
 /** Reads tables whole. @throws ExpectedError  When they are too large, or of several sizes. */
-export async function readTables(files: readonly TreeFile[], what: string): Promise<Source> {
+export async function readTables(
+  files: readonly TreeFile[],
+  what: string,
+  labelRows: readonly LabelRows[] = [],
+  givenRange?: PixelRange,
+): Promise<Source> {
+  const [notes, used]: [string[], string[]] = [[], []];
+  const tables: { name: string; array: ArrayFile; rows: readonly Row[]; fileSplit: Split }[] = [];
   const samples: Sample[] = [];
   const problems: Problem[] = [];
   let shape: Source['shape'];
@@ -180,20 +194,51 @@ export async function readTables(files: readonly TreeFile[], what: string): Prom
       shape: [rows.kept.length, side, side, channels],
       values: rows.values.subarray(0, rows.kept.length * rows.size),
     };
-    const pictures = toPictures(array, named);
     if (shape !== undefined && (shape.width !== side || shape.channels !== channels)) {
       throw new ExpectedError(
         `${named}: holds pictures of ${side} x ${side}, another table of ${shape.width} x ${shape.height}: expected one size`,
       );
     }
     shape ??= { width: side, height: side, channels };
-    for (const [i, { line, label, usage }] of rows.kept.entries()) {
-      const split = usage === '' ? fileSplit : (findSplit(usage) ?? 'train');
-      const read = (): Promise<RawPicture> => Promise.resolve(pictures.pick(i));
-      samples.push({ name: `${file.path}, line ${line}`, split, label, read });
+    const beside = columns.label === -1 ? findRowsOf(labelRows, fileSplit) : undefined;
+    tables.push({
+      name: file.path,
+      array,
+      rows: beside === undefined ? rows.kept : joinLabels(rows, beside, what),
+      fileSplit,
+    });
+    if (beside !== undefined) {
+      used.push(beside.path);
+      notes.push(`The classes of ${file.path} are those of ${beside.path}, row by row.`);
     }
   }
-  return { kind: 'CSV table', samples, problems, notes: [], ...(shape && { shape }) };
+  const { range, note } = chooseRange(tables, what, givenRange);
+  for (const { name, array, rows, fileSplit } of tables) {
+    const pictures = toPictures(array, `${what}: ${name}`, range);
+    for (const [i, { line, label, usage }] of rows.entries()) {
+      const split = usage === '' ? fileSplit : (findSplit(usage) ?? 'train');
+      const read = (): Promise<RawPicture> => Promise.resolve(pictures.pick(i));
+      samples.push({ name: `${name}, line ${line}`, split, label, read });
+    }
+  }
+  return {
+    kind: 'CSV table',
+    samples,
+    problems,
+    notes: [...notes, ...note],
+    used,
+    ...(shape && { shape }),
+  };
+}
+
+/** Gives the rows of a table the labels of another. @throws ExpectedError  When they are fewer. */
+function joinLabels(
+  { kept, count }: Awaited<ReturnType<typeof readRows>>,
+  { name, array }: LabelRows,
+  what: string,
+): Row[] {
+  const labels = toLabels({ name, array }, count, what);
+  return kept.map((row) => ({ ...row, label: String(labels[row.index]) }));
 }
 
 function unquoteIfNeeded(cell: string): string {
@@ -218,6 +263,8 @@ async function* boundLines(file: TreeFile, named: string): AsyncGenerator<string
 interface Row {
   /** From 1, counting the header. */
   readonly line: number;
+  /** From 0, among all rows with content. */
+  readonly index: number;
   readonly label: string | null;
   readonly usage: string;
 }
@@ -232,7 +279,7 @@ async function readRows(
   const kept: Row[] = [];
   let size = given ?? 0;
   let values = new Float32Array(0);
-  let line = 0;
+  let [line, count] = [0, 0];
   let fault: ExpectedError | undefined;
   const name = (place: number): string => header?.[place] ?? `column ${place + 1}`;
   /** @returns  Why the row cannot be used. */
@@ -277,7 +324,7 @@ async function readRows(
     }
     const isNumber = text !== null && /^\d+(?:\.0+)?$/.test(text);
     const usage = split === -1 ? '' : unquote(cells[split] as string);
-    kept.push({ line, label: isNumber ? String(Number(text)) : text, usage });
+    kept.push({ line, index: count - 1, label: isNumber ? String(Number(text)) : text, usage });
     return undefined;
   };
   const stream = Readable.from(boundLines(file, named));
@@ -291,6 +338,7 @@ async function readRows(
         if (isEmpty || (line === 1 && header !== null)) {
           return;
         }
+        count++;
         try {
           const reason = take(data);
           if (reason !== undefined) {
@@ -313,5 +361,5 @@ async function readRows(
       : cause;
   });
   stream.destroy();
-  return { kept, values, size };
+  return { kept, values, size, count };
 }

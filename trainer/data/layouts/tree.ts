@@ -29,6 +29,8 @@ export interface Tree {
   /** In the order of their paths' character codes. */
   readonly files: readonly TreeFile[];
   readonly problems: readonly Problem[];
+  /** What the user should know about an archive, a line each. */
+  readonly notes?: readonly string[];
   /** Neither files nor folders. */
   readonly passedOver: readonly string[];
 }

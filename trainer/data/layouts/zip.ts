@@ -1,8 +1,8 @@
 /** The files of a ZIP archive, with yauzl: sizes are checked, nothing is unpacked to disk. */
-import { isUtf8 } from 'node:buffer';
 import { basename } from 'node:path';
 import yauzl, { type Entry } from 'yauzl';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { decodeCp437, decodeNames } from '../file-names.ts';
 import type { Problem } from './source.ts';
 import { isJunk, MAX_FILES, type Tree, type TreeFile } from './tree.ts';
 
@@ -18,8 +18,10 @@ const ALLOWED = { bytes: 1024 ** 3, times: 200 } as const;
 export async function listZip(from: string | Uint8Array, what: string): Promise<Tree> {
   const files: TreeFile[] = [];
   const problems: Problem[] = [];
-  const options = { autoClose: false, lazyEntries: true };
+  // The names are decoded here, all together.
+  const options = { autoClose: false, lazyEntries: true, decodeStrings: false };
   let inflated = 0;
+  let notes: readonly string[] = [];
   try {
     const zip =
       typeof from === 'string'
@@ -30,9 +32,19 @@ export async function listZip(from: string | Uint8Array, what: string): Promise<
         `${what}: holds ${zip.entryCount} files, at most ${MAX_FILES} allowed`,
       );
     }
+    const entries: Entry[] = [];
     for await (const entry of zip.eachEntry()) {
+      entries.push(entry);
+    }
+    const names = decodeNames(entries.map(readName));
+    notes = names.notes;
+    for (const [i, entry] of entries.entries()) {
       const { uncompressedSize: size } = entry;
-      const path = readName(entry);
+      const path = (names.decoded[i] as string).replaceAll('\\', '/');
+      const fault = yauzl.validateFileName(path);
+      if (fault !== null) {
+        throw new Error(fault);
+      }
       inflated += size;
       if (path.endsWith('/') || isJunk(path)) {
         continue;
@@ -57,10 +69,11 @@ export async function listZip(from: string | Uint8Array, what: string): Promise<
     throw new ExpectedError(`${what}: is no whole ZIP archive (${message})`, { cause });
   }
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { name: basename(what), files, problems, passedOver: [] };
+  return { name: basename(what), files, problems, notes, passedOver: [] };
 }
 
-/** macOS writes names in UTF-8 without the mark for it, and yauzl takes these for CP437. */
-function readName({ fileName, fileNameRaw }: Entry): string {
-  return isUtf8(fileNameRaw) ? fileNameRaw.toString().replaceAll('\\', '/') : fileName;
+/** A name's bytes. Some programs add the name in UTF-8, which yauzl finds. */
+function readName({ fileNameRaw, extraFields }: Entry): Buffer {
+  const added = yauzl.getFileNameLowLevel(0, fileNameRaw, extraFields, false);
+  return added === decodeCp437(fileNameRaw) ? fileNameRaw : Buffer.from(added);
 }

@@ -6,8 +6,9 @@ import type { Sharp, SharpInput, SharpOptions } from 'sharp';
 import { IS_PACKED } from '../../packed.ts';
 import { UnusablePicture, type RawPicture } from '../layouts/source.ts';
 import { decodeBmp, parseBmpHeader } from './bmp.ts';
-import { decodeNetpbm, parseNetpbmHeader } from './netpbm.ts';
+import { decodeNetpbm, parseNetpbmHeader, readNetpbm } from './netpbm.ts';
 import { identifyPicture, identifyStranger, READ_FORMATS, type ReadFormat } from './format.ts';
+import { encodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
 import { decodePngPicture, parsePngHeader } from '../../../shared/picture/png-picture.ts';
 
 /** Larger pictures are refused before they are decoded: a small file may hold any number. */
@@ -31,6 +32,8 @@ export interface Reading {
   readonly grey: boolean;
   /** Turns black into white. */
   readonly invert: boolean;
+  /** Black and white of pictures of 16 bits; absent: 0 and 65535. */
+  readonly range?: PixelRange;
 }
 
 export const DEFAULT_READING: Omit<Reading, 'side'> = {
@@ -47,6 +50,8 @@ export interface PictureFacts {
   readonly height: number;
   /** More than 1 for an animation or a document; only the first is read. */
   readonly frames: number;
+  /** The largest number of a grey or RGB picture of 16 bits, of which cameras use 10 to 14. */
+  readonly largest?: number;
 }
 
 export type PictureDecoder = Awaited<ReturnType<typeof openDecoder>>;
@@ -63,7 +68,7 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
     [fault = ''] = (error as Error).message.trim().split('\n');
   }
 
-  const measure = async (content: Uint8Array | RawPicture): Promise<PictureFacts> => {
+  const check = async (content: Uint8Array | RawPicture): Promise<ContentFacts> => {
     const facts = await readFacts(content, sharp);
     if (facts.width * facts.height > MAX_PIXELS) {
       const most = MAX_PIXELS.toLocaleString('en');
@@ -74,12 +79,34 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
     return facts;
   };
 
+  /** Reads grey or RGB pixels of 16 bits; null for other pictures, and without sharp. */
+  const readDeep = async (content: Uint8Array | RawPicture, { format, isDeep }: ContentFacts) => {
+    if ('pixels' in content || isDeep !== true) {
+      return null;
+    }
+    return format === 'PGM or PPM'
+      ? readNetpbm(content)
+      : sharp && (await readWords(content, sharp));
+  };
+
+  const measure = async (content: Uint8Array | RawPicture): Promise<PictureFacts> => {
+    const facts = await check(content);
+    const deep = await readDeep(content, facts);
+    const largest = deep?.values.reduce((a, b) => Math.max(a, b), 0);
+    return largest === undefined ? facts : { ...facts, largest };
+  };
+
   /** @returns  RGB pixels of the square, before `grey` and `invert`. */
   const decode = async (
     content: Uint8Array | RawPicture,
-    { side, fit, background }: Reading,
+    reading: Reading,
   ): Promise<{ channels: number; pixels: Uint8Array }> => {
-    const facts = await measure(content);
+    const { side, fit, background, range } = reading;
+    const facts = await check(content);
+    const deep = range === undefined ? null : await readDeep(content, facts);
+    if (range !== undefined && deep !== null) {
+      return await decode({ ...deep, pixels: encodePixels(deep.values, range) }, reading);
+    }
     const isFitted = facts.width === side && facts.height === side;
     if (isFitted && 'pixels' in content) {
       return flatten(content, background);
@@ -94,14 +121,7 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
         failure = error;
       }
     }
-    const raw =
-      'pixels' in content
-        ? content
-        : facts.format === 'BMP'
-          ? decodeBmp(content)
-          : facts.format === 'PGM or PPM'
-            ? decodeNetpbm(content)
-            : undefined;
+    const raw = 'pixels' in content ? content : decodeRaw(content, facts);
     if (isFitted && raw !== undefined) {
       return raw;
     }
@@ -143,6 +163,28 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
     /** Why sharp cannot be used; empty when it can. */
     fault,
     measure,
+    /** Decodes a sheet in its own size, RGB or with opacity. @throws UnusablePicture */
+    async decodeWhole(content: Uint8Array | RawPicture): Promise<RawPicture> {
+      const facts = await check(content);
+      const raw = 'pixels' in content ? content : decodeRaw(content, facts);
+      if (raw !== undefined) {
+        return raw;
+      }
+      if (sharp === null) {
+        throw new UnusablePicture('is a sheet, and sharp cannot be loaded to cut it');
+      }
+      try {
+        const picture = sharp(content as Uint8Array, { failOn: 'error', autoOrient: true });
+        const { data, info } = await picture
+          .timeout({ seconds: MAX_SECONDS })
+          .toColourspace('srgb')
+          .raw({ depth: 'uchar' })
+          .toBuffer({ resolveWithObject: true });
+        return { ...pickSize(info), channels: info.channels, pixels: data };
+      } catch (cause) {
+        throw toUnusable(cause as Error);
+      }
+    },
     /**
      * Decodes a picture or takes pixels, fits them, and makes them grey and inverted if wanted.
      * @param channels  1 or 3 numbers a pixel, in the result.
@@ -156,16 +198,45 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
   };
 }
 
+/** Decodes what sharp does not read. */
+function decodeRaw(content: Uint8Array, { format }: ContentFacts): RawPicture | undefined {
+  return format === 'BMP'
+    ? decodeBmp(content)
+    : format === 'PGM or PPM'
+      ? decodeNetpbm(content)
+      : undefined;
+}
+
 async function loadSharp(): Promise<SharpModule> {
   const { default: sharp } = await import('sharp');
   sharp.cache(false); // No file is read twice.
   return sharp;
 }
 
+/** `isDeep`: 16 bits a number, grey or RGB, and nothing says how many of them are used. */
+type ContentFacts = Omit<PictureFacts, 'largest'> & { readonly isDeep?: boolean };
+
+/** Decodes PNG or TIFF without a change of its numbers. @throws UnusablePicture */
+async function readWords(content: Uint8Array, sharp: SharpModule) {
+  try {
+    const picture = sharp(content, { limitInputPixels: MAX_PIXELS, autoOrient: true });
+    const { channels: all } = await picture.metadata();
+    const { data, info } = await picture
+      .timeout({ seconds: MAX_SECONDS })
+      .toColourspace(all < 3 ? 'grey16' : 'rgb16')
+      .raw({ depth: 'ushort' })
+      .toBuffer({ resolveWithObject: true });
+    const words = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
+    return { ...pickSize(info), channels: info.channels, values: Int32Array.from(words) };
+  } catch (cause) {
+    throw toUnusable(cause as Error);
+  }
+}
+
 async function readFacts(
   content: Uint8Array | RawPicture,
   sharp: SharpModule | null,
-): Promise<PictureFacts> {
+): Promise<ContentFacts> {
   if ('pixels' in content) {
     return { format: 'array', width: content.width, height: content.height, frames: 1 };
   }
@@ -185,11 +256,14 @@ async function readFacts(
     return { format: readable, frames: 1, ...pickSize(parseBmpHeader(content)) };
   }
   if (readable === 'PGM or PPM') {
-    return { format: readable, frames: 1, ...pickSize(parseNetpbmHeader(content)) };
+    const { largest, ...header } = parseNetpbmHeader(content);
+    return { format: readable, frames: 1, isDeep: largest === 65_535, ...pickSize(header) };
   }
   if (readable === 'PNG') {
     try {
-      return { format: readable, frames: 1, ...pickSize(parsePngHeader(content)) };
+      const { depth, colourType, ...header } = parsePngHeader(content);
+      const isDeep = depth === 16 && (colourType === 0 || colourType === 2);
+      return { format: readable, frames: 1, isDeep, ...pickSize(header) };
     } catch (error) {
       throw new UnusablePicture((error as Error).message);
     }
@@ -199,11 +273,12 @@ async function readFacts(
   }
   try {
     const metadata = await sharp(content, { failOn: 'error', limitInputPixels: false }).metadata();
-    const { autoOrient, pages = 1, depth } = metadata;
+    const { autoOrient, pages = 1, depth, hasAlpha } = metadata;
     if (!/^u(?:char|short)$/.test(depth)) {
       throw new UnusablePicture(`holds numbers of the type ${depth}: save it with 8 or 16 bits`);
     }
-    return { format: readable, frames: pages, ...pickSize(autoOrient) };
+    const isDeep = readable === 'TIFF' && depth === 'ushort' && !hasAlpha;
+    return { format: readable, frames: pages, isDeep, ...pickSize(autoOrient) };
   } catch (cause) {
     if (cause instanceof UnusablePicture) {
       throw cause;

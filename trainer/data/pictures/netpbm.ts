@@ -23,6 +23,14 @@ export function parseNetpbmHeader(bytes: Uint8Array) {
 
 /** @returns  Grey or RGB with 8 bits. @throws UnusablePicture */
 export function decodeNetpbm(bytes: Uint8Array): RawPicture {
+  const { values, ...picture } = readNetpbm(bytes);
+  const { largest } = parseNetpbmHeader(bytes);
+  const scale = (value: number): number => Math.min(255, Math.round((value * 255) / largest));
+  return { ...picture, pixels: Uint8Array.from(values, scale) };
+}
+
+/** @returns  Numbers up to the header's largest. @throws UnusablePicture */
+export function readNetpbm(bytes: Uint8Array) {
   const { offset, width, height, channels, largest } = parseNetpbmHeader(bytes);
   const size = largest > 255 ? 2 : 1;
   const count = width * height * channels;
@@ -30,9 +38,6 @@ export function decodeNetpbm(bytes: Uint8Array): RawPicture {
     throw new UnusablePicture('is truncated');
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset);
-  const pixels = Uint8Array.from({ length: count }, (_, i) => {
-    const value = size === 2 ? view.getUint16(2 * i) : view.getUint8(i);
-    return Math.min(255, Math.round((value * 255) / largest));
-  });
-  return { width, height, channels, pixels };
+  const read = (i: number): number => (size === 2 ? view.getUint16(2 * i) : view.getUint8(i));
+  return { width, height, channels, values: Int32Array.from({ length: count }, (_, i) => read(i)) };
 }

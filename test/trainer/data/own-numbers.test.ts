@@ -1,0 +1,170 @@
+/** Numbers and labels that would be misread in silence: ranges, bits, labels apart, sheets. */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encodeNpy } from '../../../shared/array-headers.ts';
+import { loadDataFolder, type ReadingRequest } from '../../../trainer/data/data-folder.ts';
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'digitmint-numbers-'));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const load = (reading: ReadingRequest = {}) => loadDataFolder(root, { reading });
+
+async function write(path: string, content: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(join(root, path)), { recursive: true });
+  await writeFile(join(root, path), content);
+}
+
+/** Two pictures of 8 x 8 whose numbers are these, again and again. */
+const writeFloats = (path: string, numbers: readonly number[]): Promise<void> => {
+  const all = Float32Array.from({ length: 128 }, (_, i) => numbers[i % numbers.length] as number);
+  const npy = Buffer.from(encodeNpy([2, 8, 8], new Uint8Array(all.buffer)));
+  npy.write('<f4', npy.indexOf('|u1'));
+  return write(path, npy);
+};
+
+describe('numbers of arrays', () => {
+  it.each<[string, number[], number[], RegExp]>([
+    ['that resizing took beyond 0 and 1', [0, 0.5, 1, 1.06], [0, 128, 255, 255], /0 is taken/],
+    ['that fall a little below 0', [-0.05, 0.5, 1, 0], [0, 128, 255, 0], /1 for white/],
+    ['of 12 bits', [0, 2048, 4095, 0], [0, 128, 255, 0], /4095 for white/],
+    ['of 10 bits', [0, 512, 1000, 0], [0, 128, 249, 0], /1023 for white/],
+    ['of 16 bits', [0, 32768, 60000, 0], [0, 128, 233, 0], /65535 for white/],
+  ])('%s keep black and white', async (_, numbers, bytes, note) => {
+    await writeFloats('a.npy', numbers);
+    const { dataset, notes } = await load();
+    expect([...dataset.images.subarray(0, 4)]).toEqual(bytes);
+    expect(notes.join('\n')).toMatch(note);
+  });
+
+  it('have one range in all parts, however dark a part is', async () => {
+    await writeFloats('x_train.npy', [0, 255, 100, 3]);
+    await writeFloats('x_test.npy', [0, 1, 0, 1]);
+    const { dataset } = await loadDataFolder(root, { part: 'test' });
+    expect(Math.max(...dataset.images)).toBe(1);
+  });
+
+  it('of an unknown scale are asked about, and --range answers', async () => {
+    await writeFloats('digits.npy', [0, 8, 16, 4]);
+    await expect(load()).rejects.toThrow(/numbers from 0 to 16, .*--range=0\.\.16/);
+    const { dataset, reading } = await load({ range: [0, 16] });
+    expect([...dataset.images.subarray(0, 4)]).toEqual([0, 128, 255, 64]);
+    expect(reading.range).toEqual([0, 16]);
+    await expect(load({ range: [0, 1] })).rejects.toThrow(/--range 0\.\.1: .* from 0 to 16/);
+  });
+});
+
+/** A grey picture of 16 bits whose largest number is given. */
+const draw16 = (largest: number) =>
+  sharp(
+    Uint16Array.from({ length: 64 }, (_, i) => Math.round((largest * i) / 63)),
+    { raw: { width: 8, height: 8, channels: 1 } },
+  ).toColourspace('grey16');
+
+it.each([
+  ['PNG', 4095, 255],
+  ['TIFF', 4095, 255],
+  ['TIFF', 16_000, 249],
+  ['PNG', 40_000, 156],
+])(
+  'pictures of 16 bits that use fewer are not dark: %s up to %i',
+  async (format, largest, most) => {
+    const file = draw16(largest);
+    await write(
+      'a.img',
+      await (format === 'PNG' ? file.png() : file.tiff({ compression: 'lzw' })).toBuffer(),
+    );
+    await write('b.img', await draw16(100).png().toBuffer());
+    const { dataset, notes } = await load();
+    expect(Math.max(...dataset.images)).toBe(most);
+    expect(/is taken for black/.test(notes.join('\n'))).toBe(largest < 20_000);
+    const { dataset: dark } = await load({ range: [0, 65_535] });
+    expect(Math.abs(Math.max(...dark.images) - largest / 257)).toBeLessThan(1);
+  },
+);
+
+it('--range beside pictures of 8 bits is refused', async () => {
+  const picture = sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } });
+  await write('a.png', await picture.png().toBuffer());
+  await expect(load({ range: [0, 15] })).rejects.toThrow(/--range is for arrays, tables and/);
+});
+
+describe('labels in a table of their own', () => {
+  const pixels = (i: number) => Array.from({ length: 64 }, (_, k) => 100 * (i % 2) + k);
+  const header = Array.from({ length: 64 }, (_, k) => `pixel${k}`).join();
+  const features = (rows: number, start = header) =>
+    [start, ...Array.from({ length: rows }, (_, i) => pixels(i).join())].join('\n');
+  const labels = ['dog', 'cat', 'dog', 'cat', 'dog', 'cat'];
+
+  it.each([
+    ['X_train.csv', 'y_train.csv', ['label', ...labels]],
+    ['train_images.csv', 'train_labels.csv', labels],
+    ['x.csv', 'y.csv', ['id,species', ...labels.map((label, i) => `${i},${label}`)]],
+  ])('are those of the pixels in %s', async (images, beside, lines) => {
+    await write(images, features(6));
+    await write(beside, lines.join('\n'));
+    const { dataset, notes } = await load();
+    expect([dataset.classes, [...dataset.labels]]).toEqual([
+      ['cat', 'dog'],
+      [1, 0, 1, 0, 1, 0],
+    ]);
+    expect(notes.join('\n')).toContain(beside);
+  });
+
+  it('stay with their rows when a row of pixels cannot be used', async () => {
+    const rows = features(40).split('\n');
+    rows[2] = 'broken';
+    await write('X.csv', rows.join('\n'));
+    await write('y.csv', Array.from({ length: 40 }, (_, i) => ['dog', 'cat'][i % 2]).join('\n'));
+    const { dataset } = await load();
+    const first = [...dataset.labels.keys()].map((i) => dataset.images[i * 64]);
+    expect(first).toEqual([...dataset.labels].map((label) => (label === 0 ? 100 : 0)));
+  });
+
+  it('are also those of arrays, and refused when they are fewer', async () => {
+    await write('images.npy', encodeNpy([6, 8, 8], new Uint8Array(384).fill(200)));
+    await write('labels.csv', labels.join('\n'));
+    expect((await load()).dataset.classes).toEqual(['cat', 'dog']);
+    await write('labels.csv', labels.slice(1).join('\n'));
+    await expect(load()).rejects.toThrow(/labels holds 5 labels for 6 pictures/);
+  });
+
+  it('are not taken for pixels when Pandas has written the numbers of the rows', async () => {
+    const columns = ['', 'label', ...Array.from({ length: 64 }, (_, k) => k)].join();
+    const rows = labels.map((label, i) => [i, label, ...pixels(i)].join());
+    await write('a.csv', [columns, ...rows].join('\n'));
+    const named = await load();
+    expect([named.dataset.count, named.dataset.classes]).toEqual([6, ['cat', 'dog']]);
+    const plain = ['', ...Array.from({ length: 64 }, (_, k) => k)].join();
+    await write('a.csv', [plain, ...labels.map((_, i) => [i, ...pixels(i)].join())].join('\n'));
+    const { dataset } = await load();
+    expect([dataset.count, dataset.classes]).toEqual([6, []]);
+    expect([...dataset.images.subarray(0, 3)]).toEqual([0, 1, 2]);
+  });
+});
+
+describe('a sheet', () => {
+  it('is cut into its pictures on request, without the empty ones', async () => {
+    const tile = (level: number) =>
+      Buffer.from(Array.from({ length: 64 }, (_, i) => (i % 8 < 4 ? level : 255)));
+    const composite = [10, 20, 30, 40, 50].map((level, i) => ({
+      input: tile(level),
+      raw: { width: 8, height: 8, channels: 1 as const },
+      left: (i % 3) * 8,
+      top: Math.floor(i / 3) * 8,
+    }));
+    const create = { width: 24, height: 16, channels: 3 as const, background: '#fff' };
+    await write('sheet.png', await sharp({ create }).composite(composite).png().toBuffer());
+    const { dataset, notes, reading } = await load({ cut: [8, 8] });
+    const first = Array.from({ length: dataset.count }, (_, i) => dataset.images[i * 64]);
+    expect(first).toEqual([10, 20, 30, 40, 50]);
+    expect(notes.join('\n')).toMatch(/1 sheets are cut into 5 pictures of 8 x 8; 1 of one colour/);
+    expect(reading.cut).toEqual([8, 8]);
+    await expect(load({ cut: [7, 8] })).rejects.toThrow(/24 x 16 pixels, no whole number of 7 x 8/);
+  });
+});

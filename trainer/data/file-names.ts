@@ -1,0 +1,65 @@
+/** Names of files whose encoding nothing tells, as old programs write them into archives. Pure. */
+import { isUtf8 } from 'node:buffer';
+import yauzl from 'yauzl';
+
+/** Between letters of Latin script the bytes of other encodings are accents. */
+const BESIDE_LATIN = /[A-Za-z][^\0-\x7f]|[^\0-\x7f][A-Za-z]/;
+/** Encodings by the characters that their names consist of. */
+const ENCODINGS = [
+  [
+    'shift_jis',
+    /^[\0-\x7f\u3000-\u303f\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}ー\uff01-\uff5e]*$/u,
+    /[\uff61-\uff9f]/,
+  ],
+  ['gb18030', /^[\0-\x7f\u3000-\u303f\p{Script=Han}\uff01-\uff5e]*$/u, /^(?!)/],
+] as const;
+
+/** The first PC's encoding, which ZIP has where it says nothing else. Every byte is a character. */
+export function decodeCp437(name: Buffer): string {
+  return yauzl.getFileNameLowLevel(0, name, [], false);
+}
+
+/**
+ * Decodes the names of an archive together, because they share one encoding. Different bytes get
+ * different names.
+ * @returns  A note when not all names are UTF-8.
+ */
+export function decodeNames(names: readonly Buffer[]): { decoded: string[]; notes: string[] } {
+  const [example] = names.filter((name) => !isUtf8(name));
+  if (example === undefined) {
+    return { decoded: names.map(String), notes: [] };
+  }
+  const encoding = findEncoding(names);
+  const decode = (name: Buffer): string =>
+    encoding !== undefined
+      ? new TextDecoder(encoding).decode(name)
+      : isUtf8(name)
+        ? name.toString()
+        : decodeCp437(name);
+  const known = { shift_jis: 'Shift-JIS', gb18030: 'GBK' } as const;
+  const what = encoding === undefined ? 'CP437, as old programs write them' : known[encoding];
+  const note = `Names in the archive are no UTF-8, and are read as ${what}: ${decode(example)}. If that is wrong, unpack it and rename them.`;
+  return { decoded: names.map(decode), notes: [note] };
+}
+
+function findEncoding(names: readonly Uint8Array[]) {
+  const found = ENCODINGS.find(([encoding, usual, unusual]) => {
+    // Chinese characters of daily use have two bytes from 0xa1.
+    const isPaired = encoding !== 'gb18030' || names.every(hasPairs);
+    try {
+      const decoder = new TextDecoder(encoding, { fatal: true });
+      const texts = names.map((name) => decoder.decode(name));
+      return (
+        isPaired &&
+        texts.every((text) => usual.test(text) && !unusual.test(text) && !BESIDE_LATIN.test(text))
+      );
+    } catch {
+      return false;
+    }
+  });
+  return found?.[0];
+}
+
+function hasPairs(name: Uint8Array): boolean {
+  return /^(?:[\0-\x7f]|[\xa1-\xf7][\xa1-\xfe])*$/.test(Buffer.from(name).toString('latin1'));
+}

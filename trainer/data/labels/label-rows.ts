@@ -1,0 +1,56 @@
+/** Labels in a table of their own, a row for each picture of another file: y_train.csv. */
+import type { ArrayFile } from '../array-file.ts';
+import { findSplit } from '../layouts/source.ts';
+import type { TreeFile } from '../layouts/tree.ts';
+import { findLabelColumn, IS_INDEX, joinOneHot, normaliseLabel } from './label-column.ts';
+import { readTable } from './listed-labels.ts';
+
+/** The labels as an array, [n], with its name: "y_train". */
+export interface LabelRows {
+  readonly path: string;
+  readonly name: string;
+  readonly array: ArrayFile;
+}
+
+const ENDING = /\.[ct]sv$/i;
+export const IS_LABELS = /(?:^|[^a-z])(?:y|labels?|targets?|class(?:es)?|ids?)(?:$|[^a-z])/i;
+
+/** @returns  Null for a table that has no labels, or whose rows are not in the pictures' order. */
+export async function readLabelRows(file: TreeFile): Promise<LabelRows | null> {
+  const name = (file.path.split('/').at(-1) as string).replace(ENDING, '');
+  const table = await readTable(file);
+  const [first = []] = table;
+  const others = new Set(table.slice(1).flatMap((row) => row));
+  // A header's cells are no numbers, and do not come again.
+  const hasHeader = first.some(
+    (cell) => cell !== '' && Number.isNaN(Number(cell)) && !others.has(cell),
+  );
+  const rows = hasHeader ? table.slice(1) : table;
+  const columns = first.map((cell, place) => ({
+    name: hasHeader ? cell.trim() : '',
+    cells: rows.map((row) => row[place] ?? ''),
+  }));
+  const ids = columns.length > 1 ? columns.find((one) => IS_INDEX.test(one.name)) : undefined;
+  const areInOrder = ids?.cells.every(
+    (cell, i) => i === 0 || Number(cell) > Number(ids.cells[i - 1]),
+  );
+  const rest = columns.filter((one) => one !== ids);
+  const chosen = rest.length === 1 ? rest[0] : (findLabelColumn(rest) ?? joinOneHot(rest));
+  if (!chosen || areInOrder === false || !IS_LABELS.test(`${name} ${chosen.name}`)) {
+    return null;
+  }
+  const cells = chosen.cells.map(normaliseLabel);
+  const texts = [...new Set(cells)].sort();
+  const places = new Map(texts.map((text, place) => [text, place]));
+  const values = Int32Array.from(cells, (cell) => places.get(cell) as number);
+  return { path: file.path, name, array: { format: 'CSV', shape: [cells.length], values, texts } };
+}
+
+/** Finds the only labels for a part of a set. */
+export function findRowsOf<T extends { readonly name: string }>(
+  all: readonly T[],
+  split: string,
+): T | undefined {
+  const own = all.filter((one) => (findSplit(one.name) ?? 'train') === split);
+  return own.length === 1 ? own[0] : undefined;
+}

@@ -1,0 +1,74 @@
+/** Cuts sheets, files with many pictures in rows and columns, into the pictures. */
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { UnusablePicture, type RawPicture, type Sample, type Source } from '../layouts/source.ts';
+import { describeFault } from '../layouts/tree.ts';
+import type { PictureDecoder } from './decoder.ts';
+
+/** Sheets are in memory until all of their pictures are read. */
+const MAX_BYTES = 1024 * 1024 * 1024;
+
+/** Pixels of one picture of a sheet. */
+export type CutSize = readonly [width: number, height: number];
+
+/**
+ * Takes each picture of a source for a sheet. Pictures of one colour are left out: sheets are
+ * filled up with them.
+ * @throws ExpectedError  When the sheets are too large for memory.
+ */
+export async function cutSheets(
+  source: Source,
+  size: CutSize,
+  decoder: Pick<PictureDecoder, 'decodeWhole'>,
+  what: string,
+): Promise<Source> {
+  const samples: Sample[] = [];
+  const problems = [...source.problems];
+  let [bytes, empty] = [0, 0];
+  for (const sheet of source.samples) {
+    try {
+      const whole = await decoder.decodeWhole(await sheet.read());
+      const all = listPictures(sheet, whole, size);
+      const drawn = all.filter(({ read }) => !isPlain(read()));
+      empty += all.length - drawn.length;
+      bytes += whole.pixels.length;
+      samples.push(...drawn.map((one) => ({ ...one, read: () => Promise.resolve(one.read()) })));
+    } catch (error) {
+      problems.push({ name: sheet.name, reason: describeFault(error) });
+    }
+    if (bytes > MAX_BYTES) {
+      throw new ExpectedError(
+        `${what}: --cut: the sheets have more than ${MAX_BYTES} bytes: take fewer`,
+      );
+    }
+  }
+  const note = `${source.samples.length} sheets are cut into ${samples.length} pictures of ${size.join(' x ')}`;
+  const rest = empty > 0 ? `; ${empty} of one colour are left out` : '';
+  return { ...source, samples, problems, notes: [...source.notes, `${note}${rest}.`] };
+}
+
+/** @throws UnusablePicture  When a sheet is no whole number of pictures. */
+function listPictures(sheet: Sample, whole: RawPicture, [width, height]: CutSize) {
+  const { channels, pixels } = whole;
+  const [columns, rows] = [whole.width / width, whole.height / height];
+  if (!Number.isInteger(columns) || !Number.isInteger(rows)) {
+    throw new UnusablePicture(
+      `has ${whole.width} x ${whole.height} pixels, no whole number of ${width} x ${height}`,
+    );
+  }
+  return Array.from({ length: rows * columns }, (_, i) => {
+    const [row, column] = [Math.floor(i / columns), i % columns];
+    const read = (): RawPicture => {
+      const own = new Uint8Array(width * height * channels);
+      for (let y = 0; y < height; y++) {
+        const from = ((row * height + y) * whole.width + column * width) * channels;
+        own.set(pixels.subarray(from, from + width * channels), y * width * channels);
+      }
+      return { width, height, channels, pixels: own };
+    };
+    return { ...sheet, name: `${sheet.name}, row ${row + 1}, column ${column + 1}`, read };
+  });
+}
+
+function isPlain({ channels, pixels }: RawPicture): boolean {
+  return pixels.every((value, i) => value === pixels[i % channels]);
+}
