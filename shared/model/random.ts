@@ -61,8 +61,14 @@ export const SAMPLING_LAW = 'chacha20-uniform/1';
 const PURPOSE_SAMPLE = 0;
 const LATENT_BLOCK = 1;
 
+/** Of the last seed, since a set asks for the same key again and again. */
+let known: { readonly seed: string; readonly key: RandomKey } | undefined;
+
 export function deriveSeedKey(seed: string): RandomKey {
-  return deriveKey('sample', seed);
+  if (known?.seed !== seed) {
+    known = { seed, key: deriveKey('sample', seed) };
+  }
+  return known.key;
 }
 
 /** Draws latent vectors: row-major [count, latentSize], in [-1, 1). @param key  Of the seed. */
