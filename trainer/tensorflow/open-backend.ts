@@ -124,6 +124,12 @@ interface Gpu {
   } | null>;
 }
 
+/**
+ * Dawn clears a workgroup's memory before each kernel. All kernels, TensorFlow.js's and ours, write
+ * that memory before they read it. On SwiftShader the clearing is most of what is compiled.
+ */
+const DAWN_FLAGS = ['enable-dawn-features=disable_workgroup_init'];
+
 /** Software that imitates a GPU: SwiftShader, Mesa's lavapipe, Direct3D's WARP. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|software/i;
 
@@ -144,7 +150,7 @@ export async function openWebgpu({ acceptsSoftware }: OpenOptions): Promise<Open
     throw new BackendUnusable(explainMissingGpu(vulkan));
   }
   Object.assign(globalThis, dawn.globals);
-  const gpu = dawn.create([]) as unknown as Gpu;
+  const gpu = dawn.create(DAWN_FLAGS) as unknown as Gpu;
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) {
     throw new BackendUnusable(

@@ -38,8 +38,7 @@ describe('training', () => {
           expect(Math.abs(loss - reference) / reference).toBeLessThan(TOLERANCE);
         });
         if (name !== 'webgpu') {
-          // A second shader compilation would take 15 seconds; test/trainer/tensorflow tests
-          // repetition there.
+          // There test/trainer/tensorflow tests repetition, with fewer shaders to compile.
           expect((await trainOn(name)).weightsSha256).toBe(run.weightsSha256);
         }
       },
