@@ -62,7 +62,7 @@ const REQUIRE =
   "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
 /** As wrangler's `[alias]`, which esbuild's own alias is not: it also replaces relative paths. */
-function replaceModules(alias: Readonly<Record<string, string>>): Plugin {
+export function replaceModules(alias: Readonly<Record<string, string>>): Plugin {
   return {
     name: 'replace-modules',
     setup({ onResolve }) {

@@ -27,7 +27,7 @@ export interface Written {
 }
 
 /** Why there is no hand, as a sentence about the last digit. */
-export interface Unread {
+interface Unread {
   readonly fault: string;
 }
 

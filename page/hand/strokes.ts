@@ -13,7 +13,7 @@ const UPLOADED_SIDE = 640;
 type Point = [number, number, number];
 export type Stroke = readonly (readonly [number, number])[];
 
-export interface StrokePad {
+interface StrokePad {
   readonly canvas: HTMLCanvasElement;
   /** @returns  undefined without ink. */
   readPicture(): GreyPicture | undefined;

@@ -65,7 +65,7 @@ export const digitSchema = z.object({
 export const packedDigitSchema = z.extend(digitSchema, { pixels: bytesSchema });
 
 /** With either form of pixels. */
-export const anyDigitSchema = z
+const anyDigitSchema = z
   .extend(digitSchema, {
     pixels: z
       .union([numbersSchema, bytesSchema])

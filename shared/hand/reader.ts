@@ -8,13 +8,13 @@ import { roundLatents } from './hand-text.ts';
 import { improveFit, type DrawInk, type WrittenDigit } from './inversion.ts';
 
 /** Below this certainty no digit counts as recognised. */
-export const MIN_CERTAINTY = 0.6;
+const MIN_CERTAINTY = 0.6;
 /**
  * The root mean squared error, of 255, above which no digit counts as recognised: of the encoder's
  * own guess, and of a label that the caller gave. With 42, three of four letters that look like no
  * digit are refused, and one of fifty written digits.
  */
-export const MAX_ERROR = { guessed: 42, given: 90 } as const;
+const MAX_ERROR = { guessed: 42, given: 90 } as const;
 
 /** An encoder in the memory of its kernels. */
 export interface HandReader {

@@ -18,7 +18,7 @@ const SMALLEST = 8;
 const WORKING_SIDE = 100;
 
 /** Why a picture holds no digit that can be read. */
-export type WrittenFault =
+type WrittenFault =
   | { readonly reason: 'blank' }
   | { readonly reason: 'too_small'; readonly side: number; readonly minSide: number }
   | { readonly reason: 'several'; readonly count: number }

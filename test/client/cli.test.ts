@@ -45,6 +45,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
+/** The system's Node, which may be older, draws each format. The tests' own Node does the rest. */
+const SYSTEM_NODE = listNodes().at(-1);
+
 interface Ended {
   readonly code: number;
   readonly stdout: Buffer;
@@ -170,14 +173,12 @@ describe('draws the worker’s bytes', () => {
     ['dataset --seed c --format ndjson --n 5 --base BASE', '/dataset.ndjson?n=5&seed=c'],
   ])('%s', async (args, path) => {
     const expected = await getBytes(`${path}&model=digits`);
-    for (const node of listNodes()) {
-      const { code, stdout, stderr } = await run(
-        args.replace('BASE', worker.url.href).split(' '),
-        node,
-      );
-      expect([code, stderr]).toEqual([0, '']);
-      expect(stdout.equals(expected)).toBe(true);
-    }
+    const { code, stdout, stderr } = await run(
+      args.replace('BASE', worker.url.href).split(' '),
+      SYSTEM_NODE,
+    );
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout.equals(expected)).toBe(true);
   });
 
   test('the path of --base is in every URL', async () => {

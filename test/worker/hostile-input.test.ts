@@ -141,14 +141,16 @@ function* listElements(node: XmlDocument | XmlElement): Generator<XmlElement> {
   }
 }
 
-function expectPlainSvg(text: string): void {
-  for (const { name, attributes } of listElements(parseXml(text))) {
-    expect(SVG_NAMES).toContain(name);
-    for (const [attribute, value] of Object.entries(attributes)) {
-      expect(SVG_ATTRIBUTES).toContain(attribute);
-      expect(value).not.toMatch(/hostile|javascript|evil/);
-    }
-  }
+/** Lists the names of elements, and attributes with their values, that an SVG must not have. */
+function findSvgIntruders(text: string): string[] {
+  return [...listElements(parseXml(text))].flatMap(({ name, attributes }) => [
+    ...(SVG_NAMES.has(name) ? [] : [name]),
+    ...Object.entries(attributes).flatMap(([attribute, value]) =>
+      SVG_ATTRIBUTES.has(attribute) && !/hostile|javascript|evil/.test(value)
+        ? []
+        : [`${attribute}="${value}"`],
+    ),
+  ]);
 }
 
 /** Finds elements of pages that only an injection can have made. */
@@ -211,16 +213,17 @@ test.each(Object.entries(HOSTILE_TEXTS))(
       } catch (cause) {
         throw new Error(`${path} throws`, { cause });
       }
-      expect([path, answer.status < 500 || answer.status === 501]).toEqual([path, true]);
-      for (const [name, value] of answer.headers) {
-        expect(name).not.toContain('hostile');
-        expect(value, `${path}: ${name}`).toMatch(/^[\x20-\x7e]*$/);
-      }
+      // One expectation for each answer: one for each header would take longer than the answer.
+      const wrongHeaders = [...answer.headers].filter(
+        ([name, value]) => name.includes('hostile') || !/^[\x20-\x7e]*$/.test(value),
+      );
+      const isServed = answer.status < 500 || answer.status === 501;
+      expect([path, isServed, wrongHeaders]).toEqual([path, true, []]);
       const type = answer.headers.get('content-type') ?? '';
       const body = await answer.text();
       if (type === 'image/svg+xml') {
         tried.svg++;
-        expectPlainSvg(body);
+        expect([path, findSvgIntruders(body)]).toEqual([path, []]);
       } else if (type.includes('json') && !type.includes('ndjson')) {
         tried.json++;
         const parsed = JSON.parse(body) as object;

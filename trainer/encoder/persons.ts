@@ -19,7 +19,7 @@ export const VARIATIONS = [0, 0.2, 0.4] as const;
 const WRITTEN = [1, 2, 3, 5] as const;
 const STEPS = 10;
 
-export interface PersonsRow {
+interface PersonsRow {
   readonly name: string;
   /** For each of VARIATIONS: median error on classes that were not written, of 255. */
   readonly errors: readonly number[];

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isFault, judgeCase } from '../../support/artifact-fuzz/load.ts';
 import { MUTATION_NAMES } from '../../support/artifact-fuzz/mutations.ts';
 
-const CASES = 4000;
+const CASES = 2000;
 /** The limits of `npm run hunt -- artifacts`. */
 const LIMIT_MS = 10_000;
 

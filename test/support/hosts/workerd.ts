@@ -1,7 +1,11 @@
 /**
  * Runs the real worker in the real edge runtime with a real local bucket, one for each test file.
  */
+import { readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Plugin } from 'esbuild';
+import type { Unstable_Config } from 'wrangler';
 import { askAt, type Asking } from './ask.ts';
 import { listObjects, type Fixture } from '../models/fixture-artifact.ts';
 
@@ -34,71 +38,118 @@ process.env['WRANGLER_SEND_METRICS'] = 'false';
 process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
 process.env['WRANGLER_LOG'] = 'error';
 
-const ROOT = new URL('../../../', import.meta.url);
-const CONFIG = new URL('wrangler.toml', ROOT);
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 // Only where a worker starts, since wrangler takes 0.8 s to load.
 const importWrangler = () => import('wrangler');
 
-/** Settings of wrangler.toml that other entry points share with the worker. */
-async function readSharedConfig() {
-  const { unstable_readConfig: readConfig } = await importWrangler();
-  const { name, compatibility_date, alias, define, r2_buckets, queues } = readConfig(
-    { config: fileURLToPath(CONFIG) },
-    { hideWarnings: true },
-  );
-  return { name, compatibility_date, alias, define, r2_buckets, queues };
-}
-
 /**
- * Starts the worker. It reads the pointer ten times a second and limits no client.
+ * Starts the worker by Miniflare, with the settings that wrangler reads from wrangler.toml. The
+ * proxies and observers of `wrangler dev` would take most of a start's time and of a request's. The
+ * worker reads the pointer ten times a second and limits no client.
  * @param vars  Override those of wrangler.toml.
  * @param fill  Puts objects into the bucket before the first request.
- * @param main  Another entry point with the same configuration, without the pages' files.
+ * @param main  Another entry point with the same configuration, without the pages' files and
+ *   without the variables of wrangler.toml.
  * @param rateLimits  Rate limits of that entry point; they replace those of wrangler.toml.
  */
 export async function startWorker(
   fill: (bucket: TestBucket) => Promise<void> = async () => undefined,
   vars: Record<string, string> = {},
   main?: URL,
-  rateLimits: readonly RateLimitBinding[] = [],
+  rateLimits: RateLimitBinding[] = [],
 ): Promise<TestWorker> {
-  const allVars = {
+  const { unstable_readConfig: readConfig, unstable_getMiniflareWorkerOptions: getOptions } =
+    await importWrangler();
+  const config = readConfig({ config: join(ROOT, 'wrangler.toml') }, { hideWarnings: true });
+  config.vars = {
+    ...(main === undefined && config.vars),
     MODEL_REFRESH_SECONDS: '0.1',
     RATE_LIMIT: 'off',
     HEAVY_RATE_LIMIT: 'off',
     JOBS_SECRET: '',
     ...vars,
   };
-  const { createTestHarness } = await importWrangler();
-  const harness = createTestHarness({
-    root: fileURLToPath(ROOT),
-    workers: [
-      main === undefined
-        ? { configPath: CONFIG, vars: allVars }
-        : {
-            config: {
-              ...(await readSharedConfig()),
-              vars: allVars,
-              main: fileURLToPath(main),
-              ratelimits: [...rateLimits],
-            },
-          },
-    ],
-  });
-  const { url } = await harness.listen();
-  const { MODELS: bucket, JOBS: jobs } = await harness
-    .getWorker<{ MODELS: TestBucket; JOBS: TestBucket }>()
-    .getEnv();
+  if (main !== undefined) {
+    Object.assign(config, { assets: undefined, ratelimits: rateLimits });
+  }
+  const { modulesRules: _, ...workerOptions } = getOptions(config).workerOptions;
+  const logs: string[] = [];
+  const { Miniflare, convertV4MiniflareOptions } = await import('miniflare');
+  const runtime = new Miniflare(
+    convertV4MiniflareOptions({
+      cf: false,
+      handleStructuredLogs: ({ message }) => logs.push(message),
+      workers: [
+        {
+          ...workerOptions,
+          name: 'digitmint',
+          modulesRoot: '/',
+          modules: await bundleOnce(main === undefined ? config.main : fileURLToPath(main), config),
+        },
+      ],
+    }),
+  );
+  const url = await runtime.ready;
+  const { MODELS: bucket, JOBS: jobs } = await runtime.getBindings<{
+    MODELS: TestBucket;
+    JOBS: TestBucket;
+  }>();
   await fill(bucket);
   return {
     url,
     ...askAt(url),
     bucket,
     jobs,
-    readLogs: () => harness.getLogs().map((log) => log.message),
-    close: () => harness.close(),
+    readLogs: () => [...logs],
+    close: () => runtime.dispose(),
   };
+}
+
+type Settings = Pick<Unstable_Config, 'alias' | 'define' | 'minify' | 'keep_names'>;
+
+const bundles = new Map<string, ReturnType<typeof bundleWorker>>();
+
+/** Bundles an entry point once in each process. */
+function bundleOnce(main = '', settings: Settings): ReturnType<typeof bundleWorker> {
+  const modules = bundles.get(main) ?? bundleWorker(main, settings);
+  bundles.set(main, modules);
+  return modules;
+}
+
+/** Bundles as wrangler does. The first module is the script; it imports the binary ones. */
+async function bundleWorker(main: string, { alias, define, minify, keep_names }: Settings) {
+  const { build } = await import('esbuild');
+  const { nameAsset, replaceModules } = await import('../../../dev/build/bundle.ts');
+  const binaries = new Map<string, { type: 'CompiledWasm' | 'Data'; contents: Buffer }>();
+  const keepBinaries: Plugin = {
+    name: 'keep-binaries',
+    setup({ onResolve }) {
+      onResolve({ filter: /\.(wasm|bin)$/ }, ({ path, resolveDir }) => {
+        const contents = readFileSync(join(resolveDir, path));
+        const name = nameAsset(path, contents);
+        const type = extname(path) === '.wasm' ? 'CompiledWasm' : 'Data';
+        binaries.set(`/${name}`, { type, contents });
+        return { path: `./${name}`, external: true };
+      });
+    },
+  };
+  const { outputFiles } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: [main],
+    write: false,
+    bundle: true,
+    format: 'esm',
+    target: 'es2024',
+    conditions: ['workerd', 'worker', 'browser'],
+    minify: minify === true,
+    keepNames: keep_names !== false,
+    define,
+    logLevel: 'silent',
+    plugins: [replaceModules(alias ?? {}), keepBinaries],
+  });
+  const script = { type: 'ESModule' as const, contents: outputFiles[0]?.text ?? '' };
+  return [['/index.js', script] as const, ...binaries].map(([path, file]) => ({ path, ...file }));
 }
 
 /** Puts an artifact's files into the bucket, as publishing does before it moves the pointer. */

@@ -13,6 +13,9 @@ process.env['WRANGLER_SEND_METRICS'] = 'false';
 process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
 process.env['WRANGLER_HIDE_BANNER'] = 'true';
 process.env['WRANGLER_LOG'] = 'error';
+// Observers of each request.
+process.env['X_LOCAL_OBSERVABILITY'] = 'false';
+process.env['X_LOCAL_EXPLORER'] = 'false';
 process.chdir(ROOT);
 
 // However the parent ends, its end of the pipe closes.

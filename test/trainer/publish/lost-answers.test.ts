@@ -86,14 +86,18 @@ describe.skipIf(!hasVersitygw())(
       await store.close();
     });
 
-    /** Runs a command once for each of its requests, which fails, and once without a fault. */
+    /**
+     * Runs a command once for each of its requests, which fails, and once without a fault.
+     * @param every  Tries every request, or the first of so many.
+     */
     async function runThroughFaults(
       name: string,
       fault: Fault,
+      every: number,
       run: (store: ObjectStore) => Promise<unknown>,
       check: (direct: ObjectStore, result: unknown) => Promise<void>,
     ): Promise<void> {
-      for (let left = 1; ; left += 1) {
+      for (let left = 1; ; left += every) {
         const prefix = `${name}-${left}`;
         // As files, with their ETags: thousands of requests take the processor for seconds.
         const folder = join(server.folder, prefix);
@@ -121,14 +125,16 @@ describe.skipIf(!hasVersitygw())(
       (await readLedger(store)).ledger.history.map(({ version }) => version);
     const moved = { pointerMoved: true, previousVersion: versionOf(present) };
 
-    it.each<[what: string, name: string, fault: Fault]>([
-      ['whose answer is lost', 'cut', { do: 'cut' }],
-      ['that is lost', 'drop', { do: 'drop' }],
-      ['that is put off', 'slow', { do: 'answer', status: 503, body: buildS3Error('SlowDown') }],
-    ])('publishing survives any one request %s', async (_, name, fault) => {
+    // Only a request whose answer is lost has had an effect. The client repeats all others alike.
+    it.each<[what: string, name: string, fault: Fault, every: number]>([
+      ['whose answer is lost', 'cut', { do: 'cut' }, 1],
+      ['that is lost', 'drop', { do: 'drop' }, 3],
+      ['that is put off', 'slow', { do: 'answer', status: 503, body: buildS3Error('SlowDown') }, 3],
+    ])('publishing survives a request %s', async (_, name, fault, every) => {
       await runThroughFaults(
         `publish-${name}`,
         fault,
+        every,
         (store) => publish(store, next),
         async (direct, result) => {
           expect(result).toMatchObject(moved);
@@ -142,6 +148,7 @@ describe.skipIf(!hasVersitygw())(
       await runThroughFaults(
         'rollback',
         { do: 'cut' },
+        1,
         (store) => rollBack({ store, now, waiting, name: 'mlp', version: versionOf(oldest) }),
         async (direct, result) => {
           expect(result).toMatchObject(moved);
@@ -155,6 +162,7 @@ describe.skipIf(!hasVersitygw())(
       await runThroughFaults(
         'prune',
         { do: 'cut' },
+        1,
         (store) => pruneStore({ store, now, waiting, olderThanMs: 0, keep: 0 }),
         async (direct, result) => {
           expect(result).toMatchObject({ deleted: [{ version: versionOf(oldest) }] });

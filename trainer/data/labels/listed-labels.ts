@@ -24,7 +24,7 @@ const NO_TABLE = /(?:submission|readme|licen[cs]e)[^/]*$/i;
 const IS_CLASS = /\.cls\d?$/i;
 const IS_SPLIT = /^(?:usage|split|subset|partition|(?:data[ _]?)?set)$/i;
 
-export interface ListedLabel {
+interface ListedLabel {
   readonly label: string | null;
   /** Null when neither the table's name nor a column tells. */
   readonly split: Split | null;

@@ -30,7 +30,7 @@ const MAX_PICTURE_BYTES = 64 * 1024 * 1024;
 const MAX_LABELS_BYTES = 128 * 1024 * 1024;
 
 /** Where StyleGAN's tools keep the labels of their pictures. */
-export const STYLEGAN_LABELS = 'dataset.json';
+const STYLEGAN_LABELS = 'dataset.json';
 
 /** A picture file with what its folders say. */
 interface Placed {
