@@ -103,7 +103,8 @@ export function augmentImages(
 /** Multiplies with ones and zeros, since a gather in each image has no gradient everywhere. */
 function moveRows(images: tf.Tensor4D, rows: tf.Tensor2D): tf.Tensor4D {
   const [batch, height] = images.shape;
-  const places = tf.oneHot(rows, height, 1, 0, 'float32'); // [batch, height, height]
+  // WebAssembly's kernel writes whole numbers, whatever type is asked for.
+  const places = tf.cast(tf.oneHot(rows, height), 'float32'); // [batch, height, height]
   const flat = tf.reshape(images, [batch, height, -1]);
   return tf.reshape(tf.matMul(places, flat), images.shape);
 }
