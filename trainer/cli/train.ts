@@ -13,7 +13,7 @@ import { modelNameSchema, type Manifest } from '../../shared/model/artifact.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { WEIGHT_DTYPES } from '../../shared/model/weight-encoding.ts';
 import { buildContactSheet } from '../data/contact-sheet.ts';
-import { formatProblems, UnusableDataError, type Findings } from '../data/findings.ts';
+import { FEW, formatProblems, UnusableDataError, type Findings } from '../data/findings.ts';
 import { FOLDER_MEANINGS } from '../data/layouts/source.ts';
 import { FITS } from '../data/pictures/decoder.ts';
 import { recover, requireWritable, writeAtomically } from '../../storage/files.ts';
@@ -21,7 +21,13 @@ import { parseTarget } from '../../storage/target.ts';
 import { exportArtifact } from '../export/artifact-writer.ts';
 import { planPresentation } from '../export/presentation.ts';
 import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
-import { DEFAULT_GENERATOR_SIZE, DEFAULT_PRESET, GENERATOR_SIZES, PRESETS } from '../gan/preset.ts';
+import {
+  DEFAULT_GENERATOR_SIZE,
+  DEFAULT_PRESET,
+  GENERATOR_SIZES,
+  PRESETS,
+  USUAL_AUGMENTATION,
+} from '../gan/preset.ts';
 import { createReporter, describeSeconds } from '../run/log/reporter.ts';
 import {
   appendSession,
@@ -122,6 +128,11 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
     '--translate <pixels>',
     `moves batches by up to this many pixels each way, real and generated alike ${OF_PRESET}`,
     parseWhole(0, MAX_TRANSLATION),
+  ],
+  [
+    '--augment <chance>',
+    `moves, cuts and lights images, real and generated alike, each with this chance (default: ${USUAL_AUGMENTATION} below ${FEW} pictures, else 0)`,
+    parseNumber(0, 1),
   ],
   [
     '--data <path>',

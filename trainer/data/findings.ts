@@ -76,8 +76,8 @@ export function formatProblems({ problems }: Findings): string {
   return problems.map(({ name, reason }) => `${escapeControls(name)}\t${reason}\n`).join('');
 }
 
-/** With fewer pictures a GAN learns them by heart. */
-const FEW = 1000;
+/** With fewer pictures a GAN learns them by heart: their changes help it (docs/own-data.md). */
+export const FEW = 1000;
 /** The largest class has this many times the pictures of the smallest. */
 const UNEVEN = 10;
 /** Grey levels within which a picture counts as one colour. */

@@ -53,6 +53,8 @@ export interface TrainingConfig {
   readonly emaHalfLifeImages: number;
   /** Real and generated batches are moved by up to this many pixels each way; 0: not at all. */
   readonly translatePixels: number;
+  /** The chance of each change of `augmentation.ts` for an image; absent: none. */
+  readonly augment?: number;
   /** Steps between sample grids, and between checkpoints. */
   readonly imageEvery: number;
   readonly checkpointEvery: number;
@@ -167,6 +169,9 @@ export const PRESETS = {
   },
 } as const satisfies Record<string, Omit<TrainingConfig, 'seed'>>;
 
+/** The usual `augment` of sets with few pictures: docs/own-data.md has its measurements. */
+export const USUAL_AUGMENTATION = 0.5;
+
 export const DEFAULT_PRESET: PresetName = 'digits';
 
 /** Sides in pixels of the square images that each preset fits. */
@@ -220,4 +225,5 @@ export const PURPOSES = {
   translation: 6,
   encoderWeights: 7,
   encoderNoise: 8,
+  augmentation: 9,
 } as const;

@@ -7,6 +7,7 @@ import { planGenerator } from '../../shared/model/generator.ts';
 import type { RandomKey } from '../../shared/model/random.ts';
 import { decodePixels } from '../../shared/picture/pixels.ts';
 import { gatherImages, type Dataset } from '../data/dataset.ts';
+import { augmentImages, drawAugmentation, type Augmentation } from './augmentation.ts';
 import {
   computeAdamAmounts,
   createState,
@@ -88,6 +89,8 @@ export interface StepDraws<T extends Amount = Amount> {
   /** The generator's input for each of the two updates, [batch, inputSize]. */
   readonly discriminatorInput: tf.Tensor2D;
   readonly generatorInput: tf.Tensor2D;
+  /** Changes of both networks' images; null without. */
+  readonly augmentation: Augmentation | null;
   readonly amounts: StepAmounts<T>;
 }
 
@@ -109,8 +112,8 @@ export function trainStep(
   return tf.tidy(() => {
     const real = pickImages(indices);
     const draws = drawStep(gan, source, indices, step);
-    const augment = createTranslation(source.config, drawShift(source, step));
-    return applyStep(gan, real, draws, augment, probe);
+    const translate = createTranslation(source.config, drawShift(source, step));
+    return applyStep(gan, real, draws, translate, probe);
   });
 }
 
@@ -124,10 +127,11 @@ export function decodeImages({ config, dataset }: StepSource, indices: Uint32Arr
 /** Draws a step's random numbers and amounts. The caller disposes them. */
 export function drawStep(
   { plan }: Gan,
-  { config, dataset, key }: StepSource,
+  source: StepSource,
   indices: Uint32Array,
   step: number,
 ): StepDraws<number> {
+  const { config, dataset, key } = source;
   const { latentSize, classes } = plan.config;
   const labels =
     classes === 0 ? null : Uint8Array.from(indices, (index) => dataset.labels[index] as number);
@@ -139,6 +143,8 @@ export function drawStep(
     labels: labels && encodeLabels(labels, classes),
     discriminatorInput: drawInput(PURPOSES.discriminatorLatent),
     generatorInput: drawInput(PURPOSES.generatorLatent),
+    augmentation:
+      config.augment === undefined ? null : drawAugmentation(source, config.augment, step),
     amounts: computeAmounts(config, step),
   };
 }
@@ -154,10 +160,12 @@ export function encodeLabels(labels: Uint8Array, classes: number): tf.Tensor2D {
 export function applyStep(
   gan: Gan,
   real: tf.Tensor4D,
-  { labels, discriminatorInput, generatorInput, amounts }: StepDraws,
-  augment: Batch['augment'],
+  { labels, discriminatorInput, generatorInput, augmentation, amounts }: StepDraws,
+  translate: Batch['augment'],
   probe?: Probe,
 ): StepLosses {
+  const augment: Batch['augment'] =
+    augmentation === null ? translate : (images) => augmentImages(translate(images), augmentation);
   const batch = { real, labels, augment, input: discriminatorInput };
   const discriminator = updateDiscriminator(gan, batch, amounts, probe);
   const generator = updateGenerator(gan, { ...batch, input: generatorInput }, amounts, probe);

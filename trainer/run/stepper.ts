@@ -143,13 +143,15 @@ function drawForGraph(
 
 /** The tensors of draws, in the order of the graph's inputs. */
 function listTensors(draws: GraphDraws): tf.Tensor[] {
-  const { indices, discriminatorInput, generatorInput, labels, shift, amounts } = draws;
+  const { indices, discriminatorInput, generatorInput, labels, shift, augmentation, amounts } =
+    draws;
   return [
     indices,
     discriminatorInput,
     generatorInput,
     ...(labels === null ? [] : [labels]),
     ...(shift === null ? [] : [shift.there, shift.back]),
+    ...Object.values(augmentation ?? {}),
     ...Object.values(amounts),
   ];
 }

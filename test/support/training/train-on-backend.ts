@@ -31,6 +31,7 @@ if (process.argv[1] === import.meta.filename) {
   const dataset = await readSmallMnist(256);
   const config: TrainingConfig = {
     ...PRESETS.seed,
+    augment: 0.5,
     seed: 'contract',
     steps: Number(steps),
     batchSize: 32, // Plain JavaScript takes a second for the preset's.

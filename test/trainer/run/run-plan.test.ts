@@ -1,8 +1,12 @@
-import { describe, expect, it, vi } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { encodeNpy } from '../../../shared/array-headers.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { PRESETS } from '../../../trainer/gan/preset.ts';
 import { hashRun } from '../../../trainer/run/run-folder.ts';
-import { checkSpeed, planRun } from '../../../trainer/run/run-plan.ts';
+import { checkSpeed, planRun, type RunRequest } from '../../../trainer/run/run-plan.ts';
 import type { BackendName } from '../../../trainer/tensorflow/backend.ts';
 
 describe('a run that would take weeks', () => {
@@ -42,6 +46,37 @@ describe('a run that would take weeks', () => {
     ['convolutions on a real GPU', PRESETS.digits, open('webgpu', 'NVIDIA')],
   ])('does not include %s', async (_, config, backend) => {
     expect(await checkSpeed(config, backend, false)).toEqual([]);
+  });
+});
+
+describe('a set of few pictures', () => {
+  const plan = async (request: RunRequest) => {
+    const { options, backend, notes } = await planRun({
+      backend: 'cpu',
+      out: 'nowhere',
+      ...request,
+    });
+    await backend.release();
+    return { augment: options.config.augment, notes: notes.join('\n') };
+  };
+  let data: string;
+  beforeAll(async () => {
+    data = join(await mkdtemp(join(tmpdir(), 'digitmint-few-')), 'few.npy');
+    await writeFile(data, encodeNpy([140, 8, 8], new Uint8Array(140 * 64).fill(200)));
+  });
+  afterAll(() => rm(dirname(data), { recursive: true }));
+
+  it('is augmented, says so, and is not on request', async () => {
+    const usual = await plan({ data });
+    expect(usual.augment).toBe(0.5);
+    expect(usual.notes).toMatch(/moved, cut and lit, .* 0\.5: --augment 0 turns that off/);
+    expect(await plan({ data, augment: 0 })).toMatchObject({ augment: undefined });
+    expect(await plan({ data, augment: 0.2 })).toMatchObject({ augment: 0.2 });
+  });
+
+  it('is not augmented when it has more pictures, or for the tutorial’s network', async () => {
+    expect((await plan({})).augment).toBeUndefined();
+    expect((await plan({ preset: 'seed' })).augment).toBeUndefined();
   });
 });
 
