@@ -197,19 +197,26 @@ label.addEventListener('change', () => void read());
 number.addEventListener('input', () => void write());
 const upload = find('hand-upload', HTMLInputElement);
 upload.addEventListener('change', () => {
-  const [file] = upload.files ?? [];
+  showFirst(upload.files);
+  upload.value = ''; // So that the same file can be chosen again.
+});
+addEventListener('paste', ({ clipboardData }) => showFirst(clipboardData?.files));
+// Without both of these the browser leaves the page for the dropped file.
+addEventListener('dragover', (event) => event.preventDefault());
+addEventListener('drop', (event) => {
+  event.preventDefault();
+  showFirst(event.dataTransfer?.files);
+});
+
+/** Shows the first picture of files, or says that there is none. */
+function showFirst(files: FileList | null | undefined): void {
+  const given = [...(files ?? [])];
+  const file = given.find(({ type }) => type.startsWith('image/')) ?? given[0];
   if (file !== undefined) {
     pad.showFile(file).catch(() => {
       showText(fault, `${file.name} is no picture that this browser can read.`);
     });
   }
-  upload.value = ''; // So that the same file can be chosen again.
-});
-addEventListener('paste', ({ clipboardData }) => {
-  const file = [...(clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'));
-  if (file !== undefined) {
-    void pad.showFile(file).catch(() => undefined);
-  }
-});
+}
 addCopying();
 markReady();
