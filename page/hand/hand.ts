@@ -21,6 +21,8 @@ const label = find('hand-label', HTMLSelectElement);
 const number = find('hand-number', HTMLInputElement);
 const results = find('hand-results', HTMLElement);
 
+/** Whether the generator did not load: the page says so until it is loaded again. */
+let isBroken = false;
 showStatus('Loading the generator…');
 const scribe = startWorker<Tasks>(scribeUrl).then(async (link) => {
   await link.ask('open', { name, version });
@@ -29,6 +31,7 @@ const scribe = startWorker<Tasks>(scribeUrl).then(async (link) => {
 scribe.then(
   () => showStatus(INVITATION),
   (cause: unknown) => {
+    isBroken = true;
     showStatus('');
     showText(fault, `The generator did not load: ${describe(cause)}. Reload the page.`);
   },
@@ -82,6 +85,9 @@ const pad = addStrokePad(find('hand-pad', HTMLCanvasElement), () => void read())
 const digits = [...find('hand-digits', HTMLElement).querySelectorAll('canvas')];
 
 async function read(): Promise<void> {
+  if (isBroken) {
+    return;
+  }
   const own = ++change;
   showText(fault, '');
   delete page.dataset['read'];
@@ -120,7 +126,9 @@ async function read(): Promise<void> {
     }
     page.dataset['read'] = String(own); // For tests: nothing changes any more.
   } catch (cause) {
-    showText(fault, `It failed: ${describe(cause)}.`);
+    if (!isBroken) {
+      showText(fault, `It failed: ${describe(cause)}.`);
+    }
   }
 }
 

@@ -11,7 +11,7 @@ export interface Hand {
   readonly latents: Float32Array;
 }
 
-/** The largest number of a hand. Seeds draw numbers up to 1; a written digit may need larger ones. */
+/** The largest number of a hand. Seeds draw numbers up to 1; written digits may need more. */
 export const MAX_LATENT = 2;
 /** The largest byte. */
 const TOP = 127;

@@ -107,9 +107,9 @@ export function* readHand(
   });
   for (const fit of improveFit(draw, digits, start)) {
     const latents = roundLatents(fit.latents);
-    const readings = digits.map(({ ink, guess: _, ...digit }) => {
-      const error = compareInk(draw(digit.label, latents), ink);
-      return { ...digit, error };
+    const readings = digits.map(({ ink, label, certainty, ownError, missed, isRecognised }) => {
+      const error = compareInk(draw(label, latents), ink);
+      return { label, certainty, error, ownError, missed, isRecognised };
     });
     const squares = readings.reduce((sum, { error }) => sum + error * error, 0);
     yield { latents, error: Math.sqrt(squares / readings.length), digits: readings };

@@ -300,6 +300,6 @@ export function describeFault(fault: WrittenFault): string {
     case 'several':
       return `there are ${fault.count} digits, expected one`;
     case 'filled':
-      return 'the ink fills the picture like a blot';
+      return 'the ink is a blot without lines';
   }
 }

@@ -329,7 +329,7 @@ test.each<[string, () => Uint8Array | string, number, string, string]>([
   ),
   ['a dash', () => dash, 422, 'no_digit', '% of the ink'],
   ['a colon', () => colon, 422, 'no_digit', '% of the ink'],
-  ['a blot', () => blot, 422, 'no_digit', 'like a blot'],
+  ['a blot', () => blot, 422, 'no_digit', 'a blot without lines'],
   ['a photograph of a cat', paintCat, 422, 'no_digit', ''],
   ['a scribble', () => JSON.stringify(scribble), 422, 'no_digit', 'nearest is '],
 ])('%s is refused by name', async (_, build, status, code, text) => {
