@@ -21,6 +21,8 @@ const label = find('hand-label', HTMLSelectElement);
 const number = find('hand-number', HTMLInputElement);
 const results = find('hand-results', HTMLElement);
 
+/** Whether the generator did not load: the page says so until it is loaded again. */
+let isBroken = false;
 showStatus('Loading the generator…');
 const scribe = startWorker<Tasks>(scribeUrl).then(async (link) => {
   await link.ask('open', { name, version });
@@ -29,6 +31,7 @@ const scribe = startWorker<Tasks>(scribeUrl).then(async (link) => {
 scribe.then(
   () => showStatus(INVITATION),
   (cause: unknown) => {
+    isBroken = true;
     showStatus('');
     showText(fault, `The generator did not load: ${describe(cause)}. Reload the page.`);
   },
@@ -82,6 +85,9 @@ const pad = addStrokePad(find('hand-pad', HTMLCanvasElement), () => void read())
 const digits = [...find('hand-digits', HTMLElement).querySelectorAll('canvas')];
 
 async function read(): Promise<void> {
+  if (isBroken) {
+    return;
+  }
   const own = ++change;
   showText(fault, '');
   delete page.dataset['read'];
@@ -120,7 +126,9 @@ async function read(): Promise<void> {
     }
     page.dataset['read'] = String(own); // For tests: nothing changes any more.
   } catch (cause) {
-    showText(fault, `It failed: ${describe(cause)}.`);
+    if (!isBroken) {
+      showText(fault, `It failed: ${describe(cause)}.`);
+    }
   }
 }
 
@@ -197,19 +205,26 @@ label.addEventListener('change', () => void read());
 number.addEventListener('input', () => void write());
 const upload = find('hand-upload', HTMLInputElement);
 upload.addEventListener('change', () => {
-  const [file] = upload.files ?? [];
+  showFirst(upload.files);
+  upload.value = ''; // So that the same file can be chosen again.
+});
+addEventListener('paste', ({ clipboardData }) => showFirst(clipboardData?.files));
+// Without both of these the browser leaves the page for the dropped file.
+addEventListener('dragover', (event) => event.preventDefault());
+addEventListener('drop', (event) => {
+  event.preventDefault();
+  showFirst(event.dataTransfer?.files);
+});
+
+/** Shows the first picture of files, or says that there is none. */
+function showFirst(files: FileList | null | undefined): void {
+  const given = [...(files ?? [])];
+  const file = given.find(({ type }) => type.startsWith('image/')) ?? given[0];
   if (file !== undefined) {
     pad.showFile(file).catch(() => {
       showText(fault, `${file.name} is no picture that this browser can read.`);
     });
   }
-  upload.value = ''; // So that the same file can be chosen again.
-});
-addEventListener('paste', ({ clipboardData }) => {
-  const file = [...(clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'));
-  if (file !== undefined) {
-    void pad.showFile(file).catch(() => undefined);
-  }
-});
+}
 addCopying();
 markReady();

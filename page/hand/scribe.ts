@@ -72,7 +72,7 @@ answerTasks<Tasks>({
       const name = sampler.manifest.classes[unknown.label];
       const share = Math.round(100 * unknown.certainty);
       return {
-        fault: `No digit recognised; nearest is ${name} with ${share}%. Draw on, or say which digit it is.`,
+        fault: `No digit recognised; nearest is ${name} with ${share}%, and its drawing differs by ${Math.round(100 * unknown.missed)}% of the ink. Draw on, or say which digit it is.`,
       };
     }
     readings = all;

@@ -84,6 +84,7 @@ export function addStrokePad(canvas: HTMLCanvasElement, onChange: () => void): S
   canvas.addEventListener('pointercancel', end);
 
   function replace(next: typeof strokes, picture?: ImageBitmap): void {
+    pointer = undefined; // A stroke that another finger undoes has ended.
     strokes = next;
     uploaded = picture;
     paint();

@@ -107,7 +107,7 @@ const HAND = {
   minLength: 20,
   maxLength: MAX_HAND_LENGTH,
   pattern: HAND_PATTERN,
-  expected: 'a hand, 1.MODEL.VERSION.LATENTS, as POST /hand and the page /hand write it',
+  expected: 'a hand, FORM.MODEL.VERSION.LATENTS, as POST /hand and the page /hand write it',
   example: EXAMPLE_HAND,
 } as const;
 

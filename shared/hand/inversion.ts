@@ -3,6 +3,7 @@
  * method of Levenberg and Marquardt, with differences in place of derivatives. Pure; it uses IEEE
  * doubles and square roots only, so its steps are the same on every platform.
  */
+import { MAX_LATENT } from './hand-text.ts';
 
 /** A written digit. `ink` is row-major [height, width], 0 for paper to 1. */
 export interface WrittenDigit {
@@ -24,8 +25,10 @@ export interface Fit {
 
 /** The step of a difference. Smaller ones drown in the engine's rounding. */
 const STEP = 0.04;
+/** The share of the last step's slopes in the new ones, which evens out the engine's rounding. */
+const KEPT = 0.5;
 /** Weight of the squared latent vector beside the squared error: unusual hands carry over badly. */
-const PRIOR = 0.05;
+const PRIOR = 0.01;
 /** The damping at first, its least value, and the factors of it that are tried at once. */
 const DAMPING = 0.3;
 const MIN_DAMPING = 1e-4;
@@ -47,9 +50,12 @@ export function* improveFit(
   let drawn = drawAll(draw, digits, latents);
   let damping = DAMPING;
   let cost = measure(digits, drawn, 0, latents);
-  while (true) {
+  let slopes: readonly Float64Array[] | undefined;
+  // The differences of two steps lie on both sides, so the curves' bends cancel out.
+  for (let step = -STEP; ; step = -step) {
     yield { latents: Float32Array.from(latents), error: rate(digits, drawn, 0) };
-    const { matrix, gradient } = linearize(draw, digits, latents, drawn);
+    slopes = measureSlopes(draw, digits, { latents, drawn, step, before: slopes });
+    const { matrix, gradient } = linearize(digits, latents, drawn, slopes);
     const candidates = TRIES.map((factor) => {
       const damped = matrix.slice();
       for (let i = 0; i < size; i++) {
@@ -57,7 +63,7 @@ export function* improveFit(
       }
       const change = solve(damped, gradient.slice(), size);
       return latents.map((value, i) =>
-        Math.max(-1, Math.min(1, Math.fround(value + (change[i] as number)))),
+        Math.max(-MAX_LATENT, Math.min(MAX_LATENT, Math.fround(value + (change[i] as number)))),
       );
     });
     const all = Float64Array.from(candidates.flatMap((each) => [...each]));
@@ -129,35 +135,61 @@ function rate(digits: readonly WrittenDigit[], drawn: readonly Float32Array[], a
 }
 
 /**
- * Computes the matrix and the gradient of the least-squares problem at a latent vector, by a
- * difference toward 0 in each of its numbers.
+ * Measures how each pixel follows each latent number: a difference away from 0 where `step` is
+ * positive, toward 0 where it is negative.
+ * @param at  `drawn` with `latents`. `before`: the slopes of the step before.
+ * @returns   [digits][size * pixels].
  */
-function linearize(
+function measureSlopes(
   draw: DrawInk,
   digits: readonly WrittenDigit[],
-  latents: Float64Array,
-  drawn: readonly Float32Array[],
-) {
+  at: {
+    readonly latents: Float64Array;
+    readonly drawn: readonly Float32Array[];
+    readonly step: number;
+    readonly before: readonly Float64Array[] | undefined;
+  },
+): Float64Array[] {
+  const { latents, drawn, step, before } = at;
   const size = latents.length;
   const moved = new Float64Array(size * size);
-  const steps = latents.map((value) => (value > 0 ? -STEP : STEP));
+  const steps = latents.map((value) => (value > 0 ? step : -step));
   for (let i = 0; i < size; i++) {
     moved.set(latents, i * size);
     moved[i * size + i] = (latents[i] as number) + (steps[i] as number);
   }
   const pictures = drawAll(draw, digits, moved);
+  return digits.map(({ ink }, digit) => {
+    const [base, changed] = [drawn[digit] as Float32Array, pictures[digit] as Float32Array];
+    const slopes = new Float64Array(changed.length);
+    for (let i = 0; i < size; i++) {
+      for (let k = 0; k < ink.length; k++) {
+        const place = i * ink.length + k;
+        const slope = ((changed[place] as number) - (base[k] as number)) / (steps[i] as number);
+        slopes[place] = slope + KEPT * ((before?.[digit]?.[place] ?? slope) - slope);
+      }
+    }
+    return slopes;
+  });
+}
+
+/** Computes the matrix and the gradient of the least-squares problem at a latent vector. */
+function linearize(
+  digits: readonly WrittenDigit[],
+  latents: Float64Array,
+  drawn: readonly Float32Array[],
+  slopes: readonly Float64Array[],
+) {
+  const size = latents.length;
   const matrix = new Float64Array(size * size);
   const gradient = latents.map((value) => -PRIOR * value);
   digits.forEach(({ ink }, digit) => {
-    const [base, changed] = [drawn[digit] as Float32Array, pictures[digit] as Float32Array];
-    const slopes = new Float64Array(size * ink.length);
+    const [base, own] = [drawn[digit] as Float32Array, slopes[digit] as Float64Array];
     for (let i = 0; i < size; i++) {
       let sum = 0;
       for (let k = 0; k < ink.length; k++) {
-        const at = i * ink.length + k;
-        const slope = ((changed[at] as number) - (base[k] as number)) / (steps[i] as number);
-        slopes[at] = slope;
-        sum += slope * ((ink[k] as number) - (base[k] as number));
+        const missing = (ink[k] as number) - (base[k] as number);
+        sum += (own[i * ink.length + k] as number) * missing;
       }
       gradient[i] = (gradient[i] as number) + sum;
     }
@@ -165,7 +197,7 @@ function linearize(
       for (let j = 0; j <= i; j++) {
         let sum = 0;
         for (let k = 0; k < ink.length; k++) {
-          sum += (slopes[i * ink.length + k] as number) * (slopes[j * ink.length + k] as number);
+          sum += (own[i * ink.length + k] as number) * (own[j * ink.length + k] as number);
         }
         matrix[i * size + j] = (matrix[i * size + j] as number) + sum;
       }

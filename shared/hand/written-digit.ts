@@ -10,8 +10,8 @@ export const DIGIT_SIDE = 28;
 const BOX = 20;
 /** Ink below this share of full ink does not count for the box. */
 const FAINT = 0.02;
-/** Widths of a line in pixels of the box: MNIST's lie between. */
-const LINE = { thin: 1.3, thick: 5 } as const;
+/** Widths of a line in pixels of the box: MNIST's lie between. Wider than a blot is no line. */
+const LINE = { thin: 1.3, thick: 5, blot: 7.5 } as const;
 /** A longer side of the ink in pixels that a digit needs at least. */
 const SMALLEST = 8;
 /** Longest side of the map on which lines are made wider or narrower. */
@@ -100,7 +100,7 @@ function fitLine(ink: Ink): Ink | WrittenFault {
   if (line >= LINE.thin * unit && line <= LINE.thick * unit) {
     return ink;
   }
-  if (line > (BOX / 2) * unit) {
+  if (line > LINE.blot * unit) {
     return { reason: 'filled' };
   }
   const wanted = line < LINE.thin * unit ? LINE.thin * unit : LINE.thick * unit;
@@ -300,6 +300,6 @@ export function describeFault(fault: WrittenFault): string {
     case 'several':
       return `there are ${fault.count} digits, expected one`;
     case 'filled':
-      return 'the ink fills the picture like a blot';
+      return 'the ink is a blot without lines';
   }
 }

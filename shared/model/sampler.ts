@@ -28,7 +28,7 @@ interface Place {
 
 /** A handwriting that a caller gives, in place of one that a seed decides. */
 export interface GivenHand {
-  /** [latentSize], each from -1 to 1. */
+  /** [latentSize], each from -2 to 2; seeds draw from -1 to 1. */
   readonly latents: Float32Array;
   /** The share of each sample that its seed decides, 0..1. */
   readonly vary: number;

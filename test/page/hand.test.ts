@@ -126,6 +126,54 @@ test('a scribble gets words, a given label is taken, and a wrong number is named
   });
 });
 
+/** Drops a file on the page, as a visitor drags one from a folder. */
+const drop = (page: Page, name: string, type: string, bytes: readonly number[]) =>
+  page.evaluate(
+    ([file, kind, content]) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([Uint8Array.from(content)], file, { type: kind }));
+      const options = { dataTransfer, bubbles: true, cancelable: true };
+      return document.body.dispatchEvent(new DragEvent('drop', options));
+    },
+    [name, type, bytes] as const,
+  );
+
+test('a dropped picture is read, any other file is named, and neither leaves the page', async () => {
+  await visitOffline({}, async (page) => {
+    expect(await drop(page, 'letter.txt', 'text/plain', [104, 105])).toBe(false);
+    await page.waitForSelector('#hand-fault:text("letter.txt is no picture that this browser")');
+    const picture = new PNG({ width: 60, height: 60 });
+    picture.data.fill(255);
+    for (let y = 10; y < 50; y++) {
+      picture.data.fill(0, 4 * (60 * y + 28), 4 * (60 * y + 32));
+      for (let x = 28; x < 32; x++) {
+        picture.data[4 * (60 * y + x) + 3] = 255;
+      }
+    }
+    expect(await drop(page, 'one.png', 'image/png', [...PNG.sync.write(picture)])).toBe(false);
+    await page.waitForSelector('#hand-status:text("Read as 1")');
+    expect(await page.locator('#hand-fault').isHidden()).toBe(true);
+  });
+});
+
+test('undo while a stroke is drawn ends that stroke, and the strokes before it stay as they are', async () => {
+  await visitOffline({}, async (page) => {
+    const readCanvas = () =>
+      page.evaluate(() => document.querySelector<HTMLCanvasElement>('#hand-pad')?.toDataURL());
+    await draw(page, TWO);
+    const before = await readCanvas();
+    const { x = 0, y = 0 } = (await page.locator('#hand-pad').boundingBox()) ?? {};
+    await page.mouse.move(x + 20, y + 20);
+    await page.mouse.down();
+    await page.mouse.move(x + 90, y + 30, { steps: 3 });
+    expect(await readCanvas()).not.toBe(before);
+    await page.evaluate(() => document.querySelector<HTMLElement>('#hand-undo')?.click());
+    await page.mouse.move(x + 90, y + 90, { steps: 3 });
+    await page.mouse.up();
+    expect(await readCanvas()).toBe(before);
+  });
+});
+
 test('a second digit is added, the hand fits both, and the first can be removed', async () => {
   await visitOffline({}, async (page) => {
     const more = page.locator('#hand-more');

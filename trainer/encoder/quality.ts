@@ -81,11 +81,7 @@ export function measureEncoder(subject: EncoderSubject, test: Dataset, count: nu
       labels.map((label) => means[label] as Uint8Array),
     ),
     ...hands.map((latents, i) =>
-      compare(
-        i === 0 ? 'encoder, one pass' : describeSteps(STEPS[i - 1] ?? 0),
-        written,
-        draw(latents),
-      ),
+      compare(i === 0 ? 'first guess' : describeSteps(STEPS[i - 1] ?? 0), written, draw(latents)),
     ),
     compare('gradient search', written, draw(searchByGradient(subject, test, SEARCHED))),
   ];
@@ -133,8 +129,8 @@ export function findQuantile(values: readonly number[], part: number): number {
 }
 
 /**
- * Draws a sheet with a row for each digit: the written one, all classes in the hand of one pass,
- * and all classes in the refined hand.
+ * Draws a sheet with a row for each digit: the written one, all classes in the hand of the first
+ * guess, and all classes in the refined hand.
  * @returns  A PNG, black on white.
  */
 export function drawHands(subject: EncoderSubject, test: Dataset, count: number): Uint8Array {

@@ -78,7 +78,7 @@ function renderHand({
           <button type="button" class="quiet" id="hand-more" disabled>Add a digit</button>
           <label class="quiet hand-file">Picture…<input type="file" id="hand-upload" accept="image/*" /></label>
           <label class="hand-which" for="hand-label">Digit
-            <select id="hand-label">
+            <select id="hand-label" autocomplete="off">
               <option value="">guess</option>
               ${classes.map((each, label) => html`<option value="${label}">${each}</option>`)}
             </select>

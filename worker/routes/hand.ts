@@ -70,6 +70,8 @@ export const HAND_OPERATION: OperationEntry = {
   ],
 };
 
+/** What the first guess costs in draws: four looks, each of encoder and generator. */
+const GUESS = 10;
 /** Draws of a step: one for each latent number, and five to choose from. */
 const CANDIDATES = 5;
 
@@ -172,7 +174,7 @@ function measureWork(
   refine: number,
   { sampler }: Generator,
 ): Work {
-  const samples = 4 + refine * (sampler.manifest.latent.size + CANDIDATES + 1);
+  const samples = GUESS + refine * (sampler.manifest.latent.size + CANDIDATES + 1);
   return {
     ...measureSamples(sampler.plan, samples * pictures.length),
     decoded: countPixels(pictures),
@@ -204,9 +206,10 @@ async function read(
   let reading = readings.next().value;
   const unknown = reading.digits.findIndex(({ isRecognised }) => !isRecognised);
   if (unknown >= 0) {
-    const { certainty, label, ownError } = reading.digits[unknown] as DigitReading;
+    const { certainty, label, ownError, missed } = reading.digits[unknown] as DigitReading;
     const nearest = `nearest is ${classes[label]} with ${Math.round(100 * certainty)}%`;
-    const reason = `${nameDigit(unknown)}${nearest}, and its drawing differs by ${Math.round(ownError)} of 255`;
+    const differs = `its drawing differs by ${Math.round(ownError)} of 255, ${Math.round(100 * missed)}% of the ink`;
+    const reason = `${nameDigit(unknown)}${nearest}, and ${differs}`;
     return { code: 'no_digit', reason };
   }
   for (let step = 0; step < refine; step++) {

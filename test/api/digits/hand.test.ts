@@ -53,6 +53,19 @@ test('latent=1 tells the numbers of the hand, and vary moves them toward those o
   expect(await read(`hand=${ADA}&vary=1`)).toEqual(seed);
 });
 
+test('a hand of form 2 reaches twice as far as one of form 1', async () => {
+  const read = async (form: number, byte: number) => {
+    const hand = ADA.replace(
+      /^1(.*\.)[^.]+$/,
+      `${form}$1${Buffer.alloc(64, byte).toString('base64url')}`,
+    );
+    const { digits } = await worker.getDigits(`/digit.json?label=7&latent=1&hand=${hand}`);
+    return digits[0]?.latent;
+  };
+  expect(await read(2, 40)).toEqual(await read(1, 80));
+  expect(await read(2, 127)).toEqual(Array(64).fill(2));
+});
+
 test('a set in one hand varies a little by default, and any range of it is the same', async () => {
   const read = (query: string) => worker.getBytes(`/dataset.idx?hand=${ADA}&label=7&${query}`);
   const whole = await read('n=6');
@@ -77,8 +90,8 @@ test('a morph goes from one hand to another and back', async () => {
 test.each([
   ['too short', ADA.slice(0, -6), 'not 60'],
   ['of half a byte', ADA.slice(0, -1), 'whole bytes in base64url'],
-  ['of another alphabet', `${ADA.slice(0, -1)}+`, '1.MODEL.VERSION.LATENTS'],
-  ['of another form', ADA.replace('1.', '2.'), '1.MODEL.VERSION.LATENTS'],
+  ['of another alphabet', `${ADA.slice(0, -1)}+`, 'FORM.MODEL.VERSION.LATENTS'],
+  ['of another form', ADA.replace('1.', '3.'), 'FORM.MODEL.VERSION.LATENTS'],
   [
     'out of range',
     `1.${name}.${version}.${Buffer.alloc(64, 128).toString('base64url')}`,

@@ -204,6 +204,18 @@ function drawLetter(letter: string): Uint8Array {
   return encodePng(paint(picture, 4, WHITE, BLACK));
 }
 
+/** Draws what `isInk` tells of places around the middle. */
+function drawShape(isInk: (x: number, y: number) => boolean): Uint8Array {
+  const picture = Uint8Array.from({ length: 784 }, (_, i) =>
+    isInk((i % 28) - 14, Math.floor(i / 28) - 14) ? 255 : 0,
+  );
+  return encodePng(paint(picture, 4, WHITE, BLACK));
+}
+
+const dash = drawShape((x, y) => Math.abs(x) < 10 && Math.abs(y - 0.1 * x) <= 0.5);
+const colon = drawShape((x, y) => Math.hypot(x, Math.abs(y) - 8) <= 2);
+const blot = drawShape((x, y) => Math.hypot(x, y) <= 8);
+
 /** Paints a face with ears in soft light on a background, as a photograph has them. */
 function paintCat(): Uint8Array {
   const [width, height] = [320, 240];
@@ -315,6 +327,9 @@ test.each<[string, () => Uint8Array | string, number, string, string]>([
       'nearest is ',
     ],
   ),
+  ['a dash', () => dash, 422, 'no_digit', '% of the ink'],
+  ['a colon', () => colon, 422, 'no_digit', '% of the ink'],
+  ['a blot', () => blot, 422, 'no_digit', 'a blot without lines'],
   ['a photograph of a cat', paintCat, 422, 'no_digit', ''],
   ['a scribble', () => JSON.stringify(scribble), 422, 'no_digit', 'nearest is '],
 ])('%s is refused by name', async (_, build, status, code, text) => {

@@ -20,11 +20,23 @@ test('a hand of 64 numbers has 86 characters of base64url, and a version of form
   expect(text.split('.').at(-1)).toBe(bytes.toString('base64url'));
 });
 
+test('a hand with a number beyond 1 has form 2, whose bytes reach to 2', () => {
+  const text = formatHand({ model: MODEL, latents: Float32Array.of(1.5, -2.5, 1) });
+  expect(text).toMatch(/^2\.digits\./);
+  const bytes = Buffer.from(Int8Array.of(95, -127, 64).buffer).toString('base64url');
+  expect(text.split('.').at(-1)).toBe(bytes);
+  const latents = Float32Array.of((95 * 2) / 127, -2, (64 * 2) / 127);
+  expect(parseHand(text)).toEqual({ model: MODEL, latents });
+});
+
 test('a hand is read back as it was rounded', () => {
-  const numbers = fc.array(fc.float({ min: -1, max: 1, noNaN: true }), {
-    minLength: 2,
-    maxLength: 90,
-  });
+  const numbers = fc.array(
+    fc.float({ min: Math.fround(-2.1), max: Math.fround(2.1), noNaN: true }),
+    {
+      minLength: 2,
+      maxLength: 90,
+    },
+  );
   fc.assert(
     fc.property(numbers, (given) => {
       const latents = Float32Array.from(given);

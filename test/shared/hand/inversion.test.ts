@@ -14,8 +14,8 @@ const draw: DrawInk = (label, latents) =>
 const WANTED = Float32Array.from([0.4, 0.7, -0.5]);
 const GUESS = Float32Array.from([0.1, 0.4, 0]);
 
-function follow(digits: Parameters<typeof improveFit>[1], steps: number) {
-  const fits = improveFit(draw, digits, GUESS);
+function follow(digits: Parameters<typeof improveFit>[1], steps: number, guess = GUESS, by = draw) {
+  const fits = improveFit(by, digits, guess);
   return Array.from({ length: steps + 1 }, () => fits.next().value);
 }
 
@@ -36,4 +36,19 @@ test('several digits of one hand are fitted together', () => {
   const digits = [0, 1, 2].map((label) => ({ label, ink: draw(label, WANTED) }));
   const last = follow(digits, 12).at(-1)!;
   expect(last.error).toBeLessThan(8);
+});
+
+test('a digit beyond what seeds draw is reached, up to the largest number of a hand', () => {
+  const wanted = Float32Array.from([0.4, 1.4, -2.5]);
+  const fits = follow([{ label: 1, ink: draw(1, wanted) }], 12, Float32Array.from([0.3, 1, -0.5]));
+  const [, second, third] = fits.at(-1)!.latents;
+  expect(second).toBeCloseTo(1.4, 1);
+  expect(third).toBe(-2);
+});
+
+test('a generator that rounds its pixels is followed nearly as well', () => {
+  const coarse: DrawInk = (label, latents) =>
+    draw(label, latents).map((value) => Math.round(value * 12) / 12);
+  const fits = follow([{ label: 1, ink: draw(1, WANTED) }], 12, GUESS, coarse);
+  expect(fits.at(-1)!.error).toBeLessThan(8);
 });
