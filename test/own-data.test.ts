@@ -428,6 +428,7 @@ describe('npm run train on a user’s own data', () => {
     });
     expect(notes).toEqual([
       expect.stringMatching(/^All images are of the one class "7": training without classes/),
+      expect.stringMatching(/it is moved, cut and lit/), // Few pictures are augmented.
       expect.stringMatching(/^Convolutions train a hundred times slower on cpu/),
     ]);
     expect(options.config.generator.classes).toBe(0);
