@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'esbuild';
+import type { V4WorkerOptionsShape } from 'miniflare';
 import type { Unstable_Config } from 'wrangler';
 import { askAt, type Asking } from './ask.ts';
 import { listObjects, type Fixture } from '../models/fixture-artifact.ts';
@@ -73,7 +74,10 @@ export async function startWorker(
   if (main !== undefined) {
     Object.assign(config, { assets: undefined, ratelimits: rateLimits });
   }
-  const { modulesRules: _, ...workerOptions } = getOptions(config).workerOptions;
+  const { modulesRules: _, ...options } = getOptions(config).workerOptions;
+  const workerOptions = options as V4WorkerOptionsShape; // wrangler's type has lost the fields.
+  const { compatibilityDate = '', r2Buckets = {} } = workerOptions;
+  const common = { compatibilityDate, r2Buckets };
   const logs: string[] = [];
   const { Miniflare, convertV4MiniflareOptions } = await import('miniflare');
   const runtime = new Miniflare(
@@ -87,6 +91,7 @@ export async function startWorker(
           modulesRoot: '/',
           modules: await bundleOnce(main === undefined ? config.main : fileURLToPath(main), config),
         },
+        { ...common, name: 'lister', modules: true, script: LISTER },
       ],
     }),
   );
@@ -95,16 +100,37 @@ export async function startWorker(
     MODELS: TestBucket;
     JOBS: TestBucket;
   }>();
+  /** Gives a bucket another `list`. */
+  const withList = (binding: TestBucket, name: string): TestBucket => ({
+    put: (key, value) => binding.put(key, value),
+    delete: (keys) => binding.delete(keys),
+    list: async () => {
+      const headers = { 'MF-Route-Override': 'lister' };
+      const answer = await runtime.dispatchFetch(`http://lister/${name}`, { headers });
+      return (await answer.json()) as Awaited<ReturnType<TestBucket['list']>>;
+    },
+  });
   await fill(bucket);
   return {
     url,
     ...askAt(url),
-    bucket,
-    jobs,
+    bucket: withList(bucket, 'MODELS'),
+    jobs: withList(jobs, 'JOBS'),
     readLogs: () => [...logs],
     close: () => runtime.dispose(),
   };
 }
+
+/**
+ * A worker beside the one under test that lists the keys of a bucket. Through Miniflare's own
+ * binding, the key of each object takes a request of its own, which blocks this process.
+ */
+const LISTER = `export default {
+  async fetch({ url }, env) {
+    const { objects } = await env[new URL(url).pathname.slice(1)].list();
+    return Response.json({ objects: objects.map(({ key }) => ({ key })) });
+  },
+};`;
 
 type Settings = Pick<Unstable_Config, 'alias' | 'define' | 'minify' | 'keep_names'>;
 
