@@ -41,15 +41,15 @@ declare module 'page-files' {
       /** Compressed, with all that it loads but the model. */
       readonly painter: number;
     };
-    /** From the card of the model that ships. */
-    readonly quality: {
+    /** From the cards of the bundled models. */
+    readonly quality: readonly {
       readonly model: string;
       readonly figures: readonly {
         readonly name: string;
         readonly value: string;
         readonly real: string;
       }[];
-    };
+    }[];
   };
   export default files;
 }

@@ -3,7 +3,7 @@
  * pictures that they show. One file holds all guides: the worker reads it at the first request.
  */
 import * as fs from 'node:fs';
-import { basename, dirname, extname, join, relative } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import MarkdownIt, { type Token } from 'markdown-it';
 import { escapeHtml, readHtmlText } from '../../shared/escape-html.ts';
 import { GUIDE_GROUPS, LEARN_SLUG, START_SLUG, type Guide } from '../../shared/contract/guides.ts';
@@ -12,6 +12,8 @@ import { nameAsset, ROOT } from './bundle.ts';
 import { renderFilm } from './film.ts';
 
 const DOCS = join(ROOT, 'docs');
+/** Models with a page of their own wherever the worker runs. */
+export const BUNDLED_MODELS = ['digits', 'digits-small'] as const;
 
 interface RenderedGuides {
   readonly guides: readonly Guide[];
@@ -145,7 +147,8 @@ function resolveLink(href: string, { file, slugs, broken }: Context): string | n
   if (dirname(target) === DOCS && slugs.includes(slug)) {
     return slug === START_SLUG ? `/docs${fragment}` : `/docs/${slug}${fragment}`;
   }
-  return relative(ROOT, target) === join('models', 'digits', 'README.md') ? '/models/digits' : null;
+  const own = BUNDLED_MODELS.find((name) => target === join(ROOT, 'models', name, 'README.md'));
+  return own === undefined ? null : `/models/${own}`;
 }
 
 function hasHeading(target: string, anchor: string): boolean {

@@ -12,7 +12,7 @@ import { writeTokens } from '../../shared/design/tokens.ts';
 import { writeAtomically, writeJson } from '../../storage/files.ts';
 import { ASSET_HEADERS, ASSET_PATH } from '../../worker/http/asset-headers.ts';
 import { bundle, ROOT } from './bundle.ts';
-import { renderGuides } from './guides.ts';
+import { BUNDLED_MODELS, renderGuides } from './guides.ts';
 
 const OUT_FOLDER = join(ROOT, '.digitmint');
 /** The platform serves it: see `[assets]` in wrangler.toml. */
@@ -67,7 +67,9 @@ export async function buildPage(): Promise<void> {
       bytes: {
         painter: measureGzipped(metafile, find('painter').file, folder),
       },
-      quality: readQualityCard(fs.readFileSync(join(ROOT, 'models/digits/README.md'), 'utf8')),
+      quality: BUNDLED_MODELS.map((name) =>
+        readQualityCard(fs.readFileSync(join(ROOT, 'models', name, 'README.md'), 'utf8')),
+      ),
     };
     const { guides, pictures } = renderGuides();
     for (const [name, content] of pictures) {
@@ -148,7 +150,7 @@ function formatHeaders(): string {
  * Reads the model's figures, in the card's own words, from its first table with columns "as it
  * ships" and "real digits". No manifest holds them.
  *
- * @param markdown  The text of models/digits/README.md.
+ * @param markdown  The README of a bundled model.
  * @throws Error    When it names no version or has no such table.
  */
 export function readQualityCard(markdown: string) {

@@ -1,24 +1,27 @@
 /**
- * The figures that the page shows are those of the card, and of the model that ships.
+ * The figures that pages show are those of the bundled models' cards.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readQualityCard } from '../../dev/build/page.ts';
 
-const FOLDER = join(import.meta.dirname, '..', '..', 'models', 'digits');
+const MODELS = join(import.meta.dirname, '..', '..', 'models');
 
-test('the card’s figures are found, and are of the model in the repository', () => {
-  const card = readQualityCard(readFileSync(join(FOLDER, 'README.md'), 'utf8'));
-  const { name, version } = JSON.parse(
-    readFileSync(join(FOLDER, 'manifest.json'), 'utf8'),
-  ) as Record<string, string>;
-  expect(card.model).toBe(`${name}@${version}`);
-  expect(card.figures.length).toBeGreaterThan(5);
-  for (const begin of ['class accuracy', 'Fréchet', 'precision', 'diversity', 'memorisation']) {
-    expect(card.figures.filter((figure) => figure.name.startsWith(begin))).toHaveLength(1);
-  }
-});
+test.each(['digits', 'digits-small'])(
+  'the card of %s has its figures and its version',
+  (folder) => {
+    const card = readQualityCard(readFileSync(join(MODELS, folder, 'README.md'), 'utf8'));
+    const { name, version } = JSON.parse(
+      readFileSync(join(MODELS, folder, 'manifest.json'), 'utf8'),
+    ) as Record<string, string>;
+    expect(card.model).toBe(`${name}@${version}`);
+    expect(card.figures.length).toBeGreaterThan(5);
+    for (const begin of ['class accuracy', 'Fréchet', 'precision', 'diversity', 'memorisation']) {
+      expect(card.figures.filter((figure) => figure.name.startsWith(begin))).toHaveLength(1);
+    }
+  },
+);
 
 test('a card reads as its table says, and one without a table is refused', () => {
   const table =

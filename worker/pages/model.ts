@@ -52,7 +52,7 @@ export function renderModelPage(
 ): Promise<Response> {
   const { name, version, classes, image, training } = manifest;
   const model = `${name}@${version}`;
-  const isShipped = files.quality.model === model;
+  const quality = renderQuality(model);
   const things = describeMany(manifest);
   const renderGrid = (alt: string, n: number, query = '') =>
     html`<img
@@ -89,7 +89,8 @@ export function renderModelPage(
         <code>${training.seed}</code>, on ${training.backend}.
       </p>
       <h2 id="quality">How good it is</h2>
-      ${isShipped ? renderShipped() : renderFigures(manifest.figures)}
+      ${quality ?? renderFigures(manifest.figures)}
+      ${name === 'digits' && quality !== undefined ? renderCharts() : ''}
       <h2 id="files">Its files</h2>
       <ul>
         ${urls.map(({ path, url, bytes }) => html`<li><a href="${url}">${path}</a>, ${describeBytes(bytes)}</li>`)}
@@ -102,12 +103,11 @@ export function renderModelPage(
   });
 }
 
-/** The figures of the model that ships, beside those of real digits, with its charts. */
-function renderShipped(): Markup {
+/** Charts of the shipped `digits`. */
+function renderCharts(): Markup {
   const chart = (source: string, alt: string) =>
     html`<img src="${source}" alt="${alt}" width="640" height="260" loading="lazy" />`;
-  return html`${renderQuality()}
-    <h3>While it learned</h3>
+  return html`<h3>While it learned</h3>
     <p>The distance between its samples and real digits, by the step of the training. Lower is better.</p>
     ${chart(files.distance, 'It falls from 2.25 after 2,000 steps to 1.12 after 40,000 steps')}
     <h3>Plainer or more varied</h3>

@@ -29,6 +29,7 @@ const MEANINGS: readonly (readonly [name: RegExp, sentence: string])[] = [
 export function renderAboutModel(view: ModelView): Markup {
   const { manifest, source } = view;
   const { name, version } = manifest;
+  const quality = renderQuality(`${name}@${version}`);
   return html`<section id="model" class="model" aria-labelledby="model-title">
     <h2 id="model-title">The network behind it</h2>
     <p class="lead">
@@ -38,8 +39,8 @@ export function renderAboutModel(view: ModelView): Markup {
     </p>
     ${renderFacts(view)}
     ${
-      files.quality.model === `${name}@${version}`
-        ? html`${renderQuality()}
+      quality !== undefined
+        ? html`${quality}
             <p class="actions">
               <a class="button" href="/learn">Watch it learn</a>
               <a class="quiet" href="/models/${name}">All about the model</a>
@@ -69,10 +70,18 @@ export function renderFacts({ manifest, plan }: ParsedManifest): Markup {
   </dl>`;
 }
 
-/** The figures of the model that ships, each after a sentence that says what it means. */
-export function renderQuality(): Markup {
+/**
+ * The figures of a bundled model, each after a sentence that says what it means.
+ * @param model  name@version.
+ * @returns      undefined for another model.
+ */
+export function renderQuality(model: string): Markup | undefined {
+  const card = files.quality.find((each) => each.model === model);
+  if (card === undefined) {
+    return undefined;
+  }
   const rows = MEANINGS.flatMap(([pattern, sentence]) =>
-    files.quality.figures
+    card.figures
       .filter(({ name }) => pattern.test(name))
       .map((figure) => ({ ...figure, sentence })),
   );
