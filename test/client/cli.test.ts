@@ -238,7 +238,7 @@ describe('draws the worker’s bytes', () => {
     );
     expect([code, stderr]).toEqual([
       0,
-      expect.stringMatching(/^digits\.npy: 10,003 digits, seed c, model pets@/) as unknown,
+      expect.stringMatching(/^digits\.npy: 10,003 samples, seed c, model pets@/) as unknown,
     ]);
     const npy = await readFile(join(folder, 'digits.npy'));
     expect(npy.toString('latin1', 10, 128)).toContain("'shape': (10003, 28, 28)");

@@ -28,6 +28,7 @@ const FILES = [
   'CONTRIBUTING.md',
   'client/README.md',
   'models/digits/README.md',
+  'models/digits-small/README.md',
   ...readdirSync(join(ROOT, 'docs')).map((file) => `docs/${file}`),
 ].filter((file) => file.endsWith('.md'));
 
@@ -70,17 +71,21 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 /** Programs of others, whose flags are theirs. */
 const FOREIGN = [
   'git checkout',
+  'awk',
   'cd',
   'cp',
   'docker',
+  'find package',
   'mkdir',
   'openssl',
   'printf',
   'python',
   'scp',
   'ssh',
+  'sort',
   'sudo',
   'tar',
+  'xargs',
   'npx wrangler',
   'npx openapi-typescript',
   'openapi-python-client',

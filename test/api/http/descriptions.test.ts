@@ -27,7 +27,11 @@ const app = createApp({
     getHealth: async () => ({ serving: undefined, failure: undefined }),
     list: async () => ({
       default: 'digits',
-      models: [{ name: 'digits', version: '0123456789abcdef', publishedAt: null }],
+      models: ['digits', 'digits-small'].map((name) => ({
+        name,
+        version: '0123456789abcdef',
+        publishedAt: null,
+      })),
     }),
   } as unknown as GeneratorSource,
   modelFiles: {
