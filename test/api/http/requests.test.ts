@@ -228,15 +228,23 @@ test('OPTIONS is answered by the API and refused by pages', async () => {
 
 test('no route reads a body, however large', async () => {
   const without = await send('GET', '/digit.json?seed=a');
-  for (const body of [Buffer.from('n=5'), Buffer.from('{"n":5}'), Buffer.alloc(8 * 1024 * 1024)]) {
-    const { status, body: answered } = await send(
-      'GET',
-      '/digit.json?seed=a',
-      { 'content-type': 'application/json' },
-      body,
-    );
+  const large = Buffer.alloc(8 * 1024 * 1024);
+  // workerd closes the connection of a large body that nobody reads, so it gets the first bytes.
+  const start = RUNTIME === 'node' ? large : large.subarray(0, 7);
+  for (const [body, length] of [
+    [Buffer.from('{"n":5}'), 7] as const,
+    [start, large.length] as const,
+  ]) {
+    const ask = (method: string) =>
+      sendRaw(worker.url, '/digit.json?seed=a', {
+        method,
+        headers: { 'content-type': 'application/json' },
+        body,
+        length,
+      });
+    const { status, body: answered } = await ask('GET');
     expect([status, answered]).toEqual([without.status, without.body]);
-    expect((await send('POST', '/digit.json', {}, body)).status).toBe(405);
+    expect((await ask('POST')).status).toBe(405);
   }
   expect((await send('GET', '/healthz')).status).toBe(200);
 });

@@ -15,7 +15,9 @@ export interface RawAnswer {
 
 /**
  * Sends a request.
- * @param url  The server's URL; its path is ignored.
+ * @param url     The server's URL; its path is ignored.
+ * @param length  Announced bytes of the body, of which `body` may be the first ones only: a server
+ *                that reads the body waits for the others.
  */
 export function sendRaw(
   url: URL,
@@ -24,13 +26,14 @@ export function sendRaw(
     method = 'GET',
     headers = {},
     body,
-  }: { method?: string; headers?: Record<string, string>; body?: Buffer } = {},
+    length = body?.length,
+  }: { method?: string; headers?: Record<string, string>; body?: Buffer; length?: number } = {},
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
-    const length = body === undefined ? {} : { 'content-length': String(body.length) };
+    const announced = length === undefined ? {} : { 'content-length': String(length) };
     const { hostname, port } = url;
     const call = request(
-      { host: hostname, port, method, path, headers: { ...headers, ...length } },
+      { host: hostname, port, method, path, headers: { ...headers, ...announced } },
       (answer) => {
         const parts: Buffer[] = [];
         answer.on('data', (part: Buffer) => parts.push(part));
@@ -43,6 +46,9 @@ export function sendRaw(
             headers: answer.headers,
             body: Buffer.concat(parts).toString('latin1'),
           });
+          if (length !== body?.length) {
+            call.destroy();
+          }
         });
       },
     );
