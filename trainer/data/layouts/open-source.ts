@@ -263,27 +263,17 @@ async function readTree(
     const found = `it holds ${listed.join(', and ') || 'nothing'}`;
     throw new ExpectedError(`${what}: ${EXPECTED}; ${found}${await adviseOn(files)}`);
   }
-  const labelRows =
-    arrays.length > 0 || tables.length > 0
-      ? await Promise.all(csv.filter((file) => !tables.includes(file)).map(readLabelRows))
-      : [];
+  const beside =
+    arrays.length > 0 || tables.length > 0 ? csv.filter((file) => !tables.includes(file)) : [];
+  const rows = await Promise.all(beside.map(readLabelRows));
+  const labelRows = rows.filter((one) => one !== null);
   const source =
     arrays.length > 0
-      ? await readArrays(
-          arrays,
-          what,
-          labelRows.filter((one) => one !== null),
-          request.range,
-        )
+      ? await readArrays(arrays, what, labelRows, request.range)
       : huggingFace.length > 0
         ? await readHuggingFace(huggingFace, what)
         : tables.length > 0
-          ? await readTables(
-              tables,
-              what,
-              labelRows.filter((one) => one !== null),
-              request.range,
-            )
+          ? await readTables(tables, what, labelRows, request.range)
           : await arrangePictures({ ...tree, files }, pictures, what, request.folders);
   const used = new Set(source.used);
   const ignored = others.filter((path) => !used.has(path));

@@ -169,8 +169,8 @@ function measureSquare(numbers: number): { side: number; channels: number } | nu
 export async function readTables(
   files: readonly TreeFile[],
   what: string,
-  labelRows: readonly LabelRows[] = [],
-  givenRange?: PixelRange,
+  labelRows: readonly LabelRows[],
+  givenRange: PixelRange | undefined,
 ): Promise<Source> {
   const [notes, used]: [string[], string[]] = [[], []];
   const tables: { name: string; array: ArrayFile; rows: readonly Row[]; fileSplit: Split }[] = [];
