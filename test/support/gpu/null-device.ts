@@ -75,7 +75,7 @@ async function exhaustMemory(backend: OpenBackend): Promise<string> {
   const config = { ...PRESETS.digits, seed: 'null', steps: 2, batchSize: 1024 };
   const advice = { advice: 'Go on with --resume.', batchSize: config.batchSize };
   const message = await nameDeviceFault(backend, advice, async () =>
-    trainQuietly(join(folder, 'run'), config, await readSmallMnist(1024), 'webgpu'),
+    trainQuietly(join(folder, 'run'), config, await readSmallMnist(1024)),
   ).then(() => 'none', String);
   await rm(folder, { recursive: true });
   return message;
@@ -154,7 +154,7 @@ async function listStepsRead(backend: Backend): Promise<number[]> {
   const config = { ...PRESETS.seed, ...rare, seed: 'null', steps: RUN_STEPS, batchSize: 64 };
   const dataset = await readSmallMnist(256);
   // Steps take no time, or slow ones would be read.
-  await trainQuietly(join(folder, 'run'), config, dataset, 'webgpu', {}, undefined, () => 0);
+  await trainQuietly(join(folder, 'run'), config, dataset, {}, undefined, () => 0);
   await rm(folder, { recursive: true });
   restore();
   restoreMemory();
