@@ -16,7 +16,7 @@ import { buildContactSheet } from '../data/contact-sheet.ts';
 import { FEW, formatProblems, UnusableDataError, type Findings } from '../data/findings.ts';
 import { FOLDER_MEANINGS } from '../data/layouts/source.ts';
 import { FITS } from '../data/pictures/decoder.ts';
-import { recover, requireWritable, writeAtomically } from '../../storage/files.ts';
+import { requireWritable, succeeds, writeAtomically } from '../../storage/files.ts';
 import { parseTarget } from '../../storage/target.ts';
 import { exportArtifact } from '../export/artifact-writer.ts';
 import { planPresentation } from '../export/presentation.ts';
@@ -54,7 +54,7 @@ import {
   type RunRequest,
 } from '../run/run-plan.ts';
 import { printPlan, showPath } from '../run/print-plan.ts';
-import { timeSteps } from '../run/time-steps.ts';
+import { timeSteps } from '../run/trial-steps.ts';
 import { findServed } from '../publish/ledger.ts';
 import { readPointer } from '../publish/pointer.ts';
 import { measureResidentBytes } from '../run/observer.ts';
@@ -312,12 +312,7 @@ async function claimFolder(plan: RunPlan): Promise<RunPlan> {
   let { folder } = plan;
   while (!plan.resumes) {
     await mkdir(dirname(folder), { recursive: true });
-    const isFree = await recover(
-      mkdir(folder).then(() => true),
-      ['EEXIST'],
-      false,
-    );
-    if (isFree) {
+    if (await succeeds(mkdir(folder), 'EEXIST')) {
       break;
     }
     folder = resolve(await chooseRunFolder(dirname(folder), config.preset));

@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { PRESETS, type PresetName } from '../../../trainer/gan/preset.ts';
-import { countDispatches, startSteps } from '../../../trainer/gpu-check/steps.ts';
+import { countDispatches } from '../../../trainer/gpu-check/check.ts';
+import { startSteps } from '../../../trainer/run/trial-steps.ts';
 import { nameDeviceFault } from '../../../trainer/tensorflow/backend.ts';
 import { useGpu, type OpenBackend } from '../../../trainer/tensorflow/open-backend.ts';
 import { readSmallMnist } from '../training/small-mnist.ts';
@@ -83,9 +84,8 @@ async function exhaustMemory(backend: OpenBackend): Promise<string> {
 
 async function countStep(preset: PresetName, backend: Backend): Promise<Counts> {
   const dataset = await readSmallMnist(256);
-  const { batchSize } = PRESETS[preset];
   const start = async () => {
-    const steps = startSteps(preset, batchSize, dataset);
+    const steps = startSteps({ ...PRESETS[preset], seed: 'gpu-check' }, dataset);
     steps.step(); // Sends starting weights and data.
     await steps.drain();
     return steps;
