@@ -1,20 +1,18 @@
 /** `npm start`: the worker in the local edge runtime, offline, with a bucket that outlives it. */
-import { mkdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { unstable_startWorker as startWorker } from 'wrangler';
 import { POINTER_KEY } from '../shared/model/artifact.ts';
 import { publishArtifact } from '../trainer/publish/publish.ts';
-import { isProcessAlive } from '../storage/file-lock.ts';
-import { LOCAL_BUCKET } from '../storage/local-r2.ts';
-import { createS3Store } from '../storage/s3-store.ts';
+import { createLocalStore, DEV_SERVER_FILE, readDevServer } from '../storage/local-r2.ts';
 import { buildPage } from './build/page.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const SHIPPED_MODEL = join(ROOT, 'models', 'digits');
 /** Tells `npm run publish` where the running server is. */
-const NOTE_FILE = join(ROOT, '.digitmint', 'dev-server.json');
+const NOTE_FILE = join(ROOT, DEV_SERVER_FILE);
 /** Where it may listen, with the host of its URL on this machine, which publishing asks. */
 const HOSTS: Readonly<Record<string, string>> = {
   localhost: 'localhost',
@@ -32,7 +30,7 @@ async function main(): Promise<void> {
   const port = parsePort(process.env['PORT']);
   const host = parseHost(process.env['HOST']);
   const running = await findRunningServer();
-  if (running !== undefined) {
+  if (running !== null) {
     fail(
       `a server runs already at ${running.url} (process ${running.pid}), ` +
         'and two cannot share the local bucket. Stop that one first.',
@@ -92,10 +90,8 @@ async function main(): Promise<void> {
     await worker.ready;
     await waitForAnswer(`${url}/errors`); // This page needs no model: there may be none yet.
     mkdirSync(dirname(NOTE_FILE), { recursive: true });
-    const storage = `${url}/cdn-cgi/local/r2/s3`;
-    const note = { url, pid: process.pid, bucket: `${storage}/${LOCAL_BUCKET.bucket}` };
-    writeFileSync(NOTE_FILE, `${JSON.stringify(note, null, 2)}\n`);
-    await publishShippedModel(storage);
+    writeFileSync(NOTE_FILE, `${JSON.stringify({ url, pid: process.pid }, null, 2)}\n`);
+    await publishShippedModel(url);
     await waitForAnswer(`${url}/healthz`);
   } catch (error) {
     complain('the worker did not start', error);
@@ -127,9 +123,9 @@ function watchPage(): void {
  * Publishes the shipped model into a local bucket that has no pointer yet. If that fails, the
  * bundled model serves and /healthz reports it.
  */
-async function publishShippedModel(endpoint: string): Promise<void> {
+async function publishShippedModel(url: string): Promise<void> {
   try {
-    const store = createS3Store({ endpoint, region: 'auto', ...LOCAL_BUCKET });
+    const store = createLocalStore(url, `local R2 of ${url}`);
     if ((await store.get(POINTER_KEY)) === null) {
       const now = () => new Date();
       await publishArtifact({ store, folder: SHIPPED_MODEL, makeDefault: true, now });
@@ -162,17 +158,10 @@ function formatBanner(url: string): string {
 }
 
 /** Finds the server that another `npm start` runs in this folder, if it lives and answers. */
-async function findRunningServer(): Promise<{ url: string; pid: number } | undefined> {
-  try {
-    const note = JSON.parse(readFileSync(NOTE_FILE, 'utf8')) as { url: string; pid: number };
-    if (!isProcessAlive(note.pid)) {
-      return undefined;
-    }
-    await ask(`${note.url}/errors`, 2000);
-    return note;
-  } catch {
-    return undefined; // No note, a half-written one, or one that nobody answers for.
-  }
+async function findRunningServer() {
+  const note = await readDevServer(ROOT);
+  const answer = note && ask(`${note.url}/errors`, 2000).then(() => note);
+  return answer?.catch(() => null) ?? null;
 }
 
 function parseHost(text = ''): string {

@@ -104,7 +104,7 @@ export async function writeThenPlace<T>(
 export async function replaceFolder(next: string, folder: string): Promise<void> {
   await restoreReplaced(folder);
   const old = nameReplaced(folder);
-  const isThere = await renameIfThere(folder, old);
+  const isThere = await succeeds(rename(folder, old), 'ENOENT');
   try {
     await rename(next, folder);
   } catch (cause) {
@@ -121,7 +121,7 @@ export async function replaceFolder(next: string, folder: string): Promise<void>
 export async function restoreReplaced(folder: string): Promise<void> {
   const old = nameReplaced(folder);
   if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) {
-    await renameIfThere(old, folder);
+    await succeeds(rename(old, folder), 'ENOENT');
   } else {
     await rm(old, { recursive: true, force: true });
   }
@@ -129,14 +129,6 @@ export async function restoreReplaced(folder: string): Promise<void> {
 
 function nameReplaced(folder: string): string {
   return join(dirname(folder), `.${basename(folder)}.digitmint-old`);
-}
-
-function renameIfThere(from: string, to: string): Promise<boolean> {
-  return recover(
-    rename(from, to).then(() => true),
-    ['ENOENT'],
-    false,
-  );
 }
 
 /**
@@ -165,11 +157,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
 
 /** Gives a file a second name. @returns  False when another creator took the name first. */
 export function linkIfFree(file: string, name: string): Promise<boolean> {
-  return recover(
-    link(file, name).then(() => true),
-    ['EEXIST'],
-    false,
-  );
+  return succeeds(link(file, name), 'EEXIST');
 }
 
 /** Opening a pipe must not wait for its writer, and a link may lead elsewhere. */
@@ -178,6 +166,15 @@ const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants
 /** Opens a file to read it, whatever lies there, without waiting and without following a link. */
 export function openPromptly(path: string): Promise<FileHandle> {
   return open(path, OPEN_FLAGS);
+}
+
+/** @returns  False when the operation fails with this error code. */
+export function succeeds(operation: Promise<unknown>, code: string): Promise<boolean> {
+  return recover(
+    operation.then(() => true),
+    [code],
+    false,
+  );
 }
 
 /** @returns  The operation's result, or `value` when it fails with one of these error codes. */

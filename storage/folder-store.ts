@@ -6,7 +6,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { hashBytes } from '../shared/model/artifact.ts';
 import { acquireFileLock, LockTimeoutError } from './file-lock.ts';
-import { linkIfFree, openPromptly, recover, writeThenPlace } from './files.ts';
+import { linkIfFree, openPromptly, recover, succeeds, writeThenPlace } from './files.ts';
 import {
   checkKey,
   isValidKey,
@@ -77,14 +77,7 @@ export function createFolderStore(path: string): ObjectStore {
     put: (key, bytes, condition) => attempt(() => putFile(root, locate(key), bytes, condition)),
     list: (prefix) => attempt(() => listObjects(root, prefix)),
     delete: (key) => attempt(() => withLock(root, () => rm(locate(key), { force: true }))),
-    spendReserve: () =>
-      attempt(() =>
-        recover(
-          rm(join(root, RESERVE_FILE)).then(() => true),
-          ['ENOENT'],
-          false,
-        ),
-      ),
+    spendReserve: () => attempt(() => succeeds(rm(join(root, RESERVE_FILE)), 'ENOENT')),
     close: () => Promise.resolve(),
   };
 }

@@ -24,10 +24,8 @@ export const LOCAL_BUCKET = {
 /** The simulator keeps its buckets here, below the project: wrangler's own default. */
 const PERSISTENCE_FOLDER = '.wrangler/state/v3';
 /** Written by `npm start`, removed when it ends. */
-const DEV_SERVER_FILE = '.digitmint/dev-server.json';
+export const DEV_SERVER_FILE = '.digitmint/dev-server.json';
 const LOCK_FILE = '.digitmint/local-r2.lock';
-/** The S3 interface's path on the simulator's server. */
-const S3_PATH = 'cdn-cgi/local/r2/s3';
 /** A publisher may keep the bucket for long; the lock of a killed one is broken at once. */
 const LOCK_OPTIONS = { timeoutMs: 60_000, staleMs: Number.POSITIVE_INFINITY };
 const PING_TIMEOUT_MS = 3000;
@@ -46,16 +44,23 @@ export async function openLocalR2(root: string): Promise<ObjectStore> {
   return url === null ? openPersisted(root) : createLocalStore(url, `local R2 of ${url}`);
 }
 
-function createLocalStore(url: string, description: string): ObjectStore {
-  const endpoint = new URL(S3_PATH, url).href;
+/** Opens the bucket through the S3 interface of the simulator's server. */
+export function createLocalStore(url: string, description: string): ObjectStore {
+  const endpoint = new URL('cdn-cgi/local/r2/s3', url).href;
   return { ...createS3Store({ endpoint, region: 'auto', ...LOCAL_BUCKET }), description };
+}
+
+/** @returns  What the note of `npm start` says; null when its process does not run. */
+export async function readDevServer(root: string) {
+  const text = await readFile(join(root, DEV_SERVER_FILE), 'utf8').catch(() => '');
+  const server = parseJson(devServerSchema, text);
+  return server !== null && isProcessAlive(server.pid) ? server : null;
 }
 
 /** @returns  The running dev server's address; null when none runs. */
 async function findDevServer(root: string): Promise<string | null> {
-  const file = join(root, DEV_SERVER_FILE);
-  const server = parseJson(devServerSchema, await readFile(file, 'utf8').catch(() => ''));
-  if (server === null || !isProcessAlive(server.pid)) {
+  const server = await readDevServer(root);
+  if (server === null) {
     return null;
   }
   try {
@@ -69,7 +74,7 @@ async function findDevServer(root: string): Promise<string | null> {
     // It keeps the bucket open; a second writer could lose its writes.
     const detail =
       `\`npm start\` (process ${server.pid}) does not answer at ${server.url}; ` +
-      `stop it, or delete ${file} if it does not run`;
+      `stop it, or delete ${join(root, DEV_SERVER_FILE)} if it does not run`;
     throw new StorageError('local R2', { reason: 'busy', detail }, { cause });
   }
 }

@@ -95,7 +95,7 @@ describe('coloured pictures with classes', () => {
     const folder = join(parent, 'run');
     model = locate(folder).model;
     const { dataset } = await loadDataFolder(pictures);
-    const { step, weights } = await trainQuietly(folder, CONFIG, dataset, 'cpu');
+    const { step, weights } = await trainQuietly(folder, CONFIG, dataset);
     await saveProgressGif(folder);
     await exportArtifact(model, planGenerator(CONFIG.generator), weights, 'float16', {
       name: 'own',
@@ -405,19 +405,6 @@ describe('npm run train on a user’s own data', () => {
     await expect(planRun({ preset: 'digits', resolution: 16 })).rejects.toThrow(
       /--resolution: is for pictures of yours, so it needs --data/,
     );
-  });
-
-  it('goes on with a run of an older version, which took every folder for a class', async () => {
-    const data = join(parent, 'older');
-    for (let i = 0; i < 128; i++) {
-      await writePicture(join(data, i < 64 ? 'train' : 'test', `${i}.png`), 8, 8, (x) => [x, i, 9]);
-    }
-    const request = { preset: 'digits', backend: 'cpu', data, folders: 'classes' } as const;
-    const plan = await planRun({ ...request, out: join(parent, 'older-run') });
-    const { reading: _, ...options } = plan.options;
-    await createRunFolder(plan.folder, options);
-    const again = await planRun({ resume: plan.folder });
-    expect([again.dataset.count, again.dataset.classes]).toEqual([128, ['test', 'train']]);
   });
 
   it('trains without classes when all images have the same class', async () => {

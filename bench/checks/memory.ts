@@ -25,9 +25,9 @@ export const measure: Suite = async (quick) => {
   const imageEvery = steps / ROWS;
   const config = { ...TINY_CONFIG, steps: steps + 1, imageEvery, checkpointEvery: 500 };
   const dataset = makeTinyDataset();
-  const { name } = await selectBackend('cpu');
+  await selectBackend('cpu');
   const facts = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
-  const options = { config, dataset: facts, backend: { name, threads: null } };
+  const options = { config, dataset: facts };
   const rows: MemoryRow[] = [];
   const log = ({ step }: { readonly step: number }): void => {
     if (step % imageEvery === 0) {

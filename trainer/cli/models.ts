@@ -15,7 +15,7 @@ import { pinVersion, pruneStore, unpinVersion, type PinOptions } from '../publis
 import { rollBack } from '../publish/publish.ts';
 import { createKeyFile, readSigner, signVersion } from '../publish/signing.ts';
 import { verifyStore } from '../publish/verify.ts';
-import { nameVersion, type VersionId, type WriteOptions } from '../publish/writes.ts';
+import { nameVersion, type VersionId } from '../publish/writes.ts';
 import { parseDuration, parseWhole } from './arguments.ts';
 import {
   describeChecked,
@@ -30,10 +30,10 @@ import {
   addStorageOptions,
   addWriteOptions,
   createStorageContext,
-  createWriteOptions,
   nameCommand,
   STORAGE_HELP,
-  withStore,
+  withCall,
+  type Call as StorageCall,
   type StorageContext,
   type StorageFlags,
 } from './storage-options.ts';
@@ -51,18 +51,7 @@ interface Flags extends StorageFlags {
   readonly purge?: true;
 }
 
-/** One call of a sub-command, with its store open. */
-interface Call {
-  readonly store: ObjectStore;
-  readonly flags: Flags;
-  readonly context: StorageContext;
-  /** For commands that write. */
-  readonly options: WriteOptions;
-  /** Prints a line for people; nothing with `--json`. */
-  readonly say: (line: string) => void;
-  /** Prints one JSON object, or lines for people. */
-  readonly report: (value: object, lines: readonly string[]) => void;
-}
+type Call = StorageCall<Flags>;
 
 /** A model, or one version of it. */
 type ModelId = { readonly name: string; readonly version: string | undefined };
@@ -93,9 +82,7 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
       .action(async () => {
         const flags = command.opts<Flags>();
         const argument = command.processedArgs[0] as Argument;
-        await withStore(flags, context, (store) =>
-          run(createCall(store, flags, context), argument),
-        );
+        await withCall(flags, context, (call) => run(call, argument));
       });
   };
   const addWriting = <Argument>(
@@ -192,23 +179,6 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
     .requiredOption('--out <file>', 'a file that is not there yet')
     .action((flags: { readonly out: string }) => generateKey(flags.out, context));
   return models;
-}
-
-function createCall(store: ObjectStore, flags: Flags, context: StorageContext): Call {
-  const { print } = context;
-  const isJson = flags.json === true;
-  const say = isJson ? (): void => {} : print;
-  return {
-    store,
-    flags,
-    context,
-    options: createWriteOptions(store, flags, context, say),
-    say,
-    report(value, lines) {
-      const json = JSON.stringify({ target: store.description, ...value });
-      (isJson ? [json] : lines).forEach((line) => print(line));
-    },
-  };
 }
 
 async function list({ store, context, report }: Call, name: string | undefined): Promise<void> {

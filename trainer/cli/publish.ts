@@ -11,11 +11,10 @@ import {
   addStorageOptions,
   addWriteOptions,
   createStorageContext,
-  createWriteOptions,
   formatBytes,
   nameCommand,
   STORAGE_HELP,
-  withStore,
+  withCall,
   type StorageContext,
   type StorageFlags,
 } from './storage-options.ts';
@@ -67,25 +66,20 @@ export async function publishModel(
   flags: PublishFlags,
   context: StorageContext = createStorageContext(),
 ): Promise<void> {
-  const { cwd, print } = context;
+  const { cwd } = context;
   const dryRun = flags.dryRun === true;
-  const say = flags.json === true ? (): void => {} : print;
   const signer = flags.sign === undefined ? undefined : await readSigner(resolve(cwd, flags.sign));
-  await withStore(flags, context, async (store, target) => {
+  await withCall(flags, context, async ({ store, target, options, say, report }) => {
     say(`${dryRun ? 'Checking against' : 'Publishing to'} ${store.description}`);
     const result = await publishArtifact({
-      ...createWriteOptions(store, flags, context, say),
+      ...options,
       folder: resolve(cwd, flags.model),
       signer,
       makeDefault: flags.default === true || (flags.keepDefault !== true && 'careful'),
       onObject: (state, object) =>
         say(`  ${state.replace('_', ' ').padEnd(13)}  ${describeObject(object)}`),
     });
-    if (flags.json === true) {
-      print(JSON.stringify({ target: store.description, dryRun, ...result }));
-    } else {
-      describeResult(result, flags, target).forEach((line) => print(line));
-    }
+    report({ dryRun, ...result }, describeResult(result, flags, target));
   });
 }
 

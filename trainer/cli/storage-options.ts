@@ -63,8 +63,41 @@ export function addWriteOptions(command: Command): Command {
     );
 }
 
+/** One call of a command, with its store open. */
+export interface Call<Flags extends StorageFlags = StorageFlags> {
+  readonly store: ObjectStore;
+  readonly target: Target;
+  readonly flags: Flags;
+  readonly context: StorageContext;
+  /** For commands that write. */
+  readonly options: WriteOptions;
+  /** Prints a line for people; nothing with `--json`. */
+  readonly say: (line: string) => void;
+  /** Prints one JSON object, or lines for people. */
+  readonly report: (value: object, lines: readonly string[]) => void;
+}
+
+/** Runs a command with its store open. @throws ExpectedError, StorageError */
+export function withCall<Flags extends StorageFlags>(
+  flags: Flags,
+  context: StorageContext,
+  run: (call: Call<Flags>) => Promise<void>,
+): Promise<void> {
+  const { print } = context;
+  const isJson = flags.json === true;
+  const say = isJson ? (): void => {} : print;
+  return withStore(flags, context, (store, target) => {
+    const report: Call['report'] = (value, lines) => {
+      const json = JSON.stringify({ target: store.description, ...value });
+      (isJson ? [json] : lines).forEach((line) => print(line));
+    };
+    const options = createWriteOptions(store, flags, context, say);
+    return run({ store, target, flags, context, options, say, report });
+  });
+}
+
 /** @param say  Prints a line for people. */
-export function createWriteOptions(
+function createWriteOptions(
   store: ObjectStore,
   { dryRun, allowUnsafePointer }: StorageFlags,
   { now }: StorageContext,

@@ -16,7 +16,7 @@ import { buildContactSheet } from '../data/contact-sheet.ts';
 import { FEW, formatProblems, UnusableDataError, type Findings } from '../data/findings.ts';
 import { FOLDER_MEANINGS } from '../data/layouts/source.ts';
 import { FITS } from '../data/pictures/decoder.ts';
-import { recover, requireWritable, writeAtomically } from '../../storage/files.ts';
+import { requireWritable, succeeds, writeAtomically } from '../../storage/files.ts';
 import { parseTarget } from '../../storage/target.ts';
 import { exportArtifact } from '../export/artifact-writer.ts';
 import { planPresentation } from '../export/presentation.ts';
@@ -54,7 +54,7 @@ import {
   type RunRequest,
 } from '../run/run-plan.ts';
 import { printPlan, showPath } from '../run/print-plan.ts';
-import { timeSteps } from '../run/time-steps.ts';
+import { timeSteps } from '../run/trial-steps.ts';
 import { findServed } from '../publish/ledger.ts';
 import { readPointer } from '../publish/pointer.ts';
 import { measureResidentBytes } from '../run/observer.ts';
@@ -74,7 +74,7 @@ import {
   stopOnSignals,
 } from './arguments.ts';
 import { checkPublishTarget, publishModel } from './publish.ts';
-import { createStorageContext, withStore, type StorageFlags } from './storage-options.ts';
+import { createStorageContext, withStore } from './storage-options.ts';
 
 interface TrainFlags extends RunRequest {
   readonly dryRun?: true;
@@ -258,11 +258,11 @@ async function trainPlanned(flags: TrainFlags, held: RunLock | null): Promise<nu
   try {
     const { delivery } = planned.options;
     requireWritable(planned.folder, 'name another folder by --out');
-    if (delivery?.publish) {
+    if (delivery.publish) {
       // Before an hour of training, not after it.
-      checkPublishTarget(pickStorage(delivery));
+      checkPublishTarget(delivery);
     }
-    printPlan(planned, await describeReplaced(planned.options.delivery));
+    printPlan(planned, await describeReplaced(delivery));
     await printEstimate(planned);
     if (flags.dryRun) {
       const seen = planned.findings === null ? [] : await savePictures(planned, CHECKED);
@@ -294,12 +294,8 @@ async function trainPlanned(flags: TrainFlags, held: RunLock | null): Promise<nu
           ? `All ${formatCount(result.step)} steps were done before (--steps does more)`
           : `Trained in ${took}`;
       console.log(`${done}: ${showPath(model)} is ${manifest.name}@${manifest.version}`);
-      if (delivery?.publish) {
-        await publishModel({
-          model,
-          ...pickStorage(delivery),
-          ...(delivery.makeDefault && { default: true }),
-        });
+      if (delivery.publish) {
+        await publishModel({ model, ...delivery, ...(delivery.makeDefault && { default: true }) });
       }
       return 0;
     } finally {
@@ -316,12 +312,7 @@ async function claimFolder(plan: RunPlan): Promise<RunPlan> {
   let { folder } = plan;
   while (!plan.resumes) {
     await mkdir(dirname(folder), { recursive: true });
-    const isFree = await recover(
-      mkdir(folder).then(() => true),
-      ['EEXIST'],
-      false,
-    );
-    if (isFree) {
+    if (await succeeds(mkdir(folder), 'EEXIST')) {
       break;
     }
     folder = resolve(await chooseRunFolder(dirname(folder), config.preset));
@@ -374,7 +365,7 @@ async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResu
           await lock.assure();
           await assureDevice(backend, { advice, batchSize });
         },
-        checkpointMs: (options.checkpointMinutes ?? CHECKPOINT_MINUTES) * 60_000,
+        checkpointMs: options.checkpointMinutes * 60_000,
         ...(options.snapshots && { saveSnapshot }),
       }),
     );
@@ -439,9 +430,8 @@ async function exportRun(
   const { name, images, sha256 } = options.dataset;
   const last = (await loadMetrics(folder)).at(-1);
   const { discriminatorLoss = NaN, generatorLoss = NaN, diversity = NaN } = last ?? {};
-  const dtype = delivery?.weights ?? DEFAULT_WEIGHT_DTYPE;
-  return exportArtifact(to, planGenerator(config.generator), weights, dtype, {
-    name: delivery?.name ?? config.preset,
+  return exportArtifact(to, planGenerator(config.generator), weights, delivery.weights, {
+    name: delivery.name,
     imageRange: config.pixelRange,
     classes: config.generator.classes === 0 ? [] : dataset.classes,
     ...planPresentation(dataset, delivery),
@@ -456,15 +446,6 @@ async function exportRun(
     },
     figures: { discriminatorLoss, generatorLoss, diversity },
   });
-}
-
-function pickStorage({ to, endpoint, region, allowUnsafePointer }: Delivery): StorageFlags {
-  return {
-    to,
-    ...(endpoint !== undefined && { endpoint }),
-    ...(region !== undefined && { region }),
-    ...(allowUnsafePointer && { allowUnsafePointer }),
-  };
 }
 
 /** Writes the contact sheet and the list of what cannot be used. @returns  Their paths. */
@@ -498,12 +479,12 @@ async function printEstimate({ options, dataset, backend, checkpoint }: RunPlan)
 }
 
 /** Says what a publication replaces. Storage that cannot be reached now may be by then. */
-async function describeReplaced(delivery: Delivery | undefined): Promise<string> {
-  if (delivery === undefined || !delivery.publish) {
+async function describeReplaced(delivery: Delivery): Promise<string> {
+  if (!delivery.publish) {
     return '';
   }
   try {
-    return await withStore(pickStorage(delivery), createStorageContext(), async (store) => {
+    return await withStore(delivery, createStorageContext(), async (store) => {
       const pointer = (await readPointer(store))?.pointer;
       const served = findServed(pointer, delivery.name);
       return served === undefined

@@ -60,7 +60,7 @@ export interface EvaluatedColumn extends ColumnName {
 /** The result, ready for JSON: the same shape for any number of sets. */
 export type EvaluationReport = Awaited<ReturnType<typeof evaluate>>;
 
-/** The schema of `--json`. Schema 1 had one set, with `samples` and `figures` at the top. */
+/** The schema of `--json`. */
 export const REPORT_SCHEMA = 2 as const;
 
 /** Another number of threads adds in another order, and would train other fresh networks. */

@@ -38,8 +38,8 @@ const qualitySchema = z.strictObject({
       title: z.string(),
       value: z.string(),
       real: z.string(),
-      /** What it says; older files have none. */
-      explanation: z.string().optional(),
+      /** What it says. */
+      explanation: z.string(),
     }),
   ),
 });
@@ -120,8 +120,7 @@ async function saveCard(path: string, manifest: Manifest, quality: Quality): Pro
 function writeCard(manifest: Manifest, quality: Quality): string {
   const { name, version, image, classes, training, subject = HANDWRITTEN_DIGITS } = manifest;
   const rows = quality.rows.map(
-    ({ title, value, real, explanation = '' }) =>
-      `| ${title} | ${value} | ${real} | ${explanation} |`,
+    ({ title, value, real, explanation }) => `| ${title} | ${value} | ${real} | ${explanation} |`,
   );
   const colours = image.channels === 1 ? 'grey' : 'RGB';
   return `${CARD_MARK}

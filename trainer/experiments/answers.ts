@@ -1,4 +1,4 @@
-/** Writes the answer to each question of the experiments from their measurements. Pure. */
+/** Writes the answer to each question of the experiments. The tables below it have the figures. */
 import {
   findArrival,
   judgeArm,
@@ -29,20 +29,48 @@ const CAUSES: Partial<Record<ArmName, string>> = {
     'the generator starts so far from digits that the discriminator has won before it learns anything',
 };
 
+/** The figures that decide a question, in words: the second where the first tells nothing apart. */
+const AT_THE_END: readonly (readonly [FigureName, string])[] = [
+  ['frechet', 'the Fréchet distance'],
+  ['coarse', 'the coarse distance (the Fréchet distance tells nothing apart)'],
+];
+const ALONG_THE_WAY: typeof AT_THE_END = [
+  ['frechetAlong', 'the Fréchet distance along the way'],
+  ['coarseAlong', 'the coarse distance along the way (the Fréchet distance tells nothing apart)'],
+];
+
+const NO_DIFFERENCE = 'No difference that these seeds can show.';
+
+/** How the answer begins when all, some or no arms are better. `worse`: none is, but some are worse. */
+const DECISIONS = {
+  depth: {
+    figures: AT_THE_END,
+    all: 'Yes.',
+    some: 'It depends on the size.',
+    worse: 'No.',
+    none: NO_DIFFERENCE,
+  },
+  prior: {
+    figures: ALONG_THE_WAY,
+    all: 'It matters.',
+    some: 'It matters.',
+    worse: 'None is faster than the uniform one.',
+    none: 'None, as far as these seeds can show.',
+  },
+  'vae-init': {
+    figures: ALONG_THE_WAY,
+    all: 'Yes.',
+    some: 'Yes.',
+    worse: 'No, it is slower.',
+    none: NO_DIFFERENCE,
+  },
+} as const;
+
 interface Context {
   readonly analysis: Analysis;
   readonly baseline: ArmRuns;
   readonly arms: readonly ArmRuns[];
-  /** The number of steps in words. */
-  readonly steps: string;
 }
-
-const ANSWERS: Readonly<Record<QuestionName, (context: Context) => string>> = {
-  depth: answerDepth,
-  prior: answerPrior,
-  'vae-init': answerVae,
-  collapse: answerCollapse,
-};
 
 /** Answers a question in a few sentences, or says that its runs are missing. */
 export function answerQuestion(question: QuestionName, analysis: Analysis): string {
@@ -51,183 +79,121 @@ export function answerQuestion(question: QuestionName, analysis: Analysis): stri
   if (baseline === undefined || arms.length === 0) {
     return 'Not run yet.';
   }
-  const context = { analysis, baseline, arms, steps: countOf(analysis.steps, 'step') };
+  const context = { analysis, baseline, arms };
   const singles = pickArms(arms, context, ['frechet'], 'unknown');
   if (singles.length === arms.length) {
-    const figures = (['frechet', 'effectiveClasses', 'diversity'] as const).map((figure) =>
-      describeFigures(arms, context, figure),
-    );
-    return (
-      `**Not to be said from so few runs:** a single one has no spread to hold a difference against. So far, after ` +
-      `${context.steps}, Fréchet distance ${figures[0]}; classes in effect ${figures[1]}; diversity ${figures[2]}.`
-    );
+    return '**Not to be said from so few runs.** A single run has no spread to compare with.';
   }
-  const answer = ANSWERS[question](context);
+  const answer = question === 'collapse' ? answerCollapse(context) : compare(question, context);
   return singles.length > 0
-    ? `${answer} (Of ${nameArms(singles)} there is one run only, which tells nothing yet.)`
+    ? `${answer} Of ${nameArms(singles)} there is one run only, which tells nothing yet.`
     : answer;
 }
 
-function answerDepth(context: Context): string {
-  const { arms, steps } = context;
-  const { figure, name } = chooseDistance(context, 'frechet', 'coarse');
-  const better = pickArms(arms, context, [figure], 'better');
-  const worse = pickArms(arms, context, [figure], 'worse');
-  let head = `**No difference that these seeds can show** after ${steps}`;
-  if (better.length === arms.length) {
-    head = `**Yes.** Three layers come closer to real digits than two after ${steps}`;
-  } else if (better.length > 0) {
-    head = `**It depends on the size.** Closer to real digits than two layers after ${steps} is only: ${nameArms(better)}`;
-  } else if (worse.length > 0) {
-    const are = worse.length > 1 ? 'are' : 'is';
-    head = `**No.** After ${steps} three layers are not better, and ${nameArms(worse)} ${are} worse`;
-  }
-  return `${head}: ${name} ${describeFigures(arms, context, figure)}. ${describeFavourites(context)}`;
-}
-
-function answerPrior(context: Context): string {
-  const { arms, steps } = context;
-  const { figure, name } = chooseDistance(context, 'frechetAlong', 'coarseAlong');
-  const better = pickArms(arms, context, [figure], 'better');
-  const worse = pickArms(arms, context, [figure], 'worse');
-  const level = pickArms(arms, context, [figure], 'level', 'unknown');
-  const parts = listParts([
-    ['faster than the uniform prior', better],
-    ['slower', worse],
-    ['not told from it', level],
+function compare(question: keyof typeof DECISIONS, context: Context): string {
+  const { analysis, arms } = context;
+  const { figures, ...heads } = DECISIONS[question];
+  const pick = (figure: FigureName, ...verdicts: readonly Verdict[]) =>
+    pickArms(arms, context, [figure], ...verdicts);
+  const [figure, name] = (figures.find(([each]) => pick(each, 'better', 'worse').length > 0) ??
+    figures[0]) as (typeof figures)[number];
+  const [better, worse] = [pick(figure, 'better'), pick(figure, 'worse')];
+  const isAnyWorse = worse.length > 0 ? 'worse' : 'none';
+  const isAllBetter = better.length === arms.length ? 'all' : 'some';
+  const head = heads[better.length > 0 ? isAllBetter : isAnyWorse];
+  const variety = listArms([
+    ['More varied samples', pickArms(arms, context, VARIETY, 'better')],
+    ['Less varied samples', pickArms(arms, context, VARIETY, 'worse')],
   ]);
-  let head = '**None, as far as these seeds can show:**';
-  if (better.length > 0) {
-    head = '**It matters:**';
-  } else if (worse.length > 0) {
-    head = '**None is faster than the uniform one:**';
-  }
-  const figures = describeFigures(arms, context, figure);
-  return `${head} ${parts}. Mean ${name} along ${steps}: ${figures}. ${describeFavourites(context)}`;
+  return [
+    `**${head}** Over ${countOf(analysis.steps, 'step')}, the figure that decides is ${name}.`,
+    ...listArms([
+      ['Better than the tutorial’s', better],
+      ['Worse than the tutorial’s', worse],
+      ['Not told from the tutorial’s', pick(figure, 'level', 'unknown')],
+    ]),
+    ...(variety.length === 0 ? ['The samples are as varied as the tutorial’s.'] : variety),
+    ...(question === 'vae-init' ? describeVae(context) : []),
+  ].join(' ');
 }
 
-function answerVae(context: Context): string {
-  const { analysis, baseline, steps } = context;
-  const [arm] = context.arms as [ArmRuns];
-  const { figure, name } = chooseDistance(context, 'frechetAlong', 'coarseAlong');
-  const head = {
-    better: '**Yes,**',
-    worse: '**No, slower:**',
-    level: '**No difference that these seeds can show:**',
-    unknown: '',
-  }[judgeArm(arm, baseline, figure)];
-  const words = {
-    better: 'better',
-    worse: 'worse',
-    level: 'no different',
-    unknown: 'not comparable',
-  };
-  const judge = (candidate: FigureName): string => words[judgeArm(arm, baseline, candidate)];
-  const compare = (candidate: FigureName): string =>
-    `${describeMean(arm, candidate)} against ${describeMean(baseline, candidate)}`;
-  return (
-    `${head} with the VAE's steps counted as steps, its mean ${name} along ${steps} is ` +
-    `${compare(figure)}; the Fréchet distance of the last third is ${judge('frechet')} ` +
-    `(${compare('frechet')}), and after ${formatFigure(analysis.cpuSeconds)} seconds of processor each, the VAE's ` +
-    `counted, it is ${judge('frechetTimed')} (${compare('frechetTimed')}).${describeVaeStart(arm)} ` +
-    describeFavourites(context)
-  );
-}
-
-function describeVaeStart(arm: ArmRuns): string {
+function describeVae({ analysis, arms, baseline }: Context): string[] {
+  const [arm] = arms as [ArmRuns];
+  const words = { better: 'better', worse: 'worse', level: 'no different', unknown: 'unknown' };
+  const judge = (figure: FigureName): string => words[judgeArm(arm, baseline, figure)];
+  const seconds = `${formatFigure(analysis.cpuSeconds)} seconds of processor each`;
+  const compared =
+    "The VAE's steps and time count. The Fréchet distance of the last third is " +
+    `${judge('frechet')}; after ${seconds} it is ${judge('frechetTimed')}.`;
   const vaeSteps = ARMS['vae-init'].vae.steps;
   const starts = arm.results.flatMap(({ points }) =>
     points.filter(({ step }) => step === vaeSteps),
   );
   if (starts.length === 0) {
-    return '';
+    return [compared];
   }
   const start = Math.exp(summarise(starts.map(({ quality }) => Math.log(quality.frechet))).mean);
   const { mean: end } = summariseFigure(arm, 'frechet');
-  let change = `left it at about that, ${formatFigure(end)}.`;
-  if (end > start * 1.1) {
-    change = `lost that again, to ${formatFigure(end)}.`;
-  } else if (end < start / 1.1) {
-    change = `brought it to ${formatFigure(end)}.`;
-  }
-  return ` After its ${countOf(vaeSteps, 'step')} as a decoder it stood at ${formatFigure(start)}; the GAN's steps then ${change}`;
+  const isLost = end > start * 1.1;
+  const change = isLost
+    ? 'lost that again, to'
+    : end < start / 1.1
+      ? 'brought it to'
+      : 'left it at';
+  return [
+    compared,
+    `After its ${countOf(vaeSteps, 'step')} as a decoder it stood at ${formatFigure(start)}.`,
+    `The GAN's steps then ${change} ${formatFigure(end)}.`,
+  ];
 }
 
 function answerCollapse(context: Context): string {
-  const { analysis, baseline, arms, steps } = context;
-  const seen =
-    `**What is seen:** in the last third of ${steps} the tutorial's generator makes ` +
-    `${describeMean(baseline, 'effectiveClasses')} classes in effect, of 10, and samples that differ ` +
-    `${describeMean(baseline, 'diversity')} times as much as real digits, while the discriminator's loss is ` +
-    `${formatFigure(summariseFigure(baseline, 'discriminatorLoss').mean)} (one who guesses has 1.386).`;
+  const { analysis, baseline, arms } = context;
+  const loss = formatFigure(summariseFigure(baseline, 'discriminatorLoss').mean);
   const others = [...analysis.arms.values()].filter((arm) => arm !== baseline);
-  const varied = pickArms(others, context, VARIETY, 'better');
-  const helping = sortByMean(varied, 'diversity').toReversed();
+  const helping = sortByMean(
+    pickArms(others, context, VARIETY, 'better'),
+    'diversity',
+  ).toReversed();
+  const causes = helping.flatMap(({ name }) => CAUSES[name] ?? []);
+  const useless = arms.filter((arm) => !helping.includes(arm) && arm.figures.length > 1);
+  return [
+    `**What is seen.** In the last third of ${countOf(analysis.steps, 'step')} the tutorial's generator makes ` +
+      `${describeMean(baseline, 'effectiveClasses')} classes in effect, of 10. Its samples differ ` +
+      `${describeMean(baseline, 'diversity')} times as much as real digits. The discriminator's loss is ` +
+      `${loss}; one that guesses has 1.386.`,
+    describeCure(helping),
+    ...(causes.length > 0 ? [`What helps points to the cause: ${causes.join('; ')}.`] : []),
+    ...(useless.length > 0 ? [`No help that these seeds can show: ${nameArms(useless)}.`] : []),
+  ].join(' ');
+}
+
+/** @param helping  The arms with more varied samples, the best first. */
+function describeCure(helping: readonly ArmRuns[]): string {
   const cured = helping.filter(({ figures }) =>
     figures.every(({ effectiveClasses }) => effectiveClasses >= CURED_CLASSES),
   );
-  const parts = [seen, describeCure(helping, cured)];
-  if (helping.length > 0) {
-    const [classes, diversity, coarse] = (['effectiveClasses', 'diversity', 'coarse'] as const).map(
-      (figure) => describeFigures(helping, context, figure),
-    );
-    parts.push(
-      `Classes in effect: ${classes}; diversity: ${diversity}; coarse Fréchet distance: ${coarse}.`,
-    );
-  }
-  const causes = helping.flatMap(({ name }) => CAUSES[name] ?? []);
-  if (causes.length > 0) {
-    parts.push(`What helps points to the cause: ${joinWords(causes)}.`);
-  }
-  const useless = arms.filter((arm) => !helping.includes(arm) && arm.figures.length > 1);
-  if (useless.length > 0) {
-    parts.push(`No help that these seeds can show: ${nameArms(useless)}.`);
-  }
-  return parts.join(' ');
-}
-
-function describeCure(helping: readonly ArmRuns[], cured: readonly ArmRuns[]): string {
   const [closest] = sortByMean(cured, 'frechet');
   if (closest === undefined) {
     return helping.length > 0
-      ? `**No single change cures it in so many steps,** but what helps is: ${nameArms(helping)}.`
+      ? `**No single change cures it in so many steps.** These help: ${nameArms(helping)}.`
       : '**No single change tried here helps within so many steps.**';
   }
   const others = cured.filter((arm) => arm !== closest);
-  const too =
-    others.length > 0 ? ` ${nameArms(others)} ${others.length > 1 ? 'cure' : 'cures'} it too.` : '';
-  return (
-    `**The smallest cure found:** ${ARMS[closest.name].title} (${ARMS[closest.name].change}), with which every seed has at least ` +
-    `${CURED_CLASSES} classes in effect.${too}`
-  );
+  const { title, change } = ARMS[closest.name];
+  return [
+    `**The smallest cure found** is *${title}*: ${change}. With it every seed has at least`,
+    `${CURED_CLASSES} classes in effect.`,
+    ...(others.length > 0 ? [`So it is with ${nameArms(others)}.`] : []),
+    ...(helping.length > cured.length
+      ? [`These help too: ${nameArms(helping.filter((arm) => !cured.includes(arm)))}.`]
+      : []),
+  ].join(' ');
 }
 
 function sortByMean(arms: readonly ArmRuns[], figure: FigureName): ArmRuns[] {
   const getMean = (arm: ArmRuns): number => summariseFigure(arm, figure).mean;
   return arms.toSorted((a, b) => getMean(a) - getMean(b));
-}
-
-/** Chooses the coarse distance where the classifier recognises too little to tell arms apart. */
-function chooseDistance(context: Context, figure: FigureName, coarse: FigureName) {
-  const tells = (candidate: FigureName): boolean =>
-    pickArms(context.arms, context, [candidate], 'better', 'worse').length > 0;
-  return !tells(figure) && tells(coarse)
-    ? { figure: coarse, name: "coarse Fréchet distance (the classifier's tells nothing apart)" }
-    : { figure, name: 'Fréchet distance' };
-}
-
-function describeFavourites(context: Context): string {
-  const { arms } = context;
-  const parts = listParts([
-    ['more varied samples', pickArms(arms, context, VARIETY, 'better')],
-    ['less varied ones', pickArms(arms, context, VARIETY, 'worse')],
-  ]);
-  const figures =
-    `classes in effect ${describeFigures(arms, context, 'effectiveClasses')}; ` +
-    `diversity ${describeFigures(arms, context, 'diversity')}`;
-  return parts === ''
-    ? `Its favourites stay as they are: ${figures}.`
-    : `Besides, ${parts} (${figures}).`;
 }
 
 function pickArms(
@@ -241,28 +207,19 @@ function pickArms(
   );
 }
 
-function listParts(parts: readonly (readonly [label: string, arms: readonly ArmRuns[]])[]): string {
-  return parts
-    .filter(([, arms]) => arms.length > 0)
-    .map(([label, arms]) => `${label}: ${nameArms(arms)}`)
-    .join('; ');
-}
-
-function describeFigures(
-  arms: readonly ArmRuns[],
-  { baseline }: Context,
-  figure: FigureName,
-): string {
-  const own = arms.map((arm) => `${describeMean(arm, figure)} (${ARMS[arm.name].title})`);
-  return `${joinWords(own)} against ${describeMean(baseline, figure)}`;
+/** Lists the arms of each label in a sentence; none for a label without arms. */
+function listArms(parts: readonly (readonly [label: string, arms: readonly ArmRuns[]])[]) {
+  const told = parts.filter(([, arms]) => arms.length > 0);
+  return told.map(([label, arms]) => `${label}: ${nameArms(arms)}.`);
 }
 
 function describeMean(arm: ArmRuns, figure: FigureName): string {
   return formatSummary(summariseFigure(arm, figure));
 }
 
+/** Titles may hold commas. */
 function nameArms(arms: readonly ArmRuns[]): string {
-  return joinWords(arms.map(({ name }) => ARMS[name].title));
+  return joinWords(arms.map(({ name }) => `*${ARMS[name].title}*`));
 }
 
 /** The mean step of arrival at a distance, over the runs that reached it, and their number. */

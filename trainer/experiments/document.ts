@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { readIfThere, writeAtomically } from '../../storage/files.ts';
-import { writeMarkdownTable } from '../../shared/text.ts';
+import { capitalize, writeMarkdownTable } from '../../shared/text.ts';
 import { renderChartFile } from '../charts/chart.ts';
 import { planLineChart, type LineChart, type Point } from '../charts/line-chart.ts';
 import { PRESETS } from '../gan/preset.ts';
@@ -125,21 +125,26 @@ function renderMethod({ steps, arms }: Analysis, all: readonly ExperimentResult[
   );
   const seeds = [...arms.values()].map(({ results }) => results.length);
   const [fewest, most] = [Math.min(...seeds), Math.max(...seeds)];
-  return (
-    `${countOf(all.length, 'run')} of the tutorial's GAN (preset \`seed\`) and of changes of it, ${fewest === most ? countOf(most, 'seed') : `${fewest} to ${countOf(most, 'seed')}`} ` +
-    `each, ${countOf(steps, 'step')} of 256 images, with ${joinWords([...new Set(sources)])}. Runs of one seed see the same batches and the same ` +
-    `random words. Of each, ${QUALITY_SAMPLES.toLocaleString('en')} samples from the same latents are measured on a schedule against MNIST's ` +
-    `test digits, by the classifier of \`npm run evaluate\`; the figures are of fewer samples than there, so compare them with each other only. A question is answered from the steps at which all of its runs were measured.` +
-    `${steps < PRESETS.seed.steps ? ` The tutorial's own run has ${PRESETS.seed.steps.toLocaleString('en')} steps: all that follows is about the first ${steps.toLocaleString('en')}.` : ''}\n\n` +
-    `Tables tell mean ± standard deviation over seeds of the **last third** of the steps, and the distance **along the way**, the ` +
-    `geometric mean over all of them: it is small where a run was good soon. *At equal time* is the distance after ` +
-    `as many seconds of processor as every run of the table has had. ▲ is better than the tutorial's, ▼ worse, by more than ` +
-    `the seeds' spread explains (Student's t-test, 5%: among twenty comparisons one shows a difference by chance). *Classes in effect* is the ` +
-    `exponential of the entropy of the classes that the classifier sees: 10 when all are equally frequent, 1 when there is one. ` +
-    `The *coarse* distance is that of the pictures themselves, reduced to 7 × 7 pixels: it sees shape and variety before a classifier ` +
-    `recognises anything. *Diversity* is how much samples differ from each other, in parts of what test digits do: towards 0 all are ` +
-    `one picture. Precision and density mean little for bad samples: one odd real digit with far neighbours takes noise in, so read coverage and recall.`
-  );
+  const each = fewest === most ? countOf(most, 'seed') : `${fewest} to ${countOf(most, 'seed')}`;
+  const samples = QUALITY_SAMPLES.toLocaleString('en');
+  const isShort = steps < PRESETS.seed.steps;
+  return [
+    `For people who read the tutorial: its open questions, answered by ${countOf(all.length, 'run')} of its GAN (preset \`seed\`) and of variants, the arms. ` +
+      `Each arm has ${each}, ${countOf(steps, 'step')} of 256 images, and ${joinWords([...new Set(sources)])}. Runs of one seed see the same batches and the same random words. ` +
+      'A question is answered from the steps at which all of its runs were measured.' +
+      `${isShort ? ` The tutorial's own run has ${countOf(PRESETS.seed.steps, 'step')}; this page is about the first ${steps.toLocaleString('en')}.` : ''}`,
+    '## How to read the tables',
+    [
+      `- **Samples.** Each measurement takes ${samples} samples of the same latents and compares them with MNIST's test digits. \`npm run evaluate\` takes more samples, so compare these figures with each other only.`,
+      '- **Means.** Figures are means over the last third of the steps ± the standard deviation over seeds. *Along the way* is the geometric mean over all steps: it is small where a run was good soon.',
+      '- *At … s of processor* is the distance after as much time as every run of the table had.',
+      "- **▲ and ▼** are better and worse than the tutorial's, by more than the spread of the seeds explains (Student's t-test, 5%). Among twenty comparisons one shows a difference by chance.",
+      '- *Classes in effect* is the exponential of the entropy of the classes that the classifier sees: 10 when all are equally frequent, 1 when there is one.',
+      '- The *coarse* distance is that of the pictures reduced to 7 × 7 pixels. It sees shape and variety before a classifier recognises anything.',
+      '- *Diversity* is how much samples differ from each other, divided by how much test digits do: near 0 all samples are one picture.',
+      '- *Precision* and *density* mean little for bad samples, because one odd real digit with far neighbours takes noise in. Read coverage and recall.',
+    ].join('\n'),
+  ].join('\n\n');
 }
 
 function renderQuestion(name: QuestionName, arms: readonly ArmRuns[], analysis: Analysis): string {
@@ -332,9 +337,9 @@ function renderArms({ arms }: Analysis): string {
   const { vae } = ARMS['vae-init'];
   return (
     `## What was changed\n\nOne thing an arm; all else is preset \`seed\`.\n\n${writeMarkdownTable(heads, rows, heads.length).join('\n')}\n\n` +
-    `**The VAE's budget.** Its ${vae.steps} steps, each of a batch as large as the GAN's, count as steps of the run, and the GAN has so many ` +
-    `fewer; its time counts too. The encoder has ${vae.encoderUnits} hidden units; the decoder is the tutorial's generator, whose latents ` +
-    `are made as wide as the uniform ones. Adam's moments begin anew with the GAN, and the discriminator is fresh.`
+    `**The VAE's budget.** Its ${vae.steps} steps count as steps of the run, and its time counts too; the batches are as large as the GAN's. ` +
+    `The encoder has ${vae.encoderUnits} hidden units. The decoder is the tutorial's generator, with latents as wide as the uniform ones. ` +
+    `When the GAN begins, Adam's moments begin anew, and the discriminator is fresh.`
   );
 }
 
@@ -346,21 +351,23 @@ function renderEarlyWarning(results: readonly ExperimentResult[]): string {
   const warnings = findWarnings(results);
   const [best] = warnings;
   const what =
-    `A run counts as collapsed if the classifier sees fewer than ${SOUND_CLASSES} classes in effect, of ten, in the last third of its steps, ` +
-    `or if it diverged: ${collapses} of ${countOf(results.length, 'run')}.`;
+    `A run counts as collapsed if it diverged, or if the classifier sees fewer than ${SOUND_CLASSES} classes in effect, of ten, in the last third of its steps: ` +
+    `${collapses} of ${countOf(results.length, 'run')}.`;
   if (best === undefined) {
     return `${title}\n\n**It cannot be told** from runs that all ended alike. ${what}`;
   }
   const { hits, falseAlarms } = best.unseen;
   const early = EARLY_STEPS.toLocaleString('en');
   const answer =
-    `**${best.title.replace(/^./, (letter) => letter.toUpperCase())}** in the first ${early} steps, as far as these runs can show: on arms that its rule has not seen, it tells ` +
-    `${hits} of ${countOf(collapses, 'collapse')} and gives ${countOf(falseAlarms, 'false alarm')} among ${countOf(sound, 'sound run')}, which are of ${countOf(soundArms.size, 'arm')}.`;
-  const method =
-    `Losses and gradient norms are means over the logged steps up to ${early}, the other figures those of the last measurement by then. A threshold and its side are ` +
-    `those with the largest hit rate less false alarm rate. *Unseen* rates each arm by the rule of the other arms; *seen* by that of ` +
-    `all runs, which is too kind. A warning on every run would have ${countOf(collapses, 'hit')} and ${countOf(sound, 'false alarm')}. ` +
-    `Runs without a figure are not warned of: a VAE has no GAN's losses.`;
+    `**${capitalize(best.title)}** in the first ${early} steps, as far as these runs can show. On arms that its rule has not seen, it tells ` +
+    `${hits} of ${countOf(collapses, 'collapse')}. It gives ${countOf(falseAlarms, 'false alarm')} among ${countOf(sound, 'sound run')} of ${countOf(soundArms.size, 'arm')}.`;
+  const method = [
+    `- Losses and gradient norms are means over the logged steps up to ${early}. The other figures are those of the last measurement by then.`,
+    '- A threshold and its side are those with the largest hit rate less false alarm rate.',
+    '- *Unseen* rates each arm by the rule of the other arms. *Seen* rates it by the rule of all runs, which is too kind.',
+    `- A warning on every run would have ${countOf(collapses, 'hit')} and ${countOf(sound, 'false alarm')}.`,
+    "- A rule gives no warning of a run without its figure: a VAE has no GAN's losses.",
+  ].join('\n');
   const describe = (tally: Tally) => [tally.hits, tally.misses, tally.falseAlarms].map(String);
   const rows = warnings.map(({ title: sign, side, threshold, seen, unseen }) => [
     sign,

@@ -68,7 +68,7 @@ const resultSchema = z.strictObject({
   /** Why it ended early; null when it did all its steps. */
   failure: z.string().nullable(),
   points: z.array(pointSchema).min(1),
-  /** The log of the first steps; absent in records of older versions. */
+  /** The log of the first steps; absent in the first records. */
   early: z.array(earlySchema).optional(),
   /** The figures of training digits. */
   floor: qualitySchema,
@@ -113,10 +113,8 @@ export async function saveResult(path: string, result: ExperimentResult): Promis
 
 /** Reads a run's measurements. It skips a line that was cut off by a kill. */
 export async function loadPoints(folder: string): Promise<ExperimentPoint[]> {
-  const { points, metrics } = locateExperiment(folder);
-  // Older versions kept them in metrics.jsonl.
-  const path = existsSync(points) ? points : metrics;
-  return parseJsonLines(await readIfThere(path), (line) => pointSchema.parse(line));
+  const text = await readIfThere(locateExperiment(folder).points);
+  return parseJsonLines(text, (line) => pointSchema.parse(line));
 }
 
 /**

@@ -3,8 +3,9 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import type { Dataset } from '../data/dataset.ts';
-import type { PresetName } from '../gan/preset.ts';
+import { PRESETS, type PresetName } from '../gan/preset.ts';
 import { describeMachine } from '../run/run-folder.ts';
+import { startSteps } from '../run/trial-steps.ts';
 import {
   BackendUnusable,
   openCpu,
@@ -15,10 +16,10 @@ import {
 import { openTensorflow } from '../tensorflow/tfjs-node.ts';
 import { prepareVulkan, type VulkanFacts } from '../tensorflow/vulkan.ts';
 import { findWebgpu } from '../tensorflow/webgpu/device.ts';
-import { countDispatches, startSteps } from './steps.ts';
 
 const PRESET_NAMES: readonly PresetName[] = ['seed', 'digits'];
 const BATCHES = [128, 512, 2048] as const;
+const SEED = 'gpu-check';
 
 /** A batch that takes plain JavaScript some seconds, and nearly all kernels of a large one. */
 const COMPARED_BATCH = 32;
@@ -159,12 +160,13 @@ async function comparePreset(
   batch: number,
   dataset: Dataset,
 ): Promise<Comparison> {
-  const steps = startSteps(preset, batch, dataset);
+  const config = { ...PRESETS[preset], batchSize: batch, seed: SEED };
+  const steps = startSteps(config, dataset);
   const backend = tf.getBackend();
   try {
     const actual = [await steps.readFigures(), await steps.readFigures()];
     await openCpu();
-    const reference = startSteps(preset, batch, dataset);
+    const reference = startSteps(config, dataset);
     const expected = [await reference.readFigures(), await reference.readFigures()];
     reference.release();
     const differences = expected.flatMap((figures, step) =>
@@ -237,7 +239,8 @@ async function measureSpeed(
   dataset: Dataset,
 ) {
   const gpu = findWebgpu();
-  const steps = startSteps(subject.preset, subject.batch, dataset);
+  const config = { ...PRESETS[subject.preset], batchSize: subject.batch, seed: SEED };
+  const steps = startSteps(config, dataset);
   try {
     for (let i = 0; i < FIRST_STEPS; i++) {
       steps.step();
@@ -294,4 +297,26 @@ async function timeCpu(timing: Timing): Promise<Speed[]> {
   } finally {
     await tf.setBackend(current);
   }
+}
+
+/** Counts the dispatches of compute shaders that something does. */
+export function countDispatches(work: () => void): number {
+  const { prototype } = (globalThis as unknown as Record<'GPUComputePassEncoder', PassEncoder>)
+    .GPUComputePassEncoder;
+  const { dispatchWorkgroups } = prototype;
+  let count = 0;
+  prototype.dispatchWorkgroups = function (this: unknown, ...sizes: number[]) {
+    count++;
+    dispatchWorkgroups.apply(this, sizes);
+  };
+  try {
+    work();
+  } finally {
+    prototype.dispatchWorkgroups = dispatchWorkgroups;
+  }
+  return count;
+}
+
+interface PassEncoder {
+  readonly prototype: { dispatchWorkgroups(this: unknown, ...sizes: number[]): void };
 }

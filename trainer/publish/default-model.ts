@@ -4,16 +4,11 @@
  */
 import type { Manifest } from '../../shared/model/artifact.ts';
 import { readManifest } from './catalogue.ts';
-import { leaseToKeep, withLease, type Lease } from './lease.ts';
+import { whileKept } from './lease.ts';
 import { findServed, readLedger } from './ledger.ts';
 import { movePointer, readPointer, withdrawModel, type StoredPointer } from './pointer.ts';
 import { PublishError } from './publish-error.ts';
-import {
-  nameVersion,
-  requireConditionalWrites,
-  type VersionId,
-  type WriteOptions,
-} from './writes.ts';
+import { nameVersion, type VersionId, type WriteOptions } from './writes.ts';
 
 /** A training with a smaller share of the served one's images is a trial. */
 const SHORT_SHARE = 0.5;
@@ -68,7 +63,7 @@ export async function setDefault(options: NameOptions) {
   if (pointer.default === name || dryRun) {
     return { ...result, pointerMoved: pointer.default !== name };
   }
-  const isMoved = await withKept(options, served, async (lease, isSafe) => {
+  const isMoved = await whileKept(options, served, async (lease, isSafe) => {
     const target = { ...served, makeDefault: true };
     const check = checkUnchanged(options, served);
     return (await movePointer(options, target, { lease, isSafe, check })).isMoved;
@@ -86,7 +81,7 @@ export async function removeModel(options: NameOptions): Promise<VersionId> {
   const { pointer, served } = await findModel(options);
   refuseDefault(options, pointer);
   if (!dryRun) {
-    await withKept(options, served, async (lease, isSafe) => {
+    await whileKept(options, served, async (lease, isSafe) => {
       const checkVersion = checkUnchanged(options, served);
       await withdrawModel(options, name, {
         lease,
@@ -121,17 +116,6 @@ function refuseDefault({ store, name }: NameOptions, pointer: Pointer | undefine
     const names = Object.keys(pointer.models).filter((each) => each !== name);
     throw new PublishError(store.description, { reason: 'is_default', name, names });
   }
-}
-
-/** Acts under a lease that keeps the served version from being pruned. */
-async function withKept<T>(
-  options: NameOptions,
-  served: VersionId,
-  act: (lease: Lease, isSafe: boolean) => Promise<T>,
-): Promise<T> {
-  const isSafe = await requireConditionalWrites(options);
-  const lease = await leaseToKeep(options, served);
-  return withLease(lease, () => act(lease, isSafe));
 }
 
 /** Makes a check that a command changes what it found when it began, and nothing else. */

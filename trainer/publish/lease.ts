@@ -10,6 +10,7 @@ import { changeLedger, LEASE_MS, type LeaseEntry, type Ledger } from './ledger.t
 import {
   includesVersion,
   nameVersion,
+  requireConditionalWrites,
   type Publication,
   type VersionId,
   type WriteOptions,
@@ -143,6 +144,23 @@ function createLease(publication: Publication, { token, kind, versions, until }:
       });
     },
   };
+}
+
+/**
+ * Acts while a lease keeps a version from being deleted.
+ * @param act     Gets the lease, and whether the store honours conditions.
+ * @param change  Changes the ledger in the write that takes the lease.
+ * @throws PublishError  When the store honours no conditions and the caller does not allow that.
+ */
+export async function whileKept<T>(
+  options: WriteOptions,
+  id: VersionId,
+  act: (lease: Lease, isSafe: boolean) => Promise<T>,
+  change?: (ledger: Ledger) => Ledger,
+): Promise<T> {
+  const isSafe = await requireConditionalWrites(options);
+  const lease = await leaseToKeep(options, id, change);
+  return withLease(lease, () => act(lease, isSafe));
 }
 
 export async function withLease<T>(lease: Lease, action: () => Promise<T>): Promise<T> {

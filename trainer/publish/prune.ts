@@ -11,7 +11,7 @@ import {
   type Survey,
   type SurveyedVersion,
 } from './catalogue.ts';
-import { findLease, leaseToDelete, leaseToKeep, withLease, type Lease } from './lease.ts';
+import { findLease, leaseToDelete, whileKept, withLease, type Lease } from './lease.ts';
 import {
   changeLedger,
   findPrevious,
@@ -234,9 +234,7 @@ export async function pinVersion(options: PinOptions): Promise<boolean> {
   if (isPinned(ledger) || dryRun) {
     return !isPinned(ledger);
   }
-  await requireConditionalWrites(options);
-  const lease = await leaseToKeep(options, id);
-  await withLease(lease, async () => {
+  await whileKept(options, id, async (lease) => {
     // Checked again: it may have been deleted before the lease began, but not any more.
     await requireManifest(store, id);
     await lease.assure();

@@ -14,8 +14,8 @@ import { ENCODER_FILE } from '../../shared/model/encoder.ts';
 import { buildSignaturePath } from '../../shared/model/signature.ts';
 import { readArtifactFolder } from './artifact-folder.ts';
 import { checkUnchanged, findObjection } from './default-model.ts';
-import { leaseToKeep, withLease } from './lease.ts';
-import { findPrevious, findServed, readLedger, recordServed } from './ledger.ts';
+import { whileKept, type Lease } from './lease.ts';
+import { findPrevious, findServed, readLedger, recordServed, type Ledger } from './ledger.ts';
 import { mergePointer, movePointer, readPointer, type StoredPointer } from './pointer.ts';
 import { PublishError } from './publish-error.ts';
 import type { Signer } from './signing.ts';
@@ -25,7 +25,6 @@ import {
   isThere,
   planUpload,
   putOnce,
-  requireConditionalWrites,
   type PublishedObject,
   type Upload,
   type VersionId,
@@ -107,11 +106,9 @@ export async function publishArtifact(options: PublishOptions) {
     return result;
   }
 
-  const isSafe = await requireConditionalWrites(options);
-  const lease = await leaseToKeep(options, published, (ledger) =>
-    recordServed(ledger, before?.pointer, published, options.now()),
-  );
-  return withLease(lease, async () => {
+  const record = (ledger: Ledger) =>
+    recordServed(ledger, before?.pointer, published, options.now());
+  const publish = async (lease: Lease, isSafe: boolean) => {
     const uploaded: PublishedObject[] = [];
     const putMissing = async (): Promise<void> => {
       for (const upload of await findMissing(store, published, uploads)) {
@@ -143,7 +140,8 @@ export async function publishArtifact(options: PublishOptions) {
       pointerMoved: moved.isMoved,
       defaultName: moved.defaultName,
     };
-  });
+  };
+  return whileKept(options, published, publish, record);
 }
 
 /** Judges again what the pointer serves by now. @throws PublishError  `served_changed`. */
@@ -208,11 +206,9 @@ export async function rollBack(
     return { ...result, pointerMoved: true };
   }
 
-  const isSafe = await requireConditionalWrites(options);
-  const lease = await leaseToKeep(options, target, (ledgerNow) =>
-    recordServed(ledgerNow, pointer?.pointer, target, options.now()),
-  );
-  return withLease(lease, async () => {
+  const record = (ledgerNow: Ledger) =>
+    recordServed(ledgerNow, pointer?.pointer, target, options.now());
+  const serve = async (lease: Lease, isSafe: boolean) => {
     // Checked again: it may have been deleted before the lease began, but not any more.
     await requireWhole(store, target);
     const check = checkUnchanged(options, { name, version: present ?? 'none' });
@@ -220,5 +216,6 @@ export async function rollBack(
     // A delete that was on its way for longer than any lease: only publishing again can heal that.
     await requireManifest(store, target);
     return { ...result, pointerMoved: isMoved };
-  });
+  };
+  return whileKept(options, target, serve, record);
 }

@@ -19,13 +19,12 @@ import {
 import { ENCODER_FILE, MAX_ENCODER_FILE_BYTES } from '../../shared/model/encoder.ts';
 import { buildSignaturePath, namePublicKey, type PublicKey } from '../../shared/model/signature.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { leaseToKeep, withLease } from './lease.ts';
+import { whileKept } from './lease.ts';
 import { createNotWhole, requireManifest, requireWhole } from './verify.ts';
 import {
   isThere,
   planUpload,
   putOnce,
-  requireConditionalWrites,
   type Upload,
   type VersionId,
   type WriteOptions,
@@ -122,9 +121,7 @@ export async function signVersion(
     return false;
   }
   if (!dryRun) {
-    await requireConditionalWrites(options);
-    const lease = await leaseToKeep(options, id);
-    await withLease(lease, async () => {
+    await whileKept(options, id, async (lease) => {
       await requireManifest(store, id);
       for (const upload of uploads) {
         await lease.assure();

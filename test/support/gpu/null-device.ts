@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { PRESETS, type PresetName } from '../../../trainer/gan/preset.ts';
-import { countDispatches, startSteps } from '../../../trainer/gpu-check/steps.ts';
+import { countDispatches } from '../../../trainer/gpu-check/check.ts';
+import { startSteps } from '../../../trainer/run/trial-steps.ts';
 import { nameDeviceFault } from '../../../trainer/tensorflow/backend.ts';
 import { useGpu, type OpenBackend } from '../../../trainer/tensorflow/open-backend.ts';
 import { readSmallMnist } from '../training/small-mnist.ts';
@@ -75,7 +76,7 @@ async function exhaustMemory(backend: OpenBackend): Promise<string> {
   const config = { ...PRESETS.digits, seed: 'null', steps: 2, batchSize: 1024 };
   const advice = { advice: 'Go on with --resume.', batchSize: config.batchSize };
   const message = await nameDeviceFault(backend, advice, async () =>
-    trainQuietly(join(folder, 'run'), config, await readSmallMnist(1024), 'webgpu'),
+    trainQuietly(join(folder, 'run'), config, await readSmallMnist(1024)),
   ).then(() => 'none', String);
   await rm(folder, { recursive: true });
   return message;
@@ -83,9 +84,8 @@ async function exhaustMemory(backend: OpenBackend): Promise<string> {
 
 async function countStep(preset: PresetName, backend: Backend): Promise<Counts> {
   const dataset = await readSmallMnist(256);
-  const { batchSize } = PRESETS[preset];
   const start = async () => {
-    const steps = startSteps(preset, batchSize, dataset);
+    const steps = startSteps({ ...PRESETS[preset], seed: 'gpu-check' }, dataset);
     steps.step(); // Sends starting weights and data.
     await steps.drain();
     return steps;
@@ -154,7 +154,7 @@ async function listStepsRead(backend: Backend): Promise<number[]> {
   const config = { ...PRESETS.seed, ...rare, seed: 'null', steps: RUN_STEPS, batchSize: 64 };
   const dataset = await readSmallMnist(256);
   // Steps take no time, or slow ones would be read.
-  await trainQuietly(join(folder, 'run'), config, dataset, 'webgpu', {}, undefined, () => 0);
+  await trainQuietly(join(folder, 'run'), config, dataset, {}, undefined, () => 0);
   await rm(folder, { recursive: true });
   restore();
   restoreMemory();

@@ -46,7 +46,7 @@ const config = {
 };
 const facts = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
 const folder = await mkdtemp(join(tmpdir(), 'digitmint-batch-path-'));
-await createRunFolder(folder, { config, dataset: facts, backend: { name: 'cpu', threads: null } });
+await createRunFolder(folder, { config, dataset: facts });
 const paths: string[][] = [];
 let step = -1;
 // The loop reads the signal before each step.

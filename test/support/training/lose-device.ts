@@ -49,14 +49,7 @@ if (process.argv[1] === import.meta.filename) {
     const log = ({ step }: { step: number }): void => (step === 4 ? fail() : undefined);
     const assure = (): Promise<void> => assureDevice(backend, advice);
     return nameDeviceFault(backend, advice, () =>
-      trainQuietly(
-        join(parent, folder),
-        LOSSY_CONFIG,
-        makeTinyDataset(),
-        backend.name,
-        { log },
-        assure,
-      ),
+      trainQuietly(join(parent, folder), LOSSY_CONFIG, makeTinyDataset(), { log }, assure),
     ).then(
       () => ({ isExpected: false, message: 'the training went on' }),
       (error: Error) => ({ isExpected: error instanceof ExpectedError, message: error.message }),

@@ -41,7 +41,7 @@ if (process.argv[1] === import.meta.filename) {
   const parent = await mkdtemp(join(tmpdir(), 'digitmint-backend-'));
   const folder = join(parent, 'run');
   const startedAt = performance.now();
-  const { weights } = await trainQuietly(folder, config, dataset, backend.name);
+  const { weights } = await trainQuietly(folder, config, dataset);
   const lines = await loadMetrics(folder);
   const run: BackendRun = {
     description: backend.description,

@@ -3,20 +3,17 @@ import { hashDataset, type Dataset } from '../../../trainer/data/dataset.ts';
 import type { TrainingConfig } from '../../../trainer/gan/preset.ts';
 import { SILENT_REPORTER, type Reporter } from '../../../trainer/run/log/reporter.ts';
 import { createRunFolder, hashRun } from '../../../trainer/run/run-folder.ts';
-import type { BackendName } from '../../../trainer/tensorflow/backend.ts';
 import { runTraining, type TrainingResult } from '../../../trainer/run/training-loop.ts';
 
 /**
  * Trains from the start on the current backend.
  * @param folder  Is created.
- * @param backend  The backend's name, for the record.
  * @param watch  Receives the run's events.
  */
 export async function trainQuietly(
   folder: string,
   config: TrainingConfig,
   dataset: Dataset,
-  backend: BackendName,
   watch: Partial<Reporter> = {},
   assureFolder?: () => Promise<void>,
   clock?: () => number,
@@ -25,7 +22,7 @@ export async function trainQuietly(
     config,
     dataset: { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) },
   };
-  await createRunFolder(folder, { ...record, backend: { name: backend, threads: null } });
+  await createRunFolder(folder, record);
   return runTraining({
     config,
     dataset,

@@ -4,7 +4,7 @@
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync } from 'node:fs';
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -419,24 +419,6 @@ describe('npm run train', () => {
       const { manifest } = await readArtifactFolder(locate(out).model);
       expect(manifest).toMatchObject({ name: 'mine', weights: { dtype: 'uint8' } });
       expect(await readServed(store)).toEqual({ mine: manifest.version });
-    });
-
-    it('of an older version, which kept less, resumes and is not published unasked', async () => {
-      const out = join(parent, 'older');
-      await cp(join(parent, 'snapshots'), out, { recursive: true });
-      const { options } = locate(out);
-      const {
-        data: _data,
-        delivery: _told,
-        checkpointMinutes: _often,
-        ...rest
-      } = JSON.parse(await readFile(options, 'utf8'));
-      delete rest.dataset.classes;
-      await writeFile(options, JSON.stringify(rest));
-      const { output, code } = await run('train', '--resume', out, '--steps', '9', '--data', data);
-      expect(output).toMatch(/note +An older version began this run .* It is not published/);
-      expect(output).toMatch(/publishes +nothing/);
-      expect([output, code]).toEqual([expect.stringMatching(/Trained in/), 0]);
     });
 
     it('is trained by one process only, and a process that lost it ends', async () => {

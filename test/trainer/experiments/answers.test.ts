@@ -117,26 +117,26 @@ describe('the answer about depth', () => {
   const bad = { frechet: [600, 600, 700] };
 
   it.each([
-    [good, good, /^\*\*Yes\.\*\* Three layers come closer/],
-    [good, same, /^\*\*It depends on the size\.\*\* .*only: 3 layers, wider:/],
-    [same, bad, /^\*\*No\.\*\* After 1,000 steps .* 3 layers, as many weights is worse/],
-    [same, same, /^\*\*No difference that these seeds can show\*\* after 1,000 steps/],
+    [
+      good,
+      good,
+      /^\*\*Yes\.\*\* Over 1,000 steps, the figure that decides is the Fréchet distance\. Better than/,
+    ],
+    [good, same, /^\*\*It depends on the size\.\*\* .*Better .*: \*3 layers, wider\*\. Not told/],
+    [same, bad, /^\*\*No\.\*\* .* Worse .*: \*3 layers, as many weights\*\. Not told/],
+    [same, same, /^\*\*No difference that these seeds can show\.\*\* Over 1,000 steps,/],
   ])('follows the figures (%#)', (wide, equal, expected) => {
     expect(answer('depth', makeArm('deep-wide', wide), makeArm('deep-equal', equal))).toMatch(
       expected,
     );
   });
 
-  it('gives figures with their spread, and tells what happens to the favoured classes', () => {
-    const text = answer('depth', makeArm('deep-wide', { ...good, classes: 2 }));
-    expect(text).toContain('200 ± 8.00 (3 layers, wider) against 400 ± 16.0');
-    expect(text).toContain('Its favourites stay as they are');
-    expect(answer('depth', makeArm('deep-wide', { ...good, classes: 7 }))).toContain(
-      'more varied samples: 3 layers, wider (classes',
-    );
-    expect(
-      answer('depth', makeArm('deep-wide', { ...good, classes: 2, diversity: 0.1 })),
-    ).toContain('less varied ones: 3 layers, wider');
+  it('tells what happens to the favoured classes', () => {
+    const tell = (classes: number, diversity?: number) =>
+      answer('depth', makeArm('deep-wide', { ...good, classes, ...(diversity && { diversity }) }));
+    expect(tell(2)).toContain('The samples are as varied as the tutorial’s.');
+    expect(tell(7)).toContain('More varied samples: *3 layers, wider*.');
+    expect(tell(2, 0.1)).toContain('Less varied samples: *3 layers, wider*.');
   });
 
   it('uses the coarse distance when the classifier’s shows no difference', () => {
@@ -146,10 +146,10 @@ describe('the answer about depth', () => {
       makeArm('deep-equal', same),
     );
     expect(text).toMatch(
-      /^\*\*It depends on the size\.\*\* .*only: 3 layers, wider: coarse Fréchet distance \(the classifier's/,
+      /^\*\*It depends on the size\.\*\* .*the coarse distance \(.*\)\. Better .*: \*3 layers, wider\*\./,
     );
     expect(answer('depth', makeArm('deep-wide', { ...good, coarse: 9 }))).toMatch(
-      /^\*\*Yes\.\*\*.* Fréchet distance 200/,
+      /^\*\*Yes\.\*\*.* is the Fréchet distance\./,
     );
   });
 });
@@ -163,13 +163,16 @@ describe('the answer about priors', () => {
       makeArm('sparse', { frechet: [900, 900, 400] }),
     );
     expect(text).toMatch(
-      /^\*\*It matters:\*\* faster than the uniform prior: Gaussian; slower: sparse; not told from it: truncated Gaussian\./,
+      /^\*\*It matters\.\*\* .*: \*Gaussian\*\. Worse .*: \*sparse\*\. Not told .*: \*truncated Gaussian\*\./,
+    );
+    expect(answer('prior', makeArm('sparse', { frechet: [900, 900, 400] }))).toMatch(
+      /^\*\*None is faster than the uniform one\.\*\*/,
     );
   });
 
   it('says when none differs', () => {
     expect(answer('prior', makeArm('gaussian', { frechet: [600, 500, 400] }))).toMatch(
-      /^\*\*None, as far as these seeds can show:\*\*/,
+      /^\*\*None, as far as these seeds can show\.\*\*/,
     );
   });
 });
@@ -178,20 +181,22 @@ describe('the answer about the VAE', () => {
   it('tells what the GAN makes of the decoder', () => {
     // The VAE ends between measurements here, so the answer omits it.
     const text = answer('vae-init', makeArm('vae-init', { frechet: [600, 100, 300] }));
-    expect(text).toMatch(/^\*\*Yes,\*\* with the VAE's steps counted/);
+    expect(text).toMatch(
+      /^\*\*Yes\.\*\* .*last third is better; after 10\.0 seconds of processor each it is better\./,
+    );
     expect(text).not.toContain('as a decoder it stood');
     const runs = [...TUTORIAL, ...makeArm('vae-init', { frechet: [600, 100, 300] })].map((run) => ({
       ...run,
       points: run.points.map((point, i) => (i === 1 ? { ...point, step: 400 } : point)),
     }));
     expect(answerQuestion('vae-init', analyse(runs))).toMatch(
-      /as a decoder it stood at 99\.9; the GAN's steps then lost that again, to 300\./,
+      /as a decoder it stood at 99\.9\. The GAN's steps then lost that again, to 300\./,
     );
   });
 
   it('says no when it is slower', () => {
     expect(answer('vae-init', makeArm('vae-init', { frechet: [900, 900, 900] }))).toMatch(
-      /^\*\*No, slower:\*\*/,
+      /^\*\*No, it is slower\.\*\*/,
     );
   });
 });
@@ -202,20 +207,23 @@ describe('the answer about favoured classes', () => {
       'collapse',
       makeArm('slow-d', { frechet: [600, 300, 200], classes: 10 }),
       makeArm('r1', { frechet: [600, 200, 100], classes: 9 }),
+      makeArm('beta1-half', { frechet: [600, 200, 100], classes: 5 }),
       makeArm('glorot', { frechet: [600, 500, 400], classes: 2 }),
     );
     expect(text).toMatch(
-      /makes 2\.00 ± 0\.000 classes in effect, of 10, and samples that differ 0\.200 ± 0\.000 times as much as real digits, while the discriminator's loss is 0\.030/,
+      /makes 2\.00 ± 0\.000 classes in effect, of 10\. Its samples differ 0\.200 ± 0\.000 times as much as real digits\. The discriminator's loss is 0\.030/,
     );
-    expect(text).toMatch(/\*\*The smallest cure found:\*\* R1 penalty \(D’s loss has exact R1/);
-    expect(text).toContain('equal rates cures it too.');
+    expect(text).toMatch(
+      /\*\*The smallest cure found\*\* is \*R1 penalty\*: D’s loss has exact R1/,
+    );
+    expect(text).toContain('So it is with *equal rates*. These help too: *beta1 0.5*.');
     expect(text).toContain('What helps points to the cause: ');
-    expect(text).toContain('No help that these seeds can show: Glorot uniform.');
+    expect(text).toContain('No help that these seeds can show: *Glorot uniform*.');
   });
 
   it('says when no remedy solves it, or none helps', () => {
     expect(answer('collapse', makeArm('r1', { frechet: [600, 500, 400], classes: 5 }))).toContain(
-      '**No single change cures it in so many steps,** but what helps is: R1 penalty. Classes in effect: 5.00',
+      '**No single change cures it in so many steps.** These help: *R1 penalty*.',
     );
     expect(answer('collapse', makeArm('r1', { frechet: [600, 500, 400], classes: 2 }))).toContain(
       '**No single change tried here helps within so many steps.**',
@@ -226,7 +234,9 @@ describe('the answer about favoured classes', () => {
 it('an answer says that nothing was run, or that the runs are too few', () => {
   expect(answerQuestion('depth', analyse([]))).toBe('Not run yet.');
   expect(answer('depth')).toBe('Not run yet.');
-  expect(answer('depth', [makeResult('deep-wide', 1, { frechet: [600, 10, 1] })])).toMatch(
-    /^\*\*Not to be said from so few runs:\*\* .*Fréchet distance 1\.00 \(3 layers, wider\) against 400 ± 16\.0/,
+  const single = [makeResult('deep-wide', 1, { frechet: [600, 10, 1] })];
+  expect(answer('depth', single)).toMatch(/^\*\*Not to be said from so few runs\.\*\*/);
+  expect(answer('depth', single, makeArm('deep-equal', { frechet: [600, 500, 400] }))).toMatch(
+    / Of \*3 layers, wider\* there is one run only/,
   );
 });

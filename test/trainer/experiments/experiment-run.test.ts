@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cp, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -141,7 +141,7 @@ describe('a run of an experiment', () => {
     await copyWhole('run');
     const [dataset, folder] = [makeTinyDataset(), join(root, 'trained')];
     const config = { ...TINY_CONFIG, steps: STEPS, checkpointEvery: STEPS };
-    const { weights } = await trainQuietly(folder, config, dataset, 'cpu');
+    const { weights } = await trainQuietly(folder, config, dataset);
     const kept = await loadNewestCheckpoint(locate(join(root, 'run')).checkpoints);
     expect(kept?.checkpoint.step).toBe(STEPS);
     expect(kept?.checkpoint.generator.weights).toEqual(weights);
@@ -179,17 +179,6 @@ describe('a run of an experiment', () => {
     const lines = await loadMetrics(join(root, 'run'));
     expect(lines).toHaveLength(25); // At every fifth step and the last.
     expect(lines.every(({ generatorGradientNorm = 0 }) => generatorGradientNorm > 0)).toBe(true);
-  });
-
-  it('resumes from the folder of an older version, which kept its points in metrics.jsonl', async () => {
-    await copyWhole('whole');
-    await run({ name: 'part', stopAt: 100 });
-    const folder = join(root, 'part');
-    await rename(locateExperiment(folder).points, locate(folder).metrics);
-    expect(await run({ name: 'part' })).toBe(true);
-    const [part, whole] = [dropClock(await load('part')), dropClock(await load('whole'))];
-    // The old version had no log of the first steps.
-    expect({ ...part, early: whole.early }).toEqual(whole);
   });
 
   it('resumes to the same figures after a stop, and with more steps from its end', async () => {

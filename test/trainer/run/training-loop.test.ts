@@ -70,7 +70,7 @@ async function train({
   if (resume) {
     await reopenRunFolder(place, checkpoint?.step ?? 0);
   } else {
-    await createRunFolder(place, { ...options, backend: { name: 'cpu', threads: null } });
+    await createRunFolder(place, options);
   }
   const stop = new AbortController();
   let steps = 0;

@@ -35,7 +35,7 @@ export const metricsSchema = z.object({
   warnings: z.array(warningSchema).exactOptional(),
 });
 
-/** One line of metrics.jsonl. Figures that older versions did not write are optional. */
+/** One line of metrics.jsonl. */
 export type MetricsLine = Readonly<z.infer<typeof metricsSchema>>;
 
 /** A sign that a training goes wrong. */

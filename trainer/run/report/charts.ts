@@ -44,7 +44,7 @@ const MARGIN = { top: 10, right: 74, bottom: 26, left: 50 };
 /** Draws a run's charts as figures of HTML, each with a table. Leaves out what was not logged. */
 export async function renderCharts(
   metrics: readonly MetricsLine[],
-  config: Partial<TrainingConfig>,
+  config: TrainingConfig,
 ): Promise<string[]> {
   const marks = metrics.filter(({ warnings = [] }) => warnings.length > 0).map(({ step }) => step);
   return renderFigures(

@@ -53,7 +53,7 @@ function listFigureRows(records: readonly RunRecord[]): Row[] {
   const all = records.map((record) => ({
     model: record.model,
     status: describeStatus(record).text,
-    data: record.options.dataset?.name,
+    data: record.options.dataset.name,
     ...listFigures(record.metrics, record.options.config),
     warnings: String(record.metrics.flatMap(({ warnings = [] }) => warnings).length),
     ...Object.fromEntries(listQuality(record)),

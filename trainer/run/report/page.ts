@@ -16,7 +16,7 @@ import type { Quality } from '../../evaluation/saved-quality.ts';
 import type { RunOptions, SavedGrid, Session } from '../run-folder.ts';
 import { renderCharts } from './charts.ts';
 
-/** The records of a run. Runs of older versions have fewer. */
+/** The records of a run. Runs of experiments have fewer. */
 export interface RunRecord {
   /** Of its folder. */
   readonly name: string;
@@ -24,13 +24,11 @@ export interface RunRecord {
   readonly model?: string | undefined;
   /** Its measured quality, if it was saved. */
   readonly quality?: Quality | undefined;
-  readonly options: Partial<Omit<RunOptions, 'config'>> & {
-    readonly config: Partial<TrainingConfig>;
-  };
+  readonly options: Pick<RunOptions, 'config' | 'dataset'>;
   readonly sessions: readonly Session[];
   readonly metrics: readonly MetricsLine[];
   readonly grids: readonly SavedGrid[];
-  /** Real pictures as the networks see them, as PNG. Absent in runs of older versions. */
+  /** Real pictures as the networks see them, as PNG. Absent in runs of experiments. */
   readonly contactSheet?: Uint8Array | undefined;
 }
 
@@ -83,10 +81,10 @@ function renderHeader(record: RunRecord): string {
   const { config, dataset } = options;
   const status = describeStatus(record);
   const facts = [
-    config.preset && `preset ${config.preset}`,
-    config.seed !== undefined && `seed ${JSON.stringify(config.seed)}`,
-    dataset && `${dataset.name}, ${formatCount(dataset.images)} images`,
-  ].filter((part) => typeof part === 'string');
+    `preset ${config.preset}`,
+    `seed ${JSON.stringify(config.seed)}`,
+    `${dataset.name}, ${formatCount(dataset.images)} images`,
+  ];
   return `<header>
 <p class="kind">Training report</p>
 <h1>${escapeHtml(nameRun(record))} <span class="status ${status.tone}">${escapeHtml(status.text)}</span></h1>
@@ -106,13 +104,13 @@ export function describeStatus({ options, metrics }: RunRecord): { text: string;
     return { text: `${fatal.code} at step ${formatCount(last.step)}`, tone: 'bad' };
   }
   const { steps } = options.config;
-  if (steps !== undefined && last.step < steps - 1) {
+  if (last.step < steps - 1) {
     return { text: `${Math.floor(((last.step + 1) / steps) * 100)}% done`, tone: 'open' };
   }
   return { text: 'finished', tone: 'good' };
 }
 
-function renderFigures(metrics: readonly MetricsLine[], config: Partial<TrainingConfig>): string {
+function renderFigures(metrics: readonly MetricsLine[], config: TrainingConfig): string {
   const items = Object.entries(listFigures(metrics, config)).flatMap(([label, value]) =>
     value === undefined ? [] : [`<div><dt>${label}</dt><dd>${value}</dd></div>`],
   );
@@ -122,7 +120,7 @@ function renderFigures(metrics: readonly MetricsLine[], config: Partial<Training
 /** Lists a run's last figures by name. */
 export function listFigures(
   metrics: readonly MetricsLine[],
-  config: Partial<TrainingConfig>,
+  { steps }: TrainingConfig,
 ): Readonly<Record<string, string | undefined>> {
   const last = metrics.at(-1);
   if (last === undefined) {
@@ -130,7 +128,6 @@ export function listFigures(
   }
   const seconds = metrics.findLast((line) => line.seconds !== undefined)?.seconds;
   const diversity = metrics.findLast((line) => line.diversity !== undefined)?.diversity;
-  const { steps = 0 } = config;
   const done = formatCount(last.step + 1);
   return {
     steps: steps > last.step + 1 ? `${done} of ${formatCount(steps)}` : done,
@@ -175,7 +172,7 @@ function renderGrids({ grids, metrics }: RunRecord): string {
 }
 
 function renderContactSheet({ contactSheet, options }: RunRecord): string {
-  const { classes = [] } = options.dataset ?? {};
+  const { classes = [] } = options.dataset;
   const rows = classes.length > 1 ? `, a row for each class: ${listClasses(classes)}` : '';
   const note = `Pictures of the data set as the networks see them${escapeHtml(rows)}.`;
   return contactSheet === undefined
@@ -224,16 +221,11 @@ export function renderSection(id: string, title: string, content: string): strin
 }
 
 function renderEnvironment({ options, sessions }: RunRecord): string {
-  const { dataset, backend } = options;
-  const rows: [string, string][] = [];
-  if (dataset !== undefined) {
-    const content = `${dataset.name}, ${formatCount(dataset.images)} images`;
-    rows.push(['data set', content], ['data set’s SHA-256', dataset.sha256]);
-  }
-  if (backend !== undefined && sessions.length === 0) {
-    const threads = backend.threads === null ? '' : `, ${backend.threads} threads`;
-    rows.push(['backend', `${backend.name}${threads}`]);
-  }
+  const { name, images, sha256 } = options.dataset;
+  const rows: [string, string][] = [
+    ['data set', `${name}, ${formatCount(images)} images`],
+    ['data set’s SHA-256', sha256],
+  ];
   for (const { startedAt, step, backend: used, versions, machine } of sessions) {
     const what = step === 0 ? 'started' : `resumed at step ${formatCount(step)}`;
     const { digitmint, node, tfjs } = versions;
@@ -245,19 +237,13 @@ function renderEnvironment({ options, sessions }: RunRecord): string {
       ['machine', `${processor}, ${cores} cores, ${memoryGiB} GiB, ${system}`],
     );
   }
-  const title = 'Data and environment';
-  return rows.length === 0 ? '' : renderSection('environment', title, renderRows(rows));
+  return renderSection('environment', 'Data and environment', renderRows(rows));
 }
 
-function renderConfig(config: Partial<TrainingConfig>): string {
-  const rows = flatten(config);
-  if (config.generator !== undefined) {
-    const { parameters, macs } = planGenerator(config.generator);
-    rows.push([
-      'generator in all',
-      `${formatCount(parameters)} weights, ${formatCount(macs)} multiply-accumulates a sample`,
-    ]);
-  }
+function renderConfig(config: TrainingConfig): string {
+  const { parameters, macs } = planGenerator(config.generator);
+  const size = `${formatCount(parameters)} weights, ${formatCount(macs)} multiply-accumulates a sample`;
+  const rows = [...flatten(config), ['generator in all', size] as const];
   return renderSection('config', 'Configuration', renderRows(rows));
 }
 

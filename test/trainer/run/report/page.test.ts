@@ -1,5 +1,5 @@
 /**
- * Tests the report in a real browser, from a file, without a network; and reports of older runs.
+ * Tests the report in a real browser, from a file, without a network.
  */
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -54,7 +54,6 @@ const RECORD: RunRecord = {
       objective: { type: 'relativistic', gamma: 1 },
     },
     dataset: { name: 'tiny digits', images: 70, sha256: 'ab'.repeat(32) },
-    backend: { name: 'cpu', threads: null },
   },
   sessions: [
     {
@@ -200,7 +199,7 @@ describe('a report', () => {
 describe('a report of a run', () => {
   const { r1: _r1, ...rest } = METRICS[0] as MetricsLine;
 
-  it('of an older version copes with missing data', async () => {
+  it('of an experiment, which has no sessions and no grids, copes with missing data', async () => {
     const metrics = METRICS.map(({ step, imagesSeen, discriminatorLoss, generatorLoss }) => ({
       step,
       imagesSeen,
@@ -208,8 +207,8 @@ describe('a report of a run', () => {
       generatorLoss,
     }));
     const { page, complaints } = await open({
-      name: 'old',
-      options: { config: { steps: 401 } },
+      name: 'r1-3',
+      options: RECORD.options,
       sessions: [],
       metrics,
       grids: [],
@@ -252,7 +251,9 @@ describe('a comparison of runs', () => {
         n: 200,
         against: 'real ones',
         features: '72 features',
-        rows: [{ title: 'Fréchet distance', value: '1.19', real: '0.77' }],
+        rows: [
+          { title: 'Fréchet distance', value: '1.19', real: '0.77', explanation: 'of Gaussians' },
+        ],
       },
     };
     const path = join(await mkdtemp(join(tmpdir(), 'digitmint-comparison-')), 'comparison.html');
@@ -287,7 +288,7 @@ describe('a comparison of runs', () => {
     const parent = await mkdtemp(join(tmpdir(), 'digitmint-runs-'));
     const folders = ['a', 'b'].map((name) => join(parent, name));
     for (const folder of folders) {
-      await createRunFolder(folder, { ...RECORD.options, backend: undefined } as never);
+      await createRunFolder(folder, RECORD.options);
     }
     expect(await saveComparison(folders)).toBe(join(parent, 'comparison.html'));
     const html = await readFile(join(parent, 'comparison.html'), 'utf8');

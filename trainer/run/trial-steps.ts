@@ -1,19 +1,43 @@
-/** Does training steps on the current backend, to compare and to time them. */
+/** Steps outside of a run, on the current backend: to time them, and to compare their figures. */
 import * as tf from '@tensorflow/tfjs';
 import { deriveKey } from '../../shared/model/random.ts';
 import { createBatcher, type Dataset } from '../data/dataset.ts';
-import { PRESETS, PURPOSES, type PresetName } from '../gan/preset.ts';
+import { PURPOSES, type TrainingConfig } from '../gan/preset.ts';
 import { createGan, disposeGan, type StepSource } from '../gan/step.ts';
-import { createStepper } from '../run/stepper.ts';
 import { findWebgpu, submitSteps } from '../tensorflow/webgpu/device.ts';
+import { createStepper } from './stepper.ts';
 
-/** Starts a preset with a batch of another size. */
-export function startSteps(preset: PresetName, batchSize: number, dataset: Dataset) {
-  const config = { ...PRESETS[preset], batchSize, seed: 'gpu-check' };
+/** Two steps prove and record a graph, one warms up. The last is timed. */
+const STEPS = 4;
+/** A step that takes longer is timed at once. */
+const SLOW_MS = 3000;
+
+/** Times a run's steps before it starts, on its first images. @returns  Seconds of a step. */
+export async function timeSteps(config: TrainingConfig, dataset: Dataset): Promise<number> {
+  const { batchSize: count } = config;
+  const images = dataset.images.slice(0, (count * dataset.images.length) / dataset.count);
+  const labels = dataset.labels.slice(0, count);
+  const steps = startSteps(config, { ...dataset, count, images, labels });
+  try {
+    let tookMs = 0;
+    for (let step = 0; step < STEPS && tookMs < SLOW_MS; step++) {
+      const startedAt = performance.now();
+      steps.step();
+      await steps.drain();
+      tookMs = performance.now() - startedAt;
+    }
+    return tookMs / 1000;
+  } finally {
+    steps.release();
+  }
+}
+
+/** Makes networks with starting weights. The caller releases them. */
+export function startSteps(config: TrainingConfig, dataset: Dataset) {
   const source: StepSource = { config, dataset, key: deriveKey('train', config.seed) };
   const gan = createGan(source, null);
   const stepper = createStepper(gan, source);
-  const batcher = createBatcher(dataset.count, batchSize, source.key, PURPOSES.shuffle);
+  const batcher = createBatcher(dataset.count, config.batchSize, source.key, PURPOSES.shuffle);
   let next = 0;
   return {
     /** Does the next step. Its results stay on the backend. */
@@ -51,26 +75,4 @@ export function startSteps(preset: PresetName, batchSize: number, dataset: Datas
       disposeGan(gan);
     },
   };
-}
-
-/** Counts the dispatches of compute shaders that something does. */
-export function countDispatches(work: () => void): number {
-  const { prototype } = (globalThis as unknown as Record<'GPUComputePassEncoder', PassEncoder>)
-    .GPUComputePassEncoder;
-  const { dispatchWorkgroups } = prototype;
-  let count = 0;
-  prototype.dispatchWorkgroups = function (this: unknown, ...sizes: number[]) {
-    count++;
-    dispatchWorkgroups.apply(this, sizes);
-  };
-  try {
-    work();
-  } finally {
-    prototype.dispatchWorkgroups = dispatchWorkgroups;
-  }
-  return count;
-}
-
-interface PassEncoder {
-  readonly prototype: { dispatchWorkgroups(this: unknown, ...sizes: number[]): void };
 }
