@@ -75,37 +75,40 @@ export function packWeights(
  */
 export function quantise(source: usize, target: usize, runs: usize, count: i32, length: i32): f32 {
   const vectors = length & ~3;
-  let sizes = f32x4.splat(0);
-  let rest: f32 = 0;
+  // Bits of positive floats compare as integers, NaN above all. f32x4.max takes 8 instructions.
+  let sizes = i32x4.splat(0);
   for (let r = 0; r < count; r++) {
     const from = source + load<i32>(runs + ((<usize>r) << 3));
     for (let i = 0; i < vectors; i += 4) {
-      sizes = f32x4.max(sizes, f32x4.abs(v128.load(from + ((<usize>i) << 2))));
+      sizes = i32x4.max_s(sizes, f32x4.abs(v128.load(from + ((<usize>i) << 2))));
     }
     for (let i = vectors; i < length; i++) {
-      rest = max(rest, abs(load<f32>(from + ((<usize>i) << 2))));
+      sizes = i32x4.max_s(sizes, f32x4.abs(v128.load32_splat(from + ((<usize>i) << 2))));
     }
   }
-  const first = max(f32x4.extract_lane(sizes, 0), f32x4.extract_lane(sizes, 1));
-  const second = max(f32x4.extract_lane(sizes, 2), f32x4.extract_lane(sizes, 3));
-  const largest = max(max(first, second), rest);
-  const factor: f32 = largest === 0 ? 0 : MAX_INPUT / largest;
-  const factors = f32x4.splat(factor);
+  sizes = i32x4.max_s(sizes, v128.shuffle<i32>(sizes, sizes, 2, 3, 0, 1));
+  sizes = i32x4.max_s(sizes, v128.shuffle<i32>(sizes, sizes, 1, 0, 3, 2));
+  const largest = f32x4.extract_lane(sizes, 0);
+  const factors = f32x4.splat(largest === 0 ? 0 : MAX_INPUT / largest);
   for (let r = 0; r < count; r++) {
     const from = source + load<i32>(runs + ((<usize>r) << 3));
     const to = target + load<i32>(runs + ((<usize>r) << 3), 4);
     for (let i = 0; i < vectors; i += 4) {
-      const scaled = f32x4.mul(v128.load(from + ((<usize>i) << 2)), factors);
-      const numbers = i32x4.trunc_sat_f32x4_s(f32x4.nearest(scaled));
+      const numbers = round(f32x4.mul(v128.load(from + ((<usize>i) << 2)), factors));
       v128.store64_lane(to + ((<usize>i) << 1), i16x8.narrow_i32x4_s(numbers, numbers), 0);
     }
     for (let i = vectors; i < length; i++) {
-      const scaled = f32x4.mul(v128.load32_splat(from + ((<usize>i) << 2)), factors);
-      const number = i32x4.trunc_sat_f32x4_s(f32x4.nearest(scaled));
+      const number = round(f32x4.mul(v128.load32_splat(from + ((<usize>i) << 2)), factors));
       v128.store16_lane(to + ((<usize>i) << 1), number, 0);
     }
   }
   return largest / MAX_INPUT;
+}
+
+/** Rounds floats below 2 ** 22 to integers, halves to even: their last bit is worth 1 then. */
+function round(numbers: v128): v128 {
+  const base = f32x4.splat(12582912); // 1.5 * 2 ** 23
+  return i32x4.sub(f32x4.add(numbers, base), base);
 }
 
 /**
@@ -263,8 +266,8 @@ function finish(
 ): void {
   const p = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(sumP), f32x4.mul(scale, scaleP)), bias);
   const q = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(sumQ), f32x4.mul(scale, scaleQ)), bias);
-  v128.store(toP, f32x4.max(p, f32x4.mul(p, slopes)));
-  v128.store(toQ, f32x4.max(q, f32x4.mul(q, slopes)));
+  v128.store(toP, f32x4.pmax(f32x4.mul(p, slopes), p));
+  v128.store(toQ, f32x4.pmax(f32x4.mul(q, slopes), q));
 }
 
 /**
@@ -287,9 +290,9 @@ export function computeSigmoid(numbers: usize, count: i32): void {
 }
 
 function approximateTanh(value: v128): v128 {
-  // Beyond these bounds tanh is 1 or -1 in float32. max and min keep NaN.
-  const below = f32x4.min(value, f32x4.splat(7.90531110763549805));
-  const x = f32x4.max(below, f32x4.splat(-7.90531110763549805));
+  // Beyond these bounds tanh is 1 or -1 in float32. pmax and pmin keep a NaN in their first operand.
+  const below = f32x4.pmin(value, f32x4.splat(7.90531110763549805));
+  const x = f32x4.pmax(below, f32x4.splat(-7.90531110763549805));
   const square = f32x4.mul(x, x);
   let odd = f32x4.mul(square, f32x4.splat(-2.76076847742355e-16));
   odd = f32x4.add(odd, f32x4.splat(2.00018790482477e-13));
