@@ -118,6 +118,8 @@ function round(numbers: v128): v128 {
  * @param input        i16, from `quantise`.
  * @param inputScales  f32: the value of 1 in the input of each place, `scaleStride` bytes apart.
  * @param rows         Rows of the kernel, of `pairs` pairs of numbers, `rowStride` bytes apart.
+ * @param begin        Rows that start before `begin`, or at `end` or later, hold zeros only and
+ *                     are skipped. Offsets from `input`, in bytes; places are in ascending order.
  * @param weights      From `packWeights`, as are `scales`. `vectors` of output channels.
  * @param bias         f32 [vectors * LANES].
  * @param slope        The slope below 0: 0 for ReLU, 1 for no activation.
@@ -132,6 +134,8 @@ export function multiply(
   rows: i32,
   pairs: i32,
   rowStride: i32,
+  begin: usize,
+  end: usize,
   weights: usize,
   scales: usize,
   vectors: i32,
@@ -143,6 +147,8 @@ export function multiply(
   const rowBytes = (<usize>pairs) << 2;
   const outputStride = vectors << 4;
   const last = count - 1;
+  begin += input;
+  end += input;
   let left = vectors;
   // Two places by four vectors. Sums, weights and inputs fit the 16 registers of x86.
   for (; left >= BLOCK; left -= BLOCK) {
@@ -160,25 +166,29 @@ export function multiply(
       let q3 = p0;
       let w = weights;
       for (let r = 0; r < rows; r++) {
-        const end = rowP + rowBytes;
-        let y = rowQ;
-        for (let x = rowP; x < end; x += 4) {
-          const inP = v128.load32_splat(x);
-          const inQ = v128.load32_splat(y);
-          const w0 = v128.load(w);
-          const w1 = v128.load(w, 16);
-          const w2 = v128.load(w, 32);
-          const w3 = v128.load(w, 48);
-          p0 = i32x4.add(p0, i32x4.dot_i16x8_s(inP, w0));
-          q0 = i32x4.add(q0, i32x4.dot_i16x8_s(inQ, w0));
-          p1 = i32x4.add(p1, i32x4.dot_i16x8_s(inP, w1));
-          q1 = i32x4.add(q1, i32x4.dot_i16x8_s(inQ, w1));
-          p2 = i32x4.add(p2, i32x4.dot_i16x8_s(inP, w2));
-          q2 = i32x4.add(q2, i32x4.dot_i16x8_s(inQ, w2));
-          p3 = i32x4.add(p3, i32x4.dot_i16x8_s(inP, w3));
-          q3 = i32x4.add(q3, i32x4.dot_i16x8_s(inQ, w3));
-          y += 4;
-          w += 64;
+        if (rowQ < begin || rowP >= end) {
+          w += rowBytes << 4;
+        } else {
+          const stop = rowP + rowBytes;
+          let y = rowQ;
+          for (let x = rowP; x < stop; x += 4) {
+            const inP = v128.load32_splat(x);
+            const inQ = v128.load32_splat(y);
+            const w0 = v128.load(w);
+            const w1 = v128.load(w, 16);
+            const w2 = v128.load(w, 32);
+            const w3 = v128.load(w, 48);
+            p0 = i32x4.add(p0, i32x4.dot_i16x8_s(inP, w0));
+            q0 = i32x4.add(q0, i32x4.dot_i16x8_s(inQ, w0));
+            p1 = i32x4.add(p1, i32x4.dot_i16x8_s(inP, w1));
+            q1 = i32x4.add(q1, i32x4.dot_i16x8_s(inQ, w1));
+            p2 = i32x4.add(p2, i32x4.dot_i16x8_s(inP, w2));
+            q2 = i32x4.add(q2, i32x4.dot_i16x8_s(inQ, w2));
+            p3 = i32x4.add(p3, i32x4.dot_i16x8_s(inP, w3));
+            q3 = i32x4.add(q3, i32x4.dot_i16x8_s(inQ, w3));
+            y += 4;
+            w += 64;
+          }
         }
         rowP += rowStride;
         rowQ += rowStride;
@@ -221,13 +231,17 @@ export function multiply(
       let sumD = sumA;
       let w = weights;
       for (let r = 0; r < rows; r++) {
-        for (let i: usize = 0; i < rowBytes; i += 4) {
-          const weight = v128.load(w);
-          sumA = i32x4.add(sumA, i32x4.dot_i16x8_s(v128.load32_splat(rowA + i), weight));
-          sumB = i32x4.add(sumB, i32x4.dot_i16x8_s(v128.load32_splat(rowB + i), weight));
-          sumC = i32x4.add(sumC, i32x4.dot_i16x8_s(v128.load32_splat(rowC + i), weight));
-          sumD = i32x4.add(sumD, i32x4.dot_i16x8_s(v128.load32_splat(rowD + i), weight));
-          w += 16;
+        if (rowD < begin || rowA >= end) {
+          w += rowBytes << 2;
+        } else {
+          for (let i: usize = 0; i < rowBytes; i += 4) {
+            const weight = v128.load(w);
+            sumA = i32x4.add(sumA, i32x4.dot_i16x8_s(v128.load32_splat(rowA + i), weight));
+            sumB = i32x4.add(sumB, i32x4.dot_i16x8_s(v128.load32_splat(rowB + i), weight));
+            sumC = i32x4.add(sumC, i32x4.dot_i16x8_s(v128.load32_splat(rowC + i), weight));
+            sumD = i32x4.add(sumD, i32x4.dot_i16x8_s(v128.load32_splat(rowD + i), weight));
+            w += 16;
+          }
         }
         rowA += rowStride;
         rowB += rowStride;
@@ -290,7 +304,7 @@ export function computeSigmoid(numbers: usize, count: i32): void {
 }
 
 function approximateTanh(value: v128): v128 {
-  // Beyond these bounds tanh is 1 or -1 in float32. pmax and pmin keep a NaN in their first operand.
+  // Beyond these bounds tanh is 1 or -1 in float32. A NaN in the first operand stays.
   const below = f32x4.pmin(value, f32x4.splat(7.90531110763549805));
   const x = f32x4.pmax(below, f32x4.splat(-7.90531110763549805));
   const square = f32x4.mul(x, x);
