@@ -189,8 +189,8 @@ async function measureInnerLoop(): Promise<number> {
   const kernels = instantiateKernels();
   kernels.memory.grow(1);
   const [places, channels, inputChannels, repeats] = [64, 16, 128, 100];
-  // Offsets of the places, input, its scale, …, weights, their scales, …, bias, …, output.
-  const before = [0, places, 1024, 2048, 0, 1, inputChannels / 2, 0] as const;
+  // Offsets of places, input, its scale, …, input's end, weights, their scales, …, bias, …, output.
+  const before = [0, places, 1024, 2048, 0, 1, inputChannels / 2, 0, 0, 1024] as const;
   const after = [4096, 12_288, channels / 4, 13_312, 1, 16_384] as const;
   const ms = await harness.timeRepeated(() => {
     for (let i = 0; i < repeats; i++) {

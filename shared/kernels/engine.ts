@@ -75,37 +75,40 @@ export function packWeights(
  */
 export function quantise(source: usize, target: usize, runs: usize, count: i32, length: i32): f32 {
   const vectors = length & ~3;
-  let sizes = f32x4.splat(0);
-  let rest: f32 = 0;
+  // Bits of positive floats compare as integers, NaN above all. f32x4.max takes 8 instructions.
+  let sizes = i32x4.splat(0);
   for (let r = 0; r < count; r++) {
     const from = source + load<i32>(runs + ((<usize>r) << 3));
     for (let i = 0; i < vectors; i += 4) {
-      sizes = f32x4.max(sizes, f32x4.abs(v128.load(from + ((<usize>i) << 2))));
+      sizes = i32x4.max_s(sizes, f32x4.abs(v128.load(from + ((<usize>i) << 2))));
     }
     for (let i = vectors; i < length; i++) {
-      rest = max(rest, abs(load<f32>(from + ((<usize>i) << 2))));
+      sizes = i32x4.max_s(sizes, f32x4.abs(v128.load32_splat(from + ((<usize>i) << 2))));
     }
   }
-  const first = max(f32x4.extract_lane(sizes, 0), f32x4.extract_lane(sizes, 1));
-  const second = max(f32x4.extract_lane(sizes, 2), f32x4.extract_lane(sizes, 3));
-  const largest = max(max(first, second), rest);
-  const factor: f32 = largest === 0 ? 0 : MAX_INPUT / largest;
-  const factors = f32x4.splat(factor);
+  sizes = i32x4.max_s(sizes, v128.shuffle<i32>(sizes, sizes, 2, 3, 0, 1));
+  sizes = i32x4.max_s(sizes, v128.shuffle<i32>(sizes, sizes, 1, 0, 3, 2));
+  const largest = f32x4.extract_lane(sizes, 0);
+  const factors = f32x4.splat(largest === 0 ? 0 : MAX_INPUT / largest);
   for (let r = 0; r < count; r++) {
     const from = source + load<i32>(runs + ((<usize>r) << 3));
     const to = target + load<i32>(runs + ((<usize>r) << 3), 4);
     for (let i = 0; i < vectors; i += 4) {
-      const scaled = f32x4.mul(v128.load(from + ((<usize>i) << 2)), factors);
-      const numbers = i32x4.trunc_sat_f32x4_s(f32x4.nearest(scaled));
+      const numbers = round(f32x4.mul(v128.load(from + ((<usize>i) << 2)), factors));
       v128.store64_lane(to + ((<usize>i) << 1), i16x8.narrow_i32x4_s(numbers, numbers), 0);
     }
     for (let i = vectors; i < length; i++) {
-      const scaled = f32x4.mul(v128.load32_splat(from + ((<usize>i) << 2)), factors);
-      const number = i32x4.trunc_sat_f32x4_s(f32x4.nearest(scaled));
+      const number = round(f32x4.mul(v128.load32_splat(from + ((<usize>i) << 2)), factors));
       v128.store16_lane(to + ((<usize>i) << 1), number, 0);
     }
   }
   return largest / MAX_INPUT;
+}
+
+/** Rounds floats below 2 ** 22 to integers, halves to even: their last bit is worth 1 then. */
+function round(numbers: v128): v128 {
+  const base = f32x4.splat(12582912); // 1.5 * 2 ** 23
+  return i32x4.sub(f32x4.add(numbers, base), base);
 }
 
 /**
@@ -115,6 +118,8 @@ export function quantise(source: usize, target: usize, runs: usize, count: i32, 
  * @param input        i16, from `quantise`.
  * @param inputScales  f32: the value of 1 in the input of each place, `scaleStride` bytes apart.
  * @param rows         Rows of the kernel, of `pairs` pairs of numbers, `rowStride` bytes apart.
+ * @param begin        Rows that start before `begin`, or at `end` or later, hold zeros only and
+ *                     are skipped. Offsets from `input`, in bytes; places are in ascending order.
  * @param weights      From `packWeights`, as are `scales`. `vectors` of output channels.
  * @param bias         f32 [vectors * LANES].
  * @param slope        The slope below 0: 0 for ReLU, 1 for no activation.
@@ -129,6 +134,8 @@ export function multiply(
   rows: i32,
   pairs: i32,
   rowStride: i32,
+  begin: usize,
+  end: usize,
   weights: usize,
   scales: usize,
   vectors: i32,
@@ -140,6 +147,8 @@ export function multiply(
   const rowBytes = (<usize>pairs) << 2;
   const outputStride = vectors << 4;
   const last = count - 1;
+  begin += input;
+  end += input;
   let left = vectors;
   // Two places by four vectors. Sums, weights and inputs fit the 16 registers of x86.
   for (; left >= BLOCK; left -= BLOCK) {
@@ -157,25 +166,29 @@ export function multiply(
       let q3 = p0;
       let w = weights;
       for (let r = 0; r < rows; r++) {
-        const end = rowP + rowBytes;
-        let y = rowQ;
-        for (let x = rowP; x < end; x += 4) {
-          const inP = v128.load32_splat(x);
-          const inQ = v128.load32_splat(y);
-          const w0 = v128.load(w);
-          const w1 = v128.load(w, 16);
-          const w2 = v128.load(w, 32);
-          const w3 = v128.load(w, 48);
-          p0 = i32x4.add(p0, i32x4.dot_i16x8_s(inP, w0));
-          q0 = i32x4.add(q0, i32x4.dot_i16x8_s(inQ, w0));
-          p1 = i32x4.add(p1, i32x4.dot_i16x8_s(inP, w1));
-          q1 = i32x4.add(q1, i32x4.dot_i16x8_s(inQ, w1));
-          p2 = i32x4.add(p2, i32x4.dot_i16x8_s(inP, w2));
-          q2 = i32x4.add(q2, i32x4.dot_i16x8_s(inQ, w2));
-          p3 = i32x4.add(p3, i32x4.dot_i16x8_s(inP, w3));
-          q3 = i32x4.add(q3, i32x4.dot_i16x8_s(inQ, w3));
-          y += 4;
-          w += 64;
+        if (rowQ < begin || rowP >= end) {
+          w += rowBytes << 4;
+        } else {
+          const stop = rowP + rowBytes;
+          let y = rowQ;
+          for (let x = rowP; x < stop; x += 4) {
+            const inP = v128.load32_splat(x);
+            const inQ = v128.load32_splat(y);
+            const w0 = v128.load(w);
+            const w1 = v128.load(w, 16);
+            const w2 = v128.load(w, 32);
+            const w3 = v128.load(w, 48);
+            p0 = i32x4.add(p0, i32x4.dot_i16x8_s(inP, w0));
+            q0 = i32x4.add(q0, i32x4.dot_i16x8_s(inQ, w0));
+            p1 = i32x4.add(p1, i32x4.dot_i16x8_s(inP, w1));
+            q1 = i32x4.add(q1, i32x4.dot_i16x8_s(inQ, w1));
+            p2 = i32x4.add(p2, i32x4.dot_i16x8_s(inP, w2));
+            q2 = i32x4.add(q2, i32x4.dot_i16x8_s(inQ, w2));
+            p3 = i32x4.add(p3, i32x4.dot_i16x8_s(inP, w3));
+            q3 = i32x4.add(q3, i32x4.dot_i16x8_s(inQ, w3));
+            y += 4;
+            w += 64;
+          }
         }
         rowP += rowStride;
         rowQ += rowStride;
@@ -218,13 +231,17 @@ export function multiply(
       let sumD = sumA;
       let w = weights;
       for (let r = 0; r < rows; r++) {
-        for (let i: usize = 0; i < rowBytes; i += 4) {
-          const weight = v128.load(w);
-          sumA = i32x4.add(sumA, i32x4.dot_i16x8_s(v128.load32_splat(rowA + i), weight));
-          sumB = i32x4.add(sumB, i32x4.dot_i16x8_s(v128.load32_splat(rowB + i), weight));
-          sumC = i32x4.add(sumC, i32x4.dot_i16x8_s(v128.load32_splat(rowC + i), weight));
-          sumD = i32x4.add(sumD, i32x4.dot_i16x8_s(v128.load32_splat(rowD + i), weight));
-          w += 16;
+        if (rowD < begin || rowA >= end) {
+          w += rowBytes << 2;
+        } else {
+          for (let i: usize = 0; i < rowBytes; i += 4) {
+            const weight = v128.load(w);
+            sumA = i32x4.add(sumA, i32x4.dot_i16x8_s(v128.load32_splat(rowA + i), weight));
+            sumB = i32x4.add(sumB, i32x4.dot_i16x8_s(v128.load32_splat(rowB + i), weight));
+            sumC = i32x4.add(sumC, i32x4.dot_i16x8_s(v128.load32_splat(rowC + i), weight));
+            sumD = i32x4.add(sumD, i32x4.dot_i16x8_s(v128.load32_splat(rowD + i), weight));
+            w += 16;
+          }
         }
         rowA += rowStride;
         rowB += rowStride;
@@ -263,8 +280,8 @@ function finish(
 ): void {
   const p = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(sumP), f32x4.mul(scale, scaleP)), bias);
   const q = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(sumQ), f32x4.mul(scale, scaleQ)), bias);
-  v128.store(toP, f32x4.max(p, f32x4.mul(p, slopes)));
-  v128.store(toQ, f32x4.max(q, f32x4.mul(q, slopes)));
+  v128.store(toP, f32x4.pmax(f32x4.mul(p, slopes), p));
+  v128.store(toQ, f32x4.pmax(f32x4.mul(q, slopes), q));
 }
 
 /**
@@ -287,9 +304,9 @@ export function computeSigmoid(numbers: usize, count: i32): void {
 }
 
 function approximateTanh(value: v128): v128 {
-  // Beyond these bounds tanh is 1 or -1 in float32. max and min keep NaN.
-  const below = f32x4.min(value, f32x4.splat(7.90531110763549805));
-  const x = f32x4.max(below, f32x4.splat(-7.90531110763549805));
+  // Beyond these bounds tanh is 1 or -1 in float32. A NaN in the first operand stays.
+  const below = f32x4.pmin(value, f32x4.splat(7.90531110763549805));
+  const x = f32x4.pmax(below, f32x4.splat(-7.90531110763549805));
   const square = f32x4.mul(x, x);
   let odd = f32x4.mul(square, f32x4.splat(-2.76076847742355e-16));
   odd = f32x4.add(odd, f32x4.splat(2.00018790482477e-13));

@@ -91,6 +91,9 @@ function planStage(
     kernelRows: kernelSize,
     rowPairs: (kernelSize * pixelStride) / INT16_BYTES / 2,
     rowStride,
+    /** The first row that isn't only border begins here, and the last one ends here. */
+    begin: border * rowStride,
+    end: (border + height) * rowStride,
     ...planRuns(indices, pixels, inputs),
   };
 }

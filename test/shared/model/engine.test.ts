@@ -1,6 +1,7 @@
 /**
  * Compares the engine with TensorFlow.js's float32 kernels, and tests its exactness and its limits.
  */
+import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -92,7 +93,8 @@ describe('the engine computes the same as TensorFlow.js', () => {
     expect(compare(got, expected)).toBeLessThan(2e-3);
   });
 
-  it('for any layers that fit together', () => {
+  it('for any layers that fit together, with the bits that they always had', () => {
+    const bits = createHash('sha256');
     const activation = fc.constantFrom(...ACTIVATIONS);
     const convolution = fc.record({
       type: fc.constant('conv2d' as const),
@@ -152,6 +154,7 @@ describe('the engine computes the same as TensorFlow.js', () => {
             count,
             seed,
           );
+          bits.update(got);
           // A number near 0 can have a large relative error, so an error up to a part of the
           // largest number is allowed.
           const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -163,6 +166,10 @@ describe('the engine computes the same as TensorFlow.js', () => {
         },
       ),
       { numRuns: 60, seed: 1 },
+    );
+    // A faster kernel must keep this digest, as it must keep every pinned URL's bytes.
+    expect(bits.digest('hex')).toBe(
+      'd56d455c8c6a4c2de82dcbc2ab217d596b0919ef6065faf11bce952eb7ed4cdb',
     );
   });
 });
