@@ -32,6 +32,15 @@ export function parseNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+/** Parses a chance: a decimal number from 0 to 1. */
+export function parseChance(text: string): number {
+  const value = Number(text);
+  if (!/^[0-9.]+$/.test(text) || !(value >= 0 && value <= 1)) {
+    throw new InvalidArgumentError('Expected a number from 0 to 1.');
+  }
+  return value;
+}
+
 /** Parses an opaque colour by its CSS name or hex digits to its red, green and blue. */
 export function parseOpaqueColour(text: string): readonly [number, number, number] {
   const name = text.toLowerCase();

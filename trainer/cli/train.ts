@@ -64,6 +64,7 @@ import { BACKEND_CHOICES } from '../tensorflow/backend-option.ts';
 import { assureDevice, nameDeviceFault } from '../tensorflow/backend.ts';
 import {
   EXIT_INTERRUPTED,
+  parseChance,
   parseNumber,
   parseOpaqueColour,
   parseRange,
@@ -132,7 +133,7 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   [
     '--augment <chance>',
     `moves, cuts and lights images, real and generated alike, each with this chance (default: ${USUAL_AUGMENTATION} below ${FEW} pictures, else 0)`,
-    parseNumber(0, 1),
+    parseChance,
   ],
   [
     '--data <path>',

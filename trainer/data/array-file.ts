@@ -165,6 +165,12 @@ export function decodeArrayFile(bytes: Uint8Array, what: string): ArrayFile {
   );
 }
 
+/** Tells IDX by its first bytes: two zeros, a type, and one to four dimensions. */
+export function isIdx(bytes: Uint8Array): boolean {
+  const [type = 0, rank = 0] = bytes.subarray(2);
+  return startsWith(bytes, [0, 0]) && type >= 8 && type <= 14 && rank >= 1 && rank <= 4;
+}
+
 function unzip(bytes: Uint8Array, what: string): Uint8Array {
   if (!startsWith(bytes, [0x1f, 0x8b])) {
     return bytes;
@@ -221,19 +227,32 @@ function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {
     );
   }
   const shape = (sizes.match(/[0-9]+/g) ?? []).map(Number);
+  const isColumnMajor = /'fortran_order':\s*True/.test(header);
+  return decodeNumbers(bytes.subarray(end), code, shape, isColumnMajor, what);
+}
+
+/**
+ * Decodes the numbers or texts of an array of NumPy.
+ * @param code  As in a .npy header: "<f4" or "|u1".
+ * @throws ExpectedError  When they are of another type, or more or fewer than the shape says.
+ */
+export function decodeNumbers(
+  body: Uint8Array,
+  code: string,
+  shape: readonly number[],
+  isColumnMajor: boolean,
+  what: string,
+): ArrayFile {
   if (/^[<>|=][US][0-9]+$/.test(code)) {
-    return readTexts(bytes.subarray(end), code, shape, what);
+    return readTexts(body, code, shape, what);
   }
   const type = findNpyType(code);
   if (type === undefined) {
-    const isObject = code.startsWith('|O');
-    const advice = isObject ? 'which holds objects of Python: save .astype(str) of it' : ALLOWED;
-    throw new ExpectedError(`${what} is .npy of the type ${code}; ${advice}`);
+    throw new ExpectedError(`${what} is .npy of the type ${code}; ${ALLOWED}`);
   }
-  const read = readBody(bytes, end, type, shape, what);
-  const isColumnMajor = /'fortran_order':\s*True/.test(header) && shape.length > 1;
+  const read = readBody(body, 0, type, shape, what);
   const axes = [...shape.keys()];
-  const values = isColumnMajor ? fromColumnMajor(read, shape, axes) : read;
+  const values = isColumnMajor && shape.length > 1 ? fromColumnMajor(read, shape, axes) : read;
   return { format: `npy, ${type.name}`, shape, values };
 }
 
@@ -262,10 +281,18 @@ function readTexts(
     return letters.map((letter) => String.fromCodePoint(Math.min(letter, 0x10ffff))).join('');
   };
   const all = Array.from({ length: count }, (_, i) => trimZeros(readText(i * size)));
+  return listAsTexts(all, shape, 'npy, text');
+}
+
+export function listAsTexts(
+  all: readonly string[],
+  shape: readonly number[],
+  format: string,
+): ArrayFile {
   const texts = [...new Set(all)].sort();
   const places = new Map(texts.map((text, place) => [text, place]));
   const values = Int32Array.from(all, (text) => places.get(text) as number);
-  return { format: 'npy, text', shape, values, texts };
+  return { format, shape, values, texts };
 }
 
 function trimZeros(text: string): string {

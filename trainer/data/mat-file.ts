@@ -6,7 +6,7 @@ import { findNpyType, fromColumnMajor, type ArrayFile } from './array-file.ts';
 
 /** Of an unpacked array. */
 const MAX_BYTES = 1024 ** 3;
-const [COMPRESSED, MATRIX] = [15, 14];
+const [COMPRESSED, MATRIX, STRUCT] = [15, 14, 2];
 /** NumPy's names of the types of stored numbers. */
 const TYPES = new Map(
   Object.entries({ 1: 'i1', 2: 'u1', 3: 'i2', 4: 'u2', 5: 'i4', 6: 'u4', 7: 'f4' } as const)
@@ -24,7 +24,8 @@ export function isMat(bytes: Uint8Array): boolean {
 }
 
 /**
- * Reads the arrays of numbers; text, cells and structs are left out. Pictures are in MATLAB's
+ * Reads the arrays of numbers, also those in structs: dataset.train.images becomes
+ * "dataset_train_images". Text and cells are left out. Pictures are in MATLAB's
  * order, [height, width, channels, n]; they become row-major with n first.
  * @throws ExpectedError  When the file is damaged or of another level.
  */
@@ -66,11 +67,26 @@ function* readElements(bytes: Uint8Array, isLittle: boolean) {
 }
 
 function readMatrix(data: Uint8Array, isLittle: boolean): { name: string; array: ArrayFile }[] {
-  const [flags, sizes, name, numbers] = [...readElements(data, isLittle)];
+  const [flags, sizes, name, numbers, ...rest] = [...readElements(data, isLittle)];
   const code = TYPES.get(numbers?.type ?? 0);
   const view = (part: Uint8Array = new Uint8Array()): DataView =>
     new DataView(part.buffer, part.byteOffset, part.byteLength);
   const kind = flags === undefined ? 0 : view(flags.data).getUint32(0, isLittle) & 0xff;
+  if (kind === STRUCT && numbers !== undefined) {
+    // Names of fields have a fixed length. Their matrices follow.
+    const size = view(numbers.data).getInt32(0, isLittle);
+    const [names, ...fields] = rest;
+    return fields.flatMap((field, i) => {
+      const key = Buffer.from(names?.data.subarray(i * size, (i + 1) * size) ?? []);
+      const path = [Buffer.from(name?.data ?? []), key].map(
+        (one) => one.toString('latin1').split('\0')[0],
+      );
+      return readMatrix(field.data, isLittle).map((inner) => ({
+        name: [...path, inner.name].filter((part) => part !== '').join('_'),
+        array: inner.array,
+      }));
+    });
+  }
   const type = code === undefined ? undefined : findNpyType((isLittle ? '<' : '>') + code);
   if (kind < 6 || kind > 15 || type === undefined || numbers === undefined) {
     return [];

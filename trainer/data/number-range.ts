@@ -43,9 +43,11 @@ export function findExtremes(
  * @returns  Undefined when it is not clear: 0 to 16 may be a scale of its own, or very dark.
  */
 export function guessRange(extremes: Extremes): PixelRange | undefined {
-  const { largest } = extremes;
+  const { least, largest } = extremes;
   const holds = (range: PixelRange): boolean => fits(extremes, range);
-  const white = DEPTHS.map((bits) => 2 ** bits - 1).find((one) => holds([0, one]));
+  // Numbers around 0 are standardised, and have no black.
+  const isDeep = least >= -OVERSHOOT * largest;
+  const white = DEPTHS.map((bits) => 2 ** bits - 1).find((one) => isDeep && holds([0, one]));
   const ranges: PixelRange[] = [NUMBER_RANGES['0..1'], NUMBER_RANGES['-1..1']];
   return (
     ranges.find(holds) ?? (white !== undefined && largest >= LEAST_WHITE ? [0, white] : undefined)

@@ -3,6 +3,9 @@
  * function of a pickle is ever called.
  * @see https://github.com/python/cpython/blob/main/Lib/pickle.py
  */
+import { ExpectedError } from '../../shared/expected-error.ts';
+import { sizeOf } from '../../shared/model/generator.ts';
+import { decodeNumbers, listAsTexts, type ArrayFile } from './array-file.ts';
 
 /** A function that the pickle would call, with what it would call it with. */
 interface Call {
@@ -121,8 +124,18 @@ export function readPickle(bytes: Uint8Array): unknown {
   }
 }
 
-/** The bytes of a pickled array of NumPy with unsigned bytes; null for anything else. */
-export function findBytes(value: unknown): Buffer | null {
+/** An array of NumPy in a pickle. */
+interface PickledArray {
+  /** As in a .npy header: "<f4", "|u1" or "|O". */
+  readonly code: string;
+  readonly shape: readonly number[];
+  readonly isColumnMajor: boolean;
+  /** Objects are a list. */
+  readonly body: Buffer | readonly unknown[];
+}
+
+/** @returns  Null for what is no array of NumPy. @throws Error  When it is damaged. */
+function findArray(value: unknown): PickledArray | null {
   const { name = '', given = [], state } = (value ?? {}) as Partial<Call>;
   // Since protocol 5: (bytes, type, shape, order). Before: (version, shape, type, order, bytes).
   const isNew = /^numpy\.(?:_?core)\.numeric\._frombuffer$/.test(name);
@@ -130,10 +143,124 @@ export function findBytes(value: unknown): Buffer | null {
     return null;
   }
   const parts = (isNew ? given : state) as unknown[];
-  const [type, order, body] = (isNew ? [1, 3, 0] : [2, 3, 4]).map((place) => parts[place]);
-  const isBytes = String((type as Call).given[0]) === 'u1' && (order === false || order === 'C');
+  const places = isNew ? [1, 2, 3, 0] : [2, 1, 3, 4];
+  const [type, shape, order, content] = places.map((place) => parts[place]);
+  const { given: codes, state: byteOrder } = type as Call;
+  const [, sign = '|'] = (byteOrder ?? []) as unknown[];
   // Python 3 writes bytes in protocol 2 as text in which each letter is a byte.
-  const { name: encode, given: text = [] } = (body ?? {}) as Partial<Call>;
-  const bytes = encode === '_codecs.encode' ? Buffer.from(String(text[0]), 'latin1') : body;
-  return isBytes && Buffer.isBuffer(bytes) ? bytes : null;
+  const { name: encode, given: text = [] } = (content ?? {}) as Partial<Call>;
+  const body = encode === '_codecs.encode' ? Buffer.from(String(text[0]), 'latin1') : content;
+  if (!Array.isArray(shape) || !(Buffer.isBuffer(body) || Array.isArray(body))) {
+    throw new Error('the pickle has an array that is not understood');
+  }
+  const isColumnMajor = order === true || order === 'F';
+  return {
+    code: `${String(sign)}${String(codes[0])}`,
+    shape: shape.map(Number),
+    isColumnMajor,
+    body,
+  };
+}
+
+/** The bytes of a pickled array with unsigned bytes; null for anything else. */
+export function findBytes(value: unknown): Buffer | null {
+  const { code = '', isColumnMajor, body } = findArray(value) ?? {};
+  return code.endsWith('u1') && isColumnMajor === false && Buffer.isBuffer(body) ? body : null;
+}
+
+/** Names of what a pickle has without names: of (images, labels), as deeplearning.net had MNIST. */
+const ROLES = ['images', 'labels'];
+const PARTS = ['train', 'valid', 'test'];
+
+/**
+ * @param name  Of an array that is alone in the pickle.
+ * @throws ExpectedError  When the pickle is damaged, or has no arrays.
+ */
+export function readPickledArrays(
+  bytes: Uint8Array,
+  name: string,
+  what: string,
+): { name: string; array: ArrayFile }[] {
+  let found: { name: string; array: ArrayFile }[];
+  try {
+    found = listArrays(readPickle(bytes), name);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new ExpectedError(`${what} cannot be read: ${message}. ${SAVE}`, { cause });
+  }
+  if (found.length === 0) {
+    throw new ExpectedError(`${what} has no array of NumPy. ${SAVE}`);
+  }
+  return found;
+}
+
+const SAVE = 'Read it in Python, and save numpy.savez("set.npz", images=…, labels=…)';
+
+function listArrays(value: unknown, name: string): { name: string; array: ArrayFile }[] {
+  const array = toArray(value);
+  if (array !== null) {
+    return [{ name, array }];
+  }
+  const { shape = [0], body } = findArray(value) ?? {};
+  if (shape.length === 0 && Array.isArray(body)) {
+    return listArrays(body[0], name); // `numpy.save(file, {...})`
+  }
+  if (value instanceof Map) {
+    const prefix = PARTS.includes(name) ? `${name}_` : '';
+    return [...value].flatMap(([key, one]) => listArrays(one, `${prefix}${String(key)}`));
+  }
+  if (!Array.isArray(value)) {
+    return [];
+  }
+  const isNested = value.every((one) => Array.isArray(one) || one instanceof Map);
+  const names = isNested
+    ? value.length === 2
+      ? ['train', 'test']
+      : PARTS
+    : ROLES.map((role) => (PARTS.includes(name) ? `${name}_${role}` : role));
+  return value.length > names.length
+    ? []
+    : value.flatMap((one, i) => listArrays(one, names[i] as string));
+}
+
+/** An array of NumPy, or a list of labels or of pictures; null for anything else. */
+function toArray(value: unknown): ArrayFile | null {
+  const found = findArray(value);
+  if (found === null) {
+    return Array.isArray(value) && value.length > ROLES.length ? fromList(value) : null;
+  }
+  const { code, shape, body, isColumnMajor } = found;
+  return Buffer.isBuffer(body)
+    ? decodeNumbers(body, code, shape, isColumnMajor, 'an array in it')
+    : shape.length === 1 && body.length > 0
+      ? fromList(body)
+      : null;
+}
+
+function fromList(values: readonly unknown[]): ArrayFile | null {
+  if (values.every((value) => typeof value === 'string' || Buffer.isBuffer(value))) {
+    return listAsTexts(values.map(String), [values.length], 'pickled texts');
+  }
+  if (values.every((value) => typeof value === 'number' || typeof value === 'boolean')) {
+    return {
+      format: 'pickled numbers',
+      shape: [values.length],
+      values: Float32Array.from(values, Number),
+    };
+  }
+  const arrays = values.map((value) => (findArray(value) === null ? null : toArray(value)));
+  return arrays.every((one) => one !== null) ? stackArrays(arrays) : null;
+}
+
+/** @returns  Arrays of one shape as one array, or null when the shapes differ. */
+export function stackArrays(arrays: readonly ArrayFile[]): ArrayFile | null {
+  const [first] = arrays;
+  if (first === undefined || arrays.some(({ shape }) => shape.join() !== first.shape.join())) {
+    return null;
+  }
+  const size = sizeOf(first.shape);
+  const areBytes = arrays.every(({ values }) => values instanceof Uint8Array);
+  const values = new (areBytes ? Uint8Array : Float32Array)(arrays.length * size);
+  arrays.forEach((one, i) => values.set(one.values, i * size));
+  return { format: first.format, shape: [arrays.length, ...first.shape], values };
 }

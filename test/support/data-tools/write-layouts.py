@@ -61,6 +61,22 @@ numpy.savez(place("named.npz"), images=train, labels=labels, class_names=words)
 numpy.savez(place("objects.npz"), x=train, y=numpy.array(words, dtype=object)[labels])
 numpy.savez(place("npzs/train.npz"), x=train, y=labels)
 numpy.savez(place("npzs/test.npz"), x=test, y=test_labels)
+numpy.savez(place("ids.npz"), images=train, id=numpy.arange(12), label=labels)
+numpy.savez(place("files.npz"), images=train, labels=labels, filenames=[f"{i}.png" for i in range(12)])
+numpy.save(place("dictionary/set.npy"), {"images": list(train), "labels": numpy.array(words)[labels]})
+pixels = train.reshape(12, 64) / 255
+place("pickled/mnist.pkl.gz").write_bytes(
+    gzip.compress(pickle.dumps(((pixels, labels), (pixels[:6], labels[:6])), 2))
+)
+for part, images, targets in (("train", train, labels), ("test", test, test_labels)):
+    numpy.save(place(f"parted/{part}/images.npy"), images)
+    numpy.save(place(f"parted/{part}/labels.npy"), targets)
+for i, picture in enumerate(train):
+    numpy.save(place(f"single/{words[i % 3]}/{i:02}.npy"), picture)
+for name, content in (("classes.txt", "cat\ndog\neel\n"), ("class_names.json", '{"cat": 0, "dog": 1, "eel": 2}')):
+    numpy.save(place(f"{name}.d/images.npy"), train)
+    numpy.savetxt(place(f"{name}.d/labels.txt"), labels)
+    place(f"{name}.d/{name}").write_text(content)
 bad = train / 255
 bad[5, 3, 3] = numpy.nan
 numpy.savez(place("nan.npz"), images=bad)
@@ -91,6 +107,22 @@ write_csv(
 )
 write_csv("missing.csv", ["label", *names[:17], *names[18:]], [row[:18] + row[19:] for row in labelled])
 write_csv("short.csv", ["label", *names], [*labelled * 5, labelled[0][:40]])
+
+# Pandas and NumPy: the numbers of the rows, columns that are counted, a picture for a header.
+counted = [[i, *row] for i, row in enumerate(labelled)]
+write_csv("indexed.csv", None, [[i, *row] for i, row in enumerate(flat)])
+write_csv("shuffled.csv", None, [[59_000 - 7 * i, *row] for i, row in enumerate(labelled)])
+write_csv("indexed-labels.csv", None, counted)
+write_csv("counted.csv", range(64), flat)
+write_csv("counted-last.csv", ["", *range(65)], [[i, *x, y] for i, (x, y) in enumerate(zip(flat, labels))])
+write_csv("mangled.csv", [1, 0, *[f"0.{i}" for i in range(1, 64)]], [[i % 3, *[0] * 63, 200] for i in range(9)])
+numpy.savetxt(place("savetxt.txt"), labelled)
+write_csv("flags.csv", [*names, "class_0", "class_1", "class_2"], [[*x, *numpy.eye(3, dtype=int)[y]] for x, y in zip(flat, labels)])
+place("wide.csv").write_text(place("plain.csv").read_text(), "utf-16")
+european = [";".join([str(y), *[f"{v / 255:.4f}".replace(".", ",") for v in x]]) for x, y in zip(flat, labels)]
+place("european.csv").write_text("\n".join(european))
+write_csv("emnist-letters-train.csv", None, [[y, *x.T.flatten()] for x, y in zip(train, labels)])
+write_csv("lists.csv", ["label", "image"], [[y, str(x)] for x, y in zip(flat, labels)])
 
 # Hugging Face: PNG files in a column of structs, with the classes' names in the metadata.
 pngs = [path.read_bytes() for path in sorted((root / "pngs").iterdir())]
@@ -140,6 +172,8 @@ for part, images, targets in (("train", train, labels), ("t10k", test, test_labe
         write_idx(f"torchvision/MNIST/raw/{part}-labels-idx1-ubyte{ending}", targets)
 for name, array in (("train-images-idx3-ubyte", train), ("train-labels-idx1-ubyte", labels)):
     write_idx(f"folders/{name}/{name}", array)
+write_idx("renamed/my-images.idx3.gz", train)
+write_idx("renamed/my-labels.gz", labels)
 for part, images, targets in (("train", train, labels), ("test", test, test_labels)):
     for kind in ("letters", "digits"):
         stem = f"emnist/emnist-{kind}-{part}"
@@ -188,6 +222,7 @@ def write_cifar(folder, dump):
 write_cifar("cifar-python-2", lambda value: b"\x80\x02" + to_python2(value) + b".")
 for protocol in (2, 3, 4, 5):
     write_cifar(f"cifar-protocol-{protocol}", lambda value: pickle.dumps(value, protocol))
+place("evil.pkl").write_bytes(b"\x80\x02cos\nsystem\n(U\x0ftouch /tmp/eviltR.")
 write_cifar("cifar-eval", lambda value: b"cos\nsystem\n(Utouch /tmp/evil\ntR.")
 for count, folder, names in ((1, "cifar-10-binary", "batches.meta.txt"), (2, "cifar-100-binary", "fine_label_names.txt")):
     name = "data_batch_1.bin" if count == 1 else "train.bin"

@@ -137,7 +137,8 @@ describe('a wrong command', () => {
     [['train', '--steps', '1e3'], /Expected a whole number/],
     [['train', '--seed', ''], /Expected 1 to 128 characters/],
     [['train', '--name', '../up'], /'--name <name>' argument '\.\.\/up' is invalid/],
-    [['train', '--data', '/nowhere'], /--data \/nowhere: no such folder/],
+    [['train', '--augment', '1.5'], /Expected a number from 0 to 1/],
+    [['train', '--augment', '0', '--data', '/nowhere'], /--data \/nowhere: no such folder/],
     [['train', '--to', 'ftp://host/x'], /ftp:\/\/host\/x/],
     [['train', '--resume', '/nowhere'], /--resume \/nowhere: expected the folder of a run/],
     [

@@ -169,6 +169,26 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
     ['bytes.npz', { classes: NAMES }],
     ['named.npz', { classes: NAMES }],
     ['npzs', { classes: NUMBERS, kept: { test: 6 } }],
+    ['objects.npz', { classes: NAMES }],
+    ['ids.npz', { classes: NUMBERS }],
+    ['files.npz', { classes: NUMBERS }],
+    ['dictionary', { classes: NAMES }],
+    ['pickled', { classes: NUMBERS, kept: { test: 6 } }],
+    ['parted', { classes: NUMBERS, kept: { test: 6 } }],
+    ['single', { classes: NAMES, ...SORTED }],
+    ['classes.txt.d', { classes: NAMES }],
+    ['class_names.json.d', { classes: NAMES }],
+    ['renamed', { classes: NUMBERS }],
+    ['indexed.csv', { classes: [], labels: LABELS.map(() => 0) }],
+    ['shuffled.csv', { classes: NUMBERS }],
+    ['indexed-labels.csv', { classes: NUMBERS }],
+    ['counted.csv', { classes: [], labels: LABELS.map(() => 0) }],
+    ['counted-last.csv', { classes: NUMBERS }],
+    ['savetxt.txt', { classes: NUMBERS }],
+    ['wide.csv', { classes: NUMBERS }],
+    ['european.csv', { classes: NUMBERS }],
+    ['flags.csv', { classes: ['class_0', 'class_1', 'class_2'] }],
+    ['emnist-letters-train.csv', { classes: NUMBERS }],
     ['saved', { classes: ['zebra', 'ant', 'moth'], kept: { test: 12 } }],
     ...['none', 'gzip', 'brotli', 'zstd', 'lz4'].map((compression): [string, Expected] => [
       compression,
@@ -195,6 +215,13 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
       { classes: ['1', '2', '3'], kept: { test: 6 } },
     ],
   ])('is read as it is: %s', expectSet);
+
+  it('may be a table whose first picture Pandas took for a header', async () => {
+    const { dataset, notes } = await load('mangled.csv');
+    expect([...dataset.labels]).toEqual([1, 0, 1, 2, 0, 1, 2, 0, 1, 2]);
+    expect([...dataset.images.subarray(0, 65)]).toEqual(Array.from({ length: 65 }, () => 0));
+    expect(notes).toEqual([expect.stringContaining('column 1 is taken for the classes')]);
+  });
 
   it.each([
     'cifar-python-2',
@@ -227,7 +254,8 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
       'beyond',
       /1 of 12 pictures cannot be used: train\.parquet, row 11 has the label 4, but only 4/,
     ],
-    ['objects.npz', /y\.npy is \.npy of the type \|O; which holds objects.*save \.astype\(str\)/],
+    ['lists.csv', /lists\.csv is no table of pixels: it begins with "label,image".*numpy\.savez/],
+    ['evil.pkl', /evil\.pkl has no array of NumPy\. Read it in Python/],
     ['cifar-cut', /data_batch_1\.bin is no file of CIFAR: it has 5000 bytes, expected a multiple/],
     ['cifar-eval', /data_batch_1 is no file of CIFAR/],
     ['cut.tar.gz', /is no whole archive \(unexpected end of file\)/],

@@ -119,6 +119,29 @@ describe('labels beside pictures', () => {
           .join('\n'),
     ],
     [
+      'in JSON, a list of files for each class',
+      'labels.json',
+      (rows) =>
+        JSON.stringify(
+          Object.groupBy(
+            rows.map(({ file, name }) => ({ file, name })),
+            (r) => r.name,
+          ),
+          (_key, value: unknown) =>
+            Array.isArray(value) ? value.map((one: Row) => one.file) : value,
+        ),
+    ],
+    [
+      'in JSON, a list within an object',
+      'labels.json',
+      (rows) => JSON.stringify({ samples: rows.map((r) => ({ file: r.file, label: r.name })) }),
+    ],
+    [
+      'with other capitals',
+      'labels.csv',
+      (rows) => lines('file,label', rows, (r) => `${r.file.toUpperCase()},${r.name}`),
+    ],
+    [
       'in columns of ones and zeros',
       'train.csv',
       (rows) =>
@@ -142,6 +165,22 @@ describe('labels beside pictures', () => {
       Array.from({ length: EACH }, (_, i) => `https://example.com/é${name}${i}.png?size=8,${name}`),
     );
     await write('labels.csv', ['url,label', ...rows].join('\n'));
+    expect((await readLevels()).levels).toEqual(EXPECTED);
+  });
+
+  it('are found by numbers whose zeros a spreadsheet took', async () => {
+    const rows = await drawAll((name, i) => `0${NAMES.indexOf(name)}0${i}.png`);
+    await write(
+      'labels.csv',
+      lines('id,label', rows, (r) => `${Number(bare(r.file))},${r.name}`),
+    );
+    expect((await readLevels()).levels).toEqual(EXPECTED);
+  });
+
+  it('are read from a .json file for each picture', async () => {
+    for (const { file, name } of await drawAll((one, i) => `${one}${i}.png`)) {
+      await write(`${bare(file)}.json`, JSON.stringify({ label: name, caption: file }));
+    }
     expect((await readLevels()).levels).toEqual(EXPECTED);
   });
 
@@ -220,6 +259,12 @@ describe('labels beside pictures', () => {
       'labels/cat0.txt',
       () => '0 0.5 0.5 0.2 0.2',
       /Labels of objects .* not read \(labels\/cat0/,
+    ],
+    [
+      'a table without names of files',
+      'labels.csv',
+      (rows) => lines('label', rows, (r) => r.name),
+      /labels\.csv: not used for classes\. Expected .* a column of file names/,
     ],
     [
       'COCO',
@@ -495,6 +540,13 @@ describe('a table of pixels', () => {
     const { dataset } = await load();
     expect([...dataset.images.subarray(0, 6)]).toEqual([200, 100, 50, 200, 100, 50]);
   });
+});
+
+it('pictures that are named like masks of others are told', async () => {
+  await drawAll((name, i) => `${name}${i}.png`);
+  await draw('cat0_mask.png', 'cat');
+  const { notes } = await readLevels();
+  expect(notes.join()).toMatch(/1 pictures are named like masks of others \(cat0_mask\.png\)/);
 });
 
 describe('arrays', () => {

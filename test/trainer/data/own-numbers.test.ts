@@ -49,6 +49,11 @@ describe('numbers of arrays', () => {
     expect(Math.max(...dataset.images)).toBe(1);
   });
 
+  it('around 0 are asked about: they are no dark pictures of 12 bits', async () => {
+    await writeFloats('centred.npy', [-142, 0, 100, 252]);
+    await expect(load()).rejects.toThrow(/numbers from -142 to 252, .*--range=-142\.\.252/);
+  });
+
   it('of an unknown scale are asked about, and --range answers', async () => {
     await writeFloats('digits.npy', [0, 8, 16, 4]);
     await expect(load()).rejects.toThrow(/numbers from 0 to 16, .*--range=0\.\.16/);

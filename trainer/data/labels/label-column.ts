@@ -12,42 +12,63 @@ const WORD =
   /(?:^|[_ -])(?:labels?|class(?:es)?|category|target|species|breed)(?:$|[_ -]|name|id)/i;
 export const IS_INDEX = /^(?:unnamed.*|index|id|)$/i;
 
-/** A column that is named like labels, or the only one, when its cells repeat; null for none. */
-export function findLabelColumn<T extends Column>(columns: readonly T[]): T | null {
+/** The column with the classes: one, or several with one-hot labels as one; null for none. */
+export function findLabels(columns: readonly Column[]): Column | null {
+  const found = findLabelColumns(columns);
+  return found.length > 1 ? joinOneHot(found) : (found[0] ?? null);
+}
+
+/**
+ * Finds a column that is named like labels, several with one-hot labels, or the only column when
+ * its cells repeat.
+ * @returns  None when it is not clear.
+ */
+export function findLabelColumns<T extends Column>(columns: readonly T[]): readonly T[] {
   const others = columns.filter(({ name }) => !IS_INDEX.test(name.trim()));
-  for (const pattern of [EXACT, WORD]) {
+  const findNamed = (pattern: RegExp): T[] => {
     const named = others.filter(({ name }) => pattern.test(name));
     // Words are better names of classes than numbers.
-    const chosen = named.find(({ cells }) => cells.some((cell) => /\p{L}/u.test(cell))) ?? named[0];
-    if (chosen !== undefined) {
-      return chosen;
+    const worded = named.filter(({ cells }) => cells.some((cell) => /\p{L}/u.test(cell)));
+    return [...worded, ...named].slice(0, 1);
+  };
+  const flags = others.filter(({ cells }) =>
+    cells.every((cell) => /^[01]$/.test(normaliseLabel(cell))),
+  );
+  const oneHot = joinOneHot(flags) === null ? [] : flags;
+  for (const found of [findNamed(EXACT), oneHot, findNamed(WORD)]) {
+    if (found.length > 0) {
+      return found;
     }
   }
   const [only, ...more] = others;
   if (only === undefined || more.length > 0) {
-    return null;
+    return [];
   }
   const values = new Set(only.cells);
   const areMeasured = only.cells.some((cell) => /\d\.\d*[1-9]/.test(cell));
   const repeats = values.size <= Math.min(CLASS_LIMITS.classes, only.cells.length / 2);
-  return repeats && !areMeasured && values.size > 1 ? only : null;
+  return repeats && !areMeasured && values.size > 1 ? [only] : [];
 }
 
 /** Columns of which each row has a 1 in one (one-hot), as one column with their names; or null. */
-export function joinOneHot(columns: readonly Column[]): Column | null {
+function joinOneHot(columns: readonly Column[]): Column | null {
+  const nameOf = (place: number): string => columns[place]?.name || String(place);
   const cells = columns[0]?.cells.map((_, row) => {
     const values = columns.map((column) => Number(column.cells[row] || NaN));
     const isOneHot = values.every((value) => value === 0 || value === 1);
     const places = values.flatMap((value, place) => (value === 1 ? [place] : []));
-    return isOneHot && places.length === 1 ? columns[places[0] as number]?.name : undefined;
+    return isOneHot && places.length === 1 ? nameOf(places[0] as number) : undefined;
   });
-  return columns.length > 1 && cells?.every((cell) => cell !== undefined) === true
+  return columns.length > 1 &&
+    cells?.length !== 0 &&
+    cells?.every((cell) => cell !== undefined) === true
     ? { name: columns.map(({ name }) => name).join(', '), cells: cells as string[] }
     : null;
 }
 
-/** "3.0", as Pandas writes numbers beside missing ones, is the label "3". */
+/** "3.0", as Pandas writes numbers beside missing ones, and NumPy's "3.0e+00", are label "3". */
 export function normaliseLabel(cell: string): string {
   const text = cell.trim();
-  return /^\d+(?:\.0+)?$/.test(text) ? String(Number(text)) : text;
+  const isNumber = /^\d+(?:\.\d*)?(?:e[+-]?\d+)?$/i.test(text);
+  return isNumber && Number.isSafeInteger(Number(text)) ? String(Number(text)) : text;
 }

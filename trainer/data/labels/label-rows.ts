@@ -1,8 +1,8 @@
 /** Labels in a table of their own, a row for each picture of another file: y_train.csv. */
-import type { ArrayFile } from '../array-file.ts';
+import { listAsTexts, type ArrayFile } from '../array-file.ts';
 import { findSplit } from '../layouts/source.ts';
 import type { TreeFile } from '../layouts/tree.ts';
-import { findLabelColumn, IS_INDEX, joinOneHot, normaliseLabel } from './label-column.ts';
+import { findLabels, IS_INDEX, normaliseLabel, type Column } from './label-column.ts';
 import { readTable } from './listed-labels.ts';
 
 /** The labels as an array, [n], with its name: "y_train". */
@@ -12,10 +12,10 @@ export interface LabelRows {
   readonly array: ArrayFile;
 }
 
-const ENDING = /\.[ct]sv$/i;
-export const IS_LABELS = /(?:^|[^a-z])(?:y|labels?|targets?|class(?:es)?|ids?)(?:$|[^a-z])/i;
+const ENDING = /\.(?:[ct]sv|txt)$/i;
+export const IS_LABELS = /(?:^|[^a-z])(?:y|labels?|targets?|class(?:es)?)(?:$|[^a-z])/i;
 
-/** @returns  Null for a table that has no labels, or whose rows are not in the pictures' order. */
+/** @returns  Null without labels that repeat, or where rows are not in the pictures' order. */
 export async function readLabelRows(file: TreeFile): Promise<LabelRows | null> {
   const name = (file.path.split('/').at(-1) as string).replace(ENDING, '');
   const table = await readTable(file);
@@ -27,23 +27,25 @@ export async function readLabelRows(file: TreeFile): Promise<LabelRows | null> {
   );
   const rows = hasHeader ? table.slice(1) : table;
   const columns = first.map((cell, place) => ({
-    name: hasHeader ? cell.trim() : '',
+    name: hasHeader ? cell.trim() : first.length > 1 ? String(place) : '',
     cells: rows.map((row) => row[place] ?? ''),
   }));
-  const ids = columns.length > 1 ? columns.find((one) => IS_INDEX.test(one.name)) : undefined;
-  const areInOrder = ids?.cells.every(
-    (cell, i) => i === 0 || Number(cell) > Number(ids.cells[i - 1]),
-  );
+  const isRising = ({ cells }: Column): boolean =>
+    cells.every((cell, i) => i === 0 || Number(cell) > Number(cells[i - 1]));
+  const ids =
+    columns.length > 1
+      ? columns.find((one) => (hasHeader ? IS_INDEX.test(one.name) : isRising(one)))
+      : undefined;
   const rest = columns.filter((one) => one !== ids);
-  const chosen = rest.length === 1 ? rest[0] : (findLabelColumn(rest) ?? joinOneHot(rest));
-  if (!chosen || areInOrder === false || !IS_LABELS.test(`${name} ${chosen.name}`)) {
+  const chosen = rest.length === 1 ? rest[0] : findLabels(rest);
+  if (!chosen || (ids && !isRising(ids)) || !IS_LABELS.test(`${name} ${chosen.name}`)) {
     return null;
   }
   const cells = chosen.cells.map(normaliseLabel);
-  const texts = [...new Set(cells)].sort();
-  const places = new Map(texts.map((text, place) => [text, place]));
-  const values = Int32Array.from(cells, (cell) => places.get(cell) as number);
-  return { path: file.path, name, array: { format: 'CSV', shape: [cells.length], values, texts } };
+  if (new Set(cells).size === cells.length) {
+    return null; // Names of classes, or of files.
+  }
+  return { path: file.path, name, array: listAsTexts(cells, [cells.length], 'CSV') };
 }
 
 /** Finds the only labels for a part of a set. */

@@ -2,7 +2,6 @@
  * Labels in files beside pictures: tables with names of picture files (CSV, text, JSON, and JSON
  * lines as Hugging Face's metadata.jsonl), and WebDataset's .cls file beside each picture.
  */
-import { isUtf8 } from 'node:buffer';
 import Papa from 'papaparse';
 import { hasPictureEnding } from '../pictures/format.ts';
 import {
@@ -13,12 +12,15 @@ import {
   type Split,
 } from '../layouts/source.ts';
 import { describeFault, readFile, readStart, type Tree, type TreeFile } from '../layouts/tree.ts';
-import { findLabelColumn, joinOneHot, normaliseLabel, type Column } from './label-column.ts';
+import { decodeText } from './text-encoding.ts';
+import { findLabels, normaliseLabel, type Column } from './label-column.ts';
 
 const MAX_BYTES = { table: 128 * 1024 * 1024, label: 1024 } as const;
 /** Bytes of a table's first lines. */
 const LOOKED_INTO = 64 * 1024;
 const IS_TABLE = /\.(?:csv|tsv|txt|json|jsonl|ndjson)$/i;
+/** Files that are likely meant for labels. */
+const IS_SHEET = /\.(?:[ct]sv|xlsx?|ods)$|(?:^|\/)[^/]*labels?[^/]*\.(?:txt|jsonl?)$/i;
 /** Kaggle's example of a submission lists test pictures with invented labels. */
 const NO_TABLE = /(?:submission|readme|licen[cs]e)[^/]*$/i;
 const IS_CLASS = /\.cls\d?$/i;
@@ -47,7 +49,8 @@ export async function findListedLabels(
   const find = createFinder(pictures, byName);
   // A .txt or .json with a picture's name has something else: boxes, or a caption.
   const tables = tree.files.filter(
-    ({ path }) => IS_TABLE.test(path) && !NO_TABLE.test(path) && !byName.has(stemOfAny(path)),
+    ({ path }) =>
+      IS_TABLE.test(path) && !NO_TABLE.test(path) && !byName.has(toKey(stemOfAny(path))),
   );
   const found = (await readClassFiles(tree, pictures)) ?? {
     labels: new Map<TreeFile, ListedLabel>(),
@@ -63,6 +66,9 @@ export async function findListedLabels(
       continue;
     }
     takeLabels(file, table, find, found);
+  }
+  if (found.labels.size === 0) {
+    await takeSidecars(tree, pictures, find, found);
   }
   for (const [column, paths] of found.columns) {
     found.notes.push(`The classes are those of ${nameSome(paths)}${column}.`);
@@ -86,8 +92,8 @@ type FindPicture = (name: string, table: TreeFile) => TreeFile | undefined;
 function indexNames(pictures: readonly TreeFile[]): ReadonlyMap<string, readonly TreeFile[]> {
   const index = new Map<string, TreeFile[]>();
   for (const file of pictures) {
-    const name = lastOf(file.path).normalize();
-    for (const key of new Set([name, stemOf(name)])) {
+    const name = lastOf(file.path);
+    for (const key of new Set([toKey(name), toKey(stemOf(name))])) {
       const others = index.get(key);
       if (others === undefined) {
         index.set(key, [file]);
@@ -109,7 +115,7 @@ function createFinder(
 ): FindPicture {
   const byPath = new Map(pictures.map((file) => [file.path.normalize(), file]));
   const findNamed = (name: string, table: TreeFile): TreeFile | undefined => {
-    const files = byName.get(name) ?? [];
+    const files = byName.get(toKey(name)) ?? [];
     const part = findSplit(lastOf(table.path));
     const own =
       files.length > 1 ? files.filter(({ path }) => findFolderSplit(path) === part) : files;
@@ -135,6 +141,12 @@ function createFinder(
   };
 }
 
+/** Tables may have other capitals, and numbers without their zeros: 7 for 0007.png. */
+function toKey(name: string): string {
+  const key = name.normalize().toLowerCase();
+  return /^\d+(?:\.[a-z]+)?$/.test(key) ? key.replace(/^0+(?=\d)/, '') : key;
+}
+
 function lastOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
@@ -152,7 +164,7 @@ export async function readTable(file: TreeFile): Promise<string[][]> {
   const text = decodeText(await readFile(file, MAX_BYTES.table));
   if (/\.json$/i.test(file.path)) {
     const content = parseJson(text);
-    return Array.isArray(content) ? toTable(content) : Object.entries(content ?? {}).map(toCells);
+    return Array.isArray(content) ? toTable(content) : readObject((content ?? {}) as object);
   }
   if (/\.(?:jsonl|ndjson)$/i.test(file.path)) {
     return toTable(text.split('\n').map(parseJson));
@@ -162,13 +174,6 @@ export async function readTable(file: TreeFile): Promise<string[][]> {
   return Papa.parse<string[]>(text, { delimitersToGuess, skipEmptyLines: 'greedy' }).data;
 }
 
-/** Excel writes UTF-16 and Windows's own encoding, too. */
-function decodeText(bytes: Uint8Array): string {
-  const isWide = bytes[0] === 0xff && bytes[1] === 0xfe;
-  const encoding = isWide ? 'utf-16le' : isUtf8(bytes) ? 'utf-8' : 'windows-1252';
-  return new TextDecoder(encoding).decode(bytes);
-}
-
 /** @returns  Null for text that is no JSON, such as an empty last line. */
 function parseJson(text: string): unknown {
   try {
@@ -176,6 +181,24 @@ function parseJson(text: string): unknown {
   } catch {
     return null;
   }
+}
+
+/** Reads {file: label}, {class: [files]}, {file: {label}}, and an object with a list of objects. */
+function readObject(content: object): string[][] {
+  if ('images' in content && 'annotations' in content) {
+    return []; // COCO lists objects in pictures.
+  }
+  const entries = Object.entries(content) as [string, unknown][];
+  const isObject = (value: unknown): boolean =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  const list = entries.find(([, value]) => Array.isArray(value) && value.some(isObject));
+  return list !== undefined
+    ? toTable(list[1] as unknown[])
+    : entries.length > 0 && entries.every(([, value]) => isObject(value))
+      ? toTable(entries.map(([file, value]) => ({ file, ...(value as object) })))
+      : entries.flatMap(([key, value]) =>
+          Array.isArray(value) ? value.map((one) => toCells([one, key])) : [toCells([key, value])],
+        );
 }
 
 /** Objects become rows, below their names. */
@@ -218,7 +241,7 @@ function takeLabels(file: TreeFile, table: string[][], find: FindPicture, found:
   })).filter((column) => column.place !== place);
   const splits = columns.find(({ name }) => IS_SPLIT.test(name));
   const others = columns.filter((column) => column !== splits);
-  const labels: Column | null = findLabelColumn(others) ?? joinOneHot(others);
+  const labels: Column | null = findLabels(others);
   const own = new Map<TreeFile, ListedLabel>();
   const missing: Problem[] = [];
   for (const [i, row] of rows.entries()) {
@@ -266,6 +289,32 @@ export async function namesPictures(
   return cells.some((cell) => /\p{L}/u.test(cell) && names.has(cell.normalize()));
 }
 
+/** Takes labels of WebDataset's 000012.png and 000012.json, which has them by name. */
+async function takeSidecars(
+  { files }: Tree,
+  pictures: readonly TreeFile[],
+  find: FindPicture,
+  found: Found,
+): Promise<void> {
+  const byStem = new Map(pictures.map(({ path }) => [stemOf(path), path]));
+  const sidecars = files.flatMap((file) => {
+    const picture = /\.json$/i.test(file.path) && byStem.get(file.path.slice(0, -5));
+    return picture && file.size <= LOOKED_INTO ? [{ file, picture }] : [];
+  });
+  const [first] = sidecars;
+  if (first === undefined) {
+    return;
+  }
+  const rows: unknown[] = [];
+  for (const { file, picture } of sidecars) {
+    const content = parseJson(decodeText(await readFile(file, LOOKED_INTO)));
+    rows.push({ file: picture, ...(content as object | null) });
+  }
+  const own: Found = { ...found, notes: [], files: [] };
+  takeLabels(first.file, toTable(rows), find, own);
+  found.files.push(...(own.columns.size > 0 ? sidecars.map(({ file }) => file.path) : []));
+}
+
 /** WebDataset's 000012.png and 000012.cls. */
 async function readClassFiles(
   { files }: Tree,
@@ -304,9 +353,17 @@ export function describeUnreadLabels(
     const isBeside = stems.has(stem) && /^(?:txt|xml|json)$/i.test(ending);
     return isBeside || (/json/i.test(ending) && /annotations?|instances|coco/i.test(path));
   });
-  return found.length === 0
-    ? []
-    : [
-        `Labels of objects in pictures and captions are not read (${nameSome(found)}). Classes are folders, or in a table of file names: file,label.`,
-      ];
+  const tables = others.filter((path) => IS_SHEET.test(path) && !NO_TABLE.test(path));
+  return [
+    ...(found.length === 0
+      ? []
+      : [
+          `Labels of objects in pictures and captions are not read (${nameSome(found)}). Classes are folders, or in a table of file names: file,label.`,
+        ]),
+    ...(tables.length === 0
+      ? []
+      : [
+          `${nameSome(tables)}: not used for classes. Expected CSV, TSV, TXT or JSON with a column of file names and one called "label".`,
+        ]),
+  ];
 }

@@ -17,9 +17,9 @@ export async function isZipFile(file: TreeFile): Promise<boolean> {
     : /\.zip$/i.test(file.path);
 }
 
-/** A gzipped table or array becomes the file that it holds. */
+/** A gzipped file becomes the file that it holds. */
 export function openGzip(file: TreeFile): TreeFile {
-  const [, path] = /^(.*\.(?:csv|tsv|jsonl|npy))\.gz$/i.exec(file.path) ?? [];
+  const [, path] = /^(.*(?<!\.tar))\.gz$/i.exec(file.path) ?? [];
   if (path === undefined) {
     return file;
   }

@@ -7,13 +7,24 @@ import { encodePixels, type PixelRange } from '../../../shared/picture/pixels.ts
 import { decodeArrayFile, type ArrayFile } from '../array-file.ts';
 import { IS_LABELS, type LabelRows } from '../labels/label-rows.ts';
 import { decodeMat, isMat } from '../mat-file.ts';
+import { readPickledArrays, stackArrays } from '../pickle.ts';
 import { decideRange, findExtremes, type Extremes } from '../number-range.ts';
-import { findSplit, type RawPicture, type Sample, type Source, type Split } from './source.ts';
+import {
+  findFolderSplit,
+  findSplit,
+  type RawPicture,
+  type Sample,
+  type Source,
+  type Split,
+} from './source.ts';
 import { readFile, type TreeFile } from './tree.ts';
+import { hasPictureEnding } from '../pictures/format.ts';
 import { listZip } from './zip.ts';
 
 /** Of one array. */
 export const MAX_ARRAY_BYTES = 1024 ** 3;
+
+const ENDING = /\.(?:np[yz]|mat|idx\d?(?:-ubyte)?|pkl|pickle)$/i;
 
 export interface NamedArray {
   /** "x_train", or a file's name without its ending. */
@@ -24,16 +35,19 @@ export interface NamedArray {
 /**
  * Reads pictures and labels of .npy, .npz and .mat files.
  * @param what       Names the data in errors.
- * @param labelRows  Tables of labels beside them.
+ * @param tables  Labels beside arrays that have none.
  * @throws ExpectedError  When arrays are no images, or do not belong together.
  */
 export async function readArrays(
   files: readonly TreeFile[],
   what: string,
-  labelRows: readonly LabelRows[],
+  tables: readonly LabelRows[],
   range: PixelRange | undefined,
 ): Promise<Source> {
-  const { arrays, notes } = await readArrayFiles(files, what);
+  const { arrays: found, notes } = await readArrayFiles(files, what);
+  const arrays = files.length === found.length ? joinPictures(files, found) : found;
+  const isLabelled = arrays.some((one) => isLabels(one) && IS_LABELS.test(one.name));
+  const labelRows = isLabelled ? [] : tables;
   const source = arrangeArrays({ arrays: [...arrays, ...labelRows], notes }, what, range);
   return { ...source, used: labelRows.map(({ path }) => path) };
 }
@@ -47,7 +61,9 @@ async function readArrayFiles(
   const notes: string[] = [];
   for (const file of files) {
     const named = `${what}: ${file.path}`;
-    const stem = (file.path.split('/').at(-1) as string).replace(/\.(?:np[yz]|mat)$/i, '');
+    const own = (file.path.split('/').at(-1) as string).replace(ENDING, '');
+    const folder = findSplit(own) === null ? findFolderSplit(file.path) : null;
+    const stem = folder === null ? own : `${folder}_${own}`;
     /** Where the file tells a part that the array's own name does not: train.npz with x and y. */
     const nameArray = (key: string): string =>
       findSplit(key) === null && findSplit(stem) !== null ? `${stem}_${key}` : key;
@@ -59,7 +75,8 @@ async function readArrayFiles(
       continue;
     }
     if (Buffer.from(content.subarray(0, 2)).toString('latin1') !== 'PK') {
-      arrays.push({ name: stem, array: decodeArrayFile(content, named) });
+      const found = decodeAny(content, stem, named);
+      arrays.push(...found.map(({ name, array }) => ({ name: nameArray(name), array })));
       continue;
     }
     for (const inner of (await listZip(content, named)).files) {
@@ -68,14 +85,14 @@ async function readArrayFiles(
       // `numpy.savez(file, images)` without a keyword: the file's name tells more.
       const name = /^arr_\d+$/.test(key) ? stem : nameArray(key);
       try {
-        arrays.push({ name, array: decodeArrayFile(bytes, `${named}: ${inner.path}`) });
+        arrays.push(...decodeAny(bytes, name, `${named}: ${inner.path}`));
       } catch (error) {
         const { message } = error as Error;
         const isLabel = IS_LABELS.test(name) && !/names?$/i.test(name);
-        if (isLabel || !/ is \.npy of the type /.test(message)) {
+        if (isLabel || !isPickled(bytes)) {
           throw error;
         }
-        // Names of classes and objects of Python may lie beside the pictures.
+        // Objects of Python may lie beside the pictures.
         notes.push(`Passed over an array: ${message}`);
       }
     }
@@ -84,6 +101,52 @@ async function readArrayFiles(
     throw new ExpectedError(`${what}: holds no array that can be read. ${notes.join(' ')}`);
   }
   return { arrays, notes };
+}
+
+/** "\x80" with a protocol begins a pickle; .npy files of objects have one after their header. */
+function isPickled(bytes: Uint8Array): boolean {
+  const [first, second = 0] = bytes;
+  const start = Buffer.from(bytes.subarray(1, 256)).toString('latin1');
+  return (first === 0x80 && second <= 5) || /^NUMPY.*'descr': '\|O'/s.test(start);
+}
+
+function decodeAny(bytes: Uint8Array, name: string, named: string): NamedArray[] {
+  if (!isPickled(bytes)) {
+    return [{ name, array: decodeArrayFile(bytes, named) }];
+  }
+  const isNumPy = bytes[0] === 0x93;
+  // The header ends with a line break.
+  return readPickledArrays(
+    isNumPy ? bytes.subarray(bytes.indexOf(10, 10) + 1) : bytes,
+    name,
+    named,
+  );
+}
+
+/** Fewer files of one shape may be sets of as many pictures. */
+const LEAST_FILES = 10;
+
+/** Joins .npy files with a picture each, whose folders are the classes. */
+function joinPictures(files: readonly TreeFile[], arrays: readonly NamedArray[]): NamedArray[] {
+  const [{ array: { shape } } = { array: { shape: [] } }] = arrays;
+  const [height = 0, width = 0, channels = 1] = shape as number[];
+  // [1000, 784] are 1000 pictures of 28 x 28.
+  const isPicture =
+    shape.length === 3
+      ? CHANNELS.includes(channels)
+      : shape.length === 2 && (height === width || !Number.isInteger(Math.sqrt(width)));
+  const joined =
+    arrays.length >= LEAST_FILES && isPicture
+      ? stackArrays(arrays.map(({ array }) => array))
+      : null;
+  if (joined === null) {
+    return [...arrays];
+  }
+  const groups = Map.groupBy(arrays.keys(), (i) => files[i]?.path.split('/').at(-2) ?? 'images');
+  return [...groups].map(([name, places]) => ({
+    name,
+    array: stackArrays(places.map((i) => (arrays[i] as NamedArray).array)) as ArrayFile,
+  }));
 }
 
 /** SVHN numbers the digit 0 as 10. @returns  A note when it did. */
@@ -162,14 +225,14 @@ function arrangeArrays(
     }
     shape ??= { width, height, channels };
     const own = labels.filter((one) => (findSplit(one.name) ?? 'train') === split);
-    const [chosen = own.length === 1 ? own[0] : undefined] = own.filter((one) =>
+    const [chosen = own.length === 1 ? own.find(repeats) : undefined] = own.filter((one) =>
       IS_LABELS.test(one.name),
     );
     unused.push(...own.filter((one) => one !== chosen));
     chosenLabels.push(...(chosen === undefined ? [] : [chosen]));
     const values = chosen && toLabels(chosen, pictures.count, what);
     for (let i = 0; i < pictures.count; i++) {
-      const label = byName ? name : (values?.[i] ?? null);
+      const label = byName ? name.replace(QUICK_DRAW, '') : (values?.[i] ?? null);
       const read = (): Promise<RawPicture> => Promise.resolve(pictures.pick(i));
       samples.push({ name: `${name}, picture ${i}`, split, label, read });
     }
@@ -196,7 +259,13 @@ function arrangeArrays(
 
 /** Whether an array lists the names of the classes. */
 function isListing({ name, array: { shape, texts } }: NamedArray): boolean {
-  return texts !== undefined && shape.length === 1 && /(?:names?|categories)$/i.test(name);
+  const areFiles = /file|path/i.test(name) || texts?.some(hasPictureEnding) === true;
+  return texts?.length === shape[0] && !areFiles && /(?:names?|categories)$/i.test(name);
+}
+
+/** Numbers of rows, and names of files, tell no classes. */
+function repeats({ array: { values } }: NamedArray): boolean {
+  return new Set(values).size < values.length;
 }
 
 function listTexts({ values, texts = [] }: ArrayFile): string[] {
@@ -212,6 +281,8 @@ function isLabels({ name, array: { shape } }: NamedArray): boolean {
   return shape.length < 2 || (shape.length === 2 && (second === 1 || IS_LABELS.test(name)));
 }
 
+/** Quick, Draw! has its arrays under such names. */
+const QUICK_DRAW = /^full_numpy_bitmap_/;
 const CHANNELS = [1, 3, 4];
 const SHAPES =
   '[n, height, width], [n, height, width, channels], [n, channels, height, width] or [n, pixels of a square], with 1, 3 or 4 channels';
@@ -242,8 +313,14 @@ function measureArray({ shape, values }: ArrayFile, what: string) {
   const [count = 0, ...rest] = shape;
   const dimensions = findDimensions(rest);
   if (dimensions === null || count === 0 || values.length === 0) {
-    const isOne = shape.length === 3 && CHANNELS.includes(shape[2] as number);
-    const advice = isOne ? '. It seems to be one picture: stack them with numpy.stack' : '';
+    const isOne =
+      (shape.length === 3 && CHANNELS.includes(shape[2] as number)) ||
+      (shape.length === 2 && shape[0] === shape[1]);
+    const advice = isOne
+      ? '. It seems to be one picture: stack them with numpy.stack'
+      : findDimensions(shape.slice(0, -1)) !== null
+        ? '. If pictures are counted last: numpy.moveaxis(images, -1, 0)'
+        : '';
     throw new ExpectedError(
       `${what} has the shape [${shape.join(', ')}], expected ${SHAPES}${advice}`,
     );
@@ -318,7 +395,7 @@ export function toLabels(
   const [rows = 0, columns = 1] = shape;
   if (rows !== count) {
     throw new ExpectedError(
-      `${what}: ${name} holds ${rows} labels for ${count} pictures: expected as many`,
+      `${what}: ${name} holds ${rows} labels for ${count} pictures: expected as many. The first axis counts pictures`,
     );
   }
   if (array.texts !== undefined && columns === 1) {
@@ -329,7 +406,9 @@ export function toLabels(
       const row = values.subarray(i * columns, (i + 1) * columns);
       const ones = [...row].filter((value) => value === 1).length;
       if (ones !== 1 || row.some((value) => value !== 0 && value !== 1)) {
-        throw new ExpectedError(`${what}: ${name} holds in row ${i} no one-hot label`);
+        throw new ExpectedError(
+          `${what}: ${name} holds in row ${i} no one-hot label: expected one 1 beside zeros, or numbers`,
+        );
       }
       return row.indexOf(1);
     });

@@ -1,7 +1,7 @@
 /** Tables of pictures as Hugging Face writes them, `image.bytes` and `label`: Parquet and Arrow. */
 import { tableFromIPC, Type } from '@uwdata/flechette';
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { findLabelColumn } from '../labels/label-column.ts';
+import { findLabelColumns } from '../labels/label-column.ts';
 import { MAX_ARRAY_BYTES } from './arrays.ts';
 import { openParquet } from './parquet.ts';
 import {
@@ -137,7 +137,7 @@ async function findOther(table: PictureTable, names: readonly string[]): Promise
   const [only = ''] = names;
   const cells = names.length === 1 ? await table.readColumn(only) : [];
   const texts = cells.map((cell) => String(parseLabel(cell) ?? ''));
-  return findLabelColumn(names.map((name) => ({ name, cells: texts })))?.name ?? null;
+  return findLabelColumns(names.map((name) => ({ name, cells: texts })))[0]?.name ?? null;
 }
 
 type Features = Record<string, Readonly<Record<string, unknown>> | undefined>;

@@ -89,23 +89,28 @@ export async function readIdxFiles(
   const first = (await samples[0]?.read()) as RawPicture;
   const training = samples.filter(({ split }) => split === 'train');
   const classNames = await readClassNames(tree, set, what, training);
-  return {
+  const source = {
     layout: `${(set.prefix || tree.name).slice(0, 64)} (IDX files)`,
-    samples: isTransposed
-      ? samples.map((one) => ({
-          ...one,
-          read: async () => transpose((await one.read()) as RawPicture),
-        }))
-      : samples,
+    samples,
     problems: [],
-    notes: [
-      ...(isTransposed
-        ? ['The pictures of EMNIST are stored on their side; they are turned.']
-        : []),
-      ...notes,
-    ],
-    shape: isTransposed ? { ...first, width: first.height, height: first.width } : first,
+    notes,
+    shape: first,
     ...(classNames && { classNames }),
+  };
+  return isTransposed ? turnEmnist(source) : source;
+}
+
+/** Turns pictures whose columns are where others have rows. */
+export function turnEmnist(source: Source): Source {
+  const { samples, shape, notes } = source;
+  return {
+    ...source,
+    samples: samples.map((one) => ({
+      ...one,
+      read: async () => transpose((await one.read()) as RawPicture),
+    })),
+    notes: ['The pictures of EMNIST are stored on their side; they are turned.', ...notes],
+    ...(shape && { shape: { ...shape, width: shape.height, height: shape.width } }),
   };
 }
 

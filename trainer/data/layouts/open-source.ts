@@ -9,13 +9,16 @@ import {
   identifyStranger,
   SNIFFED_BYTES,
 } from '../pictures/format.ts';
+import { isIdx } from '../array-file.ts';
+import { findClassNames } from '../labels/class-names.ts';
+import { decodeText } from '../labels/text-encoding.ts';
 import { readLabelRows } from '../labels/label-rows.ts';
 import { namesPictures } from '../labels/listed-labels.ts';
 import { isArchive, isZipFile, openGzip, unpackArchives } from './archives.ts';
 import { readArrays } from './arrays.ts';
 import { isCifar, readCifar } from './cifar.ts';
 import { isHuggingFace, readHuggingFace } from './hugging-face.ts';
-import { isIdxFile, readIdxFiles } from './idx-files.ts';
+import { isIdxFile, readIdxFiles, turnEmnist } from './idx-files.ts';
 import { arrangePictures } from './picture-files.ts';
 import {
   nameProblems,
@@ -24,7 +27,8 @@ import {
   type FolderMeaning,
   type Source,
 } from './source.ts';
-import { isPixelTable, readTables } from './tables.ts';
+import { readColumns } from '../labels/table-columns.ts';
+import { readTables } from './tables.ts';
 import { listFolder, readStart, type Tree, type TreeFile } from './tree.ts';
 import { listZip } from './zip.ts';
 
@@ -39,6 +43,8 @@ export interface LayoutRequest {
   readonly range?: PixelRange;
 }
 
+/** EMNIST as tables and as MATLAB's arrays, under the names that they are published with. */
+const EMNIST = /(?:^|\/)emnist-[a-z]+(?:-train|-test)?\.(?:csv|mat)$/;
 /** Archives within archives are unpacked so deep. */
 const MAX_DEPTH = 3;
 /** Files that are looked into at a time. */
@@ -165,12 +171,12 @@ const ADVICE = [
   [/\.(?:(?:zip|7z)\.\d+|z\d\d)$/i, /^(?!)/, 'join its parts, and unpack them'],
   [/\.(?:rar|7z|tar\.\w+|tbz2?|txz|xz|bz2|zst|gz)$/i, /^(?:Rar!|7z\xbc|BZh|\xfd7zXZ)/, 'unpack it'],
   [
-    /\.(?:mp4|mov|avi|mkv|webm|pdf)$/i,
+    /\.(?:mp4|mov|avi|mkv|webm|pdf|tga|pcx|psd|dds|exr|hdr|xpm|ras|sgi)$/i,
     /^(?:%PDF|.{4}ftyp(?:isom|mp4|qt))/s,
     'save its pictures as PNG or JPEG',
   ],
   [
-    /\.(?:h5|hdf5|pth?|pkl|pickle|tfrecords?(?:-\d+-of-\d+)?|feather|mdb|beton|safetensors|sqlite\d?|db|dcm|nii|ndjson|xlsx?|arff|libsvm)$/i,
+    /\.(?:h5|hdf5|pth?|tfrecords?(?:-\d+-of-\d+)?|feather|mdb|beton|safetensors|sqlite\d?|db|dcm|nii|ndjson|xlsx?|arff|libsvm)$/i,
     /^(?:\x89HDF|SQLite)/,
     SAVE,
   ],
@@ -185,6 +191,10 @@ async function adviseOn(files: readonly TreeFile[]): Promise<string> {
     );
     if (advice !== undefined) {
       return `. ${file.path} is not read: ${advice[2]}`;
+    }
+    if (/\.[ct]sv$/i.test(file.path)) {
+      const [line = ''] = decodeText(start).split(/\r?\n/);
+      return `. ${file.path} is no table of pixels: it begins with ${JSON.stringify(line.slice(0, 60))}, expected a number in each column as label,pixel0,pixel1, or names of pictures beside it. Lists of numbers in a cell: ${SAVE}`;
     }
   }
   return '';
@@ -226,16 +236,23 @@ async function readTree(
   const candidates = files.filter((one) => !notPictures.has(one));
   for (let first = 0; first < candidates.length; first += LOOKED_INTO) {
     const some = candidates.slice(first, first + LOOKED_INTO);
-    const found = await Promise.all(some.map(isPicture));
-    pictures.push(...some.filter((_, i) => found[i]));
-    others.push(...some.filter((_, i) => !found[i]).map(({ path }) => path));
+    const found = await Promise.all(some.map(identify));
+    pictures.push(...some.filter((_, i) => found[i] === 'picture'));
+    arrays.push(...some.filter((_, i) => found[i] === 'array'));
+    others.push(...some.filter((_, i) => found[i] === null).map(({ path }) => path));
+  }
+  // Beside pictures, text is captions or boxes, and a pickle a model.
+  if (pictures.length + arrays.length + huggingFace.length === 0) {
+    csv.push(...isEnding(/\.(?:txt|data|dat|tra|tes)$/i));
+    arrays.push(...isEnding(/\.(?:pkl|pickle)$/i));
   }
   const tables: TreeFile[] = [];
   for (const file of csv) {
-    const hasPixels = !(await namesPictures(file, pictures)) && (await isPixelTable(file, what));
+    const hasPixels =
+      !(await namesPictures(file, pictures)) && (await readColumns(file, what)) !== null;
     if (hasPixels) {
       tables.push(file);
-    } else {
+    } else if (!others.includes(file.path)) {
       others.push(file.path);
     }
   }
@@ -263,11 +280,12 @@ async function readTree(
     const found = `it holds ${listed.join(', and ') || 'nothing'}`;
     throw new ExpectedError(`${what}: ${EXPECTED}; ${found}${await adviseOn(files)}`);
   }
+  const text = [...csv, ...isEnding(/\.txt$/i)];
   const beside =
-    arrays.length > 0 || tables.length > 0 ? csv.filter((file) => !tables.includes(file)) : [];
+    arrays.length > 0 || tables.length > 0 ? text.filter((file) => !tables.includes(file)) : [];
   const rows = await Promise.all(beside.map(readLabelRows));
   const labelRows = rows.filter((one) => one !== null);
-  const source =
+  const found =
     arrays.length > 0
       ? await readArrays(arrays, what, labelRows, request.range)
       : huggingFace.length > 0
@@ -275,28 +293,40 @@ async function readTree(
         : tables.length > 0
           ? await readTables(tables, what, labelRows, request.range)
           : await arrangePictures({ ...tree, files }, pictures, what, request.folders);
+  const isEmnist = [...arrays, ...tables].some(({ path }) => EMNIST.test(path));
+  const source = isEmnist ? turnEmnist(found) : found;
   const used = new Set(source.used);
-  const ignored = others.filter((path) => !used.has(path));
+  const unused = files.filter(({ path }) => !used.has(path));
+  const list =
+    source.classNames === undefined ? await findClassNames(unused, source.samples) : null;
+  const read = new Set([...used, list?.path, ...[...tables, ...arrays].map(({ path }) => path)]);
+  const ignored = others.filter((path) => !read.has(path));
   return {
     ...source,
+    ...(list && { classNames: list.classNames }),
     problems: [...tree.problems, ...source.problems],
     notes: [
       ...(tree.notes ?? []),
       ...source.notes,
+      ...(list === null ? [] : [list.note]),
       ...(ignored.length > 0 ? [`Passed over what is no picture: ${nameSome(ignored)}`] : []),
     ],
   };
 }
 
 /** Names decide where they say what a file is meant to be, else the content does. */
-async function isPicture(file: TreeFile): Promise<boolean> {
+async function identify(file: TreeFile): Promise<'picture' | 'array' | null> {
   if (hasPictureEnding(file.path)) {
-    return true;
+    return 'picture';
   }
   if (NO_PICTURES.test(file.path)) {
-    return false;
+    return null;
   }
   const start = await readStart(file, SNIFFED_BYTES).catch(() => null);
   // What cannot be read is named when it is read.
-  return start === null || identifyPicture(start) !== null;
+  return start === null || identifyPicture(start) !== null
+    ? 'picture'
+    : isIdx(start)
+      ? 'array'
+      : null;
 }

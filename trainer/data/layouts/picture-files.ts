@@ -69,7 +69,7 @@ export async function arrangePictures(
     labels.size > 1 || isGiven
       ? []
       : [...describeNames(pictures), ...describeUnreadLabels(others, pictures)];
-  return { samples, problems, notes: [...notes, ...advice], used };
+  return { samples, problems, notes: [...notes, ...advice, ...describeMasks(pictures)], used };
 }
 
 /** Takes the classes of folders; where they tell none, those of tables that name the files. */
@@ -117,6 +117,24 @@ function placeByAll(
 
 function placeBySplit(file: TreeFile, label: string | null): Placed {
   return { file, split: findFolderSplit(file.path) ?? 'train', label };
+}
+
+/** Names of masks beside pictures: "0007_mask.png" of 0007.png. */
+const MASK = /[-_ .](?:masks?|seg(?:mentation)?|labels?|gt|depth|annotations?)$/i;
+
+/** Says when pictures seem to be masks of others. */
+function describeMasks(pictures: readonly TreeFile[]): string[] {
+  const stemOf = ({ path }: TreeFile): string => path.slice(0, path.length - extname(path).length);
+  const stems = new Set(pictures.map(stemOf));
+  const masks = pictures.filter((file) => {
+    const stem = stemOf(file);
+    return MASK.test(stem) && stems.has(stem.replace(MASK, ''));
+  });
+  return masks.length === 0
+    ? []
+    : [
+        `${masks.length} pictures are named like masks of others (${nameSome(masks.map(({ path }) => path))}). Move them away unless they shall be learned.`,
+      ];
 }
 
 /** What a file's name says before its number: "cat" of cat.12.jpg; null for none. */

@@ -1,0 +1,292 @@
+/** Finds out which columns of a CSV table have pixels, and which has the classes. */
+import { CLASS_LIMITS } from '../../../shared/model/classes.ts';
+import { ExpectedError } from '../../../shared/expected-error.ts';
+import { findLabelColumns } from './label-column.ts';
+import { decodeText, findUnicode } from './text-encoding.ts';
+import { readChunks, readStart, type TreeFile } from '../layouts/tree.ts';
+
+/** The first line of a table of 128 x 128 RGB pixels fits. */
+const HEADER_BYTES = 1024 * 1024;
+/** Of a line: 128 x 128 RGB pixels with 80 digits each. */
+const MAX_LINE = 4 * 1024 * 1024;
+/** Lines by which columns of labels are found. */
+const SAMPLED_LINES = 200;
+const DELIMITERS = [';', ',', '\t', ' '] as const;
+/** Fewer numbers are no picture. */
+const LEAST_PIXELS = 16;
+
+const IS_PIXELS = /^pixels?$/i;
+const IS_SPLIT = /^(?:usage|split)$/i;
+/** "pixel0", "px_12", "1x1", "0_0" or "7": with its number. */
+const IS_PIXEL = /^(?!(?:class|label|target|y)[-_ ]?\d)(?:[a-z]+[-_ ]?)?\d+(?:[x._]\d+)?$/i;
+
+/** Where a table's columns have what. */
+interface Columns {
+  /** The names; null when the first line has numbers already. */
+  readonly header: readonly string[] | null;
+  readonly width: number;
+  /** Places: one of labels, none, or those of one-hot labels. */
+  readonly labels: readonly number[];
+  /** A place; -1 for none. */
+  readonly split: number;
+  /** One place, whose cell lists all pixels, or one for each pixel. */
+  readonly pixels: readonly number[];
+  /** Numbers a picture; null when cells with lists tell. */
+  readonly size: number | null;
+}
+
+export interface Table extends Columns {
+  readonly delimiter: string;
+  /** Else the numbers and their order told what the columns are. */
+  readonly hasNames: boolean;
+  /** Pandas took the first picture for a header. Its cells became "0", "0.1", "0.2". */
+  readonly isMangled: boolean;
+}
+
+/** @returns  Null for a table without pixels. @throws ExpectedError  When some lack. */
+export async function readColumns(file: TreeFile, what: string): Promise<Table | null> {
+  const start = decodeText(await readStart(file, HEADER_BYTES));
+  const lines = start.split(/\r?\n/, SAMPLED_LINES);
+  const [line = ''] = lines;
+  const count = (delimiter: string): number => line.split(delimiter).length;
+  // Commas are decimal ones where semicolons are the delimiter.
+  const delimiter = DELIMITERS.find((one, i) =>
+    DELIMITERS.slice(i + 1).every((other) => count(one) >= count(other) * (i === 0 ? 0.5 : 1)),
+  ) as string;
+  const [cells = [], ...rows] = lines.map((one) => splitLine(one, delimiter));
+  // The last line may be cut.
+  const whole = rows.filter((row) => row.length === cells.length);
+  const first = readFirstLine(cells, whole);
+  const named = `${what}: ${file.path}`;
+  const columns = first.hasNames
+    ? findNamed(cells, whole, named)
+    : await findUnnamed(cells, file, { ...first, delimiter }, named);
+  return columns && { ...columns, ...first, delimiter };
+}
+
+/** Splits a line, and takes quotes off. Cells of tables of pixels hold no delimiters. */
+export function splitLine(line: string, delimiter: string): string[] {
+  return normaliseRow(line.split(delimiter), delimiter).map(unquote);
+}
+
+/** Blanks may be several, and may end a line. */
+export function normaliseRow(cells: readonly string[], delimiter: string): readonly string[] {
+  return delimiter === ' ' ? cells.filter((cell) => cell.trim() !== '') : cells;
+}
+
+export function unquote(cell: string): string {
+  return cell
+    .trim()
+    .replace(/^"(.*)"$/, '$1')
+    .trim();
+}
+
+/** A header may count the columns, and name none. */
+interface FirstLine extends Pick<Table, 'hasNames' | 'isMangled'> {
+  readonly isHeader: boolean;
+}
+
+/** @param rows  Some that follow the first. */
+function readFirstLine(cells: readonly string[], rows: readonly (readonly string[])[]): FirstLine {
+  // Pandas writes the rows' numbers below an empty name.
+  const own = cells[0] === '' ? cells.slice(1) : cells;
+  const isNumber = (cell: string): boolean => Number.isFinite(parseDecimal(cell));
+  const words = own.filter((cell) => !isNumber(cell));
+  const numbers = own.filter(isNumber).map(parseDecimal);
+  const isCounted =
+    numbers.length >= LEAST_PIXELS &&
+    numbers.every((number, i) => i === 0 || number === (numbers[i - 1] as number) + 1);
+  const isMangled =
+    words.length <= 1 &&
+    new Set(own).size === own.length &&
+    own.filter((cell) => cell.includes('.')).length > own.length / 2 &&
+    rows.every((row) => row.every((cell) => !cell.includes('.')));
+  // A single word beside numbers that do not count is a label.
+  const isUnnamed = words.length === 0 || (words.length === 1 && numbers.length > 1 && !isCounted);
+  return { hasNames: !isUnnamed, isHeader: !isUnnamed || isCounted, isMangled };
+}
+
+/** "0,5" is a number in tables that semicolons divide. */
+export function parseDecimal(cell: string): number {
+  return Number(cell.replace(',', '.'));
+}
+
+function findNamed(
+  cells: readonly string[],
+  rows: readonly (readonly string[])[],
+  named: string,
+): Columns | null {
+  const width = cells.length;
+  const places = [...cells.keys()];
+  const find = (pattern: RegExp): number => cells.findIndex((cell) => pattern.test(cell));
+  const [split, lists] = [find(IS_SPLIT), find(IS_PIXELS)];
+  const rest = places.filter((place) => {
+    const isPixel = IS_PIXEL.test(cells[place] as string) || place === lists;
+    return !isPixel && place !== split;
+  });
+  const columns = rest.map((place) => ({
+    name: cells[place] as string,
+    cells: rows.map((row) => row[place] as string),
+    place,
+  }));
+  const labels = findLabelColumns(columns).map(({ place }) => place);
+  if (lists !== -1) {
+    return { header: cells, width, labels, split, pixels: [lists], size: null };
+  }
+  const pixels = interleave(
+    cells,
+    places.filter((place) => !labels.includes(place) && IS_PIXEL.test(cells[place] as string)),
+  );
+  if (pixels.length < LEAST_PIXELS) {
+    return null;
+  }
+  if (measureSquare(pixels.length) === null) {
+    throw new ExpectedError(
+      `${named}: has ${pixels.length} columns of pixels (${cells[pixels[0] as number]} to ${cells[pixels.at(-1) as number]}), ` +
+        `which is no square${describeGap(cells, pixels)}: expected 784 for 28 x 28, for instance`,
+    );
+  }
+  return { header: cells, width, labels, split, pixels, size: pixels.length };
+}
+
+/** A word is a label; else the values of the columns at both ends tell. */
+async function findUnnamed(
+  cells: readonly string[],
+  file: TreeFile,
+  first: FirstLine & { readonly delimiter: string },
+  named: string,
+): Promise<Columns | null> {
+  const width = cells.length;
+  let [from, to] = [cells[0] === '' ? 1 : 0, width];
+  const word = cells.findIndex((cell) => !Number.isFinite(parseDecimal(cell)));
+  let labels = word === -1 ? [] : [word];
+  /** Whether so many of the columns left are the pixels of a picture. */
+  const isPicture = (others: number): boolean =>
+    to - from - others >= LEAST_PIXELS - 1 && measureSquare(to - from - others) !== null;
+  if (labels.length === 0 && !isPicture(0)) {
+    if (!isPicture(1) && !isPicture(2)) {
+      return null;
+    }
+    const [start, second, last] = await countValues(file, first, named, [from, from + 1, to - 1]);
+    const hasIndex = isPicture(1) ? start.isIndex : true;
+    if (!isPicture(1) && !start.isIndex) {
+      return null;
+    }
+    from += hasIndex ? 1 : 0;
+    if (!isPicture(0)) {
+      // Classes have fewer values than pixels, unless the pixels are nearly all of one value.
+      const isLast = last.spread < (hasIndex ? second : start).spread;
+      labels = [isLast ? to - 1 : from];
+      [from, to] = isLast ? [from, to - 1] : [from + 1, to];
+    }
+  }
+  const pixels = Array.from({ length: to - from }, (_, i) => from + i).filter(
+    (place) => !labels.includes(place),
+  );
+  const header = first.isHeader ? cells : null;
+  return width >= LEAST_PIXELS && measureSquare(pixels.length) !== null
+    ? { header, width, labels, split: -1, pixels, size: pixels.length }
+    : null;
+}
+
+/** A column whose most frequent value takes more than this part tells no classes. */
+const NEARLY_ALL = 0.98;
+/** Fewer rows than these may have a class each. */
+const LEAST_ROWS = 10;
+
+interface ColumnValues {
+  /** Different values; infinite where nearly all are the same one. */
+  readonly spread: number;
+  /** Whether it numbers the rows. */
+  readonly isIndex: boolean;
+}
+
+/** Reads three columns of a whole table: its first rows may be of one class. */
+async function countValues(
+  file: TreeFile,
+  { isHeader, isMangled, delimiter }: FirstLine & { readonly delimiter: string },
+  named: string,
+  places: readonly [number, number, number],
+) {
+  const counts = places.map(() => new Map<string, number>());
+  let [rows, line, rest] = [0, 0, ''];
+  const take = (text: string): void => {
+    const cells = text === '' ? [] : splitLine(text, delimiter);
+    if (cells.length <= 1 || (line++ === 0 && (isHeader || isMangled))) {
+      return;
+    }
+    rows++;
+    places.forEach((place, i) => {
+      const cell = cells[place] ?? '';
+      counts[i]?.set(cell, (counts[i]?.get(cell) ?? 0) + 1);
+    });
+  };
+  for await (const chunk of boundLines(file, named)) {
+    const lines = (rest + chunk).split(/\r?\n/);
+    rest = lines.pop() as string;
+    lines.forEach(take);
+  }
+  take(rest);
+  return counts.map((values): ColumnValues => {
+    const most = [...values.values()].reduce((a, b) => Math.max(a, b), 0);
+    const numbers = [...values.keys()].map(Number);
+    const [least, largest] = numbers.reduce(
+      ([low, high], one) => [Math.min(low, one), Math.max(high, one)],
+      [Infinity, -Infinity],
+    );
+    // All rows from 0 or 1, or some of a larger table.
+    const areNumbers = rows >= LEAST_ROWS && numbers.every(Number.isInteger);
+    const isWhole = largest - least === rows - 1 || largest >= CLASS_LIMITS.classes;
+    return {
+      spread: values.size > 1 && most <= rows * NEARLY_ALL ? values.size : Infinity,
+      isIndex: areNumbers && values.size === rows && isWhole,
+    };
+  }) as [ColumnValues, ColumnValues, ColumnValues];
+}
+
+/** Puts the columns of a pixel side by side when a table has all red ones first: r0, r1, … g0. */
+function interleave(cells: readonly string[], pixels: readonly number[]): readonly number[] {
+  const size = pixels.length / 3;
+  const startsWith = (first: number, letter: string): boolean =>
+    [first, first + size - 1].every((i) => cells[pixels[i] ?? 0]?.toLowerCase().startsWith(letter));
+  return startsWith(0, 'r') && startsWith(size, 'g') && startsWith(2 * size, 'b')
+    ? pixels.map((_, i) => pixels[Math.floor(i / 3) + (i % 3) * size] as number)
+    : pixels;
+}
+
+/** Names the first number that is left out: "; pixel17 is missing". */
+function describeGap(cells: readonly string[], pixels: readonly number[]): string {
+  const names = pixels.map((place) => cells[place] as string);
+  const numbers = names.map((name) => Number(/(?<!\d)\d+$/.exec(name)?.[0]));
+  const gap = numbers.findIndex((number, i) => i > 0 && number !== (numbers[i - 1] as number) + 1);
+  return gap > 0 && !names.some((name) => /\d[x.]\d/.test(name))
+    ? `; after ${names[gap - 1]} comes ${names[gap]}`
+    : '';
+}
+
+/** The side and the channels of a picture with so many numbers; null when it is no square. */
+export function measureSquare(numbers: number): { side: number; channels: number } | null {
+  for (const channels of [1, 3]) {
+    const side = Math.sqrt(numbers / channels);
+    if (Number.isInteger(side) && side > 1) {
+      return { side, channels };
+    }
+  }
+  return null;
+}
+
+/** Passes text on whose lines are not too long. @throws ExpectedError */
+export async function* boundLines(file: TreeFile, named: string): AsyncGenerator<string> {
+  let decoder: InstanceType<typeof TextDecoder> | undefined;
+  let length = 0;
+  for await (const bytes of readChunks(file)) {
+    decoder ??= new TextDecoder(findUnicode(bytes));
+    const chunk = decoder.decode(bytes, { stream: true });
+    const end = chunk.lastIndexOf('\n');
+    length = end === -1 ? length + chunk.length : chunk.length - end;
+    if (length > MAX_LINE) {
+      throw new ExpectedError(`${named}: has a line of more than ${MAX_LINE} characters: no table`);
+    }
+    yield chunk;
+  }
+}
