@@ -148,7 +148,6 @@ function addMiddleware(
     } else {
       await next();
     }
-    await measureBody(c);
     const { headers, status } = c.res; // c.header() would copy the Response each time.
     headers.set(HEADERS.requestId, requestId);
     headers.set('X-Content-Type-Options', 'nosniff');
@@ -174,20 +173,6 @@ function addMiddleware(
     }
   });
 }
-
-/** Tells the length of a page or a document, so that HEAD tells it too. */
-async function measureBody(c: AppContext): Promise<void> {
-  const { res } = c;
-  const isMeasured = res.headers.has(LENGTH) || c.get('isStreamed') === true;
-  if (res.status === 200 && !isMeasured && res.body !== null) {
-    const body = await res.arrayBuffer();
-    res.headers.set(LENGTH, String(body.byteLength));
-    c.res = undefined; // Otherwise Hono would copy all headers.
-    c.res = new Response(body, res);
-  }
-}
-
-const LENGTH = 'Content-Length';
 
 /** Finds the pattern of the route that a request took, such as `/number/:digits`. */
 function findRoute(c: AppContext): string | undefined {

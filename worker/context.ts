@@ -28,8 +28,6 @@ export interface AppEnv {
     countPicture: () => Promise<ApiError | undefined>;
     /** Code of the error that the request is answered with. */
     errorCode?: string;
-    /** Whether the answer is made while the client reads it. */
-    isStreamed?: true;
   };
 }
 

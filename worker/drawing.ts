@@ -135,7 +135,7 @@ export async function answerDrawing<P extends Pinned>(
     const { name, version } = query.model;
     const known = describe(drawing.pin({ name, version }, query.seed, query.label, null));
     if (hasCurrent(c, known['ETag'])) {
-      return c.body(null, 304, known);
+      return new Response(null, { status: 304, headers: known });
     }
   }
 
@@ -158,7 +158,7 @@ export async function answerDrawing<P extends Pinned>(
     const headers: Record<string, string> = { ...describe(pinned), [HEADERS.modelSource]: origin };
     const mustDraw = drawing.mustDraw?.(pinned, generator) === true;
     if (hasCurrent(c, headers['ETag'], !mustDraw)) {
-      return c.body(null, 304, headers);
+      return new Response(null, { status: 304, headers });
     }
     const content: Record<string, string> = { ...headers, ...drawing.describeContent(pinned) };
     const measure = (each: P): Work => {
@@ -192,7 +192,7 @@ export async function answerDrawing<P extends Pinned>(
     }
     const isFresh = headers['ETag'] === undefined;
     if (c.req.method === 'HEAD' && (isStreamed || isFresh) && !mustDraw) {
-      return c.body(null, 200, content);
+      return new Response(null, { headers: content });
     }
     return admit(
       c,
@@ -208,7 +208,7 @@ export async function answerDrawing<P extends Pinned>(
           return respondError(c, body);
         }
         if (hasCurrent(c, headers['ETag'], true)) {
-          return c.body(null, 304, headers);
+          return new Response(null, { status: 304, headers });
         }
         const isWhole = body instanceof Uint8Array;
         if (isStreamed) {
@@ -223,7 +223,8 @@ export async function answerDrawing<P extends Pinned>(
         ].join(', ');
         const timed = { ...content, 'Server-Timing': timing };
         if (readHeader(c, 'range') === undefined) {
-          return c.body(bytes, 200, { ...timed, ...describeLength(headers['ETag'], bytes.length) });
+          const whole = { ...timed, ...describeLength(headers['ETag'], bytes.length) };
+          return new Response(bytes, { headers: whole });
         }
         const answer = respondBytes(c, timed, bytes);
         return 'code' in answer ? respondError(c, answer) : answer;

@@ -15,9 +15,14 @@ let isolate: ReturnType<typeof createIsolate> | undefined;
 export default {
   fetch(request, env, context) {
     isolate ??= createIsolate(env);
-    // The platform asks for gzip itself, and unpacks it for clients that did not.
-    const acceptEncoding = request.cf && (request.cf.clientAcceptEncoding ?? '');
-    return isolate.app.fetch(request, { acceptEncoding }, context); // No bindings for the routes.
+    const facts = {
+      // The platform asks for gzip itself, and unpacks it for clients that did not. It parses `cf`
+      // when it is read, which few answers need.
+      get acceptEncoding() {
+        return request.cf && (request.cf.clientAcceptEncoding ?? '');
+      },
+    };
+    return isolate.app.fetch(request, facts, context); // No bindings for the routes.
   },
   queue(batch, env, context) {
     isolate ??= createIsolate(env);

@@ -1,8 +1,9 @@
 /**
- * Sends answers whose length is known: whole, or the range that a client asks for (RFC 9110,
+ * Sends answers: texts whole, and others whole or the range that a client asks for (RFC 9110,
  * section 14). Only an answer with a strong ETag has ranges: without a seed every answer is
  * another one, and parts of different answers make a broken file.
  */
+import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { MAX_RANGES, type ApiError } from '../../shared/contract/errors.ts';
 import type { AppContext } from '../context.ts';
 import { streamPieces, type Content } from './content.ts';
@@ -79,7 +80,7 @@ export function respondPart(
 ): Response {
   const headers = describePart(given, content.length, { status, first, end });
   return content instanceof Uint8Array
-    ? c.body(content.subarray(first, end), status, headers)
+    ? new Response(content.subarray(first, end), { status, headers })
     : respondStream(c, status, headers, () => streamPieces(content.read(first, end)), end - first);
 }
 
@@ -94,6 +95,31 @@ export function describePart(
     ...describeLength(headers['ETag'], end - first),
     ...(status === 206 && { 'Content-Range': `bytes ${first}-${end - 1}/${length}` }),
   };
+}
+
+export const PLAIN_TEXT = 'text/plain; charset=UTF-8';
+
+/** Sends a text whole. `c.text()` tells no length, and copies the headers twice. */
+export function respondText(
+  text: string,
+  type: string,
+  headers: Readonly<Record<string, string>>,
+  status = 200,
+): Response {
+  const body = utf8ToBytes(text);
+  const length = String(body.length);
+  return new Response(body, {
+    status,
+    headers: { ...headers, 'Content-Type': type, 'Content-Length': length },
+  });
+}
+
+export function respondJson(
+  value: object,
+  headers: Readonly<Record<string, string>>,
+  status = 200,
+): Response {
+  return respondText(JSON.stringify(value), 'application/json', headers, status);
 }
 
 /** Sends bytes in memory. @returns  The error for ranges that the answer does not have. */
@@ -121,7 +147,6 @@ export function respondStream(
   open: () => ReadableStream,
   length?: number,
 ): Response {
-  c.set('isStreamed', true);
   c.env?.noteStream?.();
   // The edge runtime must not compress what is compressed already.
   const init = { status, headers, encodeBody: 'manual' } as const;

@@ -13,6 +13,7 @@ import type { AppDependencies } from '../dependencies.ts';
 import { createDocument } from '../http/constant-document.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import type { Operation, OperationEntry } from '../http/operation.ts';
+import { PLAIN_TEXT, respondText } from '../http/range.ts';
 import { useModel } from '../models/generator-source.ts';
 
 export const LLMS_OPERATION: OperationEntry = {
@@ -34,7 +35,7 @@ export function addLlmsRoute(
     const [base, defer] = [c.get('base'), c.get('defer')];
     const model = await useModel(generators, undefined, defer, ({ sampler }) => sampler.manifest);
     const head = describeModel('code' in model ? undefined : model, base);
-    return c.text(head + write(base), 200, DOCUMENT_HEADERS);
+    return respondText(head + write(base), PLAIN_TEXT, DOCUMENT_HEADERS);
   });
 }
 

@@ -1,11 +1,11 @@
 /** The frame of every page. Nothing comes from another origin. */
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import files from 'page-files';
 import { measureSheet } from '../../shared/picture/sheet-layout.ts';
 import type { AppContext } from '../context.ts';
 import { buildPageHeaders, type PageKind } from '../http/headers.ts';
+import { respondText } from '../http/range.ts';
 
 export type Markup = HtmlEscapedString | Promise<HtmlEscapedString>;
 
@@ -106,8 +106,6 @@ export async function renderPage(c: AppContext, given: Page): Promise<Response> 
     </html>`;
   // Links start at the root of the service, which may be a path of its host.
   const text = String(await page).replaceAll(ROOT_LINK, `$1${c.get('basePath')}/`);
-  return c.html(text, status as ContentfulStatusCode, {
-    ...buildPageHeaders(kind),
-    'Cache-Control': 'no-store',
-  });
+  const headers = { ...buildPageHeaders(kind), 'Cache-Control': 'no-store' };
+  return respondText(text, 'text/html; charset=UTF-8', headers, status);
 }

@@ -23,6 +23,7 @@ import { findLabels } from '../drawing.ts';
 import { doWork, measureSamples, withModel, type Work } from '../http/admission.ts';
 import { API_HEADERS } from '../http/headers.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
+import { respondJson } from '../http/range.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
@@ -110,7 +111,7 @@ export function addHandRoute(app: App, dependencies: AppDependencies): void {
       );
       return 'code' in reading
         ? respondError(c, reading)
-        : c.json(describe(reading, generator, findBase(c, dependencies)), 200, {
+        : respondJson(describe(reading, generator, findBase(c, dependencies)), {
             ...API_HEADERS,
             'Cache-Control': 'no-store',
           });

@@ -3,6 +3,7 @@ import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS } from '../http/headers.ts';
 import type { OperationEntry } from '../http/operation.ts';
+import { respondJson } from '../http/range.ts';
 
 export const HEALTH_OPERATION: OperationEntry = {
   id: 'getHealth',
@@ -21,12 +22,12 @@ export function addHealthRoute(app: App, { generators }: AppDependencies): void 
     const lastError = failure && { ...failure, at: new Date(failure.at).toISOString() };
     if (serving === undefined) {
       const body = { status: 'unavailable', model: null, lastError: lastError ?? null };
-      return c.json(body, 503, headers);
+      return respondJson(body, headers, 503);
     }
     const { name, version, origin: source } = serving;
     const loadedAt = new Date(serving.loadedAt).toISOString();
     const status = failure === undefined ? 'ok' : 'degraded';
     const model = { name, version, source, loadedAt };
-    return c.json({ status, model, lastError: lastError ?? null }, 200, headers);
+    return respondJson({ status, model, lastError: lastError ?? null }, headers);
   });
 }

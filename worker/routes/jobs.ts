@@ -32,7 +32,7 @@ import {
 import { readProgress, type JobProgress } from '../jobs/job-progress.ts';
 import type { Jobs, ShardFile } from '../jobs/job-store.ts';
 import { PARTIAL, QUERY_ERRORS, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
-import { choosePart, describePart } from '../http/range.ts';
+import { choosePart, describePart, respondJson } from '../http/range.ts';
 import { respondError } from '../http/respond-error.ts';
 import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
@@ -298,11 +298,12 @@ function respondProgress(
   const { unfinishedPages: _, ...job } = progress;
   const url = `${c.get('base')}/jobs/${job.id}`;
   const answer: z.output<typeof jobSchema> = { ...job, url, manifestUrl: `${url}/manifest` };
-  return c.json(answer, status, {
+  const headers = {
     ...PRIVATE_HEADERS,
     [HEADERS.model]: `${job.model.name}@${job.model.version}`,
     ...(status === 202 && { Location: url }),
-  });
+  };
+  return respondJson(answer, headers, status);
 }
 
 function respondNotFound(c: AppContext): Response | Promise<Response> {
@@ -345,7 +346,7 @@ async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response>
     })),
     next: page + 1 < pages ? `${url}/manifest?page=${page + 1}` : null,
   };
-  return c.json(answer, 200, PRIVATE_HEADERS);
+  return respondJson(answer, PRIVATE_HEADERS);
 }
 
 /** Sends a shard's file, or a range of it. */
@@ -363,14 +364,14 @@ async function answerFile(c: AppContext, { store }: Jobs): Promise<Response> {
     ETag: `"${sha256}"`,
   };
   if (hasCurrent(c, headers.ETag)) {
-    return c.body(null, 304, headers);
+    return new Response(null, { status: 304, headers });
   }
   const length = await store.measureFile(id, part, file);
   if (length === undefined) {
     return respondError(c, { code: 'not_found', path: c.req.path });
   }
   if (hasCurrent(c, headers.ETag, true)) {
-    return c.body(null, 304, headers);
+    return new Response(null, { status: 304, headers });
   }
   const range = choosePart(c, headers.ETag, length);
   if ('code' in range) {
@@ -387,6 +388,9 @@ async function answerFile(c: AppContext, { store }: Jobs): Promise<Response> {
     range,
   );
   return c.req.method === 'HEAD'
-    ? c.body(null, 200, content)
-    : c.body(await store.openFile(id, part, file, range), range.status, content);
+    ? new Response(null, { headers: content })
+    : new Response(await store.openFile(id, part, file, range), {
+        status: range.status,
+        headers: content,
+      });
 }

@@ -5,6 +5,7 @@ import type { AppDependencies } from '../dependencies.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import { listPolicies, RATE_WINDOW_SECONDS } from '../http/admission.ts';
 import type { OperationEntry } from '../http/operation.ts';
+import { respondJson } from '../http/range.ts';
 
 export const LIMITS_OPERATION: OperationEntry = {
   id: 'getLimits',
@@ -24,5 +25,5 @@ export function addLimitsRoute(app: App, { rateLimits }: AppDependencies): void 
     return [key, { value: requests, unit: 'answers', about }];
   });
   const limits = { ...LIMIT_TABLE, ...Object.fromEntries(rates) };
-  app.get('/limits', (c) => c.json(limits, 200, DOCUMENT_HEADERS));
+  app.get('/limits', () => respondJson(limits, DOCUMENT_HEADERS));
 }

@@ -28,7 +28,7 @@ import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS, CACHE_CONTROL, hasCurrent, readHeader } from '../http/headers.ts';
 import { negotiateFormat } from '../http/negotiation.ts';
 import { PARTIAL, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
-import { respondBytes } from '../http/range.ts';
+import { respondBytes, respondJson } from '../http/range.ts';
 import { respondError } from '../http/respond-error.ts';
 import { respondFault } from '../pages/fault.ts';
 import { renderModelPage, renderModelsPage } from '../pages/model.ts';
@@ -175,7 +175,7 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
     const etag = `"${name}-${version}-${path}"`;
     const headers = { ...API_HEADERS, 'Cache-Control': CACHE_CONTROL.pinned, ETag: etag };
     if (hasCurrent(c, etag)) {
-      return c.body(null, 304, headers);
+      return new Response(null, { status: 304, headers });
     }
     const send = async (): Promise<Response> => {
       const file = await modelFiles.read(name, version, path);
@@ -183,7 +183,7 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
         return respondError(c, file);
       }
       if (hasCurrent(c, etag, true)) {
-        return c.body(null, 304, headers);
+        return new Response(null, { status: 304, headers });
       }
       const content = { ...headers, 'Content-Type': type };
       const answer = respondBytes(c, content, file as Uint8Array<ArrayBuffer>);
@@ -213,7 +213,7 @@ async function answerByAccept(
   renderPage: () => Promise<Response>,
 ): Promise<Response> {
   const type = negotiateFormat(readHeader(c, 'accept'), CARD_TYPES);
-  const answer = type === 'html' ? await renderPage() : c.json(card, 200, CARD_HEADERS);
+  const answer = type === 'html' ? await renderPage() : respondJson(card, CARD_HEADERS);
   answer.headers.set('Vary', 'Accept');
   return answer;
 }

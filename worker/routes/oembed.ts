@@ -26,6 +26,7 @@ import { checkColours, findLabels } from '../drawing.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { countRequest, doWork, LIGHT_WORK, measureSamples } from '../http/admission.ts';
+import { respondJson } from '../http/range.ts';
 import { respondError } from '../http/respond-error.ts';
 import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
@@ -94,7 +95,7 @@ export function addOembedRoute(app: App, dependencies: AppDependencies): void {
     }
     const max = { width: maxwidth, height: maxheight };
     const answer = await describePhoto(c, dependencies, url, max);
-    return 'code' in answer ? respondError(c, answer) : c.json(answer, 200, DOCUMENT_HEADERS);
+    return 'code' in answer ? respondError(c, answer) : respondJson(answer, DOCUMENT_HEADERS);
   });
 }
 

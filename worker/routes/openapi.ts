@@ -4,6 +4,7 @@ import type { AppDependencies } from '../dependencies.ts';
 import { createDocument } from '../http/constant-document.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import type { OperationEntry } from '../http/operation.ts';
+import { respondText } from '../http/range.ts';
 
 export const OPENAPI_OPERATION: OperationEntry = {
   id: 'getOpenapi',
@@ -24,6 +25,6 @@ export function addOpenapiRoute(app: App, { openapi }: Pick<AppDependencies, 'op
     (origin) => JSON.stringify(origin).slice(1, -1),
   );
   app.get('/openapi.json', (c) =>
-    c.body(write(c.get('base')), 200, { ...DOCUMENT_HEADERS, 'Content-Type': 'application/json' }),
+    respondText(write(c.get('base')), 'application/json', DOCUMENT_HEADERS),
   );
 }

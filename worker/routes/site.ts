@@ -4,6 +4,7 @@ import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import type { OperationEntry } from '../http/operation.ts';
+import { PLAIN_TEXT, respondText } from '../http/range.ts';
 import { SHARED_PICTURE } from '../pages/page.ts';
 
 export const SITE_OPERATIONS: readonly OperationEntry[] = [
@@ -43,7 +44,9 @@ const SECURITY_DAYS = 180;
 const DAY_MS = 86_400_000;
 
 export function addSiteRoutes(app: App, { securityContact }: AppDependencies): void {
-  app.get('/robots.txt', (c) => c.text(writeRobots(c.get('basePath')), 200, DOCUMENT_HEADERS));
+  app.get('/robots.txt', (c) =>
+    respondText(writeRobots(c.get('basePath')), PLAIN_TEXT, DOCUMENT_HEADERS),
+  );
   app.get('/.well-known/security.txt', (c) => {
     const base = c.get('base');
     const day = Math.floor(Date.now() / DAY_MS) * DAY_MS;
@@ -54,6 +57,6 @@ export function addSiteRoutes(app: App, { securityContact }: AppDependencies): v
       `Canonical: ${base}/.well-known/security.txt`,
       '',
     ];
-    return c.text(lines.join('\n'), 200, DOCUMENT_HEADERS);
+    return respondText(lines.join('\n'), PLAIN_TEXT, DOCUMENT_HEADERS);
   });
 }
