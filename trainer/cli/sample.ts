@@ -1,19 +1,17 @@
 /** `npm run sample`: draws offline with the worker's sampler, so a seed gives the same bytes. */
 import { lstatSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { MANIFEST_FILE, parseManifest, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
 import { CLASS_LIMITS, describeClasses, findClass } from '../../shared/model/classes.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
-import { createSampler, type Sampler } from '../../shared/model/sampler.ts';
+import { createSampler } from '../../shared/model/sampler.ts';
 import { buildSheet, chooseCols, encodePng, measureSheet } from '../../shared/picture/sheet.ts';
 import { encodeIdx } from '../data/idx.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { requireFree, writeAtomically } from '../../storage/files.ts';
 import { encodeNpy } from '../../shared/array-headers.ts';
 import { instantiateKernels, pngEncoder } from '../node-kernels.ts';
-import { locateModel } from '../publish/artifact-folder.ts';
+import { readArtifactFolder } from '../publish/artifact-folder.ts';
 import { parseText, parseWhole } from './arguments.ts';
 
 type SampleFormat = 'idx' | 'npy' | 'png';
@@ -82,7 +80,8 @@ async function sample(given: SampleFlags): Promise<void> {
   if (flags.labels !== undefined) {
     checkPlace(flags.labels, '--labels', flags);
   }
-  const sampler = await loadSampler(flags.model);
+  const artifact = await readArtifactFolder(flags.model);
+  const sampler = createSampler(artifact, artifact.weightsFile, instantiateKernels);
   const { classes, generator } = sampler.manifest;
   if (flags.labels !== undefined && generator.classes === 0) {
     throw new ExpectedError(
@@ -146,20 +145,4 @@ function checkPlace(path: string, flag: string, { out, labels, force }: SampleFl
   if (force !== true || !(lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? true)) {
     requireFree(path, flag, 'name another file, or add --force for a file of yours');
   }
-}
-
-async function loadSampler(place: string): Promise<Sampler> {
-  const folder = locateModel(place);
-  const read = (name: string): Promise<Uint8Array> =>
-    readFile(join(folder, name)).catch((cause: NodeJS.ErrnoException) => {
-      const hint =
-        name === MANIFEST_FILE
-          ? ': expected a model’s folder, such as models/seed or a run’s model/'
-          : '';
-      throw new ExpectedError(`--model ${folder}: ${name} cannot be read (${cause.code})${hint}`, {
-        cause,
-      });
-    });
-  const parsed = parseManifest(await read(MANIFEST_FILE), { inAnyForm: true });
-  return createSampler(parsed, await read(WEIGHTS_FILE), instantiateKernels);
 }

@@ -392,7 +392,7 @@ function listOwnNotes(
       `With ${count.toLocaleString('en')} samples, distances are large for real pictures too: read them beside the floor.`,
     ],
   ];
-  return notes.flatMap(([isNeeded, note]) => (isNeeded ? [note] : []));
+  return pickNeeded(notes);
 }
 
 function collectNotes(
@@ -426,6 +426,9 @@ function collectNotes(
       '--data is not MNIST, but the classifier and the test digits are: floors say little.',
     ],
   ];
-  const needed = notes.flatMap(([isNeeded, note]) => (isNeeded ? [note] : []));
-  return split === 'validation' ? [...VALIDATION_NOTES, ...needed] : needed;
+  return [...(split === 'validation' ? VALIDATION_NOTES : []), ...pickNeeded(notes)];
+}
+
+function pickNeeded(notes: readonly (readonly [isNeeded: boolean, note: string])[]): string[] {
+  return notes.filter(([isNeeded]) => isNeeded).map(([, note]) => note);
 }

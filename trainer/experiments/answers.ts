@@ -41,7 +41,7 @@ const ALONG_THE_WAY: typeof AT_THE_END = [
 
 const NO_DIFFERENCE = 'No difference that these seeds can show.';
 
-/** How the answer begins when all, some or no arms are better. `worse`: none is, but some are worse. */
+/** How the answer begins: all or some arms are better, or else some are worse, or none differs. */
 const DECISIONS = {
   depth: {
     figures: AT_THE_END,

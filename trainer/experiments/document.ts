@@ -128,11 +128,14 @@ function renderMethod({ steps, arms }: Analysis, all: readonly ExperimentResult[
   const each = fewest === most ? countOf(most, 'seed') : `${fewest} to ${countOf(most, 'seed')}`;
   const samples = QUALITY_SAMPLES.toLocaleString('en');
   const isShort = steps < PRESETS.seed.steps;
+  const limits =
+    `The tutorial's own run has ${countOf(PRESETS.seed.steps, 'step')}; ` +
+    `this page is about the first ${steps.toLocaleString('en')}.`;
   return [
     `For people who read the tutorial: its open questions, answered by ${countOf(all.length, 'run')} of its GAN (preset \`seed\`) and of variants, the arms. ` +
       `Each arm has ${each}, ${countOf(steps, 'step')} of 256 images, and ${joinWords([...new Set(sources)])}. Runs of one seed see the same batches and the same random words. ` +
       'A question is answered from the steps at which all of its runs were measured.' +
-      `${isShort ? ` The tutorial's own run has ${countOf(PRESETS.seed.steps, 'step')}; this page is about the first ${steps.toLocaleString('en')}.` : ''}`,
+      (isShort ? ` ${limits}` : ''),
     '## How to read the tables',
     [
       `- **Samples.** Each measurement takes ${samples} samples of the same latents and compares them with MNIST's test digits. \`npm run evaluate\` takes more samples, so compare these figures with each other only.`,

@@ -161,7 +161,7 @@ describe('a wrong command', () => {
     [['sample', '--out', 'x.png'], /required option '--model <folder>' not specified/],
     [
       ['sample', '--model', '/nowhere', '--out', 'x.png'],
-      /--model \/nowhere: manifest\.json cannot be read/,
+      /\/nowhere: expected a folder with manifest\.json, got nothing there/,
     ],
     [
       ['sample', '--model', 'models/seed', '--out', 'x.png', '--n', '0'],
