@@ -1,9 +1,8 @@
 /** The server's settings, from flags or from environment variables. */
 import { parseArgs } from 'node:util';
 import { ExpectedError } from '../shared/expected-error.ts';
-import { parsePublicKeys, type PublicKey } from '../shared/model/signature.ts';
 import { parseS3Location, readS3Credentials, type Environment } from '../storage/s3-location.ts';
-import { parseContact, parseSettings as parseWorkerSettings } from '../worker/env.ts';
+import { parseSettings as parseWorkerSettings } from '../worker/env.ts';
 import type { ModelsPlace } from './object-reader.ts';
 
 /** A setting's text, and the flag or variable that it comes from. */
@@ -53,14 +52,14 @@ const OPTIONS = {
     variable: 'MODEL_REFRESH_SECONDS',
     preset: '20',
     about: 'between two looks at what is published, 0.1 to 3600',
-    parse: parseRefresh,
+    parse: (value: Value) => parseAsWorker('MODEL_REFRESH_SECONDS', value).modelRefreshMs,
   },
   publicKeys: {
     usage: '--public-keys KEYS',
     variable: 'MODEL_PUBLIC_KEYS',
     preset: '',
     about: 'only models signed by one of them serve; base64, commas between',
-    parse: readPublicKeys,
+    parse: (value: Value) => parseAsWorker('MODEL_PUBLIC_KEYS', value).publicKeys,
   },
   /** The start of the URLs in answers, without a slash; undefined where the request names it. */
   publicUrl: {
@@ -82,7 +81,7 @@ const OPTIONS = {
     variable: 'SECURITY_CONTACT',
     preset: '',
     about: 'https:, mailto: or tel:, for /.well-known/security.txt',
-    parse: readContact,
+    parse: (value: Value) => parseAsWorker('SECURITY_CONTACT', value).securityContact,
   },
   graceMs: {
     usage: '--grace SECONDS',
@@ -97,7 +96,7 @@ const OPTIONS = {
     variable: 'MAX_CPU_MS',
     preset: '',
     about: 'refuses answers that would take longer, in estimated processor time',
-    parse: readMaxCpu,
+    parse: (value: Value) => parseAsWorker('MAX_CPU_MS', value).maxCpuMs,
   },
   rateLimit: {
     usage: '--rate-limit COUNT',
@@ -193,36 +192,12 @@ function parseWhole(max: number, min = 0): (value: Value) => number {
   };
 }
 
-function parseRefresh({ name, text }: Value): number {
+/** Parses a setting that the worker has too. Errors name the flag. */
+function parseAsWorker(variable: string, { name, text }: Value) {
   try {
-    return parseWorkerSettings({ MODEL_REFRESH_SECONDS: text }).modelRefreshMs;
+    return parseWorkerSettings({ MODEL_REFRESH_SECONDS: '20', [variable]: text });
   } catch (cause) {
-    const message = (cause as Error).message.replace('MODEL_REFRESH_SECONDS', name);
-    throw new ExpectedError(message, { cause });
-  }
-}
-
-function readMaxCpu({ name, text }: Value): number | undefined {
-  try {
-    return parseWorkerSettings({ MODEL_REFRESH_SECONDS: '20', MAX_CPU_MS: text }).maxCpuMs;
-  } catch (cause) {
-    throw new ExpectedError((cause as Error).message.replace('MAX_CPU_MS', name), { cause });
-  }
-}
-
-function readPublicKeys({ name, text }: Value): PublicKey[] {
-  try {
-    return parsePublicKeys(text);
-  } catch (cause) {
-    throw new ExpectedError(`${name}: ${(cause as Error).message}`, { cause });
-  }
-}
-
-function readContact({ name, text }: Value): string | undefined {
-  try {
-    return parseContact(name, text);
-  } catch (cause) {
-    throw new ExpectedError((cause as Error).message, { cause });
+    throw new ExpectedError((cause as Error).message.replace(variable, name), { cause });
   }
 }
 

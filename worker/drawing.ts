@@ -131,7 +131,8 @@ export async function answerDrawing<P extends Pinned>(
   };
 
   // A pinned URL determines its ETag, so a 304 needs no model.
-  if (query.seed !== undefined && query.model?.version !== undefined) {
+  const mayBeKnown = readHeader(c, 'if-none-match') !== undefined;
+  if (mayBeKnown && query.seed !== undefined && query.model?.version !== undefined) {
     const { name, version } = query.model;
     const known = describe(drawing.pin({ name, version }, query.seed, query.label, null));
     if (hasCurrent(c, known['ETag'])) {

@@ -21,7 +21,7 @@ export interface Env {
   readonly MODEL_PUBLIC_KEYS?: string;
   /** Seconds of Strict-Transport-Security; 0 or absent for none. */
   readonly HSTS_SECONDS?: string;
-  /** Where to report a vulnerability: see `parseContact`. */
+  /** Where to report a vulnerability: a URI, as RFC 9116 wants it; empty for none. */
   readonly SECURITY_CONTACT?: string;
   /** Milliseconds of processor time that an answer may be estimated to take; empty for any. */
   readonly MAX_CPU_MS?: string;
@@ -61,34 +61,27 @@ export function parseSettings({
       `HSTS_SECONDS is ${JSON.stringify(hsts)}, expected whole seconds, such as 31536000, or 0`,
     );
   }
-  const securityContact = parseContact('SECURITY_CONTACT', contact);
+  if (!/^(?:(?:https:\/\/|mailto:|tel:)[\x21-\x7e]+)?$/.test(contact)) {
+    throw new RangeError(
+      `SECURITY_CONTACT is ${JSON.stringify(contact)}, expected a URL with https:, mailto: or tel:`,
+    );
+  }
   if (cpu !== '' && !/^[1-9][0-9]{0,6}$/.test(cpu)) {
     throw new RangeError(
       `MAX_CPU_MS is ${JSON.stringify(cpu)}, expected milliseconds from 1 to 9999999, or nothing`,
     );
   }
-  const maxCpuMs = cpu === '' ? undefined : Number(cpu);
   try {
     return {
       modelRefreshMs: seconds * 1000,
       publicKeys: parsePublicKeys(keys),
       hstsSeconds: Number(hsts),
-      securityContact,
-      maxCpuMs,
+      securityContact: contact === '' ? undefined : contact,
+      maxCpuMs: cpu === '' ? undefined : Number(cpu),
     };
   } catch (cause) {
     throw new RangeError(`MODEL_PUBLIC_KEYS: ${(cause as Error).message}`, { cause });
   }
-}
-
-/** @returns  undefined for ''. @throws RangeError  When it is no contact of RFC 9116. */
-export function parseContact(name: string, text: string): string | undefined {
-  if (!/^(?:(?:https:\/\/|mailto:|tel:)[\x21-\x7e]+)?$/.test(text)) {
-    throw new RangeError(
-      `${name} is ${JSON.stringify(text)}, expected a URL with https:, mailto: or tel:`,
-    );
-  }
-  return text === '' ? undefined : text;
 }
 
 /** @returns  undefined without limits. @throws RangeError  For a limiter without a limit. */

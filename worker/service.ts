@@ -21,7 +21,7 @@ import { createPngEncoder, type PngKernels } from '../shared/picture/png.ts';
 import { createApp } from './app.ts';
 import { checkLoad } from './http/admission.ts';
 import type { App } from './context.ts';
-import type { AppDependencies, GivenDependencies } from './dependencies.ts';
+import type { GivenDependencies } from './dependencies.ts';
 import { GeneratorSource, WAITS } from './models/generator-source.ts';
 import {
   createModelFiles,
@@ -77,18 +77,7 @@ const BUNDLED_MODELS = [
   bundle(small, smallTopology, smallWeights),
 ] as const;
 
-interface ServiceOptions extends Pick<
-  AppDependencies,
-  | 'hstsSeconds'
-  | 'rateLimits'
-  | 'jobs'
-  | 'log'
-  | 'securityContact'
-  | 'guides'
-  | 'openapi'
-  | 'isOffline'
-  | 'maxCpuMs'
-> {
+interface ServiceOptions extends Omit<GivenDependencies, 'generators' | 'modelFiles' | 'png'> {
   /** Where models are published; undefined when only the bundled one shall serve. */
   readonly models: ObjectReader | undefined;
   /** The only model of the script's own; default: those that ship. */
@@ -104,19 +93,19 @@ export function createService(options: ServiceOptions): App {
 
 /** Makes the app's dependencies, for hosts that do other work with them too. */
 export function createDependencies(options: ServiceOptions): GivenDependencies {
-  const { models, hstsSeconds } = options;
-  const bundled = options.bundled === undefined ? BUNDLED_MODELS : ([options.bundled] as const);
-  const { rateLimits, jobs, log, maxCpuMs } = options;
-  const { securityContact, guides, openapi, isOffline } = options;
+  const { models, bundled: only, modelRefreshMs: refreshMs, publicKeys, ...given } = options;
+  const { log, maxCpuMs } = given;
+  const bundled = only === undefined ? BUNDLED_MODELS : ([only] as const);
   const objects: ObjectReader = models ?? { read: () => Promise.resolve('missing') };
-  const store = createModelStore(objects, WAITS.readMs, options.publicKeys);
+  const store = createModelStore(objects, WAITS.readMs, publicKeys);
   return {
+    ...given,
     generators: new GeneratorSource({
       store,
       follows: models !== undefined,
       bundled,
       openModel,
-      refreshMs: options.modelRefreshMs,
+      refreshMs,
       waits: WAITS,
       checkLoad: (plan) => checkLoad(plan, maxCpuMs),
       clock: Date.now,
@@ -125,14 +114,5 @@ export function createDependencies(options: ServiceOptions): GivenDependencies {
     modelFiles: createModelFiles(store, bundled, log),
     // One instance for the isolate: its memory serves one picture after the other.
     png: createPngEncoder(() => new WebAssembly.Instance(program).exports as unknown as PngKernels),
-    hstsSeconds,
-    rateLimits,
-    jobs,
-    log,
-    securityContact,
-    guides,
-    openapi,
-    isOffline,
-    maxCpuMs,
   };
 }

@@ -1,5 +1,6 @@
 /** The playground's request as a URL of the API, its answer, and the texts to copy. */
 import { encodeNumber } from '../../shared/contract/query.ts';
+import { escapeHtml } from '../../shared/escape-html.ts';
 
 export interface PlayRequest {
   readonly route: 'digit' | 'sample' | 'number';
@@ -123,8 +124,4 @@ export function buildSnippets(
     markdown: `${isPicture(format) ? '!' : ''}[${alt}](${url.replaceAll('(', '%28').replaceAll(')', '%29')})`,
     curl: `curl ${format === 'txt' ? '' : `-o ${file} `}'${url.replaceAll("'", '%27')}'`,
   };
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
 }

@@ -78,6 +78,18 @@ export function completeOperation(entry: OperationEntry): Operation {
   return { routes: [route], kind: 'api', examples: [], ...entry };
 }
 
+/** What all pages have in common. */
+export const OF_PAGE = { kind: 'page', tag: 'pages', answers: { 'text/html': 'text' } } as const;
+
+/** The bodies of a route's formats, by their media types. */
+export function listBodies(types: Readonly<Record<string, string>>): Record<string, AnswerBody> {
+  const bodies = Object.values(types).map((type) => [
+    type,
+    type.startsWith('text/') ? 'text' : 'bytes',
+  ]);
+  return Object.fromEntries(bodies);
+}
+
 /** The errors of every route. */
 export const COMMON_ERRORS: readonly ApiErrorCode[] = [
   'method_not_allowed',

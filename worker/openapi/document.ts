@@ -10,6 +10,7 @@ import { LIMITS } from '../../shared/contract/limits.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
 import { describeDefault, describeSchema, type ParameterSet } from '../../shared/contract/query.ts';
 import { PICTURE_FIELD } from '../../shared/hand/digit-body.ts';
+import { capitalize } from '../../shared/text.ts';
 import { OPERATIONS } from '../app.ts';
 import { PLACEHOLDER } from '../http/constant-document.ts';
 import { COMMON_ERRORS, TAGS, type AnswerBody, type Operation } from '../http/operation.ts';
@@ -17,7 +18,7 @@ import { PROBLEM } from '../http/negotiation.ts';
 import { Components } from './components.ts';
 import { EXAMPLES, ORIGIN } from './examples.ts';
 import { describeHeader, ERROR_HEADERS, listAnswerHeaders } from './headers.ts';
-import { capitalize, expandOperations, type DescribedOperation } from './operations.ts';
+import { expandOperations, type DescribedOperation } from './operations.ts';
 import { describeNamedSchemas, locateSchema, mapValues, nameSchema, type Json } from './schemas.ts';
 
 /** The security scheme of `/jobs`. */

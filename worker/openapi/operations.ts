@@ -1,5 +1,6 @@
 /** The operations as OpenAPI has them: one for each format that a path’s extension decides. */
 import type { FormatOf, RouteName } from '../../shared/contract/formats.ts';
+import { capitalize } from '../../shared/text.ts';
 import type { AnswerBody, Operation, Variants } from '../http/operation.ts';
 
 /** What a path with each extension gives; the paths of a model’s files name themselves. */
@@ -69,8 +70,4 @@ function fixVariant(
 function matchPath(path: string): RegExp {
   const parts = path.split(/\{\w+\}/).map((part) => part.replaceAll('.', '\\.'));
   return new RegExp(`^${parts.join('[^/?]+')}(?:\\?|$)`);
-}
-
-export function capitalize(word: string): string {
-  return word.charAt(0).toUpperCase() + word.slice(1);
 }

@@ -6,7 +6,7 @@ import { hasDigits } from '../../shared/model/subject.ts';
 import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { withModel } from '../http/admission.ts';
-import type { OperationEntry } from '../http/operation.ts';
+import { OF_PAGE, type OperationEntry } from '../http/operation.ts';
 import type { Generator } from '../models/model-cache.ts';
 import { respondFault } from './fault.ts';
 import { renderPage, type Markup } from './page.ts';
@@ -14,10 +14,8 @@ import { renderPage, type Markup } from './page.ts';
 export const HAND_PAGE_OPERATION: OperationEntry = {
   id: 'getHandPage',
   path: '/hand',
-  kind: 'page',
-  tag: 'pages',
+  ...OF_PAGE,
   summary: 'Draw one digit, and get all ten in your hand, with a URL for any number',
-  answers: { 'text/html': 'text' },
   errors: ['model_unavailable'],
   examples: ['/hand'],
 };

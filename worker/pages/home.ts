@@ -23,16 +23,14 @@ import { renderPlayground } from './home/playground.ts';
 import { renderTiles } from './home/tiles.ts';
 import { renderPage, type Markup } from './page.ts';
 import { withModel } from '../http/admission.ts';
-import type { OperationEntry } from '../http/operation.ts';
+import { OF_PAGE, type OperationEntry } from '../http/operation.ts';
 import type { Generator } from '../models/model-cache.ts';
 
 export const HOME_OPERATION: OperationEntry = {
   id: 'getHome',
   path: '/',
-  kind: 'page',
-  tag: 'pages',
+  ...OF_PAGE,
   summary: 'Sixteen new digits, a playground for every parameter, and the generator in the browser',
-  answers: { 'text/html': 'text' },
   errors: ['model_unavailable'],
   examples: ['/'],
 };

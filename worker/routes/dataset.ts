@@ -20,7 +20,7 @@ import type { AppDependencies } from '../dependencies.ts';
 import { answerDrawing, createDraw, describeFile, nameSeed, refuse } from '../drawing.ts';
 import { planDataset, renderRows, type DatasetContext } from '../formats/dataset.ts';
 import { countNumbers, measureSamples } from '../http/admission.ts';
-import { DRAWING_ERRORS, PARTIAL, type OperationEntry } from '../http/operation.ts';
+import { DRAWING_ERRORS, listBodies, PARTIAL, type OperationEntry } from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
@@ -39,15 +39,7 @@ export const DATASET_OPERATION: OperationEntry = {
     },
   },
   query: ROUTES.dataset,
-  answers: {
-    [DATASET_FORMATS.idx]: 'bytes',
-    [DATASET_FORMATS['idx.gz']]: 'bytes',
-    [DATASET_FORMATS.npy]: 'bytes',
-    [DATASET_FORMATS.npz]: 'bytes',
-    [DATASET_FORMATS.parquet]: 'bytes',
-    [DATASET_FORMATS.csv]: 'text',
-    [DATASET_FORMATS.ndjson]: 'bytes',
-  },
+  answers: listBodies(DATASET_FORMATS),
   variants: {
     parameter: 'extension',
     types: DATASET_FORMATS,

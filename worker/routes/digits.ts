@@ -39,6 +39,7 @@ import { renderDigits } from '../formats/digits.ts';
 import { countNumbers, measureSamples, type Work } from '../http/admission.ts';
 import {
   DRAWING_ERRORS,
+  listBodies,
   PARTIAL,
   PICTURE_ERRORS,
   WORK_ERRORS,
@@ -50,14 +51,7 @@ import type { Generator } from '../models/model-cache.ts';
 const DIGITS = {
   tag: 'digits',
   query: ROUTES.digit,
-  answers: {
-    [DIGIT_FORMATS.png]: 'bytes',
-    [DIGIT_FORMATS.json]: 'anyDigitsSchema',
-    [DIGIT_FORMATS.svg]: 'bytes',
-    [DIGIT_FORMATS.txt]: 'text',
-    [DIGIT_FORMATS.npy]: 'bytes',
-    [DIGIT_FORMATS.ndjson]: 'bytes',
-  },
+  answers: { ...listBodies(DIGIT_FORMATS), [DIGIT_FORMATS.json]: 'anyDigitsSchema' },
   conditional: true,
   errors: [...DRAWING_ERRORS, 'parameter_without_effect', 'answer_too_large', ...PICTURE_ERRORS],
   otherStatuses: PARTIAL,

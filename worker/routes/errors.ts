@@ -2,7 +2,7 @@
 import { html } from 'hono/html';
 import { describeExample, ERROR_CODES } from '../../shared/contract/errors.ts';
 import type { App } from '../context.ts';
-import type { OperationEntry } from '../http/operation.ts';
+import { OF_PAGE, type OperationEntry } from '../http/operation.ts';
 import { respondFault } from '../pages/fault.ts';
 import { renderPage } from '../pages/page.ts';
 
@@ -10,17 +10,14 @@ export const ERROR_OPERATIONS: readonly OperationEntry[] = [
   {
     id: 'listErrors',
     path: '/errors',
-    kind: 'page',
-    tag: 'pages',
+    ...OF_PAGE,
     summary: 'The code of every error that a request can meet',
-    answers: { 'text/html': 'text' },
     examples: ['/errors'],
   },
   {
     id: 'getError',
     path: '/errors/{code}',
-    kind: 'page',
-    tag: 'pages',
+    ...OF_PAGE,
     summary: 'What an error’s code means: the page that the type of problem details links to',
     pathParameters: {
       code: {
@@ -30,7 +27,6 @@ export const ERROR_OPERATIONS: readonly OperationEntry[] = [
         example: 'invalid_parameter',
       },
     },
-    answers: { 'text/html': 'text' },
     errors: ['not_found'],
     examples: ['/errors/invalid_parameter'],
   },

@@ -31,7 +31,13 @@ import {
 } from '../jobs/job.ts';
 import { readProgress, type JobProgress } from '../jobs/job-progress.ts';
 import type { Jobs, ShardFile } from '../jobs/job-store.ts';
-import { PARTIAL, QUERY_ERRORS, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
+import {
+  listBodies,
+  PARTIAL,
+  QUERY_ERRORS,
+  WORK_ERRORS,
+  type OperationEntry,
+} from '../http/operation.ts';
 import { choosePart, describePart, respondJson } from '../http/range.ts';
 import { respondError } from '../http/respond-error.ts';
 import { useModel } from '../models/generator-source.ts';
@@ -139,7 +145,7 @@ export const JOB_OPERATIONS: readonly OperationEntry[] = [
       id: 'getJobFile',
       summary: 'The images or the labels of a shard',
     },
-    answers: { [JOB_FORMATS.npy]: 'bytes', [JOB_FORMATS.idx]: 'bytes' },
+    answers: listBodies(JOB_FORMATS),
     conditional: true,
     errors: ['not_found', 'range_not_satisfiable', ...OWNER_ERRORS],
     otherStatuses: PARTIAL,

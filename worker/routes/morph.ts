@@ -25,14 +25,20 @@ import { readHand } from '../hand.ts';
 import { encodeApng } from '../formats/apng.ts';
 import { encodeGif } from '../formats/gif.ts';
 import { countNumbers, measureSamples } from '../http/admission.ts';
-import { DRAWING_ERRORS, PARTIAL, PICTURE_ERRORS, type OperationEntry } from '../http/operation.ts';
+import {
+  DRAWING_ERRORS,
+  listBodies,
+  PARTIAL,
+  PICTURE_ERRORS,
+  type OperationEntry,
+} from '../http/operation.ts';
 import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
 const SHARED = {
   tag: 'morphs',
   query: ROUTES.morph,
-  answers: { [MORPH_FORMATS.png]: 'bytes', [MORPH_FORMATS.gif]: 'bytes' },
+  answers: listBodies(MORPH_FORMATS),
   conditional: true,
   errors: [...DRAWING_ERRORS, ...PICTURE_ERRORS],
   otherStatuses: PARTIAL,

@@ -2,7 +2,7 @@
 import { html } from 'hono/html';
 import { LEARN_SLUG, START_SLUG } from '../../../shared/contract/guides.ts';
 import type { App, AppContext } from '../../context.ts';
-import type { Operation, OperationEntry } from '../../http/operation.ts';
+import { OF_PAGE, type Operation, type OperationEntry } from '../../http/operation.ts';
 import type { AppDependencies } from '../../dependencies.ts';
 import { useModel } from '../../models/generator-source.ts';
 import { respondFault } from '../fault.ts';
@@ -10,25 +10,23 @@ import { renderPage } from '../page.ts';
 import { renderDocsPage, renderGuide, type Guides } from './frame.ts';
 import { findText, type Found } from './search.ts';
 
-const PAGE = { kind: 'page', tag: 'pages', answers: { 'text/html': 'text' } } as const;
-
 export const GUIDE_OPERATIONS: readonly OperationEntry[] = [
   {
-    ...PAGE,
+    ...OF_PAGE,
     id: 'getDocs',
     path: '/docs',
     summary: 'The documentation, for people: where to start',
     examples: ['/docs'],
   },
   {
-    ...PAGE,
+    ...OF_PAGE,
     id: 'searchDocs',
     path: '/docs/search',
     summary: 'The search of the documentation, with the words in q',
     examples: ['/docs/search?q=dark+mode'],
   },
   {
-    ...PAGE,
+    ...OF_PAGE,
     id: 'getGuide',
     path: '/docs/{guide}',
     summary: 'A guide',
@@ -45,7 +43,7 @@ export const GUIDE_OPERATIONS: readonly OperationEntry[] = [
     examples: ['/docs/embed'],
   },
   {
-    ...PAGE,
+    ...OF_PAGE,
     id: 'getLearn',
     path: '/learn',
     summary: 'A network’s pictures during its training, and what the losses do not say',
@@ -53,7 +51,7 @@ export const GUIDE_OPERATIONS: readonly OperationEntry[] = [
     examples: ['/learn'],
   },
   {
-    ...PAGE,
+    ...OF_PAGE,
     id: 'getLearnIn',
     path: '/learn/{language}',
     summary: 'The same in another language',

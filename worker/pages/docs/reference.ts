@@ -10,7 +10,7 @@ import {
 import type { App } from '../../context.ts';
 import type { AppDependencies } from '../../dependencies.ts';
 import { HEADERS } from '../../http/headers.ts';
-import { TAGS, type Operation, type OperationEntry } from '../../http/operation.ts';
+import { OF_PAGE, TAGS, type Operation, type OperationEntry } from '../../http/operation.ts';
 import type { Markup } from '../page.ts';
 import { renderDocsPage, type Guides } from './frame.ts';
 import { writeSamples } from './samples.ts';
@@ -18,10 +18,8 @@ import { writeSamples } from './samples.ts';
 export const REFERENCE_OPERATION: OperationEntry = {
   id: 'getReference',
   path: '/docs/reference',
-  kind: 'page',
-  tag: 'pages',
+  ...OF_PAGE,
   summary: 'Every operation and parameter, with samples of code',
-  answers: { 'text/html': 'text' },
   examples: ['/docs/reference'],
 };
 

@@ -2,6 +2,7 @@
 import { html } from 'hono/html';
 import files from 'page-files';
 import { findFile, WEIGHTS_FILE, type ParsedManifest } from '../../../shared/model/artifact.ts';
+import { formatCount } from '../../../shared/text.ts';
 import type { Markup } from '../page.ts';
 import { describeTraining, type ModelView } from './model-view.ts';
 
@@ -54,7 +55,7 @@ export function renderFacts({ manifest, plan }: ParsedManifest): Markup {
   const { training } = manifest;
   const facts: [string, string][] = [
     [formatCount(plan.parameters), 'weights'],
-    [`${formatCount(findFile(manifest, WEIGHTS_FILE).bytes / 1000)} kB`, 'to download'],
+    [`${formatCount(Math.round(findFile(manifest, WEIGHTS_FILE).bytes / 1000))} kB`, 'to download'],
     [formatMillions(plan.macs), 'multiplications a picture'],
     [formatCount(training.steps), 'training steps'],
     [formatCount(training.dataset.images), 'pictures to learn from'],
@@ -108,8 +109,4 @@ export function renderQuality(model: string): Markup | undefined {
 
 function formatMillions(count: number): string {
   return count < 1e5 ? formatCount(count) : `${(count / 1e6).toFixed(1)} M`;
-}
-
-function formatCount(count: number): string {
-  return Math.round(count).toLocaleString('en');
 }
