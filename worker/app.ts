@@ -93,9 +93,10 @@ export function createApp(given: GivenDependencies): App {
   addOtherMethods(app);
   app.notFound((c) => {
     const { path } = c.req;
-    if (path.endsWith('/') && ['GET', 'HEAD'].includes(c.req.method)) {
+    const { pathname, search } = c.get('url'); // `path` is decoded.
+    if (pathname.endsWith('/') && ['GET', 'HEAD'].includes(c.req.method)) {
       // An absolute URL, because a path may start with `//HOST`.
-      const url = c.get('base') + path.slice(0, -1) + c.get('url').search;
+      const url = c.get('base') + pathname.slice(0, -1) + search;
       return c.body(null, 308, { ...DOCUMENT_HEADERS, Location: url });
     }
     const [, route, received] = /^\/(digit|sample|morph|dataset)\.([a-z0-9]+)$/.exec(path) ?? [];

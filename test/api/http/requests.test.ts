@@ -253,6 +253,7 @@ test('a slash too much leads to the path without it, on the same host', async ()
   for (const [path, location] of [
     ['/digit.png/?seed=a&n=2', '/digit.png?seed=a&n=2'],
     ['/docs//', '/docs/'],
+    ['/%0D%0Aa:b/', '/%0D%0Aa:b'],
     ['//elsewhere.example/', '//elsewhere.example'],
   ] as const) {
     const { status, headers } = await send('GET', path);
