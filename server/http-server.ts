@@ -240,7 +240,8 @@ function refuse(cause: unknown, log: Log): Response {
     log({ level: 'error', event: 'request_failed', cause });
   }
   const status = isRequest ? 400 : 500;
-  return new Response(describeProblem(status), { status, headers: PROBLEM_HEADERS });
+  const detail = isRequest ? `${cause.message}.` : undefined;
+  return new Response(describeProblem(status, detail), { status, headers: PROBLEM_HEADERS });
 }
 
 const PROBLEM_HEADERS = {
@@ -249,14 +250,20 @@ const PROBLEM_HEADERS = {
 } as const;
 
 /** Problem details (RFC 9457, 4.2.1) without a code, because the app never saw the request. */
-function describeProblem(status: number): string {
-  return `${JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status })}\n`;
+function describeProblem(status: number, detail: string | undefined): string {
+  return `${JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, detail })}\n`;
 }
 
 /** Answers requests that are malformed, too long or too slow. */
-function answerClientError(cause: NodeJS.ErrnoException, socket: Socket): void {
-  const status = CLIENT_ERRORS[cause.code ?? ''] ?? 400;
-  const body = describeProblem(status);
+function answerClientError(
+  cause: NodeJS.ErrnoException & { readonly reason?: string },
+  socket: Socket,
+): void {
+  const [status, detail] = CLIENT_ERRORS[cause.code ?? ''] ?? [
+    400,
+    `This is no HTTP/1.1 request: ${cause.reason ?? cause.message}.`,
+  ];
+  const body = describeProblem(status, detail);
   const length = Buffer.byteLength(body);
   const headers = { ...PROBLEM_HEADERS, 'Content-Length': length, Connection: 'close' };
   const lines = [
@@ -266,8 +273,19 @@ function answerClientError(cause: NodeJS.ErrnoException, socket: Socket): void {
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
 }
 
-const CLIENT_ERRORS: Readonly<Record<string, number>> = {
-  HPE_HEADER_OVERFLOW: 431,
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
+const CLIENT_ERRORS: Readonly<Record<string, readonly [status: number, detail: string]>> = {
+  HPE_INVALID_URL: [
+    400,
+    'The URL holds a character that must be percent-encoded, such as %C3%A9 for é or %20 for a space.',
+  ],
+  HPE_INVALID_CONSTANT: [
+    400,
+    'This is no HTTP/1.1 request. A space in the URL must be percent-encoded: %20.',
+  ],
+  HPE_HEADER_OVERFLOW: [
+    431,
+    `URL and headers have more than the ${MAX_HEADER_BYTES} bytes allowed.`,
+  ],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'The chunks of the body have extensions that are too long.'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request did not arrive in time.'],
 };

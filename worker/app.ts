@@ -9,7 +9,7 @@ import type { App, AppContext, AppEnv } from './context.ts';
 import type { AppDependencies, GivenDependencies } from './dependencies.ts';
 import { countRequest, describePolicy, HEAVY_WORK, STREAM_TURNS } from './http/admission.ts';
 import { ConcurrencyLimit } from './http/concurrency-limit.ts';
-import { describePreflight, HEADERS } from './http/headers.ts';
+import { describePreflight, DOCUMENT_HEADERS, HEADERS } from './http/headers.ts';
 import { completeOperation, type Operation } from './http/operation.ts';
 import { respondError } from './http/respond-error.ts';
 import { createEncoderSource } from './models/encoder-source.ts';
@@ -20,6 +20,7 @@ import { respondFault } from './pages/fault.ts';
 import { addHandPageRoute, HAND_PAGE_OPERATION } from './pages/hand.ts';
 import { addHomeRoute, HOME_OPERATION } from './pages/home.ts';
 import { addLlmsRoute, LLMS_OPERATION } from './pages/llms.ts';
+import { dropBody } from './request-body.ts';
 import { addDatasetRoutes, DATASET_OPERATION } from './routes/dataset.ts';
 import { addDigitRoutes, DIGIT_OPERATIONS } from './routes/digits.ts';
 import { addErrorRoutes, ERROR_OPERATIONS } from './routes/errors.ts';
@@ -92,11 +93,17 @@ export function createApp(given: GivenDependencies): App {
   addOtherMethods(app);
   app.notFound((c) => {
     const { path } = c.req;
+    const { pathname, search } = c.get('url'); // `path` is decoded.
+    if (pathname.endsWith('/') && ['GET', 'HEAD'].includes(c.req.method)) {
+      // An absolute URL, because a path may start with `//HOST`.
+      const url = c.get('base') + pathname.slice(0, -1) + search;
+      return c.body(null, 308, { ...DOCUMENT_HEADERS, Location: url });
+    }
     const [, route, received] = /^\/(digit|sample|morph|dataset)\.([a-z0-9]+)$/.exec(path) ?? [];
     return respondFault(
       c,
       route === undefined || received === undefined
-        ? { code: 'not_found', path }
+        ? { code: 'not_found', path, near: findNear(path) }
         : {
             code: 'format_not_found',
             received,
@@ -112,6 +119,16 @@ export function createApp(given: GivenDependencies): App {
     return respondError(c, { code: 'internal', requestId });
   });
   return app;
+}
+
+/** Finds an example of the route that was probably meant: `/openapi.json` for `/OpenAPI`. */
+function findNear(path: string): string | undefined {
+  const nameRoot = (each: string) => /^\/+([a-z]{3,})/i.exec(each)?.[1]?.toLowerCase() ?? '/';
+  const root = nameRoot(path);
+  return OPERATIONS.flatMap(({ examples }) => examples).find((example) => {
+    const known = nameRoot(example);
+    return known.startsWith(root) || root.startsWith(known);
+  });
 }
 
 /**
@@ -148,6 +165,9 @@ function addMiddleware(
     } else {
       await next();
     }
+    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
+      replaceAnswer(c, await dropBody(c.req.raw, c.res));
+    }
     const { headers, status } = c.res; // c.header() would copy the Response each time.
     headers.set(HEADERS.requestId, requestId);
     headers.set('X-Content-Type-Options', 'nosniff');
@@ -172,6 +192,11 @@ function addMiddleware(
       note(facts);
     }
   });
+}
+
+function replaceAnswer(c: AppContext, answer: Response): void {
+  c.res = undefined; // Otherwise Hono would copy all headers.
+  c.res = answer;
 }
 
 /** Finds the pattern of the route that a request took, such as `/number/:digits`. */

@@ -10,7 +10,12 @@ import { formatColour, type Colour } from '../shared/picture/colour.ts';
 import type { ApiError } from '../shared/contract/errors.ts';
 import type { RouteName } from '../shared/contract/formats.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
-import { pickDigits, settleQuery, type Parsed } from '../shared/contract/query.ts';
+import {
+  pickDigits,
+  settleQuery,
+  type Parsed,
+  type UnknownName,
+} from '../shared/contract/query.ts';
 import type { GeneratorPlan } from '../shared/model/generator.ts';
 import type { Samples } from '../shared/model/sampler.ts';
 import { findOwnColours, resolveColours, type AskedColours } from '../shared/picture/paper.ts';
@@ -53,7 +58,7 @@ export interface Drawing<P extends Pinned> {
     readonly hand: string | undefined;
     readonly to?: string | undefined;
     /** Names of unknown parameters, and of those without effect in the format. */
-    readonly unknown: readonly string[];
+    readonly unknown: readonly UnknownName[];
     readonly withoutEffect: readonly string[];
   };
   readonly format: string;

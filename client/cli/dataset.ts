@@ -13,7 +13,14 @@ import { HEADERS } from '../../worker/http/headers.ts';
 import { ByteReader, RANGE, readShape } from '../stream-digits.ts';
 import { readRefusal, writeQuery, type Flags } from './flags.ts';
 import type { Ask } from './local-service.ts';
-import { chooseFormat, CliError, refuseScreen, reportOutput, writeOutput } from './output.ts';
+import {
+  chooseFormat,
+  CliError,
+  isSameFile,
+  refuseScreen,
+  reportOutput,
+  writeOutput,
+} from './output.ts';
 
 /**
  * The parameters of the API's sets. `n` has no limit of its own, since memory holds only a part.
@@ -56,6 +63,11 @@ export async function drawSet(
       `--labels ${labels}: only beside idx, idx.gz and npy without --part, else they are in --out`,
     );
   }
+  if (labels !== undefined && isSameFile(labels, out)) {
+    throw new CliError(
+      `--labels ${labels}: images and labels need two files, and --out is the same`,
+    );
+  }
   const count = String(flags['n'] ?? SET_PARAMETERS.n.default);
   const n = parseText(SET_PARAMETERS.n, count) as number | undefined;
   if (n === undefined) {
@@ -72,7 +84,7 @@ export async function drawSet(
   await writeOutput(out, writeSet(set, format));
   if (labels !== undefined) {
     const labelSet = { ...set, flags: { ...flags, part: 'labels' } };
-    await writeOutput(labels, writeSet(labelSet, format));
+    await writeOutput(labels, writeSet(labelSet, format), '--labels');
   }
   reportOutput(out, `${n.toLocaleString('en')} samples, seed ${set.seed}, model ${set.model}`);
 }

@@ -38,7 +38,7 @@ export function buildHandCommand(open: (flags: Flags) => Ask): Command {
       '<picture...>',
       'a PNG or JPEG of one digit on light or dark paper, or several of one person, each as it is or as LABEL=FILE; - is standard input',
     )
-    .helpOption('--help', 'Prints this help');
+    .helpOption('-h, --help', 'Prints this help');
   buildOptions(PARAMETERS).forEach((option) => command.addOption(option));
   return command
     .option('--model <folder>', 'your own model (default: the model that ships)')
@@ -47,7 +47,13 @@ export function buildHandCommand(open: (flags: Flags) => Ask): Command {
       const query = writeQuery(PARAMETERS, { refine: REFINE, ...flags });
       const answer = await open({ model })(`/hand?${query}`, undefined, await readAll(pictures));
       if (!answer.ok) {
-        throw await readRefusal(answer);
+        const { message, exitCode } = await readRefusal(answer);
+        const [only = ''] = pictures;
+        const name = pictures.length > 1 || only === '-' ? 'The body' : only;
+        throw new CliError(
+          message.replace(/^The body/, () => name),
+          exitCode,
+        );
       }
       const hand = (await answer.json()) as Hand;
       const told = json === true ? JSON.stringify(hand) : hand.hand;

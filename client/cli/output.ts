@@ -2,8 +2,9 @@
  * Writes bytes to a file, which is complete or not there, or to standard output. Words the errors
  * that the user sees.
  */
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, rmSync } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -27,6 +28,9 @@ export class CliError extends Error {
   }
 }
 
+/** Signals that end the program. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Whether the output is a terminal. */
 export function isScreen(out: string | undefined): boolean {
   return isStandard(out) && process.stdout.isTTY;
@@ -35,6 +39,13 @@ export function isScreen(out: string | undefined): boolean {
 /** Whether there is no `--out`, or `--out -`. */
 function isStandard(out: string | undefined): out is undefined | '-' {
   return out === undefined || out === '-';
+}
+
+/** Whether two outputs are one file, or both are standard output. */
+export function isSameFile(one: string | undefined, other: string | undefined): boolean {
+  return isStandard(one) || isStandard(other)
+    ? isStandard(one) && isStandard(other)
+    : resolve(one) === resolve(other);
 }
 
 /** @throws CliError  When a binary format would go to a terminal. */
@@ -91,12 +102,14 @@ export function reportOutput(out: string | undefined, text: string): void {
 
 /**
  * Writes parts one after the other, as fast as the output takes them.
- * @param out  A file, replaced once everything is written; undefined or `-` for standard output.
+ * @param out   A file, replaced once everything is written; undefined or `-` for standard output.
+ * @param flag  The flag that names the file.
  * @throws CliError  When the file cannot be written.
  */
 export async function writeOutput(
   out: string | undefined,
   parts: AsyncIterable<Uint8Array>,
+  flag = '--out',
 ): Promise<void> {
   if (isStandard(out)) {
     await writeStandard(parts);
@@ -109,6 +122,15 @@ export async function writeOutput(
   );
   // A device or a pipe cannot be replaced.
   const path = isPlain ? `${out}.${process.pid}.part` : out;
+  const keepNothing = (signal: NodeJS.Signals): void => {
+    if (isPlain) {
+      rmSync(path, { force: true });
+    }
+    ignoreSignals();
+    process.kill(process.pid, signal);
+  };
+  const ignoreSignals = () => SIGNALS.forEach((signal) => process.off(signal, keepNothing));
+  SIGNALS.forEach((signal) => process.on(signal, keepNothing));
   try {
     await pipeline(Readable.from(parts), createWriteStream(path));
     if (isPlain) {
@@ -122,7 +144,9 @@ export async function writeOutput(
     if (syscall === undefined) {
       throw cause; // Drawing failed, not the file.
     }
-    throw new CliError(`--out ${out}: cannot be written (${code})`, EXIT.failed, { cause });
+    throw new CliError(`${flag} ${out}: cannot be written (${code})`, EXIT.failed, { cause });
+  } finally {
+    ignoreSignals();
   }
 }
 

@@ -69,8 +69,8 @@ function buildProgram(): Command {
     )
     .argument('[label]', 'the class of every sample: its name or number')
     .version(version, '--version', 'Prints the version')
-    .helpOption('--help', 'Prints this help')
-    .helpCommand(false)
+    .helpOption('-h, --help', 'Prints this help')
+    .helpCommand('help [command]', 'Prints the help of a command')
     .addHelpText('after', EXAMPLES)
     .showHelpAfterError('(--help lists what is allowed)')
     .enablePositionalOptions() // Flags after `dataset` or `morph` belong to that command.
@@ -114,7 +114,7 @@ function buildMorphCommand(): Command {
   const { model: _model, format: _format, strict: _strict, ...parameters } = ROUTES.morph;
   const command = new Command('morph')
     .description('A loop in which samples turn into one another, as animated png or gif.')
-    .helpOption('--help', 'Prints this help');
+    .helpOption('-h, --help', 'Prints this help');
   addOptions(command, parameters);
   return command
     .option(
@@ -131,7 +131,7 @@ function buildDatasetCommand(): Command {
   const { model: _, ...parameters } = SET_PARAMETERS;
   const command = new Command('dataset')
     .description('A labelled set of any size, as idx, npy, csv or ndjson.')
-    .helpOption('--help', 'Prints this help');
+    .helpOption('-h, --help', 'Prints this help');
   addOptions(command, parameters);
   return command
     .option(...BASE_OPTION)

@@ -150,10 +150,10 @@ const ERRORS = {
     detail: ({ reason }) => `No digit was recognised: ${reason}.`,
     example: { reason: 'nearest is 7 with 31%' },
   }),
-  not_found: define<{ path: string }>({
+  not_found: define<{ path: string; near?: string | undefined }>({
     status: 404,
     title: 'Not found',
-    detail: ({ path }) => `Nothing is at ${quote(path)}. Try /digit?n=16.`,
+    detail: ({ path, near = '/digit?n=16' }) => `Nothing is at ${quote(path)}. Try ${near}.`,
     example: { path: '/digits' },
   }),
   format_not_found: define<{ received: string; available: readonly string[] }>({

@@ -253,8 +253,14 @@ type ParameterValues<P> = {
     | (P[K] extends { readonly required: true } ? never : undefined);
 } & {
   /** Names that mean nothing here, for the warning header. */
-  readonly unknown: readonly string[];
+  readonly unknown: readonly UnknownName[];
 };
+
+/** A name that is no parameter, and the parameter that was probably meant. */
+export interface UnknownName {
+  readonly name: string;
+  readonly meant: string | undefined;
+}
 
 export type Parsed<Q> =
   | { readonly ok: true; readonly query: Q }
@@ -321,7 +327,30 @@ export function parseParameters<P extends ParameterSet>(
       return refuseValue(other, received, `none beside ${name}, which replaces it`);
     }
   }
-  return { ok: true, query: { ...values, unknown: [...unknown] } as ParameterValues<P> };
+  const named = [...unknown].map((name) => ({ name, meant: findMeant(name, parameters) }));
+  return { ok: true, query: { ...values, unknown: named } as ParameterValues<P> };
+}
+
+/** Finds the parameter that a name differs from by its case or by one slip of the hand. */
+function findMeant(name: string, parameters: ParameterSet): string | undefined {
+  const typed = name.toLowerCase().replace(/^amp;/, ''); // From a URL copied out of HTML.
+  return Object.keys(parameters).find((known) => isNear(typed, known));
+}
+
+/** Whether two texts are equal, or one letter is missing, added, replaced or swapped. */
+function isNear(a: string, b: string): boolean {
+  let start = 0;
+  while (start < a.length && a[start] === b[start]) {
+    start++;
+  }
+  let end = 0;
+  while (end < Math.min(a.length, b.length) - start && a.at(-1 - end) === b.at(-1 - end)) {
+    end++;
+  }
+  const [left, right] = [a.slice(start, a.length - end), b.slice(start, b.length - end)];
+  const isSwapped = left.length === 2 && left === `${right[1]}${right[0]}`;
+  const isShort = b.length < 3;
+  return left === right || (!isShort && (isSwapped || Math.max(left.length, right.length) === 1));
 }
 
 /** Replaces the name of one of CSS's 148 colours by its hex digits. */

@@ -3,6 +3,7 @@
  * what it refuses, and where.
  */
 import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -126,7 +127,7 @@ test('hand reads several digits of one person, each guessed or with its label', 
 test('hand says what it cannot read, and that a model has no encoder', async () => {
   await writePets();
   await writeFile(join(folder, 'empty.png'), '');
-  expect((await run(['hand', 'empty.png'])).stderr).toContain('The body is empty');
+  expect((await run(['hand', 'empty.png'])).stderr).toContain('digitmint: empty.png is empty');
   expect((await run(['hand', 'none.png'])).stderr).toContain('none.png cannot be read (ENOENT)');
   await writeFile(join(folder, 'seven.png'), writeSeven());
   const bare = await run(['hand', 'seven.png', '--model', 'my-pets']);
@@ -327,7 +328,20 @@ describe('writes', () => {
       1,
       'digitmint: --out nowhere/seven.png: cannot be written (ENOENT)\n',
     ]);
-    expect(await readdir(folder)).toEqual(['old.png']);
+    const args = ['dataset', '--n', '2', '--out', 'a.npy', '--labels', 'nowhere/b.npy'];
+    expect((await run(args)).stderr).toContain('--labels nowhere/b.npy: cannot be written');
+    expect(await readdir(folder)).toEqual(['a.npy', 'old.png']);
+  });
+
+  test('nothing when a signal ends it half-way', async () => {
+    const cli = join(client.path, 'cli.js');
+    const args = [cli, 'dataset', '--n', '200000', '--out', 'a.npy'];
+    const child = spawn(process.execPath, args, { cwd: folder, stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    await expect.poll(() => readdir(folder)).toEqual([`a.npy.${child.pid}.part`]);
+    child.kill('SIGINT');
+    expect(await ended).toEqual([null, 'SIGINT']);
+    expect(await readdir(folder)).toEqual([]);
   });
 
   test('to a device as to a device', async () => {
@@ -436,6 +450,14 @@ describe('refuses, and names the flag', () => {
     ['cat', 'label: Model digits has no label "cat", expected one of 0 to 9.'],
     ['7 --label 3', '--label beside 7: the label is given twice, leave one out'],
     [
+      'dataset --out a.npy --labels ./a.npy',
+      '--labels ./a.npy: images and labels need two files, and --out is the same',
+    ],
+    [
+      'dataset --format idx --labels -',
+      '--labels -: images and labels need two files, and --out is the same',
+    ],
+    [
       '--number 12a',
       '--number is "12a", expected 1 to 32 characters: at least one digit, among them - + . , : \' and single spaces, but no %, € or $.',
     ],
@@ -541,7 +563,9 @@ test('says what it can do, and its version', async () => {
     expect(help.stdout.toString().replaceAll(/\s+/g, ' ')).toContain(word);
   }
   expect((await run(['dataset', '--help'])).stdout.toString()).toContain('--labels <file>');
-  const loops = (await run(['morph', '--help'])).stdout.toString();
+  expect((await run(['-h'])).stdout.equals(help.stdout)).toBe(true);
+  expect((await run(['help'])).stdout.equals(help.stdout)).toBe(true);
+  const loops = (await run(['help', 'morph'])).stdout.toString();
   expect(
     ['--digits <text>', '--hold <number>', 'png or gif', '--model'].filter(
       (word) => !loops.includes(word),

@@ -94,14 +94,21 @@ describe('a request that never reaches the app', () => {
     expect(await (await fetch((server as HttpServer).url)).text()).toBe('never');
   });
 
-  test('gets problem details that name the fault', async () => {
+  test.each([
+    ['Invalid method', 'nonsense'],
+    ['%C3%A9', 'GET /digit.png?seed=é HTTP/1.1'],
+    ['%20', 'GET /digit.png?seed=a b HTTP/1.1'],
+    ['32768 bytes', `GET / HTTP/1.1\r\nX: ${'a'.repeat(40_000)}`],
+    ['Invalid URL', 'GET / HTTP/1.1\r\nHost: a b/c'],
+  ])('gets problem details that name the fault: %s', async (fault, head) => {
     await start(answerUrl);
-    const answer = await exchange('nonsense\r\n\r\n');
+    const answer = await exchange(`${head}\r\n${CLOSE}\r\n`);
     expect(answer).toMatch(/\r\ncontent-type: application\/problem\+json\r\n/i);
     expect(JSON.parse(answer.split('\r\n\r\n')[1] as string)).toEqual({
       type: 'about:blank',
-      title: 'Bad Request',
-      status: 400,
+      title: expect.any(String) as string,
+      status: expect.toBeOneOf([400, 431]) as number,
+      detail: expect.stringContaining(fault) as string,
     });
   });
 

@@ -1,6 +1,7 @@
 /** The headers that answers share: caching and canonical URL, embedding by any page, and safety. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import type { UnknownName } from '../../shared/contract/query.ts';
 import type { AppContext } from '../context.ts';
 import type { ModelChoice } from '../models/generator-source.ts';
 
@@ -179,15 +180,16 @@ const MAX_NAMED = 8;
 const MAX_NAME_LENGTH = 32;
 
 export function listWarnings(
-  unknown: readonly string[],
+  unknown: readonly UnknownName[],
   withoutEffect: readonly string[],
   format: string,
 ): string[] {
   const warnings: string[] = [];
   if (unknown.length > 0) {
-    const named = unknown
-      .slice(0, MAX_NAMED)
-      .map((name) => encodeURIComponent([...name].slice(0, MAX_NAME_LENGTH).join('')));
+    const named = unknown.slice(0, MAX_NAMED).map(({ name, meant }) => {
+      const text = encodeURIComponent([...name].slice(0, MAX_NAME_LENGTH).join(''));
+      return meant === undefined ? text : `${text} (did you mean ${meant}?)`;
+    });
     const more = unknown.length > MAX_NAMED ? ', ...' : '';
     warnings.push(`unknown parameters: ${named.join(', ')}${more}`);
   }

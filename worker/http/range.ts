@@ -153,6 +153,12 @@ export function respondStream(
   if (c.req.method === 'HEAD') {
     return new Response(null, init);
   }
-  const isFixed = length !== undefined && typeof FixedLengthStream === 'function';
-  return new Response(isFixed ? open().pipeThrough(new FixedLengthStream(length)) : open(), init);
+  return new Response(length === undefined ? open() : fixLength(open(), length), init);
+}
+
+/** Makes a stream that has `Content-Length` in the edge runtime too. */
+export function fixLength(stream: ReadableStream, length: number): ReadableStream {
+  return typeof FixedLengthStream === 'function'
+    ? stream.pipeThrough(new FixedLengthStream(length))
+    : stream;
 }

@@ -14,7 +14,7 @@ const DESCRIBED: Readonly<Record<string, readonly [about: string, example: strin
   [HEADERS.modelSource]: ['r2 for a published model, bundled for the service’s own', 'bundled'],
   [HEADERS.warning]: [
     'Names the parameters that were ignored, if any',
-    'unknown parameters: sede; without effect in json: cols',
+    'unknown parameters: sede (did you mean seed?); without effect in json: cols',
   ],
   'Accept-Ranges': ['bytes for an answer that has ranges, else none', 'bytes'],
   'Content-Range': [

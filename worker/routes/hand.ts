@@ -21,10 +21,11 @@ import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { findLabels } from '../drawing.ts';
 import { doWork, measureSamples, withModel, type Work } from '../http/admission.ts';
-import { API_HEADERS } from '../http/headers.ts';
+import { API_HEADERS, HEADERS, listWarnings } from '../http/headers.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondJson } from '../http/range.ts';
 import { respondError } from '../http/respond-error.ts';
+import { readBody } from '../request-body.ts';
 import type { Generator } from '../models/model-cache.ts';
 
 const PARAMETERS = {
@@ -82,8 +83,9 @@ export function addHandRoute(app: App, dependencies: AppDependencies): void {
     if (!parsed.ok) {
       return respondError(c, parsed.error);
     }
-    const { label, model, refine = 0 } = parsed.query;
-    const pictures = await readBody(c);
+    const { label, model, refine = 0, unknown } = parsed.query;
+    const warnings = listWarnings(unknown, [], 'json');
+    const pictures = await readPictures(c);
     if ('code' in pictures) {
       return respondError(c, pictures);
     }
@@ -114,6 +116,7 @@ export function addHandRoute(app: App, dependencies: AppDependencies): void {
         : respondJson(describe(reading, generator, findBase(c, dependencies)), {
             ...API_HEADERS,
             'Cache-Control': 'no-store',
+            ...(warnings.length > 0 && { [HEADERS.warning]: warnings.join('; ') }),
           });
     });
   });
@@ -124,24 +127,11 @@ function findBase(c: AppContext, { isOffline }: AppDependencies): string | undef
   return isOffline === true ? undefined : c.get('base');
 }
 
-/** Reads the body, no more of it than is allowed. */
-async function readBody(c: AppContext): Promise<WrittenPicture[] | ApiError> {
+async function readPictures(c: AppContext): Promise<WrittenPicture[] | ApiError> {
   const { maxPictureBytes: maxBytes, maxDecodedPixels: maxPixels, maxWritten } = LIMITS;
-  const tooLarge = { code: 'body_too_large', maxBytes } as const;
-  if (Number(c.req.header('content-length') ?? 0) > maxBytes) {
-    return tooLarge;
-  }
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  const reader = c.req.raw.body?.getReader();
-  for (let piece = await reader?.read(); piece?.done === false; piece = await reader?.read()) {
-    const bytes = piece.value as Uint8Array;
-    pieces.push(bytes);
-    length += bytes.length;
-    if (length > maxBytes) {
-      await reader?.cancel();
-      return tooLarge;
-    }
+  const pieces = await readBody(c.req.raw, maxBytes);
+  if ('code' in pieces) {
+    return pieces;
   }
   const type = c.req.header('content-type');
   // Makes the tables of the decoders at the first picture: no other route needs them.

@@ -247,6 +247,23 @@ describe('headers', () => {
     expect((await worker.fetch('/digit.png?v=1&cb=2')).headers.get('digitmint-warning')).toBeNull();
   });
 
+  test.each([
+    ['lable', 'label'],
+    ['Scale', 'scale'],
+    ['seeds', 'seed'],
+    ['truncaton', 'truncation'],
+    ['smoothe', 'smooth'],
+    ['amp;model', 'model'],
+    ['N', 'n'],
+    ['m', undefined],
+    ['colour', undefined],
+  ])('name the parameter that was probably meant by %s', async (name, meant) => {
+    const { headers } = await worker.fetch(`/digit.txt?seed=a&${encodeURIComponent(name)}=1`);
+    const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`;
+    const named = encodeURIComponent(name);
+    expect(headers.get('digitmint-warning')).toBe(`unknown parameters: ${named}${hint}`);
+  });
+
   test('are the same for HEAD as for GET, without a body', async () => {
     const [head, get] = await Promise.all([
       worker.fetch('/digit.png?seed=a&n=4', { method: 'HEAD' }),

@@ -309,7 +309,7 @@ describe('look parameters', () => {
   test('without effect are named in a warning and refused by strict=1', async () => {
     const answer = await worker.fetch('/digit.npy?fg=f00&scale=2&sede=1');
     expect(answer.headers.get('digitmint-warning')).toBe(
-      'unknown parameters: sede; without effect in npy: scale, fg',
+      'unknown parameters: sede (did you mean seed?); without effect in npy: scale, fg',
     );
     const strict = await worker.fetch('/digit.npy?fg=f00&strict=1');
     expect([strict.status, ((await strict.json()) as { code: string }).code]).toEqual([

@@ -417,6 +417,9 @@ test('a model without an encoder, a wrong label and an unknown parameter are ref
   expect((await post(body, `${MODEL}&label=x`)).json.code).toBe('label_not_supported');
   expect((await post(body, `${MODEL}&refine=13`)).json.detail).toContain('from 0 to 12');
   expect((await post(body, `${MODEL}&strict=1&lable=7`)).json.code).toBe('unknown_parameter');
+  expect((await post(body, `${MODEL}&lable=7`)).headers.get('digitmint-warning')).toBe(
+    'unknown parameters: lable (did you mean label?)',
+  );
 });
 
 test('other origins may post, and nothing of a picture is logged', async () => {

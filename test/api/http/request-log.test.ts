@@ -1,6 +1,7 @@
 /**
  * Tests the request log in the real runtimes: it can be counted, and holds no text of the client.
  */
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
 import { buildFixture, buildPointer } from '../../support/models/fixture-artifact.ts';
@@ -160,4 +161,18 @@ test('model switches, failures and the fallback can be counted', async () => {
     event === 'request' && source !== undefined ? [source] : [],
   );
   expect(new Set(sources)).toEqual(new Set(['bundled', 'r2']));
+});
+
+test('an upload that breaks off is the caller’s error, not the service’s', async () => {
+  const before = readLines().length;
+  const socket = connect(Number(worker.url.port), worker.url.hostname);
+  socket.on('error', () => undefined);
+  socket.end('POST /hand HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n[1,');
+  await waitUntil(
+    async () => readLines().slice(before),
+    (lines) => lines.length > 0,
+  );
+  expect((await worker.fetch('/healthz')).status).toBe(200);
+  const events = readLines().map(({ event }) => event);
+  expect(events.slice(before)).not.toContain('request_failed');
 });

@@ -7,7 +7,7 @@ import { problemSchema } from '../../../shared/contract/answers.ts';
 import { LIMITS } from '../../../shared/contract/limits.ts';
 import { OPERATIONS } from '../../../worker/app.ts';
 import { HOSTILE_TEXTS } from '../../support/hostile-texts.ts';
-import { sendRaw, type RawAnswer } from '../../support/hosts/raw-request.ts';
+import { sendBeforeReading, sendRaw, type RawAnswer } from '../../support/hosts/raw-request.ts';
 import { RUNTIME, startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
 
 let worker: TestWorker;
@@ -229,7 +229,7 @@ test('OPTIONS is answered by the API and refused by pages', async () => {
 test('no route reads a body, however large', async () => {
   const without = await send('GET', '/digit.json?seed=a');
   const large = Buffer.alloc(8 * 1024 * 1024);
-  // workerd closes the connection of a large body that nobody reads, so it gets the first bytes.
+  // workerd closes the connection of a large body of a GET, so it gets the first bytes.
   const start = RUNTIME === 'node' ? large : large.subarray(0, 7);
   for (const [body, length] of [
     [Buffer.from('{"n":5}'), 7] as const,
@@ -247,6 +247,44 @@ test('no route reads a body, however large', async () => {
     expect((await ask('POST')).status).toBe(405);
   }
   expect((await send('GET', '/healthz')).status).toBe(200);
+});
+
+test('a slash too much leads to the path without it, on the same host', async () => {
+  for (const [path, location] of [
+    ['/digit.png/?seed=a&n=2', '/digit.png?seed=a&n=2'],
+    ['/docs//', '/docs/'],
+    ['/%0D%0Aa:b/', '/%0D%0Aa:b'],
+    ['//elsewhere.example/', '//elsewhere.example'],
+  ] as const) {
+    const { status, headers } = await send('GET', path);
+    expect([status, headers.location]).toEqual([308, worker.url.origin + location]);
+    expect(headers['access-control-allow-origin']).toBe('*');
+  }
+  expect((await send('POST', '/hand/')).status).toBe(404);
+});
+
+test.each([
+  ['/DIGIT.PNG', '/digit?n=16'],
+  ['/dataset', '/dataset.'],
+  ['/number', '/number/2026'],
+  ['/openapi.yaml', '/openapi.json'],
+  ['/health', '/healthz'],
+  ['/model/digits', '/models'],
+  ['/nowhere', '/digit?n=16'],
+])('a 404 at %s names a path near it', async (path, near) => {
+  const answer = await send('GET', path, { accept: 'application/problem+json' });
+  expect(problemSchema.parse(JSON.parse(answer.body)).detail).toContain(`Try ${near}`);
+});
+
+test('a client that sends all of a large body before it reads gets the answer', async () => {
+  const body = Buffer.alloc(12 * 1024 * 1024);
+  for (const [line, status] of [
+    ['POST /hand HTTP/1.1', 413],
+    ['PUT /digit.json HTTP/1.1', 405],
+    ['POST /nowhere HTTP/1.1', 404],
+  ] as const) {
+    expect(await sendBeforeReading(worker.url, line, body)).toContain(`HTTP/1.1 ${status} `);
+  }
 });
 
 test('a URL over the limit is a 414, whichever part is long; a URL at the limit is read', async () => {

@@ -2,7 +2,9 @@
  * Sends requests that fetch would normalise or cannot make: an unchanged path, any method, a client
  * that disconnects.
  */
+import { once } from 'node:events';
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 
 export interface RawAnswer {
   readonly status: number;
@@ -33,7 +35,16 @@ export function sendRaw(
     const announced = length === undefined ? {} : { 'content-length': String(length) };
     const { hostname, port } = url;
     const call = request(
-      { host: hostname, port, method, path, headers: { ...headers, ...announced } },
+      {
+        host: hostname,
+        port,
+        method,
+        path,
+        headers: { ...headers, ...announced },
+        // A connection that still owes a part of its body must not be used again: the next request
+        // would be read as that part.
+        ...(length !== body?.length && { agent: false }),
+      },
       (answer) => {
         const parts: Buffer[] = [];
         answer.on('data', (part: Buffer) => parts.push(part));
@@ -46,9 +57,6 @@ export function sendRaw(
             headers: answer.headers,
             body: Buffer.concat(parts).toString('latin1'),
           });
-          if (length !== body?.length) {
-            call.destroy();
-          }
         });
       },
     );
@@ -67,4 +75,20 @@ export function leaveInTheMiddle(url: URL): Promise<void> {
     });
     call.on('error', reject).end();
   });
+}
+
+/**
+ * Sends a whole body before it reads, as many clients do.
+ * @returns  The answer's first line.
+ */
+export async function sendBeforeReading(url: URL, head: string, body: Buffer): Promise<string> {
+  const socket = connect(Number(url.port), url.hostname);
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject);
+    socket.write(`${head}\r\nHost: ${url.host}\r\nContent-Length: ${body.length}\r\n\r\n`);
+    socket.write(body, (error) => (error ? reject(error) : resolve()));
+  });
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return answer.toString('latin1').split('\r\n')[0] ?? '';
 }

@@ -1,0 +1,70 @@
+/** Reads the bodies of requests, and drops what nobody reads. */
+import type { ApiError } from '../shared/contract/errors.ts';
+import { fixLength } from './http/range.ts';
+
+/** Unread bodies are dropped up to this length: that of a large photograph. */
+const MAX_DROPPED_BYTES = 32 * 1024 * 1024;
+
+const LENGTH = 'Content-Length';
+const BROKEN_OFF = { done: true, value: undefined } as const;
+
+/** Reads a body. @returns  Its pieces, or the error of one that is too long or breaks off. */
+export async function readBody(
+  { body, headers }: Request,
+  maxBytes: number,
+): Promise<Uint8Array[] | ApiError> {
+  const tooLarge = { code: 'body_too_large', maxBytes } as const;
+  if (Number(headers.get(LENGTH)) > maxBytes) {
+    return tooLarge;
+  }
+  const pieces: Uint8Array[] = [];
+  const reader = body?.getReader();
+  let length = 0;
+  try {
+    for (let piece = await reader?.read(); piece?.done === false; piece = await reader?.read()) {
+      const bytes = piece.value as Uint8Array;
+      pieces.push(bytes);
+      length += bytes.length;
+      if (length > maxBytes) {
+        reader?.releaseLock(); // For `dropBody`.
+        return tooLarge;
+      }
+    }
+  } catch {
+    return { code: 'unreadable_picture', reason: 'breaks off before its end' };
+  }
+  return pieces;
+}
+
+/**
+ * Sends an answer at once, and ends it when the unread body of its request has arrived. Many
+ * clients send a whole body before they read. Both hosts would close the connection before that,
+ * and such a client would see a broken connection in place of the answer.
+ */
+export async function dropBody({ body, headers }: Request, answer: Response): Promise<Response> {
+  const isTooLong = Number(headers.get(LENGTH)) > MAX_DROPPED_BYTES;
+  if (body === null || body.locked || answer.body === null || isTooLong) {
+    return answer;
+  }
+  const reader = body.getReader();
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      start: (controller) => controller.enqueue(bytes),
+      async pull(controller) {
+        let dropped = 0;
+        while (dropped <= MAX_DROPPED_BYTES) {
+          const { done, value } = await reader.read().catch(() => BROKEN_OFF);
+          if (done) {
+            break;
+          }
+          dropped += (value as Uint8Array).length;
+        }
+        controller.close();
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  );
+  return new Response(fixLength(stream, bytes.length), answer);
+}
