@@ -114,7 +114,7 @@ export function buildSnippets(
   alt: string,
   size: { readonly width: number; readonly height: number } | undefined,
 ): Readonly<Record<'url' | 'html' | 'markdown' | 'curl', string>> {
-  const file = `digits.${format}`;
+  const file = `${/\/sample\b/.test(url) ? 'samples' : 'digits'}.${format}`;
   const sized = size === undefined ? '' : ` width="${size.width}" height="${size.height}"`;
   return {
     url,

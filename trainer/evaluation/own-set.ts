@@ -13,6 +13,8 @@ import type { OpenedModel } from './samples.ts';
 
 /** Pictures that samples are compared with, at most, so that figures of large sets are alike. */
 const MAX_COMPARED = 10_000;
+/** Fewer make figures that vary visibly from draw to draw. */
+const FEW_COMPARED = 1000;
 const MNIST_SHAPE = '28 x 28 x 1';
 
 export interface OwnSet {
@@ -81,7 +83,8 @@ export async function openOwnSet(
   }
   if (count < 3 * SAMPLES_LIMITS.min) {
     throw new ExpectedError(
-      `--data ${data}: holds ${count} pictures; an evaluation needs ${3 * SAMPLES_LIMITS.min}: to compare with, for the floor, and to learn from`,
+      `--data ${data}: holds ${count} pictures; an evaluation needs ${3 * SAMPLES_LIMITS.min}: to compare with, for the floor, and to learn from. ` +
+        'Other pictures of the same size and classes may be its data, too: --data FOLDER',
     );
   }
   const training = {
@@ -104,9 +107,13 @@ export async function openOwnSet(
   }
   const third = Math.min(MAX_COMPARED, Math.floor(count / 3));
   const places = shuffled.slice(0, third);
+  const how =
+    kept > 0
+      ? `drawn from it because its part for evaluation has ${kept}, of ${SAMPLES_LIMITS.min} needed`
+      : 'drawn from it';
   return {
     training,
-    reference: { ...describeReference(pickDigits(dataset, places), 'drawn from it'), places },
+    reference: { ...describeReference(pickDigits(dataset, places), how), places },
     floorPlaces: shuffled.slice(third, 2 * third),
     learned: pickDigits(dataset, shuffled.slice(2 * third)),
   };
@@ -114,7 +121,8 @@ export async function openOwnSet(
 
 function describeReference(dataset: Dataset, how: string): RealDigits {
   const count = dataset.count.toLocaleString('en');
-  const source = `${count} pictures of ${dataset.name}, ${how}, which its classifier has not seen`;
+  const noise = dataset.count < FEW_COMPARED ? '; so few make noisy figures' : '';
+  const source = `${count} pictures of ${dataset.name}, ${how}, which its classifier has not seen${noise}`;
   return { dataset, sha256: hashDataset(dataset), source };
 }
 

@@ -30,13 +30,31 @@ export function addLlmsRoute(
   operations: readonly Operation[],
   { generators }: AppDependencies,
 ): void {
-  const write = createDocument((base) => describeForModels(operations, base));
+  const writeForDigits = createDocument((base) => describeForModels(operations, base));
+  const general = generalize(operations);
+  const writeForOthers = createDocument((base) => describeForModels(general, base));
   app.get('/llms.txt', async (c) => {
     const [base, defer] = [c.get('base'), c.get('defer')];
     const model = await useModel(generators, undefined, defer, ({ sampler }) => sampler.manifest);
-    const head = describeModel('code' in model ? undefined : model, base);
-    return respondText(head + write(base), PLAIN_TEXT, DOCUMENT_HEADERS);
+    const manifest = 'code' in model ? undefined : model;
+    const write =
+      manifest === undefined || hasDigits(manifest.classes) ? writeForDigits : writeForOthers;
+    const text = describeModel(manifest, base) + write(base);
+    return respondText(text, PLAIN_TEXT, DOCUMENT_HEADERS);
   });
+}
+
+/** What models of other pictures answer, under the general names, whatever classes they have. */
+function generalize(operations: readonly Operation[]): Operation[] {
+  return operations
+    .filter(({ path }) => !/^\/(?:digit|number)\b/.test(path))
+    .map((operation) => ({
+      ...operation,
+      summary: operation.summary.replace('a digit', 'a sample'),
+      examples: operation.examples.filter(
+        (example) => !/digits=|labels?=|model|\/\d/.test(example),
+      ),
+    }));
 }
 
 /** Describes what the service draws. @param manifest  Of the default model, if one serves. */

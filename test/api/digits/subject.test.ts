@@ -174,7 +174,20 @@ describe('words of a model’s own subject', () => {
     const llms = await getText('/llms.txt');
     expect(llms).toContain('> Letters from a small neural network.');
     expect(llms).toContain('label= is one of: a, b, c,d, seven.');
+    expect(llms).not.toMatch(/\/digit[./?{]|\/number\/|digits=\d|new digits/i);
+    const examples = [...llms.matchAll(/^Example: (\S+)$/gm)].map(([, url = '']) => new URL(url));
+    for (const { pathname, search } of examples.filter(
+      (url) => !url.pathname.startsWith('/hand'),
+    )) {
+      const answer = await worker.fetch(pathname + search);
+      await answer.arrayBuffer();
+      expect([pathname + search, answer.status]).toEqual([pathname + search, 200]);
+    }
+    const docs = await getText('/docs');
+    expect(docs).toContain('guides for an API of letters.');
+    expect(docs).toMatch(/By default this service draws letters:\s*<a href="\/models\/letters">/);
     const page = await getText('/');
+    expect(page).toContain('curl -o samples.png');
     expect(page).toContain('<title>Letters, from a URL');
     expect(page).toContain('/sample.png?label=a&amp;seed=otter');
     expect(page).toContain('data-one="An inked letter"');

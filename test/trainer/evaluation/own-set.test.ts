@@ -121,6 +121,21 @@ async function runOn(backend: string, ...args: string[]) {
   return { report: JSON.parse(stdout) as EvaluationReport, stages: stderr };
 }
 
+it('a set of fewer pictures is refused with the number needed and a way out', async () => {
+  const names = ['cat', 'dog'];
+  const model = await writeModel('small', 1, names);
+  const data = join(parent, 'small');
+  await mkdir(data);
+  const images = encodeIdx([599, SIDE, SIDE], new Uint8Array(599 * SIDE ** 2).fill(9));
+  await writeFile(join(data, 'train-images-idx3-ubyte'), images);
+  const labels = Uint8Array.from({ length: 599 }, (_, i) => i % 2);
+  await writeFile(join(data, 'train-labels-idx1-ubyte'), encodeIdx([599], labels));
+  await writeFile(join(data, 'classes.txt'), names.join('\n'));
+  await expect(run({ models: [model], data })).rejects.toThrow(
+    /holds 599 pictures; an evaluation needs 600: .* may be its data, too: --data FOLDER/,
+  );
+});
+
 const [tensorflow] = listTrainingBackends({ convolutions: true });
 
 it.skipIf(tensorflow?.skip)(

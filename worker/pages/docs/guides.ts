@@ -1,12 +1,15 @@
 /** `GET /docs` and below: the guides and their search; and `GET /learn`. */
 import { html } from 'hono/html';
 import { LEARN_SLUG, START_SLUG } from '../../../shared/contract/guides.ts';
+import type { Manifest } from '../../../shared/model/artifact.ts';
+import { HANDWRITTEN_DIGITS, hasDigits } from '../../../shared/model/subject.ts';
 import type { App, AppContext } from '../../context.ts';
 import { OF_PAGE, type Operation, type OperationEntry } from '../../http/operation.ts';
 import type { AppDependencies } from '../../dependencies.ts';
 import { useModel } from '../../models/generator-source.ts';
 import { respondFault } from '../fault.ts';
-import { renderPage } from '../page.ts';
+import { describeMany } from '../home/model-view.ts';
+import { renderPage, type Markup } from '../page.ts';
 import { renderDocsPage, renderGuide, type Guides } from './frame.ts';
 import { findText, type Found } from './search.ts';
 
@@ -72,6 +75,15 @@ export const GUIDE_OPERATIONS: readonly OperationEntry[] = [
 /** Searches found at most. */
 const MAX_FOUND = 20;
 
+/** Tells readers of examples with digits what this service draws. */
+function renderSubject(manifest: Manifest): Markup {
+  return html`<p class="lead">
+    The examples show handwritten digits. By default this service draws ${describeMany(manifest)}:
+    <a href="/models/${manifest.name}">classes and figures</a>. Use <code>/sample</code> and its
+    classes in place of <code>/digit</code> and <code>label=7</code>.
+  </p>`;
+}
+
 export function addGuideRoutes(
   app: App,
   operations: readonly Operation[],
@@ -80,22 +92,26 @@ export function addGuideRoutes(
 ): void {
   app.get('/docs', async (c) => {
     const guide = guides.find(START_SLUG);
-    const image = await useModel(
+    const model = await useModel(
       generators,
       undefined,
       c.get('defer'),
-      ({ sampler }) => sampler.manifest.image,
+      ({ sampler }) => sampler.manifest,
     );
+    // The documentation needs no model.
+    const manifest = 'code' in model ? undefined : model;
+    const many = manifest === undefined ? HANDWRITTEN_DIGITS.many : describeMany(manifest);
+    const areOthers = manifest !== undefined && !hasDigits(manifest.classes);
     return renderDocsPage(c, guides, {
       title: 'Documentation',
-      description: 'Quick starts and guides for an API of handwritten digits.',
+      description: `Quick starts and guides for an API of ${many}.`,
       path: '/docs',
-      sample: 'code' in image ? undefined : image, // The documentation needs no model.
+      sample: manifest?.image,
       body:
         guide === undefined
           ? html`<h1>Documentation</h1>
               <p>This host has no guides. <a href="/docs/reference">The API reference</a> is here.</p>`
-          : renderGuide(guide, c.get('base')),
+          : html`${areOthers ? renderSubject(manifest) : ''}${renderGuide(guide, c.get('base'))}`,
     });
   });
   app.get('/docs/search', (c) => {

@@ -81,7 +81,7 @@ export function renderPlayground({ manifest }: ModelView, base: string): Markup 
     URL: url,
     HTML: `<img src="${url.replaceAll('&', '&amp;')}" alt="${alt}" width="${width}" height="${height}">`,
     Markdown: `![${alt}](${url})`,
-    curl: `curl -o digits.png '${url}'`,
+    curl: `curl -o ${route}s.png '${url}'`,
   };
   return html`<section id="play" class="play" aria-labelledby="play-title">
     <h2 id="play-title">Play with the URL</h2>
