@@ -122,6 +122,9 @@ place("wide.csv").write_text(place("plain.csv").read_text(), "utf-16")
 european = [";".join([str(y), *[f"{v / 255:.4f}".replace(".", ",") for v in x]]) for x, y in zip(flat, labels)]
 place("european.csv").write_text("\n".join(european))
 write_csv("emnist-letters-train.csv", None, [[y, *x.T.flatten()] for x, y in zip(train, labels)])
+for label, name in enumerate(words):
+    write_csv(f"tables/{name}.csv", names, [x for x, y in zip(flat, labels) if y == label])
+write_csv("words-indexed.csv", None, [[i, words[y], *x] for i, (x, y) in enumerate(zip(flat, labels))])
 write_csv("lists.csv", ["label", "image"], [[y, str(x)] for x, y in zip(flat, labels)])
 
 # Hugging Face: PNG files in a column of structs, with the classes' names in the metadata.

@@ -180,6 +180,8 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
     ['class_names.json.d', { classes: NAMES }],
     ['renamed', { classes: NUMBERS }],
     ['indexed.csv', { classes: [], labels: LABELS.map(() => 0) }],
+    ['tables', { classes: NAMES, ...SORTED }],
+    ['words-indexed.csv', { classes: NAMES }],
     ['shuffled.csv', { classes: NUMBERS }],
     ['indexed-labels.csv', { classes: NUMBERS }],
     ['counted.csv', { classes: [], labels: LABELS.map(() => 0) }],

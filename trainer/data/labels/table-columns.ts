@@ -18,7 +18,8 @@ const LEAST_PIXELS = 16;
 const IS_PIXELS = /^pixels?$/i;
 const IS_SPLIT = /^(?:usage|split)$/i;
 /** "pixel0", "px_12", "1x1", "0_0" or "7": with its number. */
-const IS_PIXEL = /^(?!(?:class|label|target|y)[-_ ]?\d)(?:[a-z]+[-_ ]?)?\d+(?:[x._]\d+)?$/i;
+const IS_PIXEL =
+  /^(?!(?:class|label|target|y|level|index)[-_ ]?\d)(?:[a-z]+[-_ ]?)?\d+(?:[x._]\d+)?$/i;
 
 /** Where a table's columns have what. */
 interface Columns {
@@ -160,6 +161,9 @@ async function findUnnamed(
   let [from, to] = [cells[0] === '' ? 1 : 0, width];
   const word = cells.findIndex((cell) => !Number.isFinite(parseDecimal(cell)));
   let labels = word === -1 ? [] : [word];
+  // The numbers of the rows come before a word.
+  const hasIndexToo = word !== -1 && from === 0 && measureSquare(width - 1) === null;
+  from += hasIndexToo && word > 0 && measureSquare(width - 2) !== null ? 1 : 0;
   /** Whether so many of the columns left are the pixels of a picture. */
   const isPicture = (others: number): boolean =>
     to - from - others >= LEAST_PIXELS - 1 && measureSquare(to - from - others) !== null;

@@ -208,7 +208,7 @@ function arrangeArrays(
     const split = (byName ? null : findSplit(name)) ?? 'train';
     if (!byName && claimed.has(split)) {
       throw new ExpectedError(
-        `${what}: holds several arrays of images for one part: ${describeArrays(images)}: expected one, or names with train and test`,
+        `${what}: holds several arrays of images for one part: ${describeArrays(images)}: expected one (numpy.concatenate joins them), or names with train and test`,
       );
     }
     claimed.add(split);

@@ -9,6 +9,7 @@ import { findRowsOf, type LabelRows } from '../labels/label-rows.ts';
 import { chooseRange, MAX_ARRAY_BYTES, toLabels, toPictures } from './arrays.ts';
 import {
   findSplit,
+  nameSome,
   UnusablePicture,
   type Problem,
   type RawPicture,
@@ -82,13 +83,18 @@ export async function readTables(
       notes.push(`The classes of ${file.path} are those of ${beside.path}, row by row.`);
     }
   }
+  const byFile = areClasses(tables);
+  if (byFile) {
+    notes.push(`Each table is a class: ${nameSome(tables.map(({ name }) => stemOf(name)))}.`);
+  }
   const { range, note } = chooseRange(tables, what, givenRange);
   for (const { name, array, rows, fileSplit } of tables) {
     const pictures = toPictures(array, `${what}: ${name}`, range);
     for (const [i, { line, label, usage }] of rows.entries()) {
       const split = usage === '' ? fileSplit : (findSplit(usage) ?? 'train');
       const read = (): Promise<RawPicture> => Promise.resolve(pictures.pick(i));
-      samples.push({ name: `${name}, line ${line}`, split, label, read });
+      const own = byFile ? stemOf(name) : label;
+      samples.push({ name: `${name}, line ${line}`, split, label: own, read });
     }
   }
   return {
@@ -99,6 +105,22 @@ export async function readTables(
     used,
     ...(shape && { shape }),
   };
+}
+
+function stemOf(path: string): string {
+  return (path.split('/').at(-1) as string).replace(/\.[a-z]+$/i, '');
+}
+
+/** Whether cat.csv and dog.csv are classes: part-0.csv and part-1.csv are none. */
+function areClasses(tables: readonly { readonly name: string; readonly rows: readonly Row[] }[]) {
+  const stems = tables.map(({ name }) => stemOf(name));
+  const kinds = new Set(stems.map((stem) => stem.replace(/\d+/g, '')));
+  return (
+    tables.length > 1 &&
+    kinds.size === tables.length &&
+    stems.every((stem) => findSplit(stem) === null) &&
+    tables.every(({ rows }) => rows.every(({ label, usage }) => label === null && usage === ''))
+  );
 }
 
 /** Gives the rows of a table the labels of another. @throws ExpectedError  When they are fewer. */
