@@ -113,7 +113,7 @@ test('texts to paste hold any URL unharmed', () => {
   const alt = 'a "b" <c>';
   expect(buildSnippets(url, 'png', alt, { width: 2, height: 3 })).toEqual({
     url,
-    html: `<img src="https://x.example/digit.png?seed=a&amp;n=2&amp;x=(')" alt="a &quot;b&quot; &lt;c>" width="2" height="3">`,
+    html: `<img src="https://x.example/digit.png?seed=a&amp;n=2&amp;x=(&#39;)" alt="a &quot;b&quot; &lt;c&gt;" width="2" height="3">`,
     markdown: `![a "b" <c>](https://x.example/digit.png?seed=a&n=2&x=%28'%29)`,
     curl: `curl -o digits.png 'https://x.example/digit.png?seed=a&n=2&x=(%27)'`,
   });
