@@ -97,7 +97,7 @@ export function createApp(given: GivenDependencies): App {
     if (pathname.endsWith('/') && ['GET', 'HEAD'].includes(c.req.method)) {
       // An absolute URL, because a path may start with `//HOST`.
       const url = c.get('base') + pathname.slice(0, -1) + search;
-      return c.body(null, 308, { ...DOCUMENT_HEADERS, Location: url });
+      return c.body(null, 308, { ...DOCUMENT_HEADERS, 'Content-Length': '0', Location: url });
     }
     const [, route, received] = /^\/(digit|sample|morph|dataset)\.([a-z0-9]+)$/.exec(path) ?? [];
     return respondFault(

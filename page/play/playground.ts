@@ -65,9 +65,11 @@ export function addPlayground(): void {
         shown = { request, path, answer, size };
         tell(shown);
       }
-    } catch (cause) {
+    } catch {
       if (!signal.aborted) {
-        showText(find('play-fault', HTMLElement), `No answer: ${String(cause)}`);
+        const text = 'No answer came: network or service is down. Any change asks again.';
+        showText(find('play-fault', HTMLElement), text);
+        find('play-paper', HTMLElement).classList.add('stale');
       }
     }
   };

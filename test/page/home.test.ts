@@ -162,12 +162,29 @@ test('without JavaScript the pages show their digits, a URL to copy and the fram
     expect(await page.locator('.strip').first().locator('img').count()).toBe(21);
     await page.goto(new URL('/hand', worker.url).href);
     expect(await page.getByText('script has not loaded').isVisible()).toBe(true);
+    expect(await page.locator('#hand-pad').isVisible()).toBe(false);
     await page.goto(new URL('/docs', worker.url).href);
     await page.getByRole('searchbox').fill('dark mode');
     await page.getByRole('button', { name: 'Search' }).click();
     await page.getByRole('link', { name: 'Embed digits: Dark mode' }).click();
     expect(new URL(page.url()).pathname).toBe('/docs/embed');
   });
+});
+
+test('the playground says that no answer came, and goes on when the network is back', async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(worker.url.href);
+  await waitForPlayground(page);
+  await context.setOffline(true);
+  await page.locator('.example').nth(1).click();
+  await page.getByText('No answer came').waitFor();
+  expect(await page.locator('#play-paper.stale').count()).toBe(1);
+  await context.setOffline(false);
+  await page.locator('.example').nth(0).click();
+  await page.locator('#play-paper:not(.stale)').waitFor();
+  expect(await page.locator('#play-fault').isVisible()).toBe(false);
+  await context.close();
 });
 
 test('a missing style sheet is told, and a script that has started is not said to be missing', async () => {

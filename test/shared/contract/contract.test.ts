@@ -70,7 +70,10 @@ describe('the parameters of /digit', () => {
   });
 
   it('name what they do not know, and refuse it when strict', () => {
-    expect(parse('sede=1&n=2')).toMatchObject({ ok: true, query: { unknown: ['sede'] } });
+    expect(parse('sede=1&n=2')).toMatchObject({
+      ok: true,
+      query: { unknown: [{ name: 'sede', meant: 'seed' }] },
+    });
     expect(parse('sede=1&strict=1')).toMatchObject({
       ok: false,
       error: { code: 'unknown_parameter', parameters: ['sede'] },
