@@ -4,7 +4,7 @@
  * the runtime and HTTP take. Needs Linux's /proc.
  */
 import { readdir, readFile } from 'node:fs/promises';
-import { Agent, get } from 'node:http';
+import { Agent, request as openRequest } from 'node:http';
 import { extname, join } from 'node:path';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { unstable_readConfig as readConfig } from 'wrangler';
@@ -87,14 +87,18 @@ async function openEdge(runtime: Miniflare, agent: Agent) {
   const measure = async (
     path: string | URL,
     requests: number,
-    { etag, isError = false }: { etag?: string; isError?: boolean } = {},
+    {
+      etag,
+      isError = false,
+      body,
+    }: { etag?: string; isError?: boolean; body?: Uint8Array | undefined } = {},
   ) => {
     const target = new URL(path, url);
     const headers = etag === undefined ? {} : { 'If-None-Match': etag };
     let bytes = 0;
     const [cpuBefore, began] = [readUsage(pid).cpuMs, performance.now()];
     for (let i = 0; i < requests; i++) {
-      const answer = await ask(target, agent, headers);
+      const answer = await ask(target, agent, headers, body);
       const { status } = answer;
       if (isError ? status < 400 : status !== (etag === undefined ? 200 : 304)) {
         throw new Error(`${target.href} answers ${status}`);
@@ -108,20 +112,26 @@ async function openEdge(runtime: Miniflare, agent: Agent) {
   return { url, floorUrl, pid, versions, measure };
 }
 
-/** Sends the least that HTTP allows: `fetch` takes longer than the answer. Reads the body. */
+/**
+ * Sends the least that HTTP allows: `fetch` takes longer than the answer. Reads the body.
+ * @param sent  The body of a POST. Without one it is a GET.
+ */
 export function ask(
   url: URL,
   agent: Agent,
   headers: Readonly<Record<string, string>> = {},
+  sent?: Uint8Array,
 ): Promise<{ status: number; bytes: number }> {
   return new Promise((resolve, reject) => {
-    const request = get(url, { agent, headers }, (answer) => {
+    const method = sent === undefined ? 'GET' : 'POST';
+    const request = openRequest(url, { agent, headers, method }, (answer) => {
       let bytes = 0;
       answer.on('data', (part: Buffer) => (bytes += part.length));
       answer.on('error', reject);
       answer.on('end', () => resolve({ status: answer.statusCode ?? 0, bytes }));
     });
     request.on('error', reject);
+    request.end(sent);
   });
 }
 

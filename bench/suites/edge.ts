@@ -11,15 +11,23 @@ const CASES = [
   { name: '/digit?n=16', path: '/digit?n=16', requests: 160, goalMs: 3 },
   { name: '/digit?n=256', path: '/digit?n=256', requests: 20, goalMs: 40 },
   { name: '304 of a seed', path: '/digit.png?seed=a', requests: 800, goalMs: null },
+  // Reads the digit that the worker itself draws on 280 x 280 pixels.
+  { name: 'POST /hand', path: '/hand', requests: 100, goalMs: 10 },
 ];
+const WRITTEN = '/digit.png?seed=a&label=7&scale=10';
 
 export const measure: Suite = (quick) =>
   withEdge(async (edge) => {
     const [rounds, part] = quick ? [1, 0.05] : [9, 1];
     const etag = await fetchEtag(edge);
+    const written = await fetch(new URL(WRITTEN, edge.url));
+    const picture = new Uint8Array(await written.arrayBuffer());
     const measured: Record<'own' | 'floor', { cpuMs: number; elapsedMs: number }>[][] = [];
     for (const { name, path, requests } of CASES) {
-      const expected = name.startsWith('304') ? { etag } : {};
+      const expected = {
+        ...(name.startsWith('304') && { etag }),
+        ...(name.startsWith('POST') && { body: picture }),
+      };
       const runs: (typeof measured)[number] = [];
       // Both take turns. The first round warms up.
       for (let round = -1; round < rounds; round++) {

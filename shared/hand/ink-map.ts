@@ -117,20 +117,28 @@ function estimatePaper({ width, height, pixels }: GreyPicture, isShaded: boolean
   const split = splitLevels(counts);
   const isDark = middle <= split;
   const isPaper = (pixel: number): boolean => (isDark ? pixel <= split : pixel > split);
-  const cells = Array.from({ length: CELLS * CELLS }, (): number[] => []);
-  const sideOf = (i: number, size: number) => Math.min(CELLS - 1, Math.floor((i * CELLS) / size));
+  const cells = Array.from({ length: CELLS * CELLS }, () => new Float64Array(256));
+  const sizes = new Float64Array(cells.length);
+  const findSides = (size: number): Int32Array =>
+    Int32Array.from({ length: size }, (_, i) =>
+      Math.min(CELLS - 1, Math.floor((i * CELLS) / size)),
+    );
+  const [columns, rows] = [findSides(width), findSides(height)];
   pixels.forEach((pixel, i) => {
-    const [column, row] = [sideOf(i % width, width), sideOf(Math.floor(i / width), height)];
     if (isShaded || isPaper(pixel)) {
-      (cells[row * CELLS + column] as number[]).push(pixel);
+      const row = rows[Math.floor(i / width)] as number;
+      const at = row * CELLS + (columns[i % width] as number);
+      const counted = cells[at] as Float64Array;
+      counted[pixel] = (counted[pixel] as number) + 1;
+      sizes[at] = (sizes[at] as number) + 1;
     }
   });
   const whole = isDark ? findQuantile(counts, 0.5, -1, split) : findQuantile(counts, 0.5, split);
   // Of a cell with much ink the paper is hard to tell.
   const least = (0.6 * pixels.length) / (CELLS * CELLS);
   const part = isShaded ? (isDark ? 1 - LIT : LIT) : 0.5;
-  const levels = cells.map((cell) =>
-    cell.length < least ? whole : findQuantile(countLevels(cell), part),
+  const levels = cells.map((counted, at) =>
+    (sizes[at] as number) < least ? whole : findQuantile(counted, part),
   );
   return { isDark, levels: spreadCells(levels, width, height) };
 }
@@ -138,15 +146,16 @@ function estimatePaper({ width, height, pixels }: GreyPicture, isShaded: boolean
 /** Interpolates between the middles of the cells. */
 function spreadCells(levels: readonly number[], width: number, height: number): Float64Array {
   const spread = new Float64Array(width * height);
-  const place = (i: number, size: number): [first: number, part: number] => {
-    const at = Math.min(CELLS - 1, Math.max(0, ((i + 0.5) * CELLS) / size - 0.5));
-    const first = Math.min(CELLS - 2, Math.floor(at));
-    return [first, at - first];
-  };
-  for (let y = 0; y < height; y++) {
-    const [row, down] = place(y, height);
+  const findPlaces = (size: number) =>
+    Array.from({ length: size }, (_, i) => {
+      const at = Math.min(CELLS - 1, Math.max(0, ((i + 0.5) * CELLS) / size - 0.5));
+      const first = Math.min(CELLS - 2, Math.floor(at));
+      return { first, part: at - first };
+    });
+  const columns = findPlaces(width);
+  for (const [y, { first: row, part: down }] of findPlaces(height).entries()) {
     for (let x = 0; x < width; x++) {
-      const [column, across] = place(x, width);
+      const { first: column, part: across } = columns[x] as (typeof columns)[0];
       const at = row * CELLS + column;
       const [a, b] = [levels[at] as number, levels[at + 1] as number];
       const [c, d] = [levels[at + CELLS] as number, levels[at + CELLS + 1] as number];

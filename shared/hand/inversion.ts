@@ -32,12 +32,20 @@ const PRIOR = 0.01;
 /** The damping at first, its least value, and the factors of it that are tried at once. */
 const DAMPING = 0.3;
 const MIN_DAMPING = 1e-4;
-const TRIES = [0.1, 0.4, 1, 4, 20] as const;
+export const TRIES = [0.2, 1, 5] as const;
+/** The factor of the damping where none of the tries was better. */
+const RAISED = 4;
+/**
+ * Parts of a step. Each measures its share of the slopes and moves the vector, so the next part
+ * starts nearer to the digit.
+ */
+export const PARTS = 3;
 
 /**
- * Improves a latent vector step by step. Each step draws as many digits as the vector has numbers.
+ * Improves a latent vector part by part. The parts of a step draw as many digits as the vector has
+ * numbers, and TRIES for each part.
  * @param digits  At least one, all of one hand.
- * @yields        The first guess, then the fit after each step; it never becomes worse.
+ * @yields        The first guess, then the fit after each part; it never becomes worse.
  */
 export function* improveFit(
   draw: DrawInk,
@@ -50,20 +58,30 @@ export function* improveFit(
   let drawn = drawAll(draw, digits, latents);
   let damping = DAMPING;
   let cost = measure(digits, drawn, 0, latents);
-  let slopes: readonly Float64Array[] | undefined;
-  // The differences of two steps lie on both sides, so the curves' bends cancel out.
-  for (let step = -STEP; ; step = -step) {
+  const slopes = digits.map(() => new Float64Array(size * pixels));
+  const matrix = new Float64Array(size * size);
+  for (let turn = 0; ; turn++) {
     yield { latents: Float32Array.from(latents), error: rate(digits, drawn, 0) };
-    slopes = measureSlopes(draw, digits, { latents, drawn, step, before: slopes });
-    const { matrix, gradient } = linearize(digits, latents, drawn, slopes);
+    const lap = Math.floor(turn / PARTS);
+    const to = Math.ceil((((turn % PARTS) + 1) * size) / PARTS);
+    const part = {
+      from: Math.ceil(((turn % PARTS) * size) / PARTS),
+      to,
+      // The differences of two steps lie on both sides, so the curves' bends cancel out.
+      step: lap % 2 === 0 ? -STEP : STEP,
+      isFirst: lap === 0,
+      known: lap === 0 ? to : size,
+    };
+    measureSlopes(draw, digits, { latents, drawn, slopes }, part);
+    const gradient = linearize(digits, { latents, drawn, slopes }, part, matrix);
     const candidates = TRIES.map((factor) => {
       const damped = matrix.slice();
-      for (let i = 0; i < size; i++) {
+      for (let i = 0; i < part.known; i++) {
         damped[i * size + i] = (damped[i * size + i] as number) + PRIOR + damping * factor;
       }
       const change = solve(damped, gradient.slice(), size);
       return latents.map((value, i) =>
-        Math.max(-MAX_LATENT, Math.min(MAX_LATENT, Math.fround(value + (change[i] as number)))),
+        Math.max(-MAX_LATENT, Math.min(MAX_LATENT, Math.fround(value + (change[i] ?? 0)))),
       );
     });
     const all = Float64Array.from(candidates.flatMap((each) => [...each]));
@@ -76,7 +94,7 @@ export function* improveFit(
       }
     });
     if (best === -1) {
-      damping *= TRIES[TRIES.length - 1] as number;
+      damping *= RAISED;
     } else {
       latents = candidates[best] as typeof latents;
       drawn = pictures.map((each) => each.slice(best * pixels, (best + 1) * pixels));
@@ -134,88 +152,122 @@ function rate(digits: readonly WrittenDigit[], drawn: readonly Float32Array[], a
   return 255 * Math.sqrt(sumErrors(digits, drawn, at) / numbers);
 }
 
-/**
- * Measures how each pixel follows each latent number: a difference away from 0 where `step` is
- * positive, toward 0 where it is negative.
- * @param at  `drawn` with `latents`. `before`: the slopes of the step before.
- * @returns   [digits][size * pixels].
- */
+/** What is known at a latent vector: `drawn` with it, and [digits][size * pixels] slopes. */
+interface Place {
+  readonly latents: Float64Array;
+  readonly drawn: readonly Float32Array[];
+  readonly slopes: readonly Float64Array[];
+}
+
+/** The latent numbers from `from` up to `to`, without it. */
+interface Part {
+  readonly from: number;
+  readonly to: number;
+  /** A difference away from 0 where `step` is positive, toward 0 where it is negative. */
+  readonly step: number;
+  /** Whether nothing was measured of it before. */
+  readonly isFirst: boolean;
+  /** Numbers whose slopes are known now; the others stay. */
+  readonly known: number;
+}
+
+/** Measures how each pixel follows each latent number of a part, into the place's slopes. */
 function measureSlopes(
   draw: DrawInk,
   digits: readonly WrittenDigit[],
-  at: {
-    readonly latents: Float64Array;
-    readonly drawn: readonly Float32Array[];
-    readonly step: number;
-    readonly before: readonly Float64Array[] | undefined;
-  },
-): Float64Array[] {
-  const { latents, drawn, step, before } = at;
+  { latents, drawn, slopes }: Place,
+  { from, to, step, isFirst }: Part,
+): void {
   const size = latents.length;
-  const moved = new Float64Array(size * size);
+  const moved = new Float64Array((to - from) * size);
   const steps = latents.map((value) => (value > 0 ? step : -step));
-  for (let i = 0; i < size; i++) {
-    moved.set(latents, i * size);
-    moved[i * size + i] = (latents[i] as number) + (steps[i] as number);
+  for (let i = from; i < to; i++) {
+    moved.set(latents, (i - from) * size);
+    moved[(i - from) * size + i] = (latents[i] as number) + (steps[i] as number);
   }
   const pictures = drawAll(draw, digits, moved);
-  return digits.map(({ ink }, digit) => {
+  digits.forEach(({ ink }, digit) => {
     const [base, changed] = [drawn[digit] as Float32Array, pictures[digit] as Float32Array];
-    const slopes = new Float64Array(changed.length);
-    for (let i = 0; i < size; i++) {
+    const own = slopes[digit] as Float64Array;
+    for (let i = from; i < to; i++) {
       for (let k = 0; k < ink.length; k++) {
+        const difference = (changed[(i - from) * ink.length + k] as number) - (base[k] as number);
+        const slope = difference / (steps[i] as number);
         const place = i * ink.length + k;
-        const slope = ((changed[place] as number) - (base[k] as number)) / (steps[i] as number);
-        slopes[place] = slope + KEPT * ((before?.[digit]?.[place] ?? slope) - slope);
+        own[place] = isFirst ? slope : slope + KEPT * ((own[place] as number) - slope);
       }
     }
-    return slopes;
   });
 }
 
-/** Computes the matrix and the gradient of the least-squares problem at a latent vector. */
+/**
+ * Computes the least-squares problem at a latent vector.
+ * @param matrix  Of the part before. The lower half is brought up to date.
+ * @returns       The gradient, [known].
+ */
 function linearize(
   digits: readonly WrittenDigit[],
-  latents: Float64Array,
-  drawn: readonly Float32Array[],
-  slopes: readonly Float64Array[],
-) {
+  { latents, drawn, slopes }: Place,
+  { from, to, known }: Part,
+  matrix: Float64Array,
+): Float64Array {
   const size = latents.length;
-  const matrix = new Float64Array(size * size);
-  const gradient = latents.map((value) => -PRIOR * value);
+  const gradient = latents.slice(0, known).map((value) => -PRIOR * value);
+  const isChanged = (i: number): boolean => i >= from && i < to;
+  for (let i = 0; i < known; i++) {
+    for (let j = 0; j <= i; j++) {
+      if (isChanged(i) || isChanged(j)) {
+        matrix[i * size + j] = 0;
+      }
+    }
+  }
   digits.forEach(({ ink }, digit) => {
     const [base, own] = [drawn[digit] as Float32Array, slopes[digit] as Float64Array];
-    for (let i = 0; i < size; i++) {
-      let sum = 0;
-      for (let k = 0; k < ink.length; k++) {
-        const missing = (ink[k] as number) - (base[k] as number);
-        sum += (own[i * ink.length + k] as number) * missing;
-      }
-      gradient[i] = (gradient[i] as number) + sum;
-    }
-    for (let i = 0; i < size; i++) {
+    const missing = Float64Array.from(ink, (value, k) => value - (base[k] as number));
+    const count = ink.length;
+    for (let i = 0; i < known; i++) {
+      gradient[i] = (gradient[i] as number) + multiply(own, i * count, missing, 0, count);
       for (let j = 0; j <= i; j++) {
-        let sum = 0;
-        for (let k = 0; k < ink.length; k++) {
-          sum += (own[i * ink.length + k] as number) * (own[j * ink.length + k] as number);
+        if (isChanged(i) || isChanged(j)) {
+          const at = i * size + j;
+          matrix[at] = (matrix[at] as number) + multiply(own, i * count, own, j * count, count);
         }
-        matrix[i * size + j] = (matrix[i * size + j] as number) + sum;
       }
     }
   });
-  return { matrix, gradient };
+  return gradient;
 }
 
-/** Solves by Cholesky's decomposition of the lower half of `matrix`. Overwrites both. */
-function solve(matrix: Float64Array, right: Float64Array, size: number): Float64Array {
-  const at = (row: number, column: number): number => matrix[row * size + column] as number;
+/** Sums the products of `count` numbers, in four sums that do not wait for each other. */
+function multiply(a: Float64Array, from: number, b: Float64Array, at: number, count: number) {
+  let [first, second, third, fourth] = [0, 0, 0, 0];
+  let k = 0;
+  for (; k + 4 <= count; k += 4) {
+    first += (a[from + k] as number) * (b[at + k] as number);
+    second += (a[from + k + 1] as number) * (b[at + k + 1] as number);
+    third += (a[from + k + 2] as number) * (b[at + k + 2] as number);
+    fourth += (a[from + k + 3] as number) * (b[at + k + 3] as number);
+  }
+  for (; k < count; k++) {
+    first += (a[from + k] as number) * (b[at + k] as number);
+  }
+  return first + second + (third + fourth);
+}
+
+/**
+ * Solves by Cholesky's decomposition of the lower half of `matrix`. Overwrites both.
+ * @param stride  Numbers of a row; the first of them belong to `right`.
+ */
+function solve(matrix: Float64Array, right: Float64Array, stride: number): Float64Array {
+  const size = right.length;
+  const at = (row: number, column: number): number => matrix[row * stride + column] as number;
   for (let i = 0; i < size; i++) {
     for (let j = 0; j <= i; j++) {
       let sum = at(i, j);
       for (let k = 0; k < j; k++) {
         sum -= at(i, k) * at(j, k);
       }
-      matrix[i * size + j] = i === j ? Math.sqrt(sum) : sum / at(j, j);
+      matrix[i * stride + j] = i === j ? Math.sqrt(sum) : sum / at(j, j);
     }
   }
   for (let i = 0; i < size; i++) {

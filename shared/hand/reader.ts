@@ -5,7 +5,7 @@
 import { LOGIT_RANGE, type EncoderPlan } from '../model/encoder.ts';
 import { createEngine, type Kernels } from '../model/engine/engine.ts';
 import { roundLatents } from './hand-text.ts';
-import { improveFit, type DrawInk, type WrittenDigit } from './inversion.ts';
+import { improveFit, PARTS, type DrawInk, type WrittenDigit } from './inversion.ts';
 
 /** Below this certainty no digit counts as recognised. */
 const MIN_CERTAINTY = 0.55;
@@ -19,6 +19,9 @@ const MAX_ERROR = { guessed: 42, given: 90 } as const;
  * thin shapes have small errors whatever is drawn in their place.
  */
 const MAX_MISSED = 0.65;
+
+/** Parts of a step that the first reading has: two thirds of a step do most of what one does. */
+export const FIRST_PARTS = 2;
 
 /** Times that the encoder looks at its own drawing to correct its guess. */
 const LOOKS = 3;
@@ -93,7 +96,8 @@ export interface Reading {
 /**
  * Reads the hand of one person's digits.
  * @param given  At least one.
- * @yields       The mean of the encoder's guesses, then after each step a better hand for all.
+ * @yields       The mean of the encoder's guesses, improved by a part of a step; then after each
+ *               step a better hand for all.
  */
 export function* readHand(
   reader: HandReader,
@@ -105,7 +109,12 @@ export function* readHand(
     const sum = digits.reduce((total, { guess }) => total + (guess[i] as number), 0);
     return sum / digits.length;
   });
-  for (const fit of improveFit(draw, digits, start)) {
+  const fits = improveFit(draw, digits, start);
+  let fit = fits.next().value;
+  for (let parts = FIRST_PARTS; ; parts = PARTS) {
+    for (let part = 0; part < parts; part++) {
+      fit = fits.next().value;
+    }
     const latents = roundLatents(fit.latents);
     const readings = digits.map(({ ink, label, certainty, ownError, missed, isRecognised }) => {
       const error = compareInk(draw(label, latents), ink);
@@ -114,7 +123,6 @@ export function* readHand(
     const squares = readings.reduce((sum, { error }) => sum + error * error, 0);
     yield { latents, error: Math.sqrt(squares / readings.length), digits: readings };
   }
-  throw new Error('the search of a latent vector has no end');
 }
 
 interface GuessedDigit extends WrittenDigit {

@@ -129,25 +129,25 @@ function measureLine(distances: Float64Array): number {
 
 /** Computes each pixel's distance from the edge of the ink: positive inside, negative outside. */
 function measureDistances({ width, height, values }: Ink): Float64Array {
-  const inside = distanceTo(values, width, height, (value) => value <= 0.5);
-  const outside = distanceTo(values, width, height, (value) => value > 0.5);
+  const inside = distanceTo(values, width, height, false);
+  const outside = distanceTo(values, width, height, true);
   return inside.map((distance, i) =>
     distance > 0 ? distance - 0.5 : 0.5 - (outside[i] as number),
   );
 }
 
-/** Computes the distance to the nearest pixel that `isTarget` accepts, in two exact passes. */
+/** Computes the distance to the nearest pixel of ink, or of paper, in two exact passes. */
 function distanceTo(
   values: Float64Array,
   width: number,
   height: number,
-  isTarget: (value: number) => boolean,
+  toInk: boolean,
 ): Float64Array {
   const far = width + height;
   const columns = new Float64Array(values.length);
   for (let x = 0; x < width; x++) {
     for (let y = 0, last = far; y < height; y++) {
-      last = isTarget(values[y * width + x] as number) ? 0 : last + 1;
+      last = (values[y * width + x] as number) > 0.5 === toInk ? 0 : last + 1;
       columns[y * width + x] = last;
     }
     for (let y = height - 1, last = far; y >= 0; y--) {
@@ -160,11 +160,9 @@ function distanceTo(
     for (let x = 0; x < width; x++) {
       let best = (columns[y * width + x] as number) ** 2;
       for (let step = 1; step * step < best; step++) {
-        for (const other of [x - step, x + step]) {
-          if (other >= 0 && other < width) {
-            best = Math.min(best, step * step + (columns[y * width + other] as number) ** 2);
-          }
-        }
+        const left = x >= step ? (columns[y * width + x - step] as number) : far;
+        const right = x + step < width ? (columns[y * width + x + step] as number) : far;
+        best = Math.min(best, step * step + left * left, step * step + right * right);
       }
       distances[y * width + x] = Math.sqrt(best);
     }

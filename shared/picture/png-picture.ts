@@ -74,6 +74,8 @@ export function decodePngPicture(
     }
   };
   const colours = channels < 3 ? 1 : 3;
+  /** What canvases save: an opaque pixel needs no arithmetic. */
+  const isPlain = depth === 8 && channels === 4;
   const colour: number[] = [];
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -84,6 +86,12 @@ export function decodePngPicture(
           throw new Error('has a pixel beyond its palette');
         }
         put(pixel, entry, (entry[3] ?? 255) / 255, 255);
+        continue;
+      }
+      if (isPlain && data[pixel * 4 + 3] === 255) {
+        for (let c = 0; c < 3; c++) {
+          rgb[pixel * 3 + c] = data[pixel * 4 + c] as number;
+        }
         continue;
       }
       for (let c = 0; c < colours; c++) {

@@ -9,7 +9,9 @@ import { parseParameters, type ParameterSet } from '../../shared/contract/query.
 import { formatHand } from '../../shared/hand/hand-text.ts';
 import type { WrittenPicture } from '../../shared/hand/digit-body.ts';
 import type { PictureFile } from '../../shared/hand/picture-file.ts';
+import { PARTS, TRIES } from '../../shared/hand/inversion.ts';
 import {
+  FIRST_PARTS,
   readHand,
   type DigitReading,
   type GivenDigit,
@@ -40,7 +42,7 @@ const PARAMETERS = {
     max: LIMITS.maxRefine,
     default: '0',
     about:
-      'Steps that make the hand more like the written digits; each costs as much as drawing 70 digits for every picture',
+      'Steps that make the hand more like the written digits; each costs as much as drawing 75 digits for every picture',
     example: '1',
   },
   model: { ...ROUTES.digit.model, about: 'The model whose hand it becomes' },
@@ -72,10 +74,8 @@ export const HAND_OPERATION: OperationEntry = {
   ],
 };
 
-/** What the first guess costs in draws: four looks, each of encoder and generator. */
+/** What the guess costs in draws: four looks, each of encoder and generator. */
 const GUESS = 10;
-/** Draws of a step: one for each latent number, and five to choose from. */
-const CANDIDATES = 5;
 
 export function addHandRoute(app: App, dependencies: AppDependencies): void {
   app.post('/hand', async (c) => {
@@ -165,7 +165,9 @@ function measureWork(
   refine: number,
   { sampler }: Generator,
 ): Work {
-  const samples = GUESS + refine * (sampler.manifest.latent.size + CANDIDATES + 1);
+  // A step draws one digit for each latent number, and some to choose from.
+  const step = sampler.manifest.latent.size + PARTS * TRIES.length;
+  const samples = GUESS + Math.ceil(step * (refine + FIRST_PARTS / PARTS));
   return {
     ...measureSamples(sampler.plan, samples * pictures.length),
     decoded: countPixels(pictures),

@@ -1,6 +1,6 @@
 /** Tests the search of the latent vector that draws a written digit. */
 import { expect, test } from 'vitest';
-import { improveFit, type DrawInk } from '../../../shared/hand/inversion.ts';
+import { improveFit, PARTS, TRIES, type DrawInk } from '../../../shared/hand/inversion.ts';
 
 /** A generator of 12 pixels from 3 numbers, whose best fit is known. */
 const draw: DrawInk = (label, latents) =>
@@ -16,7 +16,7 @@ const GUESS = Float32Array.from([0.1, 0.4, 0]);
 
 function follow(digits: Parameters<typeof improveFit>[1], steps: number, guess = GUESS, by = draw) {
   const fits = improveFit(by, digits, guess);
-  return Array.from({ length: steps + 1 }, () => fits.next().value);
+  return Array.from({ length: steps * PARTS + 1 }, () => fits.next().value);
 }
 
 test('a fit never becomes worse, and comes near to the numbers that drew the digit', () => {
@@ -30,6 +30,20 @@ test('a fit never becomes worse, and comes near to the numbers that drew the dig
     expect(Math.abs(value - (WANTED[i] as number))).toBeLessThan(0.1);
     expect(Math.abs(value)).toBeLessThanOrEqual(1);
   });
+});
+
+test('a part of a step draws its share of the digits, and comes nearer already', () => {
+  let drawn = 0;
+  const counting: DrawInk = (label, latents) => {
+    drawn += latents.length / GUESS.length;
+    return draw(label, latents);
+  };
+  const fits = improveFit(counting, [{ label: 1, ink: draw(1, WANTED) }], GUESS);
+  const guess = fits.next().value;
+  drawn = 0;
+  const part = fits.next().value;
+  expect(drawn).toBe(GUESS.length / PARTS + TRIES.length);
+  expect(part.error).toBeLessThan(guess.error);
 });
 
 test('several digits of one hand are fitted together', () => {
@@ -48,7 +62,7 @@ test('a digit beyond what seeds draw is reached, up to the largest number of a h
 
 test('a generator that rounds its pixels is followed nearly as well', () => {
   const coarse: DrawInk = (label, latents) =>
-    draw(label, latents).map((value) => Math.round(value * 12) / 12);
+    draw(label, latents).map((value) => Math.round(value * 16) / 16);
   const fits = follow([{ label: 1, ink: draw(1, WANTED) }], 12, GUESS, coarse);
   expect(fits.at(-1)!.error).toBeLessThan(8);
 });
