@@ -6,7 +6,6 @@ import { fixLength } from './http/range.ts';
 const MAX_DROPPED_BYTES = 32 * 1024 * 1024;
 
 const LENGTH = 'Content-Length';
-const BROKEN_OFF = { done: true, value: undefined } as const;
 
 /** Reads a body. @returns  Its pieces, or the error of one that is too long or breaks off. */
 export async function readBody(
@@ -46,23 +45,25 @@ export async function dropBody({ body, headers }: Request, answer: Response): Pr
   if (body === null || body.locked || answer.body === null || isTooLong) {
     return answer;
   }
-  const reader = body.getReader();
+  // Not locked before the answer is read: `wrangler dev` reads what is left when the app returns.
+  let reader: ReadableStreamDefaultReader | undefined;
   const bytes = new Uint8Array(await answer.arrayBuffer());
   const stream = new ReadableStream<Uint8Array>(
     {
       start: (controller) => controller.enqueue(bytes),
       async pull(controller) {
+        reader = body.locked ? undefined : body.getReader();
         let dropped = 0;
         while (dropped <= MAX_DROPPED_BYTES) {
-          const { done, value } = await reader.read().catch(() => BROKEN_OFF);
-          if (done) {
+          const piece = await reader?.read().catch(() => undefined);
+          if (piece?.done !== false) {
             break;
           }
-          dropped += (value as Uint8Array).length;
+          dropped += (piece.value as Uint8Array).length;
         }
         controller.close();
       },
-      cancel: (reason) => reader.cancel(reason),
+      cancel: (reason) => reader?.cancel(reason),
     },
     { highWaterMark: 0 },
   );
