@@ -186,10 +186,10 @@ function splitLevels(counts: Float64Array): number {
 }
 
 /** Counts how often each whole level of 0 to 255 comes. */
-function countLevels(values: Iterable<number>): Float64Array {
+function countLevels(values: ArrayLike<number>): Float64Array {
   const counts = new Float64Array(256);
-  for (const value of values) {
-    const level = Math.round(value);
+  for (let i = 0; i < values.length; i++) {
+    const level = Math.round(values[i] as number);
     counts[level] = (counts[level] as number) + 1;
   }
   return counts;

@@ -222,20 +222,44 @@ function linearize(
     }
   }
   digits.forEach(({ ink }, digit) => {
-    const [base, own] = [drawn[digit] as Float32Array, slopes[digit] as Float64Array];
-    const missing = Float64Array.from(ink, (value, k) => value - (base[k] as number));
-    const count = ink.length;
+    const base = drawn[digit] as Float32Array;
+    const { places, rows } = packSlopes(slopes[digit] as Float64Array, known, ink.length);
+    const missing = Float64Array.from(places, (k) => (ink[k] as number) - (base[k] as number));
+    const count = places.length;
     for (let i = 0; i < known; i++) {
-      gradient[i] = (gradient[i] as number) + multiply(own, i * count, missing, 0, count);
+      gradient[i] = (gradient[i] as number) + multiply(rows, i * count, missing, 0, count);
       for (let j = 0; j <= i; j++) {
         if (isChanged(i) || isChanged(j)) {
           const at = i * size + j;
-          matrix[at] = (matrix[at] as number) + multiply(own, i * count, own, j * count, count);
+          matrix[at] = (matrix[at] as number) + multiply(rows, i * count, rows, j * count, count);
         }
       }
     }
   });
   return gradient;
+}
+
+/**
+ * Leaves out pixels that no latent number moves, such as most of the paper.
+ * @param slopes  [at least known, pixels]
+ * @returns       The other pixels, and their slopes, [known, places].
+ */
+function packSlopes(slopes: Float64Array, known: number, pixels: number) {
+  const isMoved = new Uint8Array(pixels);
+  for (let i = 0; i < known * pixels; i++) {
+    if (slopes[i] !== 0) {
+      isMoved[i % pixels] = 1;
+    }
+  }
+  const places: number[] = [];
+  isMoved.forEach((moved, k) => moved === 1 && places.push(k));
+  const rows = new Float64Array(known * places.length);
+  for (let i = 0; i < known; i++) {
+    for (let k = 0; k < places.length; k++) {
+      rows[i * places.length + k] = slopes[i * pixels + (places[k] as number)] as number;
+    }
+  }
+  return { places, rows };
 }
 
 /** Sums the products of `count` numbers, in four sums that do not wait for each other. */

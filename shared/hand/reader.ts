@@ -162,16 +162,18 @@ function lookAgain(
   guess: Float32Array,
 ): Float32Array {
   let [best, least, latents] = [guess, Infinity, guess];
-  for (let look = 0; look <= LOOKS; look++) {
+  for (let look = 0; ; look++) {
     const drawing = draw(label, latents);
     const error = compareInk(drawing, ink);
     if (error < least) {
       [best, least] = [latents, error];
     }
+    if (look === LOOKS) {
+      return best;
+    }
     const seen = reader.guess(drawing).latents.subarray(label * guess.length);
     latents = latents.map((value, i) => value + (guess[i] as number) - (seen[i] as number));
   }
-  return best;
 }
 
 /** The root mean squared difference of two pictures, in levels of 255. */
