@@ -74,8 +74,8 @@ export function decodePngPicture(
     }
   };
   const colours = channels < 3 ? 1 : 3;
-  /** What canvases save: an opaque pixel needs no arithmetic. */
-  const isPlain = depth === 8 && channels === 4;
+  /** An opaque pixel needs no arithmetic: what canvases and scanners save. */
+  const isPlain = depth === 8 && transparency === undefined;
   const colour: number[] = [];
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -88,9 +88,11 @@ export function decodePngPicture(
         put(pixel, entry, (entry[3] ?? 255) / 255, 255);
         continue;
       }
-      if (isPlain && data[pixel * 4 + 3] === 255) {
+      const first = pixel * channels;
+      const isOpaque = channels === colours || data[first + colours] === 255;
+      if (isPlain && isOpaque && first + channels <= data.length) {
         for (let c = 0; c < 3; c++) {
-          rgb[pixel * 3 + c] = data[pixel * 4 + c] as number;
+          rgb[pixel * 3 + c] = data[first + (c % colours)] as number;
         }
         continue;
       }
