@@ -17,7 +17,7 @@ export const GENERATOR_LIMITS = {
  * What the engine does beside multiply-accumulates, in their time: reading or writing a number
  * between layers, and computing a sigmoid or tanh. `npm run bench -- cost` fits both.
  */
-export const EFFORT = { number: 60, curve: 120 } as const;
+export const EFFORT = { number: 45, curve: 75 } as const;
 
 /** Slope of every leaky ReLU below 0. */
 export const LEAKY_SLOPE = 0.2;

@@ -80,7 +80,7 @@ describe('an answer counts as large by its work, not by its digits', () => {
     ['/digit.svg?n=100', true],
     ['/digit.json?n=200', true],
     ['/morph.gif?n=10&frames=10&scale=3&smooth=1&margin=8', true],
-    ['/dataset.npy?n=200', true],
+    ['/dataset.npy?n=300', true],
     ['/dataset.npy?n=60000&part=labels', true],
     ['/models/digits/0123456789abcdef/weights.bin', false],
   ])('%s: %s', async (path, isLarge) => {
@@ -96,7 +96,7 @@ describe('an answer counts as large by its work, not by its digits', () => {
   ])('to compress a set is work: %s', async (coding, expected) => {
     const { app, counted } = startApp(openShipped());
     const headers = { 'Accept-Encoding': coding };
-    await (await app.request('/dataset.csv?n=130', { headers })).arrayBuffer();
+    await (await app.request('/dataset.csv?n=165', { headers })).arrayBuffer();
     expect(counted).toEqual(expected);
   });
 
@@ -207,7 +207,7 @@ test('a stream of a costly model takes short turns, and has the same digits', as
   const sampler = openShipped();
   const costly: Sampler = {
     ...sampler,
-    plan: { ...sampler.plan, effort: 2e8 }, // 6 ms a digit.
+    plan: { ...sampler.plan, effort: 2.5e8 }, // 6 ms a digit.
     draw(request) {
       const samples = sampler.draw(request);
       drawn.push(samples.count);

@@ -117,23 +117,23 @@ const BUSY_RETRY_SECONDS = 1;
 export const COST_NS = {
   answer: 200_000,
   /** Effort of the network: see `GeneratorPlan.effort`. Node takes two thirds of this time. */
-  effort: 0.03,
-  sample: 1500,
+  effort: 0.024,
+  sample: 1800,
   /** A label that is drawn without its picture. */
   label: 2500,
   /** A sample in JSON, with its URL. */
   item: 10_000,
   /** Numbers of samples: as text, and traced as outlines. */
-  text: 15,
-  outlined: 200,
+  text: 11,
+  outlined: 250,
   /** Numbers of samples, as text, that gzip compresses. As bytes they take a third. */
-  gzip: 35,
+  gzip: 30,
   /** Numbers of the final picture, of all frames, and those of it that are enlarged smoothly. */
-  png: 15,
+  png: 18,
   gif: 20,
   smooth: 35,
   /** Pixels of a picture that is decoded, and in which ink is looked for. */
-  decoded: 100,
+  decoded: 60,
   /** Bytes that are hashed, and numbers of a model that is loaded. */
   hashed: 5,
   weight: 100,
