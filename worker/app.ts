@@ -166,7 +166,9 @@ function addMiddleware(
       await next();
     }
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
-      replaceAnswer(c, await dropBody(c.req.raw, c.res));
+      const answer = await dropBody(c.req.raw, c.res);
+      c.res = undefined; // Otherwise Hono would copy all headers.
+      c.res = answer;
     }
     const { headers, status } = c.res; // c.header() would copy the Response each time.
     headers.set(HEADERS.requestId, requestId);
@@ -192,11 +194,6 @@ function addMiddleware(
       note(facts);
     }
   });
-}
-
-function replaceAnswer(c: AppContext, answer: Response): void {
-  c.res = undefined; // Otherwise Hono would copy all headers.
-  c.res = answer;
 }
 
 /** Finds the pattern of the route that a request took, such as `/number/:digits`. */
