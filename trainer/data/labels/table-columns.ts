@@ -1,4 +1,6 @@
 /** Finds out which columns of a CSV table have pixels, and which has the classes. */
+import { Readable } from 'node:stream';
+import Papa from 'papaparse';
 import { CLASS_LIMITS } from '../../../shared/model/classes.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { findLabelColumns } from './label-column.ts';
@@ -71,7 +73,7 @@ export function splitLine(line: string, delimiter: string): string[] {
 }
 
 /** Blanks may be several, and may end a line. */
-export function normaliseRow(cells: readonly string[], delimiter: string): readonly string[] {
+function normaliseRow(cells: readonly string[], delimiter: string): readonly string[] {
   return delimiter === ' ' ? cells.filter((cell) => cell.trim() !== '') : cells;
 }
 
@@ -213,24 +215,17 @@ async function countValues(
   places: readonly [number, number, number],
 ) {
   const counts = places.map(() => new Map<string, number>());
-  let [rows, line, rest] = [0, 0, ''];
-  const take = (text: string): void => {
-    const cells = text === '' ? [] : splitLine(text, delimiter);
-    if (cells.length <= 1 || (line++ === 0 && (isHeader || isMangled))) {
+  let rows = 0;
+  await eachRow(file, named, delimiter, (cells, line) => {
+    if (cells.length <= 1 || (line === 1 && (isHeader || isMangled))) {
       return;
     }
     rows++;
     places.forEach((place, i) => {
-      const cell = cells[place] ?? '';
+      const cell = unquote(cells[place] ?? '');
       counts[i]?.set(cell, (counts[i]?.get(cell) ?? 0) + 1);
     });
-  };
-  for await (const chunk of boundLines(file, named)) {
-    const lines = (rest + chunk).split(/\r?\n/);
-    rest = lines.pop() as string;
-    lines.forEach(take);
-  }
-  take(rest);
+  });
   return counts.map((values): ColumnValues => {
     const most = [...values.values()].reduce((a, b) => Math.max(a, b), 0);
     const numbers = [...values.keys()].map(Number);
@@ -279,8 +274,42 @@ export function measureSquare(numbers: number): { side: number; channels: number
   return null;
 }
 
+/**
+ * Passes the rows of a table on, one after the other, as they are.
+ * @param take  Gets a row and its line, from 1. What it throws ends the reading.
+ * @throws ExpectedError  When a line is too long.
+ */
+export async function eachRow(
+  file: TreeFile,
+  named: string,
+  delimiter: string,
+  take: (cells: readonly string[], line: number) => void,
+): Promise<void> {
+  const stream = Readable.from(boundLines(file, named));
+  let line = 0;
+  let fault: Error | undefined;
+  await new Promise<void>((resolve, reject) => {
+    Papa.parse<string[]>(stream, {
+      delimiter,
+      fastMode: true, // An unclosed quote would collect the rest of the file.
+      step: ({ data }, parser) => {
+        line++;
+        try {
+          take(normaliseRow(data, delimiter), line);
+        } catch (error) {
+          fault = error as Error;
+          parser.abort();
+        }
+      },
+      complete: () => (fault === undefined ? resolve() : reject(fault)),
+      error: reject,
+    });
+  });
+  stream.destroy();
+}
+
 /** Passes text on whose lines are not too long. @throws ExpectedError */
-export async function* boundLines(file: TreeFile, named: string): AsyncGenerator<string> {
+async function* boundLines(file: TreeFile, named: string): AsyncGenerator<string> {
   let decoder: InstanceType<typeof TextDecoder> | undefined;
   let length = 0;
   for await (const bytes of readChunks(file)) {

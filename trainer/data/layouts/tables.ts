@@ -1,6 +1,4 @@
 /** Pictures as rows of a CSV table: a label and a number for each pixel, as Kaggle has MNIST. */
-import { Readable } from 'node:stream';
-import Papa from 'papaparse';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import type { ArrayFile } from '../array-file.ts';
@@ -18,9 +16,8 @@ import {
   type Split,
 } from './source.ts';
 import {
-  boundLines,
+  eachRow,
   measureSquare,
-  normaliseRow,
   parseDecimal,
   readColumns,
   unquote,
@@ -153,7 +150,6 @@ async function readRows(
   let size = given ?? 0;
   let values = new Float32Array(0);
   let [line, count] = [0, 0];
-  let fault: ExpectedError | undefined;
   const name = (place: number): string => header?.[place] ?? `column ${place + 1}`;
   /** @returns  Null without labels, and empty when the row lacks its label. */
   const readLabel = (cells: readonly string[]): string | null => {
@@ -214,42 +210,26 @@ async function readRows(
     kept.push({ line, index: count - 1, label: text && normaliseLabel(text), usage });
     return undefined;
   };
-  const stream = Readable.from(boundLines(file, named));
-  await new Promise<void>((resolve, reject) => {
-    Papa.parse<string[]>(stream, {
-      delimiter,
-      fastMode: true, // An unclosed quote would collect the rest of the file.
-      step: ({ data: raw }, parser) => {
-        line++;
-        const cells = normaliseRow(raw, delimiter);
-        const isHeader = line === 1 && isMangled;
-        const data = isHeader ? cells.map((cell) => cell.replace(/^(\d+)\.\d+$/, '$1')) : cells;
-        const isEmpty = data.every((cell) => cell.trim() === '');
-        if (isEmpty || (line === 1 && header !== null)) {
-          return;
-        }
-        count++;
-        try {
-          const reason = take(data);
-          if (reason !== undefined) {
-            problems.push({ name: `${file.path}, line ${line}`, reason });
-          }
-          if (problems.length > MAX_BAD_ROWS) {
-            throw new ExpectedError(`${named}: has too many bad rows`);
-          }
-        } catch (error) {
-          fault = error as ExpectedError;
-          parser.abort();
-        }
-      },
-      complete: () => (fault === undefined ? resolve() : reject(fault)),
-      error: reject,
-    });
+  await eachRow(file, named, delimiter, (row, at) => {
+    line = at;
+    const isMangledLine = line === 1 && isMangled;
+    const cells = isMangledLine ? row.map((cell) => cell.replace(/^(\d+)\.\d+$/, '$1')) : row;
+    const isEmpty = cells.every((cell) => cell.trim() === '');
+    if (isEmpty || (line === 1 && header !== null)) {
+      return;
+    }
+    count++;
+    const reason = take(cells);
+    if (reason !== undefined) {
+      problems.push({ name: `${file.path}, line ${line}`, reason });
+    }
+    if (problems.length > MAX_BAD_ROWS) {
+      throw new ExpectedError(`${named}: has too many bad rows`);
+    }
   }).catch((cause: Error) => {
     throw cause instanceof UnusablePicture
       ? new ExpectedError(`${named} ${cause.message}`, { cause })
       : cause;
   });
-  stream.destroy();
   return { kept, values, size, count };
 }
