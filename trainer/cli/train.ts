@@ -88,8 +88,6 @@ const MAX_STEPS = 100_000_000;
 const MIN_TIMED_STEPS = 200;
 const MAX_BATCH = 65_536;
 const MAX_MINUTES = 10_000;
-/** Pixels. A larger move leaves little of the smallest images. */
-const MAX_TRANSLATION = 8;
 
 const OF_PRESET = "(default: the preset's)";
 /** A resumed run keeps what its last session was told. */
@@ -124,11 +122,6 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
     '--final-gamma <weight>',
     'the same at the last step (default: it falls as the learning rates do)',
     parseGamma,
-  ],
-  [
-    '--translate <pixels>',
-    `moves batches by up to this many pixels each way, real and generated alike ${OF_PRESET}`,
-    parseWhole(0, MAX_TRANSLATION),
   ],
   [
     '--augment <chance>',

@@ -121,10 +121,6 @@ describe('a wrong command', () => {
       ['train', '--gamma', '0'],
       /'--gamma <weight>' argument '0' is invalid\. Expected a number above 0/,
     ],
-    [
-      ['train', '--translate', '9'],
-      /'--translate <pixels>' argument '9' is invalid\. Expected a whole number from 0 to 8/,
-    ],
     [['train', '--generator-learning-rate', '-1e-3'], /Expected a number above 0, up to 1/],
     [
       ['train', '--preset', 'seed', '--gamma', '2', '--backend', 'wasm'],

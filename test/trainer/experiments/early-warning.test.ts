@@ -44,21 +44,6 @@ describe('early warnings', () => {
     expect(others.every((other) => errors(other.unseen) > 0)).toBe(true);
   });
 
-  it('read the log of the first steps where a record has it, gradients included', () => {
-    const logged = RUNS.map((run) => ({
-      ...run,
-      early: [0, 500, 600].map((step) => ({
-        step,
-        discriminatorLoss: 1,
-        generatorLoss: 1,
-        // Steps before and after the early ones would say the opposite.
-        generatorGradientNorm: (step === 500) === hasCollapsed(run) ? 9 : 1,
-      })),
-    }));
-    const [best] = findWarnings(logged);
-    expect(best).toMatchObject({ title: "G's gradient norm", side: 'above', threshold: 5 });
-  });
-
   it('are in the document, which says so when all runs ended alike', async () => {
     const text = (await buildDocument(RUNS)).get('experiments.md');
     expect(text).toMatch(/\*\*D's loss\*\* in the first 500 steps, .* it tells 6 of 6 collapses/);
