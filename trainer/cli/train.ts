@@ -385,13 +385,11 @@ export function buildReportCommand(): Command {
       'Makes the report of a run: curves, pictures, warnings and settings on one HTML page. Of several runs, it compares them.',
     )
     .argument('[runs...]', 'folders of runs, which may be under way')
-    .option('--run <folder>', 'the same as an argument')
     .option(
       '--out <file>',
       'where the comparison of several runs is written (default: comparison.html beside the first)',
     )
-    .action(async (runs: readonly string[], { run, out }: { run?: string; out?: string }) => {
-      const folders = run === undefined ? runs : [run, ...runs];
+    .action(async (folders: readonly string[], { out }: { out?: string }) => {
       const [folder] = folders;
       if (folder === undefined || (out !== undefined && folders.length === 1)) {
         throw new ExpectedError(
@@ -401,7 +399,7 @@ export function buildReportCommand(): Command {
         );
       }
       console.log(
-        folders.length > 1 ? await saveComparison(folders, out) : await saveReport(folder, '--run'),
+        folders.length > 1 ? await saveComparison(folders, out) : await saveReport(folder),
       );
     });
 }

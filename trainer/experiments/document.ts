@@ -21,13 +21,7 @@ import {
 } from './analysis.ts';
 import { answerQuestion, countOf, formatFigure, formatSummary, joinWords } from './answers.ts';
 import { ARMS, BASELINE, listArms, QUESTIONS, type QuestionName } from './arms.ts';
-import {
-  EARLY_STEPS,
-  findWarnings,
-  hasCollapsed,
-  SOUND_CLASSES,
-  type Tally,
-} from './early-warning.ts';
+import { EARLY_STEPS, findWarnings, hasCollapsed, SOUND_CLASSES } from './early-warning.ts';
 import { QUALITY_SAMPLES } from './quality.ts';
 import { loadRecords, type ExperimentPoint, type ExperimentResult } from './records.ts';
 
@@ -343,24 +337,16 @@ function renderEarlyWarning(results: readonly ExperimentResult[]): string {
   const method = [
     `- Losses are means over the measurements up to ${early}. The other figures are those of the last measurement by then.`,
     '- A threshold and its side are those with the largest hit rate less false alarm rate.',
-    '- *Unseen* rates each arm by the rule of the other arms. *Seen* rates it by the rule of all runs, which is too kind.',
+    '- Each arm is rated by the rule of the other arms.',
     `- A warning on every run would have ${countOf(collapses, 'hit')} and ${countOf(sound, 'false alarm')}.`,
     "- A rule gives no warning of a run without its figure: a VAE has no GAN's losses.",
   ].join('\n');
-  const describe = (tally: Tally) => [tally.hits, tally.misses, tally.falseAlarms].map(String);
-  const rows = warnings.map(({ title: sign, side, threshold, seen, unseen }) => [
+  const rows = warnings.map(({ title: sign, side, threshold, unseen }) => [
     sign,
     `${side} ${formatFigure(threshold)}`,
-    ...describe(unseen),
-    ...describe(seen),
+    ...[unseen.hits, unseen.misses, unseen.falseAlarms].map(String),
   ]);
-  const kinds = ['hits', 'misses', 'false alarms'];
-  const heads = [
-    'sign',
-    'warns',
-    ...kinds.map((k) => `${k}, unseen`),
-    ...kinds.map((k) => `${k}, seen`),
-  ];
+  const heads = ['sign', 'warns', 'hits', 'misses', 'false alarms'];
   const table = writeMarkdownTable(heads, rows).join('\n');
   return [title, `${answer} ${what}`, table, method].join('\n\n');
 }

@@ -46,7 +46,7 @@ export function hasCollapsed({ points, failure }: ExperimentResult): boolean {
 }
 
 /** Runs by what a rule said of them, and what became of them. */
-export interface Tally {
+interface Tally {
   readonly hits: number;
   readonly misses: number;
   readonly falseAlarms: number;
@@ -67,8 +67,6 @@ interface Rule {
 /** A figure, with the rule that suits all runs best. */
 export interface Warning extends Rule {
   readonly title: string;
-  /** By that rule, which has seen the runs that it is tested on. */
-  readonly seen: Tally;
   /** Each arm's runs by the rule that suits the other arms. */
   readonly unseen: Tally;
 }
@@ -94,7 +92,7 @@ export function findWarnings(results: readonly ExperimentResult[]): Warning[] {
         chooseRule(cases.filter((one) => one.arm !== arm)),
       ),
     );
-    return [{ title, ...rule, seen: tally(cases, rule), unseen: add(unseen) }];
+    return [{ title, ...rule, unseen: add(unseen) }];
   });
   const countErrors = ({ unseen }: Warning) => unseen.misses + unseen.falseAlarms;
   return warnings.toSorted((a, b) => countErrors(a) - countErrors(b));

@@ -211,10 +211,10 @@ it('a wrong command ends its process with status 1', async () => {
 
 describe('npm run trainer -- report', () => {
   it('names what is missing in a folder without a run', async () => {
-    const { code, output } = await runHere('report', '--run', parent);
+    const { code, output } = await runHere('report', parent);
     expect(code).toBe(1);
     expect(output).toMatch(
-      /^digitmint: --run .*: expected the folder of a run, but .*options\.json cannot be read/,
+      /^digitmint: report .*: expected the folder of a run, but .*options\.json cannot be read/,
     );
   });
 });

@@ -33,11 +33,7 @@ describe('early warnings', () => {
 
   it('find the figure that tells, and rate it on arms that its threshold has not seen', () => {
     const [best, ...others] = findWarnings(RUNS);
-    expect(best).toMatchObject({
-      title: "D's loss",
-      side: 'below',
-      seen: { hits: 6, misses: 0, falseAlarms: 0 },
-    });
+    expect(best).toMatchObject({ title: "D's loss", side: 'below' });
     expect(best?.threshold).toBeCloseTo(0.22, 9);
     // The threshold for `deep-wide` lies between 0.02 and 0.4, that for `r1` below 0.6.
     expect(best?.unseen).toEqual({ hits: 6, misses: 0, falseAlarms: 0 });
@@ -47,7 +43,7 @@ describe('early warnings', () => {
   it('are in the document, which says so when all runs ended alike', async () => {
     const text = (await buildDocument(RUNS)).get('experiments.md');
     expect(text).toMatch(/\*\*D's loss\*\* in the first 500 steps, .* it tells 6 of 6 collapses/);
-    expect(text).toMatch(/^\| D's loss \| below 0\.220 \| 6 \| 0 \| 0 \| 6 \| 0 \| 0 \|$/m);
+    expect(text).toMatch(/^\| D's loss \| below 0\.220 \| 6 \| 0 \| 0 \|$/m);
     const alike = (await buildDocument(RUNS.filter(hasCollapsed))).get('experiments.md');
     expect(alike).toContain('**It cannot be told** from runs that all ended alike.');
   });
