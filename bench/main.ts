@@ -11,7 +11,7 @@ import { ExpectedError } from '../shared/expected-error.ts';
 import { requireFree } from '../storage/files.ts';
 import { parseFlags, runProgram } from '../trainer/cli/arguments.ts';
 import { describeMachine } from '../trainer/run/run-folder.ts';
-import { loadGpuChecks, renderGpuChecks } from './gpu-checks.ts';
+import { renderGpuChecks } from './gpu-checks.ts';
 import { ROOT, type Suite } from './harness.ts';
 import { printTable, renderPage, renderPlot } from './page.ts';
 import { run } from './peers.ts';
@@ -32,11 +32,7 @@ const SUITES: Readonly<Record<string, { readonly about: string; readonly page?: 
   evaluation: { page: 'speed.md', about: 'figures of an evaluation, beside other libraries’ code' },
   quality: {
     page: 'quality.md',
-    about: 'models (folders, or evaluate’s JSON): quality against cost',
-  },
-  worth: {
-    page: 'dataset.md',
-    about: 'what n generated digits teach, beside n real ones (folder of MNIST, model)',
+    about: 'quality against cost, of the models of evaluate’s JSON',
   },
   scale: { page: 'scale.md', about: 'costs at a thousand, a million and a billion requests a day' },
   limits: { about: 'the most expensive requests that each route allows' },
@@ -156,7 +152,7 @@ async function writePages(): Promise<void> {
       }
     }
     const file = join(ROOT, 'docs', page);
-    const last = page === GPU_PAGE ? renderGpuChecks(await loadGpuChecks(GPU_CHECKS)) : [];
+    const last = page === GPU_PAGE ? await renderGpuChecks(GPU_CHECKS) : [];
     await writeFile(file, renderPage(await readFile(file, 'utf8'), records, folder, last));
     console.log(`docs/${page} is written.`);
   }

@@ -15,7 +15,7 @@ import { deriveKey, drawWords, fillUniform } from '../shared/model/random.ts';
 import { createBatcher, type Dataset } from '../trainer/data/dataset.ts';
 import { joinArrays, readState } from '../trainer/gan/network-state.ts';
 import { PRESETS, PURPOSES, type PresetName } from '../trainer/gan/preset.ts';
-import { createGan, drawShift, type StepLosses } from '../trainer/gan/step.ts';
+import { createGan, type StepLosses } from '../trainer/gan/step.ts';
 import { encodeSafetensors } from '../trainer/run/checkpoint.ts';
 import { createStepper } from '../trainer/run/stepper.ts';
 import { selectBackend } from '../trainer/tensorflow/backend.ts';
@@ -75,11 +75,6 @@ async function check() {
     indices: joinSteps((step) => Float32Array.from(batcher.drawIndices(step))), // [steps * batch]
     discriminatorLatents: joinSteps((step) => drawLatents(PURPOSES.discriminatorLatent, step)),
     generatorLatents: joinSteps((step) => drawLatents(PURPOSES.generatorLatent, step)),
-    // [steps * 2], pixels down and right, counted from 0.
-    shifts: joinSteps((step) => {
-      const { down = 0, right = 0 } = drawShift(source, step) ?? {};
-      return Float32Array.of(down, right);
-    }),
     generator: (await readState(gan.generator)).weights,
     discriminator: (await readState(gan.discriminator)).weights,
   };

@@ -14,7 +14,7 @@ import { createVerifiedSampler, type Samples } from '../../shared/model/sampler.
 import { parseColour, type Colour } from '../../shared/picture/colour.ts';
 import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
 import { instantiateKernels, pngEncoder } from '../../trainer/node-kernels.ts';
-import { encodeGif } from '../../worker/formats/gif.ts';
+import { encodeGif } from '../../shared/animation/gif.ts';
 import { encodeLines } from '../../worker/formats/digits.ts';
 import { renderSvg } from '../../worker/formats/svg.ts';
 import { COST_NS } from '../../worker/http/admission.ts';

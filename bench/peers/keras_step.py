@@ -194,48 +194,36 @@ class Gan:
         One step with draws of its own. Returns the losses before the update.
         indices: int32 [batch], places in the data.
         """
-        reach, latent_size = self.config["translatePixels"], self.config["generator"]["latentSize"]
+        latent_size = self.config["generator"]["latentSize"]
         latents = tf.random.uniform([2, self.batch_size, latent_size], -1.0, 1.0)
-        shift = tf.random.uniform([2], 0, 2 * reach + 1, tf.int32)
-        return self.update(indices, latents[0], latents[1], shift)
+        return self.update(indices, latents[0], latents[1])
 
     @tf.function
-    def given_step(self, indices, discriminator_latents, generator_latents, shift):
+    def given_step(self, indices, discriminator_latents, generator_latents):
         """The same with draws that are given."""
-        return self.update(indices, discriminator_latents, generator_latents, shift)
+        return self.update(indices, discriminator_latents, generator_latents)
 
-    def update(self, indices, discriminator_latents, generator_latents, shift):
+    def update(self, indices, discriminator_latents, generator_latents):
         low, high = self.config["pixelRange"]
         real = tf.cast(tf.gather(self.images, indices), tf.float32) * ((high - low) / 255) + low
         labels = tf.one_hot(tf.gather(self.labels, indices), self.classes)  # [batch, classes]
-        real = self.translate(real, shift)
         losses = [
-            self.update_discriminator(real, labels, discriminator_latents, shift),
-            self.update_generator(real, labels, generator_latents, shift),
+            self.update_discriminator(real, labels, discriminator_latents),
+            self.update_generator(real, labels, generator_latents),
         ]
         self.update_average()
         return losses
 
-    def generate(self, latents, labels, shift):
+    def generate(self, latents, labels):
         images = self.generator(tf.concat([latents, labels], 1))
         if self.config.get("clampsPixels"):
             # The value is clamped, the whole gradient passes.
             low, high = self.config["pixelRange"]
             images += tf.stop_gradient(tf.clip_by_value(images, low, high) - images)
-        return self.translate(images, shift)
+        return images
 
-    def translate(self, images, shift):
-        """Moves the batch by whole pixels and fills with paper."""
-        reach = self.config["translatePixels"]
-        if reach == 0:
-            return images
-        around = [reach, reach]
-        paper = self.config["pixelRange"][0]
-        padded = tf.pad(images, [[0, 0], around, around, [0, 0]], constant_values=paper)
-        return tf.slice(padded, [0, shift[0], shift[1], 0], [self.batch_size, *self.shape])
-
-    def update_discriminator(self, real, labels, latents, shift):
-        fake = self.generate(latents, labels, shift)
+    def update_discriminator(self, real, labels, latents):
+        fake = self.generate(latents, labels)
         variables = self.discriminator.variables
         with tf.GradientTape() as tape:
             if self.config["objective"]["type"] == "non-saturating":
@@ -258,13 +246,13 @@ class Gan:
         self.discriminator_adam.apply_gradients(zip(tape.gradient(total, variables), variables))
         return loss
 
-    def update_generator(self, real, labels, latents, shift):
+    def update_generator(self, real, labels, latents):
         variables = self.generator.variables
         relativistic = self.config["objective"]["type"] == "relativistic"
         real_logits = self.discriminator([real, labels]) if relativistic else None
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            fake_logits = self.discriminator([self.generate(latents, labels, shift), labels])
+            fake_logits = self.discriminator([self.generate(latents, labels), labels])
             if relativistic:
                 loss = compute_relativistic_loss(fake_logits, real_logits)
             else:
@@ -307,7 +295,7 @@ FIRST_LOSSES, LATER_LOSSES, MOMENTS, WEIGHTS = 1e-4, 3e-3, 1e-4, 3e-2
 
 def compute_outcome(gan, tensors):
     """Does the steps whose draws are given."""
-    names = ("indices", "discriminatorLatents", "generatorLatents", "shifts")
+    names = ("indices", "discriminatorLatents", "generatorLatents")
     steps = gan.config["checkSteps"]
     draws = {name: np.split(tensors[name], steps) for name in names}
     latent_size = gan.config["generator"]["latentSize"]
@@ -318,10 +306,8 @@ def compute_outcome(gan, tensors):
             tf.constant(parts[name].reshape([gan.batch_size, latent_size]))
             for name in ("discriminatorLatents", "generatorLatents")
         ]
-        indices, shift = (
-            tf.constant(parts[name].astype(np.int32)) for name in ("indices", "shifts")
-        )
-        losses += [float(loss) for loss in gan.given_step(indices, *latents, shift)]
+        indices = tf.constant(parts["indices"].astype(np.int32))
+        losses += [float(loss) for loss in gan.given_step(indices, *latents)]
         if step == 0:
             for name, adam in (
                 ("generator", gan.generator_adam),

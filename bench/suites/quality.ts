@@ -1,21 +1,19 @@
 /**
- * Quality of models beside their cost at the edge. Operands are folders of models, and files of
- * `npm run evaluate -- --json`; models in none of these are evaluated now.
+ * Quality of models beside their cost at the edge. The operand is a file of
+ * `npm run evaluate -- --json`, whose models lie where they lay.
  */
 import { readFile } from 'node:fs/promises';
-import canonicalize from 'canonicalize';
 import * as z from 'zod';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { WEIGHT_BYTES } from '../../shared/model/weight-encoding.ts';
 import { putArtifact } from '../../test/support/hosts/workerd.ts';
-import { evaluate, REPORT_SCHEMA } from '../../trainer/evaluation/evaluation.ts';
+import { REPORT_SCHEMA } from '../../trainer/evaluation/evaluation.ts';
 import { readArtifactFolder } from '../../trainer/publish/artifact-folder.ts';
 import { toFixture, withEdge } from '../edge-runtime.ts';
-import { makeRow, makeTable, measureRows, SHIPPED_MODEL_FOLDER, type Suite } from '../harness.ts';
+import { makeRow, makeTable, measureRows, type Suite } from '../harness.ts';
 
 const COUNTS = [1, 16, 256];
 
-const text = z.string();
 const figuresSchema = z.object({
   frechetDistance: z.number(),
   precision: z.number(),
@@ -24,25 +22,23 @@ const figuresSchema = z.object({
   classAccuracy: z.object({ accuracy: z.number() }).nullable(),
 });
 
-/** Whatever figures depend on beside the model. */
-const termsSchema = z.object({
-  protocol: z.record(text, z.union([z.number(), z.boolean()])),
-  seed: text,
-  n: z.number(),
-  reference: z.object({ split: text, source: text, count: z.number(), sha256: text }),
-  floor: z.object({ trainingDigits: z.number(), sha256: text }),
-  classifier: z.object({ sha256: text }),
-});
-
-const namesSchema = z.object({
-  name: text.optional(),
-  version: text.optional(),
-  truncation: z.number().optional(),
-});
-const reportSchema = termsSchema.extend({
+const reportSchema = z.object({
   schema: z.literal(REPORT_SCHEMA),
+  protocol: z.looseObject({ quick: z.boolean() }),
+  seed: z.string(),
+  n: z.number(),
+  reference: z.object({ source: z.string() }),
   floorFigures: figuresSchema,
-  columns: z.array(z.object({ samples: namesSchema, figures: figuresSchema })),
+  columns: z.array(
+    z.object({
+      samples: z.object({
+        folder: z.string(),
+        version: z.string(),
+        truncation: z.undefined().optional(),
+      }),
+      figures: figuresSchema,
+    }),
+  ),
 });
 
 type QualityFigures = z.infer<typeof figuresSchema>;
@@ -54,30 +50,20 @@ const PARTS: Readonly<Record<string, (figures: QualityFigures) => number | undef
   'class accuracy': ({ classAccuracy }) => classAccuracy?.accuracy,
 };
 
-export const measure: Suite = async (quick, operands) => {
-  const files = operands.filter((each) => each.endsWith('.json'));
-  const folders = operands.filter((each) => !each.endsWith('.json'));
+export const measure: Suite = async (quick, [file = '']) => {
+  const { protocol, seed, n, reference, floorFigures, columns } = await readReport(file);
   const models = await Promise.all(
-    (folders.length > 0 ? folders : [SHIPPED_MODEL_FOLDER]).map(async (folder) => {
+    columns.map(async ({ samples: { folder, version }, figures }) => {
       const artifact = await readArtifactFolder(folder);
-      const { name, version } = artifact.manifest;
-      return { ...artifact, folder, id: `${name}@${version}` };
+      const { manifest } = artifact;
+      if (manifest.version !== version) {
+        throw new ExpectedError(
+          `${folder} holds ${manifest.version}, ${file} has figures of ${version}: evaluate again`,
+        );
+      }
+      return { ...artifact, figures, id: `${manifest.name}@${version}` };
     }),
   );
-  const reports: { source: string; report: unknown }[] = [];
-  for (const source of files) {
-    reports.push({ source, report: await readReport(source) });
-  }
-  const known = reports.length === 0 ? undefined : joinReports(reports).models;
-  const missing = models.filter(({ id }) => known?.has(id) !== true).map(({ folder }) => folder);
-  if (missing.length > 0) {
-    const say = (stage: string): void => console.error(`${stage}…`);
-    const now = () => performance.now();
-    const report = await evaluate({ models: missing, seed: '1', quick }, say, now);
-    reports.push({ source: `the evaluation of ${missing.join(', ')}`, report });
-  }
-  const quality = joinReports(reports);
-  const { terms, floorFigures } = quality;
   const requests = quick ? 1 : 10;
   return withEdge(
     async ({ versions, measure: measureRequest }) => {
@@ -92,18 +78,12 @@ export const measure: Suite = async (quick, operands) => {
         })),
         1,
       );
-      const list = (pick: (figures: QualityFigures) => (number | undefined)[]) =>
-        models.map(({ id }) => makeRow(id, pick(quality.models.get(id) as QualityFigures)));
       const pickParts = (figures: QualityFigures) =>
         Object.values(PARTS).map((pick) => pick(figures));
       const what = 'real digits';
-      const sizes = models.map(({ id, plan, manifest: { weights } }) =>
-        makeRow(id, [(plan.parameters * WEIGHT_BYTES[weights.dtype]) / 1000, plan.macs / 1e6]),
-      );
       const notes = [
-        `${terms.n.toLocaleString('en')} samples as they are served against ` +
-          `${terms.reference.source}, evaluation seed ${JSON.stringify(terms.seed)}` +
-          `${terms.protocol['quick'] === true ? ', the quick protocol' : ''}.`,
+        `${n.toLocaleString('en')} samples as they are served against ${reference.source}, ` +
+          `evaluation seed ${JSON.stringify(seed)}${protocol.quick ? ', the quick protocol' : ''}.`,
       ];
       return {
         versions,
@@ -114,7 +94,7 @@ export const measure: Suite = async (quick, operands) => {
             unit: 'of features',
             notes,
             cases: ['Fréchet distance'],
-            rows: list(({ frechetDistance }) => [frechetDistance]),
+            rows: models.map(({ id, figures }) => makeRow(id, [figures.frechetDistance])),
             limit: { what, values: [floorFigures.frechetDistance] },
           }),
           makeTable({
@@ -124,7 +104,7 @@ export const measure: Suite = async (quick, operands) => {
             better: 'higher',
             notes,
             cases: Object.keys(PARTS),
-            rows: list(pickParts),
+            rows: models.map(({ id, figures }) => makeRow(id, pickParts(figures))),
             limit: { what, values: pickParts(floorFigures).map((value) => value ?? null) },
           }),
           makeTable({
@@ -140,7 +120,12 @@ export const measure: Suite = async (quick, operands) => {
             unit: 'as the columns say',
             better: 'none',
             cases: ['kB of weights', 'million multiply-accumulates a digit'],
-            rows: sizes,
+            rows: models.map(({ id, plan, manifest: { weights } }) =>
+              makeRow(id, [
+                (plan.parameters * WEIGHT_BYTES[weights.dtype]) / 1000,
+                plan.macs / 1e6,
+              ]),
+            ),
           }),
         ],
       };
@@ -153,54 +138,15 @@ export const measure: Suite = async (quick, operands) => {
   );
 };
 
-async function readReport(file: string): Promise<unknown> {
+/** @throws ExpectedError  When the file is no report of models as they are served. */
+async function readReport(file: string) {
   try {
-    return JSON.parse(await readFile(file, 'utf8'));
+    return reportSchema.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch (cause) {
     throw new ExpectedError(
-      `${file}: cannot be read as JSON: ${(cause as Error).message}; ` +
-        'write it by `npm run --silent evaluate -- … --json > FILE`',
+      `quality ${file}: expected the file that this writes: ` +
+        `npm run --silent evaluate -- --model A --model B --json > FILE (${(cause as Error).message})`,
       { cause },
     );
   }
-}
-
-/**
- * Joins reports of `npm run evaluate`. @returns  The terms of all, and figures by name@version.
- * @throws ExpectedError  When one is no such report, or has other terms than the first: figures can
- *                       be compared under the same terms only.
- */
-export function joinReports(reports: readonly { source: string; report: unknown }[]) {
-  const [first, ...others] = reports.map(({ source, report }) => {
-    const parsed = reportSchema.safeParse(report);
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      throw new ExpectedError(
-        `${source}: expected what \`npm run --silent evaluate -- --model DIR --json\` prints, ` +
-          `schema ${REPORT_SCHEMA}; ${issue?.path.join('.')}: ${issue?.message}`,
-      );
-    }
-    return { source, ...parsed.data, terms: termsSchema.parse(parsed.data) };
-  });
-  if (first === undefined) {
-    throw new ExpectedError('no figures: expected at least one report');
-  }
-  for (const other of others) {
-    const names = Object.keys(first.terms) as (keyof typeof first.terms)[];
-    const different = names.filter(
-      (name) => canonicalize(first.terms[name]) !== canonicalize(other.terms[name]),
-    );
-    if (different.length > 0) {
-      throw new ExpectedError(
-        `${other.source}: its ${different.join(', ')} differs from that of ${first.source}; ` +
-          'figures can be compared under the same terms only',
-      );
-    }
-  }
-  const models = [first, ...others].flatMap(({ columns }) =>
-    columns
-      .filter(({ samples }) => samples.truncation === undefined)
-      .map(({ samples, figures }) => [`${samples.name}@${samples.version}`, figures] as const),
-  );
-  return { ...first, models: new Map<string, QualityFigures>(models) };
 }

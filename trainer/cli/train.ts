@@ -88,8 +88,6 @@ const MAX_STEPS = 100_000_000;
 const MIN_TIMED_STEPS = 200;
 const MAX_BATCH = 65_536;
 const MAX_MINUTES = 10_000;
-/** Pixels. A larger move leaves little of the smallest images. */
-const MAX_TRANSLATION = 8;
 
 const OF_PRESET = "(default: the preset's)";
 /** A resumed run keeps what its last session was told. */
@@ -124,11 +122,6 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
     '--final-gamma <weight>',
     'the same at the last step (default: it falls as the learning rates do)',
     parseGamma,
-  ],
-  [
-    '--translate <pixels>',
-    `moves batches by up to this many pixels each way, real and generated alike ${OF_PRESET}`,
-    parseWhole(0, MAX_TRANSLATION),
   ],
   [
     '--augment <chance>',
@@ -392,13 +385,11 @@ export function buildReportCommand(): Command {
       'Makes the report of a run: curves, pictures, warnings and settings on one HTML page. Of several runs, it compares them.',
     )
     .argument('[runs...]', 'folders of runs, which may be under way')
-    .option('--run <folder>', 'the same as an argument')
     .option(
       '--out <file>',
       'where the comparison of several runs is written (default: comparison.html beside the first)',
     )
-    .action(async (runs: readonly string[], { run, out }: { run?: string; out?: string }) => {
-      const folders = run === undefined ? runs : [run, ...runs];
+    .action(async (folders: readonly string[], { out }: { out?: string }) => {
       const [folder] = folders;
       if (folder === undefined || (out !== undefined && folders.length === 1)) {
         throw new ExpectedError(
@@ -408,7 +399,7 @@ export function buildReportCommand(): Command {
         );
       }
       console.log(
-        folders.length > 1 ? await saveComparison(folders, out) : await saveReport(folder, '--run'),
+        folders.length > 1 ? await saveComparison(folders, out) : await saveReport(folder),
       );
     });
 }

@@ -9,9 +9,7 @@ export type Figure = (point: ExperimentPoint) => number;
 const MEANS = {
   diversity: ({ quality }) => quality.diversity,
   effectiveClasses: computeEffectiveClasses,
-  precision: ({ quality }) => quality.precision,
   recall: ({ quality }) => quality.recall,
-  density: ({ quality }) => quality.density,
   coverage: ({ quality }) => quality.coverage,
   sharpness: ({ quality }) => quality.sharpness,
   discriminatorLoss: ({ discriminatorLoss = NaN }) => discriminatorLoss,
@@ -159,17 +157,6 @@ export function judgeArm(arm: ArmRuns, baseline: ArmRuns, name: FigureName): Ver
   }
   const isLowerBetter = isDistance(name) || name === 'stepMs';
   return (found === 'below') === isLowerBetter ? 'better' : 'worse';
-}
-
-/** The step at which a distance first reached a level, interpolated; null if it never did. */
-export function findArrival(points: readonly ExperimentPoint[], level: number): number | null {
-  const place = points.findIndex(({ quality }) => quality.frechet <= level);
-  const [before, at] = [points[place - 1], points[place]];
-  if (at === undefined || before === undefined) {
-    return at?.step ?? null;
-  }
-  const part = (before.quality.frechet - level) / (before.quality.frechet - at.quality.frechet);
-  return before.step + part * (at.step - before.step);
 }
 
 export interface Summary {

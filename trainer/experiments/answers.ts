@@ -1,6 +1,5 @@
 /** Writes the answer to each question of the experiments. The tables below it have the figures. */
 import {
-  findArrival,
   judgeArm,
   summarise,
   summariseFigure,
@@ -220,19 +219,6 @@ function describeMean(arm: ArmRuns, figure: FigureName): string {
 /** Titles may hold commas. */
 function nameArms(arms: readonly ArmRuns[]): string {
   return joinWords(arms.map(({ name }) => `*${ARMS[name].title}*`));
-}
-
-/** The mean step of arrival at a distance, over the runs that reached it, and their number. */
-export function describeArrival({ results }: ArmRuns, level: number): string {
-  const arrivals = results.map(({ points }) => findArrival(points, level));
-  const reached = arrivals.filter((arrival) => arrival !== null);
-  if (reached.length === 0) {
-    return '–';
-  }
-  const mean = Math.round(summarise(reached).mean).toLocaleString('en');
-  return reached.length === arrivals.length
-    ? mean
-    : `${mean} (${reached.length} of ${arrivals.length})`;
 }
 
 /** "a", "a and b", "a, b and c". */

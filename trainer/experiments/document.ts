@@ -19,29 +19,11 @@ import {
   type Figure,
   type FigureName,
 } from './analysis.ts';
-import {
-  answerQuestion,
-  countOf,
-  describeArrival,
-  formatFigure,
-  formatSummary,
-  joinWords,
-} from './answers.ts';
+import { answerQuestion, countOf, formatFigure, formatSummary, joinWords } from './answers.ts';
 import { ARMS, BASELINE, listArms, QUESTIONS, type QuestionName } from './arms.ts';
-import {
-  EARLY_STEPS,
-  findWarnings,
-  hasCollapsed,
-  SOUND_CLASSES,
-  type Tally,
-} from './early-warning.ts';
+import { EARLY_STEPS, findWarnings, hasCollapsed, SOUND_CLASSES } from './early-warning.ts';
 import { QUALITY_SAMPLES } from './quality.ts';
 import { loadRecords, type ExperimentPoint, type ExperimentResult } from './records.ts';
-
-/** Distances whose first arrival has a column, if some run reached them. */
-const LEVELS = [500, 400, 300, 200, 100, 50];
-/** Columns of the lowest levels. */
-const MAX_LEVELS = 3;
 
 const SIZE = { width: 640, height: 340 };
 const MARGIN = { top: 34, right: 178, bottom: 46, left: 58 };
@@ -145,7 +127,6 @@ function renderMethod({ steps, arms }: Analysis, all: readonly ExperimentResult[
       '- *Classes in effect* is the exponential of the entropy of the classes that the classifier sees: 10 when all are equally frequent, 1 when there is one.',
       '- The *coarse* distance is that of the pictures reduced to 7 × 7 pixels. It sees shape and variety before a classifier recognises anything.',
       '- *Diversity* is how much samples differ from each other, divided by how much test digits do: near 0 all samples are one picture.',
-      '- *Precision* and *density* mean little for bad samples, because one odd real digit with far neighbours takes noise in. Read coverage and recall.',
     ].join('\n'),
   ].join('\n\n');
 }
@@ -249,8 +230,6 @@ const COLUMNS = {
   effectiveClasses: 'classes in effect ↑',
   coverage: 'coverage ↑',
   recall: 'recall ↑',
-  precision: 'precision',
-  density: 'density',
   sharpness: 'sharpness, 1 is real',
   discriminatorLoss: "D's loss",
   stepMs: 'processor ms a step',
@@ -275,16 +254,8 @@ function readFloor(floor: ExperimentPoint['quality'], figure: keyof typeof COLUM
 function renderTable(arms: readonly ArmRuns[], cpuSeconds: number): string {
   const [baseline] = arms as [ArmRuns];
   const columns = Object.entries(COLUMNS) as [keyof typeof COLUMNS, string][];
-  const reached = LEVELS.filter((level) =>
-    arms.some((arm) => describeArrival(arm, level) !== '–'),
-  ).slice(-MAX_LEVELS);
   const budget = `${formatFigure(cpuSeconds)} s of processor`;
-  const heads = [
-    'arm',
-    'seeds',
-    ...columns.map(([, head]) => head.replace('equal time', budget)),
-    ...reached.map((level) => `steps to ${level}`),
-  ];
+  const heads = ['arm', 'seeds', ...columns.map(([, head]) => head.replace('equal time', budget))];
   const rows = arms.map((arm) => [
     ARMS[arm.name].title,
     String(arm.results.length),
@@ -293,11 +264,10 @@ function renderTable(arms: readonly ArmRuns[], cpuSeconds: number): string {
       const mark = hasVerdict ? MARKS[judgeArm(arm, baseline, figure)] : '';
       return `${formatSummary(summariseFigure(arm, figure))}${mark}`;
     }),
-    ...reached.map((level) => describeArrival(arm, level)),
   ]);
   const floor = baseline.results[0]?.floor as ExperimentPoint['quality'];
   const real = columns.map(([figure]) => formatFigure(readFloor(floor, figure)));
-  rows.push(['real training digits', '', ...real, ...reached.map(() => '')]);
+  rows.push(['real training digits', '', ...real]);
   const failures = arms.flatMap(({ name, figures }) =>
     figures.flatMap(({ seed, failure }) =>
       failure === null ? [] : [`${ARMS[name].title}, seed ${seed}: ${failure}.`],
@@ -365,26 +335,18 @@ function renderEarlyWarning(results: readonly ExperimentResult[]): string {
     `**${capitalize(best.title)}** in the first ${early} steps, as far as these runs can show. On arms that its rule has not seen, it tells ` +
     `${hits} of ${countOf(collapses, 'collapse')}. It gives ${countOf(falseAlarms, 'false alarm')} among ${countOf(sound, 'sound run')} of ${countOf(soundArms.size, 'arm')}.`;
   const method = [
-    `- Losses and gradient norms are means over the logged steps up to ${early}. The other figures are those of the last measurement by then.`,
+    `- Losses are means over the measurements up to ${early}. The other figures are those of the last measurement by then.`,
     '- A threshold and its side are those with the largest hit rate less false alarm rate.',
-    '- *Unseen* rates each arm by the rule of the other arms. *Seen* rates it by the rule of all runs, which is too kind.',
+    '- Each arm is rated by the rule of the other arms.',
     `- A warning on every run would have ${countOf(collapses, 'hit')} and ${countOf(sound, 'false alarm')}.`,
     "- A rule gives no warning of a run without its figure: a VAE has no GAN's losses.",
   ].join('\n');
-  const describe = (tally: Tally) => [tally.hits, tally.misses, tally.falseAlarms].map(String);
-  const rows = warnings.map(({ title: sign, side, threshold, seen, unseen }) => [
+  const rows = warnings.map(({ title: sign, side, threshold, unseen }) => [
     sign,
     `${side} ${formatFigure(threshold)}`,
-    ...describe(unseen),
-    ...describe(seen),
+    ...[unseen.hits, unseen.misses, unseen.falseAlarms].map(String),
   ]);
-  const kinds = ['hits', 'misses', 'false alarms'];
-  const heads = [
-    'sign',
-    'warns',
-    ...kinds.map((k) => `${k}, unseen`),
-    ...kinds.map((k) => `${k}, seen`),
-  ];
+  const heads = ['sign', 'warns', 'hits', 'misses', 'false alarms'];
   const table = writeMarkdownTable(heads, rows).join('\n');
   return [title, `${answer} ${what}`, table, method].join('\n\n');
 }

@@ -13,29 +13,21 @@ export const SOUND_CLASSES = 3;
 /** A figure of a run's first steps; NaN when it has none. */
 type Sign = (result: ExperimentResult) => number;
 
-/** Losses and gradients vary from batch to batch, so these are means. */
+/** Losses vary from batch to batch, so these are means. */
 export const SIGNS: Readonly<Record<string, Sign>> = {
   "D's loss": averageEarly('discriminatorLoss'),
   "G's loss": averageEarly('generatorLoss'),
-  "D's gradient norm": averageEarly('discriminatorGradientNorm'),
-  "G's gradient norm": averageEarly('generatorGradientNorm'),
   diversity: readLast(({ quality }) => quality.diversity),
   'classes in effect': readLast(computeEffectiveClasses),
   'coarse distance': readLast(({ quality }) => quality.coarse),
   'Fréchet distance': readLast(({ quality }) => quality.frechet),
 };
 
-type EarlyFigure = Exclude<keyof NonNullable<ExperimentResult['early']>[number], 'step'>;
-
-/** Of the log's early lines; records without these have the losses of their measurements. */
-function averageEarly(figure: EarlyFigure): Sign {
-  return ({ early, points }) => {
-    const lines: readonly (Partial<Record<EarlyFigure, number | undefined>> & { step: number })[] =
-      early ?? points;
+function averageEarly(loss: 'discriminatorLoss' | 'generatorLoss'): Sign {
+  return ({ points }) => {
     // At step 0 nothing is learned yet.
-    const values = lines
-      .filter(({ step }) => step > 0 && step <= EARLY_STEPS)
-      .flatMap((line) => line[figure] ?? []);
+    const early = points.filter(({ step }) => step > 0 && step <= EARLY_STEPS);
+    const values = early.flatMap((point) => point[loss] ?? []);
     return values.length === 0 ? NaN : summarise(values).mean;
   };
 }
@@ -54,7 +46,7 @@ export function hasCollapsed({ points, failure }: ExperimentResult): boolean {
 }
 
 /** Runs by what a rule said of them, and what became of them. */
-export interface Tally {
+interface Tally {
   readonly hits: number;
   readonly misses: number;
   readonly falseAlarms: number;
@@ -75,8 +67,6 @@ interface Rule {
 /** A figure, with the rule that suits all runs best. */
 export interface Warning extends Rule {
   readonly title: string;
-  /** By that rule, which has seen the runs that it is tested on. */
-  readonly seen: Tally;
   /** Each arm's runs by the rule that suits the other arms. */
   readonly unseen: Tally;
 }
@@ -102,7 +92,7 @@ export function findWarnings(results: readonly ExperimentResult[]): Warning[] {
         chooseRule(cases.filter((one) => one.arm !== arm)),
       ),
     );
-    return [{ title, ...rule, seen: tally(cases, rule), unseen: add(unseen) }];
+    return [{ title, ...rule, unseen: add(unseen) }];
   });
   const countErrors = ({ unseen }: Warning) => unseen.misses + unseen.falseAlarms;
   return warnings.toSorted((a, b) => countErrors(a) - countErrors(b));

@@ -17,9 +17,7 @@ import { hashRun, reopenRunFolder } from '../run/run-folder.ts';
 import { drawSamples } from '../run/sample-grid.ts';
 import { runTraining, type RunHook } from '../run/training-loop.ts';
 import { QUALITY_SAMPLES, SAMPLES_SEED, type Gauge, type Quality } from './quality.ts';
-import { EARLY_STEPS } from './early-warning.ts';
 import {
-  loadEarlyLog,
   loadPoints,
   locateExperiment,
   saveResult,
@@ -107,8 +105,7 @@ export async function runExperiment(run: ExperimentRun): Promise<boolean> {
   await run.assureFolder?.();
   await writeAtomically(grid, encodePng(pngEncoder, buildSheet(samples, GRID.layout)));
   const failure = findFailure(points.at(-1));
-  const early = await loadEarlyLog(folder, EARLY_STEPS);
-  const record = { arm, seed, sha256, steps, data, failure, points, early, floor, environment };
+  const record = { arm, seed, sha256, steps, data, failure, points, floor, environment };
   await saveResult(result, { schema: 1, ...record });
   return true;
 }

@@ -47,15 +47,6 @@ const pointSchema = z.strictObject({
   quality: qualitySchema,
 });
 
-/** A line of metrics.jsonl. */
-const earlySchema = z.strictObject({
-  step: z.int(),
-  discriminatorLoss: z.number(),
-  generatorLoss: z.number(),
-  discriminatorGradientNorm: z.number().optional(),
-  generatorGradientNorm: z.number().optional(),
-});
-
 const resultSchema = z.strictObject({
   schema: z.literal(1),
   arm: z.string(),
@@ -68,8 +59,6 @@ const resultSchema = z.strictObject({
   /** Why it ended early; null when it did all its steps. */
   failure: z.string().nullable(),
   points: z.array(pointSchema).min(1),
-  /** The log of the first steps; absent in the first records. */
-  early: z.array(earlySchema).optional(),
   /** The figures of training digits. */
   floor: qualitySchema,
   /** The machine that the run ended on. */
@@ -115,18 +104,6 @@ export async function saveResult(path: string, result: ExperimentResult): Promis
 export async function loadPoints(folder: string): Promise<ExperimentPoint[]> {
   const text = await readIfThere(locateExperiment(folder).points);
   return parseJsonLines(text, (line) => pointSchema.parse(line));
-}
-
-/**
- * Reads the losses and gradients that a run logged at every hundredth step up to the last one
- * given, but those that are not finite. A stopped run logs other steps too, which do not count.
- */
-export async function loadEarlyLog(folder: string, lastStep: number) {
-  const { metrics } = locateExperiment(folder);
-  const text = await readIfThere(metrics);
-  // A line with NaN is refused.
-  const lines = parseJsonLines(text, (line) => z.object(earlySchema.shape).parse(line));
-  return lines.filter(({ step }) => step <= lastStep && step % 100 === 0);
 }
 
 /** Where records are kept in the documents' folder. */

@@ -51,8 +51,8 @@ export interface TrainingConfig {
   readonly finalFactor: number;
   /** Half-life of the generator's moving average, in images seen; 0: no average. */
   readonly emaHalfLifeImages: number;
-  /** Real and generated batches are moved by up to this many pixels each way; 0: not at all. */
-  readonly translatePixels: number;
+  /** Pixels that batches were once moved by. Hashes of runs have it, so it stays. */
+  readonly translatePixels: 0;
   /** The chance of each change of `augmentation.ts` for an image; absent: none. */
   readonly augment?: number;
   /** Steps between sample grids, and between checkpoints. */
@@ -136,7 +136,6 @@ export const PRESETS = {
     discriminatorAdam: { learningRate: 1.5e-3, beta1: 0, beta2: 0.99, epsilon: 1e-8 },
     finalFactor: 0.1,
     emaHalfLifeImages: 50_000,
-    // Moving costs variety, and 60,000 images need no help: models/digits/README.md
     translatePixels: 0,
     imageEvery: 1000,
     checkpointEvery: 500,
@@ -215,14 +214,13 @@ export function fitPreset(
   };
 }
 
-/** Streams of the training seed's randomness: never reuse a number. */
+/** Streams of the training seed's randomness: never reuse a number; 6 was one. */
 export const PURPOSES = {
   shuffle: 1,
   discriminatorLatent: 2,
   generatorLatent: 3,
   generatorWeights: 4,
   discriminatorWeights: 5,
-  translation: 6,
   encoderWeights: 7,
   encoderNoise: 8,
   augmentation: 9,

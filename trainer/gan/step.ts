@@ -19,7 +19,7 @@ import {
   type NetworkArrays,
 } from './network-state.ts';
 import { buildInput, planDiscriminator } from './networks.ts';
-import { applyPrior, drawUniform, drawWords } from './noise.ts';
+import { applyPrior, drawUniform } from './noise.ts';
 import { PURPOSES, type TrainingConfig } from './preset.ts';
 import type { Batch, Gan, Probe, StepAmounts } from './update.ts';
 import { updateAverage, updateDiscriminator, updateGenerator } from './update.ts';
@@ -111,9 +111,7 @@ export function trainStep(
 ): StepLosses {
   return tf.tidy(() => {
     const real = pickImages(indices);
-    const draws = drawStep(gan, source, indices, step);
-    const translate = createTranslation(source.config, drawShift(source, step));
-    return applyStep(gan, real, draws, translate, probe);
+    return applyStep(gan, real, drawStep(gan, source, indices, step), probe);
   });
 }
 
@@ -161,11 +159,10 @@ export function applyStep(
   gan: Gan,
   real: tf.Tensor4D,
   { labels, discriminatorInput, generatorInput, augmentation, amounts }: StepDraws,
-  translate: Batch['augment'],
   probe?: Probe,
 ): StepLosses {
   const augment: Batch['augment'] =
-    augmentation === null ? translate : (images) => augmentImages(translate(images), augmentation);
+    augmentation === null ? (images) => images : (images) => augmentImages(images, augmentation);
   const batch = { real, labels, augment, input: discriminatorInput };
   const discriminator = updateDiscriminator(gan, batch, amounts, probe);
   const generator = updateGenerator(gan, { ...batch, input: generatorInput }, amounts, probe);
@@ -213,33 +210,4 @@ export function computeGammaFactor(
   const hasOwnEnd = objective.type === 'relativistic' && objective.finalGamma !== undefined;
   const end = hasOwnEnd ? objective.finalGamma / objective.gamma : finalFactor;
   return computeFactor(step, { steps, finalFactor: end });
-}
-
-/** Where a moved batch begins inside its padded copy, each 0 to twice `translatePixels`. */
-export type Shift = { readonly down: number; readonly right: number };
-
-/** Draws one shift for the whole batch. @returns  Null if the run moves no images. */
-export function drawShift({ config, key }: StepSource, step: number): Shift | null {
-  const reach = config.translatePixels;
-  if (reach === 0) {
-    return null;
-  }
-  const [first = 0, second = 0] = drawWords(key, PURPOSES.translation, step, 2);
-  const scale = (word: number): number => Math.floor((word * (2 * reach + 1)) / 2 ** 32);
-  return { down: scale(first), right: scale(second) };
-}
-
-/** Moves images by a shift. The lower end of the pixel range (paper or black) fills the gap. */
-function createTranslation(
-  { translatePixels: reach, pixelRange }: TrainingConfig,
-  shift: Shift | null,
-): Batch['augment'] {
-  if (shift === null) {
-    return (images) => images;
-  }
-  return (images) => {
-    const around: [number, number] = [reach, reach];
-    const padded = tf.pad4d(images, [[0, 0], around, around, [0, 0]], pixelRange[0]);
-    return tf.slice4d(padded, [0, shift.down, shift.right, 0], images.shape);
-  };
 }

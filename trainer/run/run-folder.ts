@@ -29,7 +29,7 @@ import type { TrainingConfig } from '../gan/preset.ts';
 import type { BackendName, SelectedBackend } from '../tensorflow/backend.ts';
 import { listSteps, nameStep, removeOldCheckpoints } from './checkpoint.ts';
 import { metricsSchema, parseJsonLines, type MetricsLine } from './log/metrics.ts';
-import { encodeGif } from './sample-grid.ts';
+import { encodeProgress } from './sample-grid.ts';
 
 /** A run's settings: the content of options.json. */
 export interface RunOptions {
@@ -305,7 +305,7 @@ export function saveGrid(folder: string, step: number, png: Uint8Array): Promise
 export async function saveProgressGif(folder: string): Promise<void> {
   const grids = await loadGrids(folder);
   if (grids.length > 0) {
-    await writeAtomically(locate(folder).gif, encodeGif(grids.map(({ png }) => png)));
+    await writeAtomically(locate(folder).gif, encodeProgress(grids.map(({ png }) => png)));
   }
 }
 

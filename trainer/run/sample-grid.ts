@@ -1,10 +1,10 @@
 /** The pictures of a run: sample grids of the same latents, and the animation of its progress. */
 import * as tf from '@tensorflow/tfjs';
 import { decode } from 'fast-png';
-import gifenc from 'gifenc/dist/gifenc.js';
+import { encodeGif } from '../../shared/animation/gif.ts';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import { deriveSeedKey, drawLabels, drawLatents } from '../../shared/model/random.ts';
-import { addAlpha } from '../../shared/picture/colour.ts';
+import { BLACK, WHITE } from '../../shared/picture/colour.ts';
 import { encodePixels } from '../../shared/picture/pixels.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { splitWeights } from '../gan/network-state.ts';
@@ -15,11 +15,9 @@ import type { TrainingConfig } from '../gan/preset.ts';
 /** A grid has 8 x 8 samples, each drawn at twice its size. */
 export const GRID = { count: 64, layout: { cols: 8, scale: 2 } } as const;
 
-const GREYS = Array.from({ length: 256 }, (_, grey) => [grey, grey, grey] as const);
-/** Pixels to choose a palette from. Time grows with their colours' square: minutes for noise. */
-const MAX_PALETTE_PIXELS = 4096;
-const FRAME_MS = 500;
-const LAST_FRAME_MS = 2500;
+/** Hundredths of a second. */
+const FRAME_CS = 50;
+const LAST_FRAME_CS = 250;
 
 /**
  * Draws the first samples of a seed by the API's sampling law, with the given prior.
@@ -65,41 +63,12 @@ export function computeDiversity(pixels: Uint8Array, count: number): number {
   return Math.sqrt(Math.max(0, sum) / size);
 }
 
-/**
- * Encodes PNG files of one size as an endless GIF; the last is shown longer. Grey frames stay
- * exact, coloured ones get 256 colours each.
- */
-export function encodeGif(frames: readonly Uint8Array[]): Uint8Array {
-  const gif = gifenc.GIFEncoder();
-  for (const [i, frame] of frames.entries()) {
-    const { data, width, height, channels } = decode(frame);
-    const options = {
-      delay: i === frames.length - 1 ? LAST_FRAME_MS : FRAME_MS,
-      ...(i === 0 && { repeat: 0 }),
-    };
-    if (channels === 1) {
-      const palette = i === 0 ? { palette: GREYS } : {};
-      gif.writeFrame(data as Uint8Array, width, height, { ...options, ...palette });
-    } else {
-      const rgba = addAlpha(data as Uint8Array);
-      const palette = gifenc.quantize(thinPixels(rgba), GREYS.length);
-      const indices = gifenc.applyPalette(rgba, palette);
-      gif.writeFrame(indices, width, height, { ...options, palette });
-    }
-  }
-  gif.finish();
-  return gif.bytes();
-}
-
-/**
- * Takes some pixels of [pixels, 4]. An odd step visits every column of any width. Twice as many
- * pixels would take three times as long and bring each pixel 0.1 levels nearer.
- */
-function thinPixels(rgba: Uint8Array): Uint8Array {
-  const step = Math.ceil(rgba.length / 4 / MAX_PALETTE_PIXELS) | 1;
-  const thinned = new Uint8Array(Math.ceil(rgba.length / 4 / step) * 4);
-  for (let from = 0, to = 0; from < rgba.length; from += step * 4, to += 4) {
-    thinned.set(rgba.subarray(from, from + 4), to);
-  }
-  return thinned;
+/** Encodes PNG files of one size as an endless GIF; the last is shown longer. */
+export function encodeProgress(grids: readonly Uint8Array[]): Uint8Array {
+  const pictures = grids.map((png) => {
+    const { data, width, height, channels } = decode(png);
+    return { width, height, channels, pixels: data as Uint8Array };
+  });
+  const delays = grids.map((_, i) => (i === grids.length - 1 ? LAST_FRAME_CS : FRAME_CS));
+  return encodeGif(pictures, { bg: BLACK, fg: WHITE }, delays);
 }

@@ -6,7 +6,6 @@
 import * as tf from '@tensorflow/tfjs';
 import {
   applyStep,
-  drawShift,
   drawStep,
   trainStep,
   type StepDraws,
@@ -15,11 +14,8 @@ import {
 } from '../gan/step.ts';
 import type { Gan, Probe, StepAmounts } from '../gan/update.ts';
 import {
-  createDeviceTranslation,
   gatherDeviceImages,
   uploadImages as uploadToNode,
-  uploadShift,
-  type DeviceShift,
 } from '../tensorflow/graph/device-images.ts';
 import { canRecordGraphs, recordGraph, type Graph } from '../tensorflow/graph/graph.ts';
 import { createStepQueue, findWebgpu, uploadImages } from '../tensorflow/webgpu/device.ts';
@@ -121,7 +117,6 @@ interface Recording {
 interface GraphDraws extends StepDraws<tf.Scalar> {
   /** Places of the real images, [batch], int32. */
   readonly indices: tf.Tensor1D;
-  readonly shift: DeviceShift | null;
 }
 
 function drawForGraph(
@@ -131,26 +126,22 @@ function drawForGraph(
   step: number,
 ): GraphDraws {
   const { amounts, ...drawn } = drawStep(gan, source, indices, step);
-  const shift = drawShift(source, step);
   const scalars = Object.entries(amounts).map(([name, amount]) => [name, tf.scalar(amount)]);
   return {
     ...drawn,
     indices: tf.tensor1d(Int32Array.from(indices), 'int32'),
-    shift: shift && uploadShift(shift, source.config.translatePixels),
     amounts: Object.fromEntries(scalars) as StepAmounts<tf.Scalar>,
   };
 }
 
 /** The tensors of draws, in the order of the graph's inputs. */
 function listTensors(draws: GraphDraws): tf.Tensor[] {
-  const { indices, discriminatorInput, generatorInput, labels, shift, augmentation, amounts } =
-    draws;
+  const { indices, discriminatorInput, generatorInput, labels, augmentation, amounts } = draws;
   return [
     indices,
     discriminatorInput,
     generatorInput,
     ...(labels === null ? [] : [labels]),
-    ...(shift === null ? [] : [shift.there, shift.back]),
     ...Object.values(augmentation ?? {}),
     ...Object.values(amounts),
   ];
@@ -203,14 +194,11 @@ function recordStep(
   inputs: readonly tf.Tensor[],
   draws: GraphDraws,
 ): () => Graph {
-  const { indices, shift } = draws;
   let losses: tf.Tensor[] = [];
   const build = recordGraph(inputs, () => {
     losses = tf.tidy(() => {
-      const real = gatherDeviceImages(images, indices, config.pixelRange);
-      const augment =
-        shift === null ? (batch: tf.Tensor4D) => batch : createDeviceTranslation(config, shift);
-      const { discriminator, generator } = applyStep(gan, real, draws, augment);
+      const real = gatherDeviceImages(images, draws.indices, config.pixelRange);
+      const { discriminator, generator } = applyStep(gan, real, draws);
       return [discriminator, generator];
     });
     return [...variables, ...losses];

@@ -4,7 +4,7 @@ import crc32 from 'crc-32';
 import type { Picture, PngEncoder } from '../../shared/picture/png.ts';
 import type { SheetColours } from '../../shared/picture/paper.ts';
 import { encodePngs } from '../../shared/picture/sheet.ts';
-import { cutOut, findBox, type Box } from './frame-box.ts';
+import { cutOut, findBox, type Box } from '../../shared/animation/frame-box.ts';
 
 const SIGNATURE_BYTES = 8;
 /** Bytes of a chunk beside its content: length, type and checksum. */

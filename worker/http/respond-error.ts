@@ -6,7 +6,7 @@ import { encodePng } from '../../shared/picture/sheet.ts';
 import type { AppContext } from '../context.ts';
 import { API_HEADERS, readHeader } from './headers.ts';
 import { asksFor, prefersImage, PROBLEM } from './negotiation.ts';
-import { encodeGif } from '../formats/gif.ts';
+import { encodeGif } from '../../shared/animation/gif.ts';
 import { drawErrorPicture, renderErrorSvg } from '../formats/error-picture.ts';
 
 /** Media types of the formats that an error is drawn or written in. All others get the problem. */

@@ -23,7 +23,7 @@ import {
 } from '../drawing.ts';
 import { readHand } from '../hand.ts';
 import { encodeApng } from '../formats/apng.ts';
-import { encodeGif } from '../formats/gif.ts';
+import { encodeGif } from '../../shared/animation/gif.ts';
 import { countNumbers, measureSamples } from '../http/admission.ts';
 import {
   DRAWING_ERRORS,

@@ -42,7 +42,6 @@ const config = {
   imageEvery: 1000,
   checkpointEvery: 1,
   emaHalfLifeImages: 1000,
-  translatePixels: 1,
 };
 const facts = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
 const folder = await mkdtemp(join(tmpdir(), 'digitmint-batch-path-'));

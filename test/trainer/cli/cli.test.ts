@@ -121,10 +121,6 @@ describe('a wrong command', () => {
       ['train', '--gamma', '0'],
       /'--gamma <weight>' argument '0' is invalid\. Expected a number above 0/,
     ],
-    [
-      ['train', '--translate', '9'],
-      /'--translate <pixels>' argument '9' is invalid\. Expected a whole number from 0 to 8/,
-    ],
     [['train', '--generator-learning-rate', '-1e-3'], /Expected a number above 0, up to 1/],
     [
       ['train', '--preset', 'seed', '--gamma', '2', '--backend', 'wasm'],
@@ -215,10 +211,10 @@ it('a wrong command ends its process with status 1', async () => {
 
 describe('npm run trainer -- report', () => {
   it('names what is missing in a folder without a run', async () => {
-    const { code, output } = await runHere('report', '--run', parent);
+    const { code, output } = await runHere('report', parent);
     expect(code).toBe(1);
     expect(output).toMatch(
-      /^digitmint: --run .*: expected the folder of a run, but .*options\.json cannot be read/,
+      /^digitmint: report .*: expected the folder of a run, but .*options\.json cannot be read/,
     );
   });
 });

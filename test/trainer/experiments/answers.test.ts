@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import {
   analyse,
-  findArrival,
   judgeArm,
   pickFigure,
   summariseFigure,
   type ArmRuns,
 } from '../../../trainer/experiments/analysis.ts';
-import { answerQuestion, describeArrival } from '../../../trainer/experiments/answers.ts';
+import { answerQuestion } from '../../../trainer/experiments/answers.ts';
 import type { ArmName, QuestionName } from '../../../trainer/experiments/arms.ts';
 import type { ExperimentResult } from '../../../trainer/experiments/records.ts';
 import { makeArm, makeResult } from './fixtures.ts';
@@ -90,17 +89,6 @@ describe('the analysis', () => {
     expect(judge({ frechet: [600, 500, 200], classes: 9 })).toEqual(['better', 'better']);
     expect(judge({ frechet: [600, 500, 800], classes: 1 })).toEqual(['worse', 'worse']);
     expect(judge({ frechet: [600, 500, 410], classes: 2 })).toEqual(['level', 'level']);
-  });
-
-  it('interpolates between measurements when a level is reached', () => {
-    const { points } = makeResult('r1', 1, { frechet: [600, 400, 100] });
-    expect(findArrival(points, 600)).toBe(0);
-    expect(findArrival(points, 500)).toBe(250);
-    expect(findArrival(points, 250)).toBe(750);
-    expect(findArrival(points, 99)).toBeNull();
-    const arm = getArm('tutorial', TUTORIAL);
-    expect(describeArrival(arm, 300)).toBe('–');
-    expect(describeArrival(arm, 400)).toMatch(/^9\d\d \(2 of 3\)$/);
   });
 
   it('keeps the measurements of a run that ended early', () => {

@@ -84,17 +84,12 @@ describe('a tuned run', () => {
   const request = { preset: 'seed', backend: 'wasm', out: 'nowhere' } as const;
 
   it('takes the preset’s settings except the given ones', async () => {
-    const { options, backend } = await planRun({
-      ...request,
-      generatorLearningRate: 2e-4,
-      translate: 2,
-    });
+    const { options, backend } = await planRun({ ...request, generatorLearningRate: 2e-4 });
     await backend.release();
     expect(options.config).toEqual({
       ...PRESETS.seed,
       seed: '1',
       generatorAdam: { ...PRESETS.seed.generatorAdam, learningRate: 2e-4 },
-      translatePixels: 2,
     });
   });
 

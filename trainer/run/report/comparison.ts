@@ -9,13 +9,14 @@ import {
   listFigures,
   listQuality,
   nameRun,
+  renderRows,
   renderSection,
   wrapPage,
   type RunRecord,
 } from './page.ts';
 
-/** A row of a table: a value for each run, undefined where a run has none. */
-type Row = readonly [name: string, values: readonly (string | undefined)[]];
+/** A row of a table: a value for each run, "–" where a run has none. */
+type Row = readonly [name: string, ...values: string[]];
 
 /** @param records  At least two. */
 export async function buildComparison(records: readonly RunRecord[]): Promise<string> {
@@ -23,10 +24,15 @@ export async function buildComparison(records: readonly RunRecord[]): Promise<st
   const charts = await renderRunCharts(
     records.map(({ metrics }, i) => ({ label: names[i] as string, metrics })),
   );
+  const differences = listDifferences(records);
   const sections = [
     renderHeader(records),
-    renderSection('figures', 'Figures', renderRows(records, listFigureRows(records))),
-    renderSection('config', 'Settings that differ', renderRows(records, listDifferences(records))),
+    renderSection('figures', 'Figures', renderRows(listFigureRows(records), names)),
+    renderSection(
+      'config',
+      'Settings that differ',
+      differences.length === 0 ? '<p class="quiet">None.</p>' : renderRows(differences, names),
+    ),
     renderGrids(records),
     charts.length === 0
       ? ''
@@ -65,30 +71,13 @@ function listFigureRows(records: readonly RunRecord[]): Row[] {
 function joinRows(all: readonly Readonly<Record<string, string | undefined>>[]): Row[] {
   const names = [...new Set(all.flatMap((each) => Object.keys(each)))];
   return names
-    .map((name): Row => [name, all.map((each) => each[name])])
-    .filter(([, values]) => values.some((value) => value !== undefined));
+    .filter((name) => all.some((each) => each[name] !== undefined))
+    .map((name): Row => [name, ...all.map((each) => each[name] ?? '–')]);
 }
 
 function listDifferences(records: readonly RunRecord[]): Row[] {
   const all = records.map(({ options }) => Object.fromEntries(flatten(options.config)));
-  return joinRows(all).filter(([, values]) => new Set(values).size > 1);
-}
-
-function renderRows(records: readonly RunRecord[], rows: readonly Row[]): string {
-  if (rows.length === 0) {
-    return '<p class="quiet">None.</p>';
-  }
-  const names = nameApart(records);
-  const heads = names.map((name) => `<th scope="col">${escapeHtml(name)}</th>`);
-  const body = rows.map(
-    ([name, values]) =>
-      `<tr><th scope="row">${escapeHtml(name)}</th>` +
-      `${values.map((value) => `<td>${escapeHtml(value ?? '–')}</td>`).join('')}</tr>`,
-  );
-  return (
-    `<div class="scroll" tabindex="0"><table class="facts"><thead><tr><td></td>${heads.join('')}</tr></thead>` +
-    `<tbody>${body.join('')}</tbody></table></div>`
-  );
+  return joinRows(all).filter(([, ...values]) => new Set(values).size > 1);
 }
 
 function renderGrids(records: readonly RunRecord[]): string {

@@ -278,11 +278,21 @@ function describeValue(value: unknown): string {
     : String(value);
 }
 
-function renderRows(rows: readonly (readonly [string, string])[]): string {
-  const cells = rows.map(([name, value]) => {
+/** Renders a table of facts. @param heads  Of the columns behind the first; none by default. */
+export function renderRows(
+  rows: readonly (readonly [name: string, ...values: string[]])[],
+  heads: readonly string[] = [],
+): string {
+  const body = rows.map(([name, ...values]) => {
     // Long names may break before each of their words.
     const breakable = escapeHtml(name).replace(/(?<=[a-z])(?=[A-Z])|(?<=\.)/g, '<wbr>');
-    return `<tr><th scope="row">${breakable}</th><td>${escapeHtml(value)}</td></tr>`;
+    const cells = values.map((value) => `<td>${escapeHtml(value)}</td>`);
+    return `<tr><th scope="row">${breakable}</th>${cells.join('')}</tr>`;
   });
-  return `<div class="scroll"><table class="facts"><tbody>${cells.join('')}</tbody></table></div>`;
+  const names = heads.map((name) => `<th scope="col">${escapeHtml(name)}</th>`);
+  const head = names.length === 0 ? '' : `<thead><tr><td></td>${names.join('')}</tr></thead>`;
+  return (
+    `<div class="scroll" tabindex="0"><table class="facts">${head}` +
+    `<tbody>${body.join('')}</tbody></table></div>`
+  );
 }

@@ -8,9 +8,9 @@ import { loadQuality } from '../../evaluation/saved-quality.ts';
 import { loadGrids, loadMetrics, loadRunOptions, loadSessions, locate } from '../run-folder.ts';
 import type { RunRecord } from './page.ts';
 
-/** @param flag  Named the folder. @throws ExpectedError */
-async function loadRecord(folder: string, flag: string): Promise<RunRecord> {
-  const options = await loadRunOptions(folder, flag);
+/** @throws ExpectedError */
+async function loadRecord(folder: string): Promise<RunRecord> {
+  const options = await loadRunOptions(folder, 'report');
   return {
     name: basename(resolve(folder)),
     model: await loadModelName(folder),
@@ -36,11 +36,11 @@ async function loadModelName(folder: string): Promise<string | undefined> {
 }
 
 /** Writes a run's report.html. @returns  Its path. @throws ExpectedError */
-export async function saveReport(folder: string, flag = 'report'): Promise<string> {
+export async function saveReport(folder: string): Promise<string> {
   // Loaded only here: charts take a quarter of a second to load.
   const { buildReport } = await import('./page.ts');
   const { report } = locate(folder);
-  await writeAtomically(report, await buildReport(await loadRecord(folder, flag)));
+  await writeAtomically(report, await buildReport(await loadRecord(folder)));
   return report;
 }
 
@@ -57,7 +57,7 @@ export async function saveComparison(folders: readonly string[], out?: string): 
   if (repeated !== undefined) {
     throw new ExpectedError(`report ${repeated}: is given twice`);
   }
-  const records = await Promise.all(folders.map((folder) => loadRecord(folder, 'report')));
+  const records = await Promise.all(folders.map(loadRecord));
   const path = out ?? join(dirname(paths[0] as string), 'comparison.html');
   await writeAtomically(path, await buildComparison(records));
   return path;

@@ -1,12 +1,10 @@
 /**
  * Keeps a data set's images on tfjs-node as bytes, a type that TensorFlow.js lacks. A recorded step
- * picks and shifts them by tensors, because JavaScript numbers become constants of the graph.
+ * picks them by tensors, because JavaScript numbers become constants of the graph.
  */
 import * as tf from '@tensorflow/tfjs';
 import { decodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
 import type { Dataset } from '../../data/dataset.ts';
-import type { TrainingConfig } from '../../gan/preset.ts';
-import type { Shift } from '../../gan/step.ts';
 import { getNodeBackend } from './graph.ts';
 
 /**
@@ -58,40 +56,4 @@ export function gatherDeviceImages(
     const table = tf.tensor1d(decodePixels(ALL_BYTES, range));
     return gather(table, binding.TF_FLOAT, places) as tf.Tensor4D;
   });
-}
-
-export type DeviceShift = ReturnType<typeof uploadShift>;
-
-/**
- * Puts a shift on the backend: where a moved batch begins, and where its gradient begins, [4] each,
- * int32. The caller disposes both.
- */
-export function uploadShift({ down, right }: Shift, reach: number) {
-  return {
-    there: tf.tensor1d([0, down, right, 0], 'int32'),
-    back: tf.tensor1d([0, 2 * reach - down, 2 * reach - right, 0], 'int32'),
-  };
-}
-
-/** `createTranslation` of `trainer/gan/step.ts` with a shift that is on the backend. */
-export function createDeviceTranslation(
-  { translatePixels: reach, pixelRange }: Pick<TrainingConfig, 'translatePixels' | 'pixelRange'>,
-  { there, back }: DeviceShift,
-): (images: tf.Tensor4D) => tf.Tensor4D {
-  const backend = getNodeBackend();
-  const { TF_ATTR_TYPE: type, TF_FLOAT: float, TF_INT32: int32 } = backend.binding;
-  const attributes = [
-    { name: 'T', type, value: float },
-    { name: 'Index', type, value: int32 },
-  ];
-  const around: [number, number] = [reach, reach];
-  const move = (x: tf.Tensor4D, begin: tf.Tensor1D, edge: number): tf.Tensor4D => {
-    const padded = tf.pad4d(x, [[0, 0], around, around, [0, 0]], edge);
-    const size = tf.tensor1d(x.shape, 'int32');
-    return backend.executeSingleOutput('Slice', attributes, [padded, begin, size]) as tf.Tensor4D;
-  };
-  return tf.customGrad((x) => ({
-    value: move(x as tf.Tensor4D, there, pixelRange[0]),
-    gradFunc: (dy: tf.Tensor) => move(dy as tf.Tensor4D, back, 0),
-  })) as (images: tf.Tensor4D) => tf.Tensor4D;
 }

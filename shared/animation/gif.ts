@@ -1,9 +1,9 @@
 /** Encodes pictures as a GIF: grey ones exactly, coloured ones in the 256 best colours. */
 // By its path: the package's own entries differ in their default export.
 import gifenc from 'gifenc/dist/gifenc.js';
-import { addAlpha, type Colour } from '../../shared/picture/colour.ts';
-import { mixLevels, type SheetColours } from '../../shared/picture/paper.ts';
-import type { Picture } from '../../shared/picture/png.ts';
+import { addAlpha, type Colour } from '../picture/colour.ts';
+import { mixLevels, type SheetColours } from '../picture/paper.ts';
+import type { Picture } from '../picture/png.ts';
 import { cutOut, findBox, type Box } from './frame-box.ts';
 
 const MAX_COLOURS = 256;
