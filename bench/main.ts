@@ -34,6 +34,10 @@ const SUITES: Readonly<Record<string, { readonly about: string; readonly page?: 
     page: 'quality.md',
     about: 'quality against cost, of the models of evaluate’s JSON',
   },
+  worth: {
+    page: 'dataset.md',
+    about: 'what n generated digits teach, beside n real ones (folder of MNIST, model)',
+  },
   scale: { page: 'scale.md', about: 'costs at a thousand, a million and a billion requests a day' },
   limits: { about: 'the most expensive requests that each route allows' },
   cost: { about: 'the cost model of the limits, fitted to measurements' },

@@ -4,6 +4,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { alignColumns, writeMarkdownTable } from '../shared/text.ts';
 import { renderChartFile } from '../trainer/charts/chart.ts';
+import { planLineChart, type Point } from '../trainer/charts/line-chart.ts';
 import { describeSpread, formatFigure, type BenchRecord, type BenchTable } from './record.ts';
 
 /** What stands above this line in a page is written by people. */
@@ -35,9 +36,12 @@ export function renderPage(
   last: readonly string[] = [],
 ): string {
   const [head = ''] = before.split(MARK);
+  const summary = records.flatMap(({ tables }) => tables.flatMap(summarise));
+  const heads = ['', 'ours', 'to reach', 'best of the others', '', 'ours / limit'];
   return `${[
     `${head}${MARK}`,
     '',
+    ...(summary.length === 0 ? [] : ['## In short', '', ...writeMarkdownTable(heads, summary), '']),
     ...records.flatMap((record) => [
       ...record.tables.flatMap((table) => renderTable(table, folder)),
       ...describeRecord(record),
@@ -47,6 +51,54 @@ export function renderPage(
   ]
     .join('\n')
     .trimEnd()}\n`;
+}
+
+/** A line for each case of a table that compares one of ours with others, limits or goals. */
+function summarise(table: BenchTable): string[][] {
+  const { title, cases, rows, limit, goals, better, unit } = table;
+  const ours = rows.filter(({ isOurs }) => isOurs);
+  if (better === 'none' || ours.length !== 1) {
+    return [];
+  }
+  const sign = better === 'lower' ? 1 : -1;
+  // The anchor that GitHub gives the heading.
+  const anchor = title
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} -]/gu, '')
+    .replaceAll(' ', '-');
+  const withUnit = (value: number): string =>
+    unit === '/s' ? `${formatFigure(value)}/s` : `${formatFigure(value)} ${unit}`;
+  return cases.flatMap((name, column) => {
+    const own = ours[0]?.values[column]?.median;
+    if (own === undefined) {
+      return [];
+    }
+    const [peer] = rows
+      .filter(({ isOurs }) => !isOurs)
+      .flatMap(({ subject, values }) => ({ subject, median: values[column]?.median ?? NaN }))
+      .filter(({ median }) => !Number.isNaN(median))
+      .toSorted((a, b) => sign * (a.median - b.median));
+    const goal = goals?.[column] ?? null;
+    const missed = goal !== null && sign * own > sign * goal ? ' (missed)' : '';
+    const bound = limit?.values[column] ?? null;
+    return [
+      [
+        `[${title}](#${anchor}): ${name}`,
+        `**${withUnit(own)}**`,
+        goal === null ? '' : `${sign > 0 ? '≤' : '≥'} ${withUnit(goal)}${missed}`,
+        peer === undefined ? '' : `${withUnit(peer.median)}, ${peer.subject}`,
+        peer === undefined ? '' : describeRatio((peer.median / own) ** sign, unit),
+        bound === null ? '' : `${formatFigure(own / bound)} ×`,
+      ],
+    ];
+  });
+}
+
+/** "4.2 × faster", "1.3 × slower". */
+function describeRatio(gain: number, unit: string): string {
+  const isSpeed = ['ms', '/s', 'MB/s'].includes(unit);
+  const [good, bad] = isSpeed ? ['faster', 'slower'] : ['smaller', 'larger'];
+  return gain >= 1 ? `${formatFigure(gain)} × ${good}` : `${formatFigure(1 / gain)} × ${bad}`;
 }
 
 function describeRecord({ suite, measuredAt, machine, versions }: BenchRecord): string[] {
@@ -113,7 +165,8 @@ const LEAST_RANGE = 4;
 
 /**
  * Draws a table as an SVG file: a panel a case, a line a subject. A dot marks the median, a bar the
- * range of all runs, a dashed line the limit. Each panel has its own logarithmic axis.
+ * range of all runs, a dashed line the limit. Each panel has its own logarithmic axis. Cases that
+ * are numbers make curves instead.
  */
 export function renderPlot(table: BenchTable): Promise<string> {
   const { title, unit, better, cases, rows } = table;
@@ -122,6 +175,10 @@ export function renderPlot(table: BenchTable): Promise<string> {
     return `${subject}: ${told.join(', ')}`;
   });
   const text = { title: `${title}, ${unit}`, description: lines.join('; ') };
+  const curves = planCurves(table);
+  if (curves !== null) {
+    return renderChartFile(curves, text);
+  }
   const labelWidth = CHARACTER_WIDTH * Math.max(18, ...rows.map(({ subject }) => subject.length));
   const width = (WIDTH - labelWidth) / cases.length - VALUE_WIDTH;
   const head = { frame: 'bounds', fontSize: 15, subtitleFontSize: 12, offset: 8 };
@@ -132,6 +189,31 @@ export function renderPlot(table: BenchTable): Promise<string> {
     hconcat: cases.map((_, column) => ({ width, ...planPanel(table, column) })),
   };
   return renderChartFile(spec as TopLevelSpec, text);
+}
+
+/** Plans curves of the medians, with the least and the largest of all runs in pale. */
+function planCurves({ title, unit, curve, rows }: BenchTable): TopLevelSpec | null {
+  if (curve === undefined) {
+    return null;
+  }
+  const colours = ['blue', 'orange', 'green', 'pink', 'gold', 'violet'];
+  const lines = rows.map(({ subject, values }, i) => {
+    const draw = (pick: 'min' | 'median' | 'max') =>
+      curve.values.map((x, column): Point => [x, values[column]?.[pick] ?? NaN]);
+    const colour = `var(--${colours[i % colours.length]})`;
+    return { label: subject, colour, points: draw('median'), pale: [draw('min'), draw('max')] };
+  });
+  return planLineChart({
+    size: { width: 640, height: 380 },
+    margin: { top: 40, right: 110, bottom: 46, left: 58 },
+    title,
+    xLabel: curve.title,
+    yLabel: unit, // A longer one would push the title out of the picture.
+    scale: 'log',
+    xScale: 'log',
+    xTicks: curve.values,
+    lines,
+  });
 }
 
 function planPanel({ cases, rows, limit }: BenchTable, column: number) {

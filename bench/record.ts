@@ -22,6 +22,8 @@ const tableSchema = z.strictObject({
   /** Sentences: how it was measured, and what a reader must know. */
   notes: z.array(z.string()),
   cases: z.array(z.string()).min(1),
+  /** Of cases that are numbers: the picture is curves over these, which are above 0. */
+  curve: z.strictObject({ title: z.string(), values: z.array(z.number()) }).optional(),
   /** Ours come first. `values` has one for each case, null where none was measured. */
   rows: z
     .array(

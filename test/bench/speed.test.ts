@@ -67,9 +67,19 @@ describe('the page', () => {
   const lines = page.split('\n');
 
   it('keeps what people wrote above the mark, and nothing below it', () => {
-    expect(page.startsWith(`# Title\n\nProse.\n\n${MARK}\n\n## Drawing, one thread\n`)).toBe(true);
+    expect(page.startsWith(`# Title\n\nProse.\n\n${MARK}\n\n## In short\n`)).toBe(true);
     expect(page).not.toContain('old');
     expect(page).toContain('](plots/drawing.svg)');
+  });
+
+  it('says in short who is faster, by how much, and what was missed', () => {
+    const [few, many] = lines.filter((line) => line.startsWith('| [Drawing'));
+    expect(few).toBe(
+      '| [Drawing, one thread](#drawing-one-thread): few <1> | **2.00 ms** | ≤ 2.00 ms | 4.00 ms, fast | 2.00 × faster | 4.00 × |',
+    );
+    expect(many).toBe(
+      '| [Drawing, one thread](#drawing-one-thread): many | **40.0 ms** | ≤ 30.0 ms (missed) | 20.0 ms, fast | 2.00 × slower |  |',
+    );
   });
 
   it('has each figure with its spread and its ratio, and the machine', () => {

@@ -33,6 +33,9 @@ export interface LineChart {
   readonly yLabel?: string;
   /** With `log`, values of 0 and below make gaps. */
   readonly scale: 'linear' | 'log';
+  /** With `log`, x begins at the first point, and must be above 0; otherwise at 0. */
+  readonly xScale?: 'linear' | 'log';
+  readonly xTicks?: readonly number[];
   readonly lines: readonly Line[];
   /** Lines across. */
   readonly references?: readonly { readonly value: number; readonly label: string }[];
@@ -53,6 +56,7 @@ export function isDrawn(value: number, scale: LineChart['scale']): boolean {
 /** Lays out a chart. @returns  Null when there is nothing to draw. */
 export function planLineChart(chart: LineChart): TopLevelSpec | null {
   const { size, margin, lines, scale, references = [], marks = [], tooltips = [] } = chart;
+  const { xScale: xType = 'linear', xTicks } = chart;
   const width = size.width - margin.left - margin.right;
   const height = size.height - margin.top - margin.bottom;
   const points = lines
@@ -68,9 +72,15 @@ export function planLineChart(chart: LineChart): TopLevelSpec | null {
     scale === 'log'
       ? createLogScale([low, high], [height, 0])
       : createLinearScale([Math.min(0, low), high === 0 ? 1 : high], [height, 0]);
-  const xScale = { type: 'linear', domain: [0, lastX], nice: false };
+  const firstX = xType === 'log' ? Math.min(...points.map(([x]) => x)) : 0;
+  const xScale = { type: xType, domain: [firstX, lastX], nice: false };
   const yScale = { type: scale, domain: y.domain(), nice: false };
-  const xAxis = { grid: false, tickCount: 5, title: chart.xLabel ?? null, labelFlush: false };
+  const xAxis = {
+    grid: false,
+    ...(xTicks === undefined ? { tickCount: 5 } : { values: xTicks }),
+    title: chart.xLabel ?? null,
+    labelFlush: false,
+  };
   const yAxis = {
     values: scale === 'log' ? pickLogTicks(y, 6) : y.ticks(5),
     title: chart.yLabel ?? null,
@@ -148,7 +158,7 @@ export function planLineChart(chart: LineChart): TopLevelSpec | null {
       },
       {
         name: 'tooltip',
-        data: { values: planColumns(tooltips, lastX) },
+        data: { values: planColumns(tooltips, firstX, lastX) },
         mark: { type: 'rect', color: 'var(--soft)', opacity: 0 },
         encoding: {
           x: { ...position.x, field: 'from' },
@@ -194,12 +204,12 @@ function planEndLabels(
 }
 
 /** Columns that meet halfway between the points that they tell of. */
-function planColumns(tooltips: NonNullable<LineChart['tooltips']>, lastX: number) {
+function planColumns(tooltips: NonNullable<LineChart['tooltips']>, firstX: number, lastX: number) {
   return tooltips.map(({ x, text }, i) => {
     const [before, after] = [tooltips[i - 1], tooltips[i + 1]];
     return {
       text,
-      from: before === undefined ? 0 : (before.x + x) / 2,
+      from: before === undefined ? firstX : (before.x + x) / 2,
       to: after === undefined ? lastX : (x + after.x) / 2,
     };
   });

@@ -56,7 +56,8 @@ const AUTO = [
 /**
  * Makes a backend TensorFlow.js's current one and proves it with small products and gradients.
  * @param requested  `auto` takes the first usable one of `AUTO`.
- * @param openers    Others only in tests.
+ *                   Where an NVIDIA GPU offers both, the faster of its two backends is taken.
+ * @param openers    Others only in tests, as `measure`, which gives milliseconds.
  * @returns          The caller releases it.
  * @throws ExpectedError  When the requested one is not usable.
  */
@@ -64,6 +65,7 @@ export async function selectBackend(
   requested: 'auto' | BackendName,
   options: SelectOptions = {},
   openers: Openers = OPENERS,
+  measure: (backend: OpenBackend) => Promise<number> = measureBackend,
 ) {
   // In the order tried; the chosen one comes last. `reason` says why a backend is not usable and
   // how to mend that; for a usable one it is the description.
@@ -75,8 +77,15 @@ export async function selectBackend(
       considered.set(name, { name, usable: false, reason: opened.message });
       continue;
     }
-    considered.set(name, { name, usable: true, reason: opened.description });
-    return { ...opened, name, considered: [...considered.values()] };
+    const rival =
+      requested === 'auto' && name === 'tensorflow-gpu'
+        ? await tryBackend(openers.webgpu, false, options)
+        : undefined;
+    if (rival === undefined || rival instanceof BackendUnusable) {
+      considered.set(name, { name, usable: true, reason: opened.description });
+      return { ...opened, name, considered: [...considered.values()] };
+    }
+    return chooseFaster({ ...opened, name }, { ...rival, name: 'webgpu' }, measure);
   }
   const reasons = [...considered.values()].map(({ name, reason }) => `${name}: ${reason}`);
   const usable: string[] = [];
@@ -91,6 +100,55 @@ export async function selectBackend(
     `--backend ${requested} cannot be used here.\n  ${reasons.join('\n  ')}\n` +
       `Usable here: ${usable.join('; ') || 'none'}. --backend auto takes the fastest.`,
   );
+}
+
+type Named = OpenBackend & { readonly name: BackendName };
+
+/** Takes the faster of two open backends and releases the other one. */
+async function chooseFaster(
+  first: Named,
+  second: Named,
+  measure: (backend: OpenBackend) => Promise<number>,
+) {
+  const timed = [
+    { backend: first, ms: await measure(first) },
+    { backend: second, ms: await measure(second) },
+  ].toSorted((a, b) => a.ms - b.ms) as [Timed, Timed];
+  const [{ backend, ms }, slower] = timed;
+  await slower.backend.release();
+  const tf = await import('@tensorflow/tfjs');
+  await tf.setBackend(backend.tfBackend);
+  const took = `${slower.ms.toFixed(0)} ms in place of ${ms.toFixed(0)} ms for the same convolutions`;
+  const considered = [
+    { name: slower.backend.name, usable: false, reason: `slower here: ${took}` },
+    { name: backend.name, usable: true, reason: backend.description },
+  ];
+  return { ...backend, considered };
+}
+
+interface Timed {
+  readonly backend: Named;
+  readonly ms: number;
+}
+
+/** Times gradients of small convolutions, of which a step consists: the best of three rounds. */
+async function measureBackend({ tfBackend }: OpenBackend): Promise<number> {
+  const tf = await import('@tensorflow/tfjs');
+  await tf.setBackend(tfBackend);
+  type Images = import('@tensorflow/tfjs').Tensor4D;
+  const images = tf.ones([128, 14, 14, 32]) as Images;
+  const weights = tf.ones([3, 3, 32, 32]) as Images;
+  const differentiate = tf.grad((x) => tf.sum(tf.conv2d(images, x as Images, 1, 'same')));
+  const rounds: number[] = [];
+  for (let round = 0; round < 4; round++) {
+    const start = performance.now();
+    const gradients = Array.from({ length: 20 }, () => tf.tidy(() => differentiate(weights)));
+    await gradients.at(-1)?.data();
+    tf.dispose(gradients);
+    rounds.push(performance.now() - start);
+  }
+  tf.dispose([images, weights]);
+  return Math.min(...rounds.slice(1)); // The first one compiles shaders.
 }
 
 /** Opens a backend and proves it. One that fails the proof is released at once. */

@@ -118,6 +118,31 @@ describe('selectBackend', () => {
     expect(without.considered.filter(({ name }) => name === 'webgpu')).toHaveLength(1);
   });
 
+  test('takes the faster of the two backends of an NVIDIA GPU in auto, and says so', async () => {
+    const released: string[] = [];
+    const openAs =
+      (name: string): Opener =>
+      async () => ({
+        ...(await openCpu()),
+        description: name,
+        release: async () => void released.push(name),
+      });
+    const openers = pretend({ 'tensorflow-gpu': openAs('CUDA'), webgpu: openAs('Dawn') });
+    const measure = async ({ description }: { description: string }) =>
+      description === 'CUDA' ? 30 : 20;
+    const faster = await selectBackend('auto', {}, openers, measure);
+    expect(faster).toMatchObject({ name: 'webgpu', description: 'Dawn' });
+    expect(released).toEqual(['CUDA']);
+    expect(faster.considered[0]).toMatchObject({
+      name: 'tensorflow-gpu',
+      reason: 'slower here: 30 ms in place of 20 ms for the same convolutions',
+    });
+    const alone = pretend({ 'tensorflow-gpu': openAs('CUDA') });
+    expect(await selectBackend('auto', {}, alone, measure)).toMatchObject({
+      name: 'tensorflow-gpu',
+    });
+  });
+
   test('refuses a backend that computes wrong numbers', async () => {
     const wrong: Opener = async () => {
       const opened = await openCpu();
