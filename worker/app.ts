@@ -9,7 +9,7 @@ import type { App, AppContext, AppEnv } from './context.ts';
 import type { AppDependencies, GivenDependencies } from './dependencies.ts';
 import { countRequest, describePolicy, HEAVY_WORK, STREAM_TURNS } from './http/admission.ts';
 import { ConcurrencyLimit } from './http/concurrency-limit.ts';
-import { describePreflight, DOCUMENT_HEADERS, HEADERS } from './http/headers.ts';
+import { checkIfMatch, describePreflight, DOCUMENT_HEADERS, HEADERS } from './http/headers.ts';
 import { completeOperation, type Operation } from './http/operation.ts';
 import { respondError } from './http/respond-error.ts';
 import { createEncoderSource } from './models/encoder-source.ts';
@@ -99,7 +99,7 @@ export function createApp(given: GivenDependencies): App {
       const url = c.get('base') + pathname.slice(0, -1) + search;
       return c.body(null, 308, { ...DOCUMENT_HEADERS, 'Content-Length': '0', Location: url });
     }
-    const [, route, received] = /^\/(digit|sample|morph|dataset)\.([a-z0-9]+)$/.exec(path) ?? [];
+    const [, route, received] = /^\/(digit|sample|morph|dataset)\.([a-zA-Z0-9]+)$/.exec(path) ?? [];
     return respondFault(
       c,
       route === undefined || received === undefined
@@ -165,10 +165,13 @@ function addMiddleware(
     } else {
       await next();
     }
-    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
-      const answer = await dropBody(c.req.raw, c.res);
+    const isRead = c.req.method === 'GET' || c.req.method === 'HEAD';
+    const refused = isRead ? checkIfMatch(c, c.res) : undefined;
+    if (!isRead || refused !== undefined) {
+      const given = c.res;
       c.res = undefined; // Otherwise Hono would copy all headers.
-      c.res = answer;
+      c.res = refused ? await respondError(c, refused) : await dropBody(c.req.raw, given);
+      void (refused && given.body?.cancel());
     }
     const { headers, status } = c.res; // c.header() would copy the Response each time.
     headers.set(HEADERS.requestId, requestId);

@@ -126,20 +126,23 @@ export async function answerDrawing<P extends Pinned>(
   const describe = (pinned: P): Record<string, string> => {
     const [url, { origin }] = [c.get('basePath') + drawing.buildUrl(pinned), c.get('url')];
     const headers = describePinned(pinned, url, drawing.holdsUrls, query, origin, warnings);
-    // Weak, since another zlib may compress to other bytes.
+    if (vary.length > 0) {
+      headers['Vary'] = vary.join(', ');
+    }
     const etag = headers['ETag'];
-    return {
-      ...headers,
-      ...(vary.length > 0 && { Vary: vary.join(', ') }),
-      ...(etag !== undefined && isCompressed && { ETag: `W/${etag.slice(0, -1)}-gzip"` }),
-    };
+    if (etag !== undefined && isCompressed) {
+      // Weak, since another zlib may compress to other bytes.
+      headers['ETag'] = `W/${etag.slice(0, -1)}-gzip"`;
+    }
+    return headers;
   };
 
   // A pinned URL determines its ETag, so a 304 needs no model.
-  const mayBeKnown = readHeader(c, 'if-none-match') !== undefined;
-  if (mayBeKnown && query.seed !== undefined && query.model?.version !== undefined) {
-    const { name, version } = query.model;
-    const known = describe(drawing.pin({ name, version }, query.seed, query.label, null));
+  const { seed, model: { name: asked, version: fixed } = {} } = query;
+  const isPinned = seed !== undefined && asked !== undefined && fixed !== undefined;
+  if (isPinned && readHeader(c, 'if-none-match') !== undefined) {
+    const model = { name: asked, version: fixed };
+    const known = describe(drawing.pin(model, seed, query.label, null));
     if (hasCurrent(c, known['ETag'])) {
       return new Response(null, { status: 304, headers: known });
     }
@@ -161,7 +164,8 @@ export async function answerDrawing<P extends Pinned>(
     if (error !== undefined) {
       return respondError(c, error);
     }
-    const headers: Record<string, string> = { ...describe(pinned), [HEADERS.modelSource]: origin };
+    const headers = describe(pinned);
+    headers[HEADERS.modelSource] = origin;
     const mustDraw = drawing.mustDraw?.(pinned, generator) === true;
     if (hasCurrent(c, headers['ETag'], !mustDraw)) {
       return new Response(null, { status: 304, headers });
@@ -227,12 +231,12 @@ export async function answerDrawing<P extends Pinned>(
           `generate;dur=${(drawn - loaded).toFixed(1)}`,
           `encode;dur=${(clock() - drawn).toFixed(1)}`,
         ].join(', ');
-        const timed = { ...content, 'Server-Timing': timing };
+        content['Server-Timing'] = timing;
         if (readHeader(c, 'range') === undefined) {
-          const whole = { ...timed, ...describeLength(headers['ETag'], bytes.length) };
-          return new Response(bytes, { headers: whole });
+          Object.assign(content, describeLength(headers['ETag'], bytes.length));
+          return new Response(bytes, { headers: content });
         }
-        const answer = respondBytes(c, timed, bytes);
+        const answer = respondBytes(c, content, bytes);
         return 'code' in answer ? respondError(c, answer) : answer;
       },
       (maxMs) => describeFit(pinned, measure, maxMs),
@@ -246,12 +250,11 @@ function wantsGzip(c: AppContext): boolean {
   return readHeader(c, 'range') === undefined && acceptsGzip(accepted);
 }
 
-/** Joins pieces. Other requests are admitted or refused between two of them. */
+/** Joins pieces. `createDraw` lets other requests run between two of them. */
 async function collectPieces(pieces: Pieces): Promise<Uint8Array<ArrayBuffer>> {
   const parts: Uint8Array[] = [];
   for await (const piece of pieces) {
     parts.push(piece);
-    await yieldThread();
   }
   return concatBytes(...parts) as Uint8Array<ArrayBuffer>;
 }
@@ -361,7 +364,8 @@ export function checkColours(
 export function omitOwnColours<
   P extends AskedColours & { readonly [K in 'dark_fg' | 'dark_bg']?: Colour | undefined },
 >(look: P, manifest: Manifest | null): P {
-  if (manifest === null) {
+  const { fg: ink, bg: ground, dark_fg: darkInk, dark_bg: darkGround } = look;
+  if (manifest === null || (ink ?? ground ?? darkInk ?? darkGround) === undefined) {
     return look;
   }
   const { paper } = manifest.image;

@@ -1,13 +1,18 @@
 /**
  * How many requests a second the worker answers in the local edge runtime, and how long they take
  * when it is busy: at 80% of that, also with all kinds mixed for minutes. workerd keeps to one
- * core, this process, which asks, to another.
+ * core, this process, which asks, to another. The server on Node is asked with one process and with
+ * one for each core.
  */
 import { Agent } from 'node:http';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { buildServer, SERVER_FILE } from '../../dev/build/server.ts';
+import { startNodeServer } from '../../test/support/hosts/node-server.ts';
 import { ask, fetchEtag, FLOOR, withEdge } from '../edge-runtime.ts';
-import { makeRow, makeTable, type Suite } from '../harness.ts';
+import { makeRow, makeTable, measureRows, withFolder, type Suite } from '../harness.ts';
 import { prepareNpm, run } from '../peers.ts';
 import { readUsage } from '../process-usage.ts';
 import { takeSpread } from '../record.ts';
@@ -30,24 +35,26 @@ export const measure: Suite = async (quick) => {
   const [warmUp, seconds, mixedSeconds] = quick ? [1, 1, 2] : [3, 10, 300];
   const peers = await prepareNpm();
   const autocannon = peers.require('autocannon') as Autocannon;
+  /** @returns  Answers a second, asked over all connections as fast as answers come. */
+  const askMost = async (targets: readonly Target[], duration: number): Promise<number> => {
+    const requests = targets.map(({ url: { pathname, search }, headers }) => ({
+      path: pathname + search,
+      headers,
+    }));
+    const url = targets[0]?.url.origin;
+    const result = await autocannon({ url, requests, connections: CONNECTIONS, duration });
+    const { 200: ok, 304: unchanged, ...others } = result.statusCodeStats;
+    if (result.errors > 0 || Object.keys(others).length > 0) {
+      throw new ExpectedError(`${url}: ${result.errors} errors, ${JSON.stringify(others)}`);
+    }
+    return ((ok?.count ?? 0) + (unchanged?.count ?? 0)) / result.duration;
+  };
+  // Before this process keeps to one core, since its children inherit that.
+  const processes = await measureProcesses(askMost, seconds);
   return withEdge(async (edge) => {
     for (const [core, pid] of [edge.pid, process.pid].entries()) {
       await run(['taskset', '-a', '-c', '-p', String(core), String(pid)]);
     }
-    /** @returns  Answers a second, asked over all connections as fast as answers come. */
-    const askMost = async (targets: readonly Target[], duration: number): Promise<number> => {
-      const requests = targets.map(({ url: { pathname, search }, headers }) => ({
-        path: pathname + search,
-        headers,
-      }));
-      const url = targets[0]?.url.origin;
-      const result = await autocannon({ url, requests, connections: CONNECTIONS, duration });
-      const { 200: ok, 304: unchanged, ...others } = result.statusCodeStats;
-      if (result.errors > 0 || Object.keys(others).length > 0) {
-        throw new ExpectedError(`${url}: ${result.errors} errors, ${JSON.stringify(others)}`);
-      }
-      return ((ok?.count ?? 0) + (unchanged?.count ?? 0)) / result.duration;
-    };
     const locate = (path: string): Target => ({ url: new URL(path, edge.url) });
     const headers = { 'If-None-Match': await fetchEtag(edge) };
     const kinds: Readonly<Record<string, readonly Target[]>> = {
@@ -101,6 +108,7 @@ export const measure: Suite = async (quick) => {
           rows: [makeRow('digitmint', rates)],
           limit: { what: FLOOR, values: cases.map(() => floorRate) },
         }),
+        processes,
         makeTable({
           id: 'latency',
           title: `Latency at ${100 * PART}% of that`,
@@ -122,6 +130,44 @@ export const measure: Suite = async (quick) => {
     };
   });
 };
+
+/** Asks the server on Node, with one process and with one for each core, in turns. */
+function measureProcesses(
+  askMost: (targets: readonly Target[], seconds: number) => Promise<number>,
+  seconds: number,
+) {
+  return withFolder(async (folder) => {
+    await buildServer(folder);
+    const time = (workers: number, path: string) => async () => {
+      const variables = { RATE_LIMIT: '0', HEAVY_RATE_LIMIT: '0', WORKERS: String(workers) };
+      const server = await startNodeServer(undefined, variables, join(folder, SERVER_FILE));
+      try {
+        const targets = [{ url: new URL(path, server.url) }];
+        await askMost(targets, 1);
+        return await askMost(targets, seconds);
+      } finally {
+        await server.close();
+      }
+    };
+    const cases = ['/digit?n=1', '/digit?n=16'];
+    const rows = [1, availableParallelism()].map((workers) => ({
+      subject: workers === 1 ? '1 process' : `${workers} processes, \`--workers ${workers}\``,
+      cells: cases.map((path) => time(workers, path)),
+    }));
+    return makeTable({
+      id: 'processes',
+      title: 'Requests a second, the server on Node',
+      unit: '/s',
+      better: 'higher',
+      notes: [
+        `Over ${CONNECTIONS} connections; ${REPEATS} runs of ${seconds} s each, in turns. The ` +
+          'client runs on the same cores and takes its share of them.',
+      ],
+      cases,
+      rows: await measureRows(REPEATS, rows),
+    });
+  });
+}
 
 /**
  * Sends requests in turn at an even rate. Latency counts from when a request was due, so one that

@@ -5,7 +5,21 @@
 import { describeClasses } from '../model/classes.ts';
 
 interface ErrorEntry<F> {
-  readonly status: 400 | 401 | 404 | 405 | 406 | 413 | 414 | 416 | 422 | 429 | 500 | 501 | 503;
+  readonly status:
+    | 400
+    | 401
+    | 404
+    | 405
+    | 406
+    | 412
+    | 413
+    | 414
+    | 416
+    | 422
+    | 429
+    | 500
+    | 501
+    | 503;
   readonly title: string;
   /** What was expected, what came, what to do. */
   readonly detail: (fields: F) => string;
@@ -184,6 +198,13 @@ const ERRORS = {
     detail: ({ accept, available }) =>
       `Accept is ${quote(accept)}, available: ${available.join(', ')}.`,
     example: { accept: 'image/webp', available: ['image/png', 'application/json'] },
+  }),
+  precondition_failed: define<{ received: string; etag: string | null }>({
+    status: 412,
+    title: 'Precondition failed',
+    detail: ({ received, etag }) =>
+      `If-Match is ${quote(received)}, expected ${etag ?? '*, since this answer has no strong ETag'}.`,
+    example: { received: '"0123456789abcdef"', etag: '"fedcba9876543210"' },
   }),
   format_not_implemented: define<{ received: string; available: readonly string[] }>({
     status: 501,

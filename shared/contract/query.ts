@@ -131,12 +131,19 @@ export function describeSchema(parameter: Kind): Record<string, unknown> {
   }
 }
 
-const listed: { [R in RouteName]?: readonly (readonly [name: string, parameter: Parameter])[] } =
-  {};
+type Listed = readonly [name: string, parameter: Parameter, preset: Value | undefined];
 
-/** The parameters of a route by name, in the order of its canonical URLs. */
-export function listParameters(route: RouteName) {
-  return (listed[route] ??= Object.entries<Parameter>(ROUTES[route]));
+const listed: { [R in RouteName]?: readonly Listed[] } = {};
+
+/**
+ * The parameters of a route in the order of its canonical URLs: name, parameter, and the value of a
+ * default that is the same in every query.
+ */
+export function listParameters(route: RouteName): readonly Listed[] {
+  return (listed[route] ??= Object.entries<Parameter>(ROUTES[route]).map(([name, parameter]) => {
+    const text = parameter.default;
+    return [name, parameter, typeof text === 'string' ? parseText(parameter, text) : undefined];
+  }));
 }
 
 /** Whether a parameter has an effect in a format. */
@@ -176,9 +183,9 @@ export function writeUrl(route: RouteName, path: string, format: string, texts: 
     const text = texts[name];
     const isTold =
       text !== undefined &&
+      (parameter.stated === true || text !== findDefault(parameter, texts)) &&
       parameter.transient !== true &&
       hasEffect(parameter, format, texts) &&
-      (parameter.stated === true || text !== findDefault(parameter, texts)) &&
       parameter.isIdle?.(texts, format) !== true;
     if (isTold) {
       // A query may hold the @ of name@version as it is (RFC 3986, section 3.4).
@@ -427,11 +434,14 @@ export function fillDefaults<R extends RouteName>(
   query: Partial<Record<keyof ParametersOf<R>, Value | undefined>>,
 ): Filled<R> {
   const given = query as Readonly<Record<string, Value | undefined>>;
-  const texts = writeTexts(route, given);
   const filled: Record<string, Value | undefined> = {};
-  for (const [name, parameter] of listParameters(route)) {
-    const without = given[name] === undefined ? findDefault(parameter, texts) : undefined;
-    filled[name] = without === undefined ? given[name] : parseText(parameter, without);
+  let texts: Texts | undefined;
+  for (const [name, parameter, preset] of listParameters(route)) {
+    let value = given[name] ?? preset;
+    if (value === undefined && typeof parameter.default === 'function') {
+      value = parseText(parameter, parameter.default((texts ??= writeTexts(route, given))));
+    }
+    filled[name] = value;
   }
   return filled as unknown as Filled<R>;
 }
@@ -460,7 +470,7 @@ export function pinQuery<R extends RouteName>(
   { name, version }: { readonly name: string; readonly version: string },
   seed: string,
 ): Pinned<R> {
-  return { ...fillDefaults(route, query), format, model: { name, version }, seed };
+  return Object.assign(fillDefaults(route, query), { format, model: { name, version }, seed });
 }
 
 /** Writes the canonical URL: path and query. */
@@ -480,12 +490,13 @@ export function buildDigitUrl(digits: PinnedDigits): string {
   return writeUrl('number', path, format, writeTexts('number', digits));
 }
 
+/** Writes the values that are not their parameter's default, or that a URL states anyway. */
 function writeTexts(route: RouteName, values: object): Texts {
   const given = values as Readonly<Record<string, Value | undefined>>;
   const texts: Record<string, string> = {};
-  for (const [name] of listParameters(route)) {
+  for (const [name, { stated }, preset] of listParameters(route)) {
     const value = given[name];
-    if (value !== undefined) {
+    if (value !== undefined && (value !== preset || stated === true)) {
       texts[name] = formatValue(value);
     }
   }

@@ -4,6 +4,7 @@
  * - `POST /test/fault` sets the fault for all later operations.
  * - `POST /test/reset` begins a new isolate.
  * - `GET /test/events` lists what was written.
+ * - `POST /test/files` writes empty files into the bucket.
  * - `POST /test/message` puts any message into the queue.
  */
 import { createApp } from '../../worker/app.ts';
@@ -34,6 +35,9 @@ export default {
         return new Response();
       case '/test/events':
         return Response.json(events satisfies JobEvents);
+      case '/test/files':
+        await Promise.all((await request.json<string[]>()).map((key) => env.JOBS.put(key, '', {})));
+        return new Response();
       case '/test/message':
         await env.JOBS_QUEUE.sendBatch([{ body: await request.json() }]);
         return new Response();

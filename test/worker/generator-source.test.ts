@@ -344,7 +344,9 @@ describe('the cache', () => {
 
   test('evicts no model that is in use', async () => {
     put(...(versions as [Fixture, ...Fixture[]]));
-    const held = await Promise.all(versions.map((version) => source.acquire(pin(version), defer)));
+    const held = await Promise.all(
+      versions.map(async (version) => source.acquire(pin(version), defer)),
+    );
     expect(alive.size).toBe(versions.length);
     for (const acquired of held) {
       expect('release' in acquired && acquired.release()).toBeUndefined();
@@ -357,7 +359,7 @@ describe('the cache', () => {
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     fault = (key) => (key.endsWith(WEIGHTS_FILE) ? released : Promise.resolve());
     const slow = createSlowSource();
-    expect(await passTime(slow.acquire(pin(first), defer))).toMatchObject({
+    expect(await passTime(Promise.resolve(slow.acquire(pin(first), defer)))).toMatchObject({
       code: 'model_unavailable',
     });
     release();
@@ -416,7 +418,7 @@ describe('the load of a named version', () => {
     const admitLoad = vi.fn<() => Promise<undefined>>(async () => undefined);
     for (let round = 0; round < 2; round++) {
       const acquired = await Promise.all(
-        [0, 1, 2].map(() => source.acquire(pin(first), defer, admitLoad)),
+        [0, 1, 2].map(async () => source.acquire(pin(first), defer, admitLoad)),
       );
       expect(acquired.every((lease) => 'generator' in lease)).toBe(true);
     }

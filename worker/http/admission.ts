@@ -98,7 +98,9 @@ export async function withModel(
   // A load costs as much as a heavy answer, whatever is drawn then.
   const admitLoad = () => countRequest(c, given.rateLimits, true);
   const answering = useModel(given.generators, choice, defer, answer, admitLoad);
-  defer(answering); // Otherwise a cancelled request that waits for its turn would keep the lease.
+  if (answering instanceof Promise) {
+    defer(answering); // Otherwise a cancelled request that waits for its turn would keep the lease.
+  }
   const answered = await answering;
   return answered instanceof Response ? answered : refuse(answered);
 }

@@ -1,6 +1,7 @@
 /** The headers that answers share: caching and canonical URL, embedding by any page, and safety. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import type { ApiError } from '../../shared/contract/errors.ts';
 import type { UnknownName } from '../../shared/contract/query.ts';
 import type { AppContext } from '../context.ts';
 import type { ModelChoice } from '../models/generator-source.ts';
@@ -98,7 +99,7 @@ export function readHeader(c: AppContext, name: string): string | undefined {
  * @param isCertain  Whether the answer is known to be no error: `*` matches any answer.
  */
 export function hasCurrent(c: AppContext, etag: string | undefined, isCertain = false): boolean {
-  const header = readHeader(c, 'if-none-match');
+  const header = etag === undefined ? undefined : readHeader(c, 'if-none-match');
   if (header === undefined || etag === undefined) {
     return false;
   }
@@ -106,7 +107,22 @@ export function hasCurrent(c: AppContext, etag: string | undefined, isCertain = 
     return isCertain;
   }
   const strip = (tag: string) => tag.trim().replace(/^W\//, '');
-  return header.split(',').some((tag) => strip(tag) === strip(etag));
+  return header === etag || header.split(',').some((tag) => strip(tag) === strip(etag));
+}
+
+/**
+ * Compares If-Match with the ETag of an answer to GET or HEAD, strongly (RFC 9110, section 13.1.1).
+ * @returns  The error when they differ.
+ */
+export function checkIfMatch(c: AppContext, { status, headers }: Response): ApiError | undefined {
+  const received = readHeader(c, 'if-match');
+  if (received === undefined || received.trim() === '*' || (status >= 300 && status !== 304)) {
+    return undefined;
+  }
+  const tag = headers.get('ETag');
+  const etag = tag?.startsWith('"') === true ? tag : null;
+  const isMet = etag !== null && received.split(',').some((each) => each.trim() === etag);
+  return isMet ? undefined : { code: 'precondition_failed', received, etag };
 }
 
 /** Tells whether parts of an answer may be asked for: only of one that stays the same. */

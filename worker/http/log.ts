@@ -12,12 +12,10 @@ export type Log = (event: LogEvent) => void;
 export const writeLog: Log = (event) => console[event.level](formatLogLine(event));
 
 /** Formats an event as one line of JSON, as Workers Logs indexes them, without a line feed. */
-export function formatLogLine({ level, cause, ...fields }: LogEvent): string {
-  return JSON.stringify({
-    level,
-    ...fields,
-    ...(cause !== undefined && { cause: describeCause(cause, MAX_CAUSES) }),
-  });
+export function formatLogLine(event: LogEvent): string {
+  const { cause } = event;
+  const isCaused = cause !== undefined;
+  return JSON.stringify(isCaused ? { ...event, cause: describeCause(cause, MAX_CAUSES) } : event);
 }
 
 /** How deep a chain of causes is followed. */

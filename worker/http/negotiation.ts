@@ -21,6 +21,9 @@ export function negotiateFormat<F extends string>(
 ): F | undefined {
   const ranges = parseRanges(accept).filter(({ type }) => type !== PROBLEM);
   const names = Object.keys(formats) as F[];
+  if (ranges.length === 0) {
+    return names[0];
+  }
   const qualities = names.map((name) => rateType(ranges, formats[name]));
   const best = Math.max(...qualities);
   if (best > 0) {

@@ -93,6 +93,7 @@ export function listBodies(types: Readonly<Record<string, string>>): Record<stri
 /** The errors of every route. */
 export const COMMON_ERRORS: readonly ApiErrorCode[] = [
   'method_not_allowed',
+  'precondition_failed',
   'url_too_long',
   'internal',
 ];

@@ -122,22 +122,23 @@ export class GeneratorSource {
   }
 
   /**
-   * Acquires the model that answers. Waits only at first, after silence, or for a load.
+   * Acquires the model that answers: at once where it is loaded. Waits only at first, after
+   * silence, or for a load.
    * @param admitLoad  Asked before a named model is loaded. Its error is the result.
    */
-  async acquire(
+  acquire(
     choice: ModelChoice,
     defer: Defer,
     admitLoad?: AdmitLoad,
-  ): Promise<Lease | ApiError> {
+  ): Lease | Promise<Lease | ApiError> {
     if (choice?.version !== undefined) {
       return this.#acquireVersion(choice.name, choice.version, defer, admitLoad);
     }
-    await this.#revalidate(defer);
-    return choice === undefined
-      ? (this.#acquireHeld(DEFAULT_SLOT) ??
-          this.#tryAcquire(() => this.#acquireBundled(this.#options.bundled[0], defer)))
-      : this.#acquireName(choice.name, defer, admitLoad);
+    const find = () =>
+      choice === undefined
+        ? (this.#acquireHeld(DEFAULT_SLOT) ?? this.#acquireBundled(this.#options.bundled[0], defer))
+        : this.#acquireName(choice.name, defer, admitLoad);
+    return this.#revalidate(defer)?.then(find) ?? find();
   }
 
   async getHealth(defer: Defer): Promise<Health> {
@@ -186,29 +187,28 @@ export class GeneratorSource {
     }
     return own === undefined
       ? { code: 'model_not_found', model: name }
-      : this.#tryAcquire(() => this.#acquireBundled(own, defer));
+      : this.#acquireBundled(own, defer);
   }
 
-  async #acquireVersion(
+  #acquireVersion(
     name: string,
     version: string,
     defer: Defer,
     admitLoad?: AdmitLoad,
-  ): Promise<Lease | ApiError> {
-    const pinned = `${name}@${version}`;
+  ): Lease | Promise<Lease | ApiError> {
     const own = this.#options.bundled.find(
       (each) => each.name === name && each.version === version,
     );
-    if (own !== undefined) {
-      return (
-        this.#cache.acquireLoaded(buildCacheKey({ origin: 'r2', name, version })) ??
-        this.#tryAcquire(() => this.#acquireBundled(own, defer), pinned)
+    const pinned = `${name}@${version}`;
+    const load = async () =>
+      (await this.#admitLoad({ name, version }, admitLoad)) ??
+      this.#tryAcquire(
+        () => this.#acquireAsked(name, version, undefined, defer, admitLoad),
+        pinned,
       );
-    }
     return (
       this.#cache.acquireLoaded(buildCacheKey({ origin: 'r2', name, version })) ??
-      (await this.#admitLoad({ name, version }, admitLoad)) ??
-      this.#tryAcquire(() => this.#acquireAsked(name, version, undefined, defer, admitLoad), pinned)
+      (own === undefined ? load() : this.#acquireBundled(own, defer, pinned))
     );
   }
 
@@ -314,11 +314,16 @@ export class GeneratorSource {
     }
   }
 
-  #acquireBundled(model: OwnModel, defer: Defer): Promise<Lease> {
-    return this.#cache.acquire(
-      buildCacheKey({ origin: 'bundled', ...model }),
-      async () => this.#open(model.read(), 'bundled'),
-      defer,
+  #acquireBundled(
+    model: OwnModel,
+    defer: Defer,
+    pinned?: string,
+  ): Lease | Promise<Lease | ApiError> {
+    const key = buildCacheKey({ origin: 'bundled', ...model });
+    const load = async () => this.#open(model.read(), 'bundled');
+    return (
+      this.#cache.acquireLoaded(key) ??
+      this.#tryAcquire(() => this.#cache.acquire(key, load, defer), pinned)
     );
   }
 
@@ -328,11 +333,14 @@ export class GeneratorSource {
     return { sampler, name, version, origin, loadedAt: this.#options.clock() };
   }
 
-  /** Begins a refresh when one is due. Waits for it at the first request and after a silence. */
-  async #revalidate(defer: Defer): Promise<void> {
+  /**
+   * Begins a refresh when one is due.
+   * @returns  What to wait for, at the first request and after a silence.
+   */
+  #revalidate(defer: Defer): Promise<void> | undefined {
     const { follows = true, clock, refreshMs, waits } = this.#options;
     if (!follows) {
-      return;
+      return undefined;
     }
     const now = clock();
     const silenceMs = now - this.#refreshedAt;
@@ -345,15 +353,21 @@ export class GeneratorSource {
       defer(refresh);
       if (this.#first !== undefined && silenceMs >= SILENCE_MS) {
         // When the wait is over, the last good model answers.
-        await limitTime(refresh, waits.silenceMs, 'the refresh').catch(() => undefined);
+        return limitTime(refresh, waits.silenceMs, 'the refresh')
+          .catch(() => undefined)
+          .then(() => this.#awaitFirst());
       }
       this.#first ??= refresh;
     }
-    if (this.#first !== undefined && this.#slots.size === 0 && this.#failure === undefined) {
-      await limitTime(this.#first, waits.firstMs, 'the first load').catch((cause: unknown) =>
-        this.#fail(cause),
-      );
-    }
+    return this.#awaitFirst();
+  }
+
+  #awaitFirst(): Promise<void> | undefined {
+    return this.#first !== undefined && this.#slots.size === 0 && this.#failure === undefined
+      ? limitTime(this.#first, this.#options.waits.firstMs, 'the first load').catch(
+          (cause: unknown) => this.#fail(cause),
+        )
+      : undefined;
   }
 
   /** Never rejects. */
@@ -440,23 +454,30 @@ export class GeneratorSource {
   }
 }
 
-/** Does work with a leased model, and always releases the lease. */
-export async function useModel<T>(
+/** Does work with a leased model, at once where it is loaded, and always releases the lease. */
+export function useModel<T>(
   source: Pick<GeneratorSource, 'acquire'>,
   choice: ModelChoice,
   defer: Defer,
   work: (generator: Generator) => T | Promise<T>,
   admitLoad?: AdmitLoad,
-): Promise<T | ApiError> {
-  const acquired = await source.acquire(choice, defer, admitLoad);
-  if ('code' in acquired) {
-    return acquired;
-  }
-  try {
-    return await work(acquired.generator);
-  } finally {
-    acquired.release();
-  }
+): T | ApiError | Promise<T | ApiError> {
+  const use = (acquired: Lease | ApiError): T | ApiError | Promise<T> => {
+    if ('code' in acquired) {
+      return acquired;
+    }
+    let done: T | Promise<T> | undefined;
+    try {
+      done = work(acquired.generator);
+      return done instanceof Promise ? done.finally(() => acquired.release()) : done;
+    } finally {
+      if (!(done instanceof Promise)) {
+        acquired.release();
+      }
+    }
+  };
+  const acquired = source.acquire(choice, defer, admitLoad);
+  return acquired instanceof Promise ? acquired.then(use) : use(acquired);
 }
 
 /** Answers name the origin, so a version has one entry for each origin. */

@@ -46,8 +46,7 @@ export class ModelCache {
       this.#entries.set(key, entry);
       defer(this.#finishLoad(entry));
     } else {
-      this.#entries.delete(key);
-      this.#entries.set(key, entry);
+      this.#touch(entry);
     }
     entry.leases++; // Before the wait, so that the model is not freed as soon as it is loaded.
     try {
@@ -71,8 +70,15 @@ export class ModelCache {
     if (entry?.generator === undefined) {
       return undefined;
     }
+    this.#touch(entry);
     entry.leases++;
     return this.#createLease(entry, entry.generator);
+  }
+
+  /** Makes a model the most recently used one. */
+  #touch(entry: Entry): void {
+    this.#entries.delete(entry.key);
+    this.#entries.set(entry.key, entry);
   }
 
   #createLease(entry: Entry, generator: Generator): Lease {

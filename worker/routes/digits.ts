@@ -204,7 +204,10 @@ async function answerClass(
   return answerDigits(c, dependencies, extension, parseDigitQuery(search));
 }
 
-/** Splits the last segment of a path. Its text may hold dots: only known extensions count. */
+/**
+ * Splits the last segment of a path. Its text may hold dots: only known extensions count, in lower
+ * case.
+ */
 function splitExtension(segment: string): {
   text: string;
   extension: DigitFormat | undefined;
@@ -212,14 +215,16 @@ function splitExtension(segment: string): {
 } {
   const dot = segment.lastIndexOf('.');
   const received = segment.slice(dot + 1);
-  if (dot >= 0 && FOREIGN_FORMATS.includes(received)) {
+  const extension = FORMATS.digit.find((format) => format === received);
+  if (dot >= 0 && extension !== undefined) {
+    return { text: segment.slice(0, dot), extension };
+  }
+  const near = received.toLowerCase();
+  if (dot >= 0 && [...FOREIGN_FORMATS, ...FORMATS.digit].some((format) => format === near)) {
     const error = { code: 'format_not_found', received, available: FORMATS.digit } as const;
     return { text: segment, extension: undefined, error };
   }
-  const extension = FORMATS.digit.find((format) => format === received);
-  return dot >= 0 && extension !== undefined
-    ? { text: segment.slice(0, dot), extension }
-    : { text: segment, extension: undefined };
+  return { text: segment, extension: undefined };
 }
 
 /** @param extension  The path's extension, which decides the format. */

@@ -404,7 +404,10 @@ describe('errors', () => {
     ),
     [400, 'label_not_supported', '/digit.json?label=0&model=plain'],
     [404, 'not_found', '/digits'],
-    [404, 'format_not_found', '/digit.bmp'],
+    ...['/digit.bmp', '/digit.PNG', '/digit/7.PNG', '/number/2026.PNG'].map(
+      (path): [number, 'format_not_found', string] => [404, 'format_not_found', path],
+    ),
+    [412, 'precondition_failed', '/digit.json?seed=a', { headers: { 'if-match': '"x"' } }],
     [404, 'not_found', '/errors/nothing'],
     [404, 'model_not_found', '/digit.json?model=none'],
     [404, 'model_not_found', '/digit.json?model=labelled@0000000000000000'],

@@ -208,6 +208,25 @@ describe('If-None-Match: *', () => {
   });
 });
 
+test('If-Match gives a 412 unless it names the answer’s strong ETag', async () => {
+  const [path = ''] = RANGED;
+  const { etag = '' } = (await ask(path)).headers;
+  for (const [value, status, more] of [
+    [etag, 200],
+    [`"x", ${etag}`, 206, { range: 'bytes=0-1' }],
+    ['*', 304, { 'if-none-match': etag }],
+    [`W/${etag}`, 412],
+    ['"x"', 412, { 'if-none-match': etag }],
+  ] as const) {
+    expect([value, (await ask(path, { 'if-match': value, ...more })).status]).toEqual([
+      value,
+      status,
+    ]);
+  }
+  expect((await ask('/digit.png', { 'if-match': '"x"' })).status).toBe(412);
+  expect((await ask('/nowhere', { 'if-match': '"x"' })).status).toBe(404);
+});
+
 describe('gzip', () => {
   const path = '/dataset.csv?seed=s&n=20';
   const gzip = { 'accept-encoding': 'br, gzip;q=0.5' };

@@ -1,12 +1,13 @@
 /**
- * Tests `npm run evaluate` end to end in its own processes, on the shipped models, with few samples
- * on any backend.
+ * Tests `npm run evaluate` end to end in processes of its own, on the shipped models, with few
+ * samples on any backend.
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import { WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
-import { describeReport } from '../../../trainer/cli/evaluate.ts';
+import { buildEvaluateCommand, describeReport } from '../../../trainer/cli/evaluate.ts';
 import type { EvaluationReport } from '../../../trainer/evaluation/evaluation.ts';
 import {
   readArtifactFolder,
@@ -147,20 +148,23 @@ describe('a wrong command', () => {
   it.each([
     [
       ['--model', 'models/digits', '--model', 'models/classifier'],
-      /^digitmint: models\/classifier: .*export the model again$/m,
+      /^models\/classifier: .*export the model again$/m,
     ],
     [
       ['--model', 'models/seed', '--model', '/nowhere'],
-      /^digitmint: \/nowhere: expected a folder .* got nothing there$/m,
+      /^\/nowhere: expected a folder .* got nothing there$/m,
     ],
     [
       ['--model', 'models/seed', '--split', 'validation'],
-      /^digitmint: --split validation: draws from .* by --data$/m,
+      /^--split validation: draws from .* by --data$/m,
     ],
   ])('%j is refused with the reason, before any digit is drawn', async (args, message) => {
-    const { code, output, progress } = await evaluate(...args);
-    expect([code, output]).toEqual([1, '']);
-    expect(progress).toMatch(message);
-    expect(progress).not.toMatch(/drawing|\n {4}at /);
+    const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const running = buildEvaluateCommand().parseAsync(args, { from: 'user' });
+    await expect(running).rejects.toThrow(ExpectedError);
+    await expect(running).rejects.toThrow(message);
+    const progress = written.mock.calls.join('');
+    written.mockRestore();
+    expect(progress).not.toContain('drawing');
   });
 });
