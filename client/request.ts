@@ -30,6 +30,7 @@ const ACCEPT = 'application/json, application/problem+json, */*;q=0.5';
  * @returns  An answer with a good status, with its body unread.
  * @throws ApiError    For an answer with another status.
  * @throws RangeError  When an option is out of its range.
+ * @throws TypeError   Without a base where there is no page whose origin is the default.
  * @throws             What `fetch` rejects with, and the signal's reason once it is aborted.
  */
 export async function request(
@@ -40,6 +41,11 @@ export async function request(
   const { signal, retries = 2, maxRetryWaitMs = 30_000 } = options;
   writeOption('retries', retries, { kind: 'whole', min: 0, max: 10 });
   writeOption('maxRetryWaitMs', maxRetryWaitMs, { kind: 'whole', min: 0, max: 3_600_000 });
+  if (options.fetch === undefined && url.startsWith('/') && !('location' in globalThis)) {
+    throw new TypeError(
+      'digitmint: base is missing, expected an address such as https://digits.example',
+    );
+  }
   const ask = options.fetch ?? ((...given) => fetch(...given));
   for (let tried = 0; ; tried++) {
     const answer = await ask(url, {

@@ -94,12 +94,16 @@ export function createApp(given: GivenDependencies): App {
   app.notFound((c) => {
     const { path } = c.req;
     const { pathname, search } = c.get('url'); // `path` is decoded.
+    if (c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined) {
+      // Otherwise a script of another origin could not read why its path is wrong.
+      return c.body(null, 204, describePreflight(['GET', 'HEAD', 'OPTIONS']));
+    }
     if (pathname.endsWith('/') && ['GET', 'HEAD'].includes(c.req.method)) {
       // An absolute URL, because a path may start with `//HOST`.
       const url = c.get('base') + pathname.slice(0, -1) + search;
       return c.body(null, 308, { ...DOCUMENT_HEADERS, 'Content-Length': '0', Location: url });
     }
-    const [, route, received] = /^\/(digit|sample|morph|dataset)\.([a-zA-Z0-9]+)$/.exec(path) ?? [];
+    const [, route, received] = /^\/(digit|sample|morph|dataset)\.([A-Za-z0-9]+)$/.exec(path) ?? [];
     return respondFault(
       c,
       route === undefined || received === undefined

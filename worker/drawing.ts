@@ -194,13 +194,13 @@ export async function answerDrawing<P extends Pinned>(
       );
     }
     const isStreamed = isCompressed || drawing.isLong?.(pinned, generator) === true;
-    if (isStreamed) {
+    const isFresh = headers['ETag'] === undefined;
+    if (isStreamed || isFresh) {
       content['Accept-Ranges'] = 'none';
     }
     if (isCoded) {
       content['Content-Encoding'] = 'gzip';
     }
-    const isFresh = headers['ETag'] === undefined;
     if (c.req.method === 'HEAD' && (isStreamed || isFresh) && !mustDraw) {
       return new Response(null, { headers: content });
     }

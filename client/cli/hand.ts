@@ -60,7 +60,9 @@ export function buildHandCommand(open: (flags: Flags) => Ask): Command {
       process.stdout.write(`${told}\n`);
       for (const { class: name, certainty, error } of hand.digits ?? [hand]) {
         const share = Math.round(100 * certainty);
-        process.stderr.write(`digitmint: a ${name} (${share}%), differs by ${error} of 255\n`);
+        process.stderr.write(
+          `digitmint: a ${name} (${share}% sure); redrawn, it differs by ${error} of 255 grey levels\n`,
+        );
       }
     });
 }

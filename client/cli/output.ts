@@ -3,7 +3,7 @@
  * that the user sees.
  */
 import { createWriteStream, rmSync } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
+import { realpath, rename, rm, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -120,8 +120,9 @@ export async function writeOutput(
     (stats) => stats.isFile(),
     () => true,
   );
-  // A device or a pipe cannot be replaced.
-  const path = isPlain ? `${out}.${process.pid}.part` : out;
+  // A link stays, and the file that it names is replaced. A device or a pipe cannot be replaced.
+  const file = isPlain ? await realpath(out).catch(() => out) : out;
+  const path = isPlain ? `${file}.${process.pid}.part` : out;
   const keepNothing = (signal: NodeJS.Signals): void => {
     if (isPlain) {
       rmSync(path, { force: true });
@@ -134,7 +135,7 @@ export async function writeOutput(
   try {
     await pipeline(Readable.from(parts), createWriteStream(path));
     if (isPlain) {
-      await rename(path, out);
+      await rename(path, file);
     }
   } catch (cause) {
     if (isPlain) {

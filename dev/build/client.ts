@@ -38,7 +38,9 @@ async function writeClient(outFolder: string): Promise<void> {
   }
   await buildPage(); // The app's bundle holds the names of the pages' files.
   const entries = { cli: join(CLIENT, 'cli', 'main.ts') };
-  const { metafile } = await bundle(entries, outFolder, 'node');
+  const { metafile } = await bundle(entries, outFolder, 'node', {
+    banner: { js: REFUSE_OLD_NODE },
+  });
   fs.writeFileSync(join(outFolder, 'THIRD-PARTY.txt'), listLicences(metafile));
   writeDeclarations(join(outFolder, 'types'));
   fs.cpSync(join(CLIENT, 'README.md'), join(outFolder, 'README.md'));
@@ -49,6 +51,11 @@ async function writeClient(outFolder: string): Promise<void> {
   const description = { name, version, ...others };
   fs.writeFileSync(join(outFolder, 'package.json'), `${JSON.stringify(description, null, 2)}\n`);
 }
+
+const REFUSE_OLD_NODE = `if (parseInt(process.versions.node) < 20) {
+  console.error('digitmint: expected Node 20 or newer, this is ' + process.version);
+  process.exit(1);
+}`;
 
 const limits: Readonly<Record<string, number>> = { ...LIMITS, ...CLASS_LIMITS };
 /** Reduces the API's tables to what browsers need: no words of the docs, limits as numbers. */

@@ -148,7 +148,9 @@ function show({ hand: text, read: seen, error, digits: drawn }: Written, step: n
   if (step === 0) {
     showStatus(`${told}. Improving…`);
   } else if (step === STEPS) {
-    showStatus(`${told}; differs by ${error.toFixed(1)} of 255.${next}`);
+    showStatus(
+      `${told}. Redrawn, ${seen.length > 1 ? 'they differ' : 'it differs'} by ${error.toFixed(1)} of 255 grey levels.${next}`,
+    );
   }
   drawn.forEach((digit, i) => paint(digits[i], digit));
   void write();

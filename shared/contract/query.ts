@@ -282,7 +282,7 @@ export type DigitQuery = Query<'digit'> & {
 };
 
 /** Names that cache-busters and trackers add to URLs: always accepted, never with an effect. */
-const IGNORED = /^(?:v|t|_|cb|r|random|utm_[a-z]+)$/;
+const IGNORED = /^(?:v|t|_|cb|r|random|utm_[a-z]+|[a-z]{1,2}clid|msclkid)$/;
 
 /**
  * Parses a query string.
@@ -311,7 +311,9 @@ export function parseParameters<P extends ParameterSet>(
     }
     const value = parseText(parameter, parameter.kind === 'colour' ? resolveColour(text) : text);
     if (value === undefined) {
-      return refuseValue(name, text, describeExpected(parameter));
+      const isCut = parameter.kind === 'colour' && text === '';
+      const hint = isCut ? ', without #, which ends a query' : '';
+      return refuseValue(name, text, describeExpected(parameter) + hint);
     }
     values[name] = value;
   }

@@ -2,10 +2,10 @@
  * The command line of the installed package: the bytes of the real worker, on every Node at hand;
  * what it refuses, and where.
  */
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { PNG } from 'pngjs';
@@ -96,7 +96,9 @@ test('hand reads a picture, and writes numbers in it as the worker does', async 
   const read = await run(['hand', 'seven.png', '--refine', '2']);
   expect([read.code, read.stderr]).toEqual([
     0,
-    expect.stringMatching(/^digitmint: a 7 \(\d+%\), differs by [\d.]+ of 255\n$/),
+    expect.stringMatching(
+      /^digitmint: a 7 \(\d+% sure\); redrawn, it differs by [\d.]+ of 255 grey levels\n$/,
+    ),
   ]);
   const hand = read.stdout.toString().trim();
   const answer = await worker.fetch('/hand?model=digits&refine=2', {
@@ -333,6 +335,15 @@ describe('writes', () => {
     expect(await readdir(folder)).toEqual(['a.npy', 'old.png']);
   });
 
+  test.skipIf(process.platform === 'win32')('the file that a link names', async () => {
+    await writeFile(join(folder, 'old.png'), 'old');
+    await symlink('old.png', join(folder, 'link.png'));
+    expect((await run(['7', '--seed', 'a', '--out', 'link.png'])).code).toBe(0);
+    expect(await readlink(join(folder, 'link.png'))).toBe('old.png');
+    expect(await readFile(join(folder, 'old.png'), 'latin1')).toContain('PNG');
+    expect(await readdir(folder)).toEqual(['link.png', 'old.png']);
+  });
+
   test('nothing when a signal ends it half-way', async () => {
     const cli = join(client.path, 'cli.js');
     const args = [cli, 'dataset', '--n', '200000', '--out', 'a.npy'];
@@ -541,6 +552,20 @@ describe('refuses, and names the flag', () => {
       code: 1,
       stderr: expect.stringContaining('--model .: manifest.json is malformed: schema') as unknown,
     });
+  });
+
+  test('an old Node, with one line', () => {
+    const aged =
+      'data:text/javascript,Object.defineProperty(process,"versions",{value:{node:"18.20.8"}})';
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      ['--import', aged, join(client.path, 'cli.js'), '7'],
+      { encoding: 'utf8' },
+    );
+    expect([status, stderr]).toEqual([
+      1,
+      `digitmint: expected Node 20 or newer, this is ${process.version}\n`,
+    ]);
   });
 
   test('nothing where it only warns', async () => {

@@ -203,6 +203,7 @@ describe('fetchDigits', () => {
   test('asks nothing when an option is wrong', async () => {
     const { base: address, asked } = await startServer(pass);
     await expect(fetchDigits({ base: address, n: 0 })).rejects.toThrow(RangeError);
+    await expect(fetchDigits({ base: undefined })).rejects.toThrow('base is missing');
     await expect(fetchDigits({ base: address, retries: 11 })).rejects.toThrow(
       'retries is 11, expected a whole number from 0 to 10',
     );

@@ -184,7 +184,7 @@ test('a second digit is added, the hand fits both, and the first can be removed'
     await more.click();
     await page.waitForSelector('#hand-status:text("Draw the next digit")');
     await draw(page, SEVEN);
-    await page.waitForSelector('#hand-status:text("The hand of 2, 7; differs by")');
+    await page.waitForSelector('#hand-status:text("The hand of 2, 7. Redrawn, they differ by")');
     expect((await readUrl(page)).searchParams.get('hand')).not.toBe(first);
     await page.getByRole('button', { name: 'Remove the 2 that you drew' }).click();
     await page.waitForSelector('#hand-status:text("Read as 7")');

@@ -77,7 +77,7 @@ const PAGES = [
   '/',
   '/docs',
   '/docs/reference',
-  '/docs/embed',
+  '/docs/api',
   '/docs/search?q=dark+mode',
   '/hand',
   '/learn',

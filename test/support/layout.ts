@@ -32,6 +32,12 @@ export function findLayoutFaults(): string[] {
     return new DOMRect(box.left, box.top, box.right - box.left, box.bottom - box.top);
   };
 
+  for (const cell of document.querySelectorAll('tr > :nth-child(2)')) {
+    if (isShown(cell) && clip(cell, cell.getBoundingClientRect()).width < 24) {
+      faults.push(`a table hides its second column: ${cell.textContent.slice(0, 40)}`);
+    }
+  }
+
   const lines: { readonly text: Text; readonly box: DOMRect }[] = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {

@@ -15,12 +15,14 @@ export function respondFault(c: AppContext, error: ApiError): Response | Promise
 
 async function renderFault(c: AppContext, error: ApiError): Promise<Response> {
   const { status, title, detail, retryAfterSeconds } = describeError(error);
+  const [, said = detail, near] =
+    (error.code === 'not_found' && /^(.* Try )(\/\S+)\.$/s.exec(detail)) || [];
   const page = await renderPage(c, {
     title,
     status,
     body: html`<main id="main" class="prose">
       <h1>${title}</h1>
-      <p>${error.code === 'model_unavailable' ? 'The network that draws could not be loaded.' : ''} ${detail}</p>
+      <p>${error.code === 'model_unavailable' ? 'The network that draws could not be loaded.' : ''} ${said}${near === undefined ? '' : html`<a href="${near}">${near}</a>.`}</p>
       ${status < 500 ? '' : html`<p><a class="button" href="${c.req.path}">Try again</a></p>`}
       <p>
         You can <a href="/learn">watch a network learn</a>, read <a href="/docs">the documentation</a>, or go to

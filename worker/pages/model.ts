@@ -36,7 +36,10 @@ export function renderModelsPage(
             </li>`,
         )}
       </ul>
-      <p>The same list as JSON: ask for <code>application/json</code>, as <code>curl</code> does.</p>
+      <p>
+        <code>curl</code> gets the same list as JSON, and so does any request with
+        <code>Accept: application/json</code>.
+      </p>
     </main>`,
   });
 }
@@ -96,7 +99,8 @@ export function renderModelPage(
         ${urls.map(({ path, url, bytes }) => html`<li><a href="${url}">${path}</a>, ${describeBytes(bytes)}</li>`)}
       </ul>
       <p>
-        The same card as JSON: ask for <code>application/json</code>, as <code>curl</code> does.
+        <code>curl</code> gets the same card as JSON, and so does any request with
+        <code>Accept: application/json</code>.
         <a href="/docs/recipe">From a seed to pixels</a> draws with these files in Python.
       </p>
     </main>`,

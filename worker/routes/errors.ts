@@ -11,7 +11,7 @@ export const ERROR_OPERATIONS: readonly OperationEntry[] = [
     id: 'listErrors',
     path: '/errors',
     ...OF_PAGE,
-    summary: 'The code of every error that a request can meet',
+    summary: 'The code, HTTP status and title of every error',
     examples: ['/errors'],
   },
   {
@@ -34,18 +34,18 @@ export const ERROR_OPERATIONS: readonly OperationEntry[] = [
 
 export function addErrorRoutes(app: App): void {
   app.get('/errors', (c) => {
-    const items = ERROR_CODES.map(
-      (code) =>
-        html`<li>
-          <a href="/errors/${code}"><code>${code}</code></a>
-        </li>`,
-    );
+    const items = ERROR_CODES.map((code) => {
+      const { status, title } = describeExample(code);
+      return html`<li>
+        <a href="/errors/${code}"><code>${code}</code></a>: ${status}, ${title}
+      </li>`;
+    });
     return renderPage(c, {
       title: 'Errors',
       description: 'The code of every error of the API for handwritten digits.',
       body: html`<main id="main" class="prose">
         <h1>Errors</h1>
-        <p class="lead">The code of every error that a request can meet.</p>
+        <p class="lead">Every error of the API: its code, HTTP status and title.</p>
         <ul>
           ${items}
         </ul>

@@ -265,6 +265,8 @@ describe('headers', () => {
   });
 
   test('are the same for HEAD as for GET, without a body', async () => {
+    const fresh = await worker.fetch('/digit.png', { method: 'HEAD' });
+    expect(fresh.headers.get('accept-ranges')).toBe('none');
     const [head, get] = await Promise.all([
       worker.fetch('/digit.png?seed=a&n=4', { method: 'HEAD' }),
       worker.fetch('/digit.png?seed=a&n=4'),
@@ -283,19 +285,22 @@ describe('headers', () => {
     }
   });
 
-  test('allow the methods of a route in a preflight', async () => {
-    const answer = await worker.fetch('/digit.json', {
-      method: 'OPTIONS',
-      headers: {
-        origin: 'https://example.org',
-        'access-control-request-method': 'GET',
-        'access-control-request-headers': 'x-a',
-      },
-    });
-    expect(answer.status).toBe(204);
-    expect(answer.headers.get('access-control-allow-methods')).toBe('GET, HEAD, OPTIONS');
-    expect(answer.headers.get('access-control-allow-origin')).toBe('*');
-  });
+  test.each(['/digit.json', '/digit.jpg', '/nowhere', '/digit/'])(
+    'allow a preflight of %s',
+    async (path) => {
+      const answer = await worker.fetch(path, {
+        method: 'OPTIONS',
+        headers: {
+          origin: 'https://example.org',
+          'access-control-request-method': 'GET',
+          'access-control-request-headers': 'x-a',
+        },
+      });
+      expect(answer.status).toBe(204);
+      expect(answer.headers.get('access-control-allow-methods')).toBe('GET, HEAD, OPTIONS');
+      expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+    },
+  );
 });
 
 describe('caching', () => {

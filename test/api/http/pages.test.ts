@@ -85,6 +85,8 @@ test('a person who errs gets a page with the error’s status, a program gets pr
     expect(await ask('text/html,*/*;q=0.8')).toEqual([path, 404, 'text/html', 'Accept']);
     expect(await ask('*/*')).toEqual([path, 404, 'application/problem+json', 'Accept']);
   }
+  const meant = await worker.fetch('/OpenAPI', { headers: { accept: 'text/html' } });
+  expect(await meant.text()).toContain('Try <a href="/openapi.json">');
 });
 
 test('error pages obey the content security policy', async () => {

@@ -114,7 +114,13 @@ const OF_MACHINE: readonly string[] = [
 export function renderGuide({ slug, title, html: text }: Guide, base: string): Markup {
   const own = OF_MACHINE.includes(slug)
     ? text
-    : ADDRESSES.reduce((written, address) => written.replaceAll(address, base), text);
+    : ADDRESSES.reduce(
+        (written, address) =>
+          written
+            .replaceAll(address, base)
+            .replaceAll(encodeURIComponent(address), encodeURIComponent(base)),
+        text,
+      );
   return html`<h1>${title}</h1>
     ${raw(own)}`;
 }

@@ -81,7 +81,7 @@ function renderReference(
       <li>
         The header <code>${HEADERS.warning}</code> names parameters that a route does not know; <code>strict=1</code> refuses
         them. Cache-busters (<code>v</code>, <code>t</code>, <code>_</code>, <code>cb</code>, <code>r</code>,
-        <code>random</code>, <code>utm_…</code>) are accepted and ignored.
+        <code>random</code>) and trackers (<code>utm_…</code>, <code>fbclid</code>, <code>gclid</code>) are accepted and ignored.
       </li>
       <li>
         A value beyond its limit is a 400 that names the allowed range. A URL has at most ${LIMITS.maxUrlLength} characters.
