@@ -175,7 +175,7 @@ export async function readTable(file: TreeFile): Promise<string[][]> {
 }
 
 /** @returns  Null for text that is no JSON, such as an empty last line. */
-function parseJson(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
@@ -363,7 +363,7 @@ export function describeUnreadLabels(
     ...(tables.length === 0
       ? []
       : [
-          `${nameSome(tables)}: not used for classes. Expected CSV, TSV, TXT or JSON with a column of file names and one called "label".`,
+          `${nameSome(tables)}: not used for classes.${tables.some((path) => /\.(?:xlsx?|ods)$/i.test(path)) ? ' Save it as CSV.' : ''} Expected CSV, TSV, TXT or JSON with a column of file names and one called "label".`,
         ]),
   ];
 }
