@@ -14,7 +14,7 @@ const HEADER_BYTES = 1024 * 1024;
 const MAX_LINE = 4 * 1024 * 1024;
 /** Lines by which columns of labels are found. */
 const SAMPLED_LINES = 200;
-const DELIMITERS = [';', ',', '\t', ' '] as const;
+const DELIMITERS = [';', ',', '\t', '|', ' '] as const;
 export const IS_SPLIT = /^(?:usage|split)$/i;
 /** "pixel0", "px_12", "1x1", "0_0" or "7": with its number. */
 const IS_PIXEL =
@@ -47,7 +47,8 @@ export interface Table extends Columns {
 export async function readColumns(file: TreeFile, what: string): Promise<Table | null> {
   const start = decodeText(await readStart(file, HEADER_BYTES));
   const lines = start.split(/\r?\n/, SAMPLED_LINES);
-  const [line = ''] = lines;
+  // A blank beside another delimiter divides nothing.
+  const line = (lines[0] ?? '').trim().replace(/(?<=[;,\t|]) | (?=[;,\t|])/g, '');
   const count = (delimiter: string): number => line.split(delimiter).length - 1;
   // Commas are decimal ones where semicolons are the delimiter.
   const delimiter = DELIMITERS.find((one, i) =>
@@ -152,7 +153,7 @@ function findNamed(
     place,
   }));
   const labels = findLabelColumns(columns).map(({ place }) => place);
-  const pixels = interleave(
+  const pixels = orderPixels(
     cells,
     places.filter((place) => !labels.includes(place) && IS_PIXEL.test(cells[place] as string)),
   );
@@ -264,7 +265,22 @@ export function findPixelNames(names: readonly string[]): readonly string[] {
   const places = [...names.keys()].filter((place) => IS_PIXEL.test(names[place] as string));
   return measureSquare(places.length) === null
     ? []
-    : interleave(names, places).map((place) => names[place] as string);
+    : orderPixels(names, places).map((place) => names[place] as string);
+}
+
+/** Orders columns that were sorted as texts: pixel0, pixel1, pixel10, pixel2. */
+function orderPixels(cells: readonly string[], pixels: readonly number[]): readonly number[] {
+  const parts = pixels.map((place) => /^(\D*)(\d+)$/.exec(cells[place]?.trim() ?? ''));
+  const [first] = parts;
+  const numbers = parts.map((part) => Number(part?.[2]));
+  const isNumbered =
+    parts.every((part) => part !== null && part[1] === first?.[1]) &&
+    new Set(numbers).size === numbers.length;
+  return isNumbered
+    ? [...pixels.keys()]
+        .sort((a, b) => (numbers[a] as number) - (numbers[b] as number))
+        .map((i) => pixels[i] as number)
+    : interleave(cells, pixels);
 }
 
 /** Puts the columns of a pixel side by side when a table has all red ones first: r0, r1, … g0. */
@@ -364,8 +380,14 @@ async function* boundLines(file: TreeFile, named: string): AsyncGenerator<string
   let decoder: InstanceType<typeof TextDecoder> | undefined;
   let length = 0;
   for await (const bytes of readChunks(file)) {
-    decoder ??= new TextDecoder(findUnicode(bytes));
-    const chunk = decoder.decode(bytes, { stream: true });
+    decoder ??= new TextDecoder(findUnicode(bytes), { fatal: true });
+    let chunk: string;
+    try {
+      chunk = decoder.decode(bytes, { stream: true });
+    } catch {
+      decoder = new TextDecoder('windows-1252'); // Of Excel; a part of a letter cannot be before.
+      chunk = decoder.decode(bytes, { stream: true });
+    }
     const end = chunk.lastIndexOf('\n');
     length = end === -1 ? length + chunk.length : chunk.length - end;
     if (length > MAX_LINE) {

@@ -209,7 +209,7 @@ async function adviseOn(files: readonly TreeFile[]): Promise<string> {
     }
     if (/\.[ct]sv$/i.test(file.path)) {
       const [line = ''] = decodeText(start).split(/\r?\n/);
-      return `. ${file.path} is no table of pixels: it begins with ${JSON.stringify(line.slice(0, 60))}, expected a number in each column as label,pixel0,pixel1, or names of pictures beside it. Lists of numbers in a cell: ${SAVE}`;
+      return `. ${file.path} is no table of pixels: it begins with ${JSON.stringify(line.slice(0, 60))}, expected a number in each column as label,pixel0,pixel1, a list of all of them in one, or names of pictures beside it`;
     }
   }
   return '';

@@ -188,7 +188,8 @@ async function readRows(
     if (found !== null && (list.length !== size || found.shape.join() !== shape.join())) {
       return `has ${found.shape.join(' x ')} pixels, expected ${size === 0 ? 'a square' : shape.join(' x ')}`;
     }
-    const text = readLabel(cells);
+    const own = readLabel(cells);
+    const text = own && normaliseLabel(own);
     if (text === '') {
       return `has no ${labels.map(name).join(', ')}`;
     }
@@ -220,7 +221,7 @@ async function readRows(
       values[first + i] = value;
     }
     const usage = split === -1 ? '' : unquote(cells[split] as string);
-    kept.push({ line, index: count - 1, label: text && normaliseLabel(text), usage });
+    kept.push({ line, index: count - 1, label: text, usage });
     return undefined;
   };
   await eachRow(
