@@ -65,7 +65,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 function buildProgram(): Command {
   const program = new Command('digitmint')
     .description(
-      'Samples of a neural network, by default handwritten digits, drawn offline: the same bytes as the API.',
+      'Samples of a neural network, such as handwritten digits, drawn offline: the same bytes as the API.',
     )
     .argument('[label]', 'the class of every sample: its name or number')
     .version(version, '--version', 'Prints the version')

@@ -90,6 +90,9 @@ function describeNumbers(
 
 const IDX_TYPES = new Map([
   [0x08, UINT8],
+  [0x09, describeNumbers('int8', 1, Int32Array, (body, at) => body.getInt8(at))],
+  [0x0b, describeNumbers('int16', 2, Int32Array, (body, at) => body.getInt16(at))],
+  [0x0c, describeNumbers('int32', 4, Int32Array, (body, at) => body.getInt32(at))],
   [0x0d, describeNumbers('float32', 4, Float32Array, (body, at) => body.getFloat32(at))],
 ]);
 
@@ -165,6 +168,9 @@ export function decodeArrayFile(bytes: Uint8Array, what: string): ArrayFile {
   );
 }
 
+/** QMNIST tells of each digit its class, and then its writer and places in other sets. */
+const QMNIST_COLUMNS = 8;
+
 /** Tells IDX by its first bytes: two zeros, a type, and one to four dimensions. */
 export function isIdx(bytes: Uint8Array): boolean {
   const [type = 0, rank = 0] = bytes.subarray(2);
@@ -203,7 +209,12 @@ export function decodeIdx(bytes: Uint8Array, what: string): ArrayFile {
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + i * 4));
-  return { format: `IDX, ${type.name}`, shape, values: readBody(bytes, header, type, shape, what) };
+  const format = `IDX, ${type.name}`;
+  const values = readBody(bytes, header, type, shape, what);
+  const [count = 0, columns] = shape;
+  return code === 0x0c && rank === 2 && columns === QMNIST_COLUMNS
+    ? { format, shape: [count], values: values.filter((_, i) => i % QMNIST_COLUMNS === 0) }
+    : { format, shape, values };
 }
 
 function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {

@@ -19,11 +19,18 @@ export function encodeIdx(shape: readonly number[], data: Uint8Array): Uint8Arra
   return concatBytes(encodeIdxHeader(shape), data);
 }
 
+/** Of labels that are integers of 32 bits, as QMNIST has them. */
+const INTEGERS = [0x0c01, 0x0c02];
+
 /** Decodes a file of unsigned bytes in one of the `ranks`, the allowed numbers of dimensions. */
-function decodeBytes({ name, bytes }: NamedBytes, ranks: readonly number[]) {
+function decodeBytes(
+  { name, bytes }: NamedBytes,
+  ranks: readonly number[],
+  others: readonly number[] = [],
+) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const magic = bytes.length >= 4 ? view.getUint32(0) : undefined;
-  const allowed = ranks.map((rank) => (UNSIGNED_BYTE << 8) | rank);
+  const allowed = [...ranks.map((rank) => (UNSIGNED_BYTE << 8) | rank), ...others];
   if (magic === undefined || !allowed.includes(magic)) {
     const format = (number: number): string => `0x${number.toString(16).padStart(8, '0')}`;
     const got = magic === undefined ? `${bytes.length} bytes` : format(magic);
@@ -32,7 +39,12 @@ function decodeBytes({ name, bytes }: NamedBytes, ranks: readonly number[]) {
     );
   }
   const { shape, values } = decodeIdx(bytes, name);
-  return { shape, values: values as Uint8Array };
+  const place = values.findIndex((value) => value < 0 || value > 255);
+  if (shape.length === 2 || place !== -1) {
+    const found = place === -1 ? `${shape[1]} numbers for each` : `the label ${values[place]}`;
+    throw new ExpectedError(`${name} holds ${found}: expected a label from 0 to 255 for each`);
+  }
+  return { shape, values: Uint8Array.from(values) };
 }
 
 /** The content of a file, with its name for errors. */
@@ -47,7 +59,7 @@ export interface NamedBytes {
  */
 export function decodeIdxPair(imagesFile: NamedBytes, labelsFile: NamedBytes) {
   const { shape, values: images } = decodeBytes(imagesFile, [3, 4]);
-  const { values: labels } = decodeBytes(labelsFile, [1]);
+  const { values: labels } = decodeBytes(labelsFile, [1], INTEGERS);
   const [count = 0, height = 0, width = 0, channels = 1] = shape;
   if (labels.length !== count) {
     throw new ExpectedError(

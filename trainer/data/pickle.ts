@@ -13,6 +13,7 @@ interface Call {
   readonly given: readonly unknown[];
   /** What would be set afterwards. */
   state?: unknown;
+  items?: Map<string, unknown>;
 }
 
 const MARK = Symbol('mark');
@@ -43,7 +44,9 @@ export function readPickle(bytes: Uint8Array): unknown {
     return items.slice(1);
   };
   const setItems = (items: readonly unknown[]): void => {
-    const target = stack.at(-1) as Map<string, unknown>;
+    const top = stack.at(-1);
+    // Of a class such as scikit-learn's Bunch, which is a dictionary.
+    const target = top instanceof Map ? top : ((top as Call).items ??= new Map());
     for (let i = 0; i < items.length; i += 2) {
       target.set(String(items[i]), items[i + 1]);
     }
@@ -183,8 +186,11 @@ export function readPickledArrays(
 ): { name: string; array: ArrayFile }[] {
   let found: { name: string; array: ArrayFile }[];
   try {
-    found = listArrays(readPickle(bytes), name);
+    found = listArrays(readPickle(bytes), name, what);
   } catch (cause) {
+    if (cause instanceof ExpectedError) {
+      throw cause;
+    }
     const { message } = cause as Error;
     throw new ExpectedError(`${what} cannot be read: ${message}. ${SAVE}`, { cause });
   }
@@ -196,21 +202,48 @@ export function readPickledArrays(
 
 const SAVE = 'Read it in Python, and save numpy.savez("set.npz", images=…, labels=…)';
 
-function listArrays(value: unknown, name: string): { name: string; array: ArrayFile }[] {
+/** @throws ExpectedError  For a DataFrame. */
+function listArrays(
+  value: unknown,
+  name: string,
+  what: string,
+): { name: string; array: ArrayFile }[] {
   const array = toArray(value);
   if (array !== null) {
     return [{ name, array }];
   }
   const { shape = [0], body } = findArray(value) ?? {};
   if (shape.length === 0 && Array.isArray(body)) {
-    return listArrays(body[0], name); // `numpy.save(file, {...})`
+    return listArrays(body[0], name, what); // `numpy.save(file, {...})`
+  }
+  const { name: type = '', items } = (value ?? {}) as Partial<Call>;
+  if (type.startsWith('pandas.')) {
+    throw new ExpectedError(
+      `${what} has a DataFrame of Pandas: convert it with pandas.read_pickle(…).to_json("set.jsonl", orient="records", lines=True)`,
+    );
+  }
+  if (items !== undefined) {
+    return listArrays(items, name, what);
   }
   if (value instanceof Map) {
     const prefix = PARTS.includes(name) ? `${name}_` : '';
-    return [...value].flatMap(([key, one]) => listArrays(one, `${prefix}${String(key)}`));
+    return [...value].flatMap(([key, one]) => listArrays(one, `${prefix}${String(key)}`, what));
   }
   if (!Array.isArray(value)) {
     return [];
+  }
+  const rows = value.length > 4 ? readRows(value) : null;
+  const four = value.length === 4 ? value.map(toArray) : [];
+  if (rows !== null) {
+    return listArrays(rows, name, what);
+  }
+  if (four.every((one) => one !== null) && four.length > 0) {
+    // X_train, y_train, X_test, y_test, or X_train, X_test, y_train, y_test.
+    const seen = { images: 0, labels: 0 };
+    return four.map((one) => {
+      const role = one.shape.length > 1 ? 'images' : 'labels';
+      return { name: `${seen[role]++ === 0 ? 'train' : 'test'}_${role}`, array: one };
+    });
   }
   const isNested = value.every((one) => Array.isArray(one) || one instanceof Map);
   const names = isNested
@@ -220,7 +253,24 @@ function listArrays(value: unknown, name: string): { name: string; array: ArrayF
     : ROLES.map((role) => (PARTS.includes(name) ? `${name}_${role}` : role));
   return value.length > names.length
     ? []
-    : value.flatMap((one, i) => listArrays(one, names[i] as string));
+    : value.flatMap((one, i) => listArrays(one, names[i] as string, what));
+}
+
+/** Turns rows, as [(image, label), …] and [{…}, …], into columns; null for anything else. */
+function readRows(rows: readonly unknown[]): Map<string, unknown> | null {
+  const [first] = rows;
+  if (first instanceof Map) {
+    const names = [...(first as Map<string, unknown>).keys()];
+    return rows.every((row) => row instanceof Map)
+      ? new Map(names.map((name) => [name, rows.map((row: Map<string, unknown>) => row.get(name))]))
+      : null;
+  }
+  const arePairs = rows.every(
+    (row) => Array.isArray(row) && row.length === 2 && findArray(row[0]) !== null,
+  );
+  return arePairs
+    ? new Map(ROLES.map((role, i) => [role, rows.map((row) => (row as unknown[])[i])]))
+    : null;
 }
 
 /** An array of NumPy, or a list of labels or of pictures; null for anything else. */

@@ -38,9 +38,9 @@ export function buildOpenapiDocument(operations: readonly Operation[]): Json {
     info: {
       title: 'digitmint',
       version,
-      summary: 'Handwritten digits from a neural network, as URLs',
+      summary: 'Pictures from a neural network, as URLs',
       description: [
-        'Every request draws new samples, by default handwritten digits; a seed always gives the same ones. Any origin may call it without a key. Only /jobs needs the owner’s key.',
+        'Every request draws new samples of a model; a seed always gives the same ones. `/models` tells what each model draws. Any origin may call it without a key. Only /jobs needs the owner’s key.',
         'Programs take the paths with an extension, which have one media type each. The paths without one choose the format by `format=` or `Accept`.',
         'Errors are problem details (RFC 9457). Where a picture or a text was asked for, the error is one too, unless `Accept` names application/problem+json: clients send `Accept: application/problem+json, */*`.',
       ].join('\n\n'),

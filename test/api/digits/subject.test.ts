@@ -183,6 +183,8 @@ describe('words of a model’s own subject', () => {
       await answer.arrayBuffer();
       expect([pathname + search, answer.status]).toEqual([pathname + search, 200]);
     }
+    expect(await getText('/openapi.json')).not.toMatch(/"summary":"Handwritten digits/);
+    expect(await getText('/docs/embed')).toMatch(/By default this service draws letters/);
     const docs = await getText('/docs');
     expect(docs).toContain('guides for an API of letters.');
     expect(docs).toMatch(/By default this service draws letters:\s*<a href="\/models\/letters">/);

@@ -77,9 +77,33 @@ for name, content in (("classes.txt", "cat\ndog\neel\n"), ("class_names.json", '
     numpy.save(place(f"{name}.d/images.npy"), train)
     numpy.savetxt(place(f"{name}.d/labels.txt"), labels)
     place(f"{name}.d/{name}").write_text(content)
+numpy.savez(
+    place("numbered/mnist_all.npz"),
+    **{f"train{y}": train[labels == y] for y in range(3)},
+    **{f"test{y}": test[test_labels == y] for y in range(3)},
+)
 bad = train / 255
 bad[5, 3, 3] = numpy.nan
 numpy.savez(place("nan.npz"), images=bad)
+# Names of parts and labels in all forms.
+for names in ("Xtr ytr Xte yte", "Xtrain ytrain Xtest ytest", "trainX trainY testX testY", "X_tr Y_tr X_te Y_te", "trainimages trainlabels testimages testlabels", "imgs_trn lbls_trn imgs_tst lbls_tst"):
+    arrays = dict(zip(names.split(), (train, labels, test, test_labels)))
+    numpy.savez(place(f"names/{names.split()[0]}.d/a.npz"), **arrays)
+for name, array in arrays.items():
+    numpy.savetxt(place(f"names/tables/{name}.csv"), array.reshape(len(array), -1), "%d", ",")
+
+
+class Bunch(dict):
+    pass
+
+
+bunch = Bunch(data=train.reshape(12, 64), target=labels, images=train, DESCR="text")
+place("bunch/digits.pkl").write_bytes(pickle.dumps(bunch))
+place("pairs/a.pkl").write_bytes(pickle.dumps(list(zip(train, labels.tolist()))))
+place("rows/a.pkl").write_bytes(pickle.dumps([{"image": x, "label": words[y]} for x, y in zip(train, labels)]))
+place("four/a.pkl").write_bytes(pickle.dumps([train, test, labels, test_labels]))
+frame = b"\x80\x02cpandas.core.frame\nDataFrame\n)\x81."
+place("frame/a.pkl").write_bytes(frame)
 
 # Kaggle: a header and a label first, no label in test.csv, no header at all, pixels in one cell.
 names = [f"pixel{i}" for i in range(64)]
@@ -125,7 +149,23 @@ write_csv("emnist-letters-train.csv", None, [[y, *x.T.flatten()] for x, y in zip
 for label, name in enumerate(words):
     write_csv(f"tables/{name}.csv", names, [x for x, y in zip(flat, labels) if y == label])
 write_csv("words-indexed.csv", None, [[i, words[y], *x] for i, (x, y) in enumerate(zip(flat, labels))])
-write_csv("lists.csv", ["label", "image"], [[y, str(x)] for x, y in zip(flat, labels)])
+# Lists of numbers in a cell, in forms of Python, NumPy and JSON; colours in lists of three.
+lists = [[words[y], x] for x, y in zip(flat, labels)]
+write_csv("lists.csv", ["label", "image"], [[y, str(x)] for y, x in lists])
+write_csv("numpy.csv", ["image", "label"], [[str(x), words[y]] for x, y in zip(train, labels)])
+write_csv("planes.csv", ["label", "image"], [[words[y], str(x.transpose(2, 0, 1).tolist())] for x, y in zip(rgb, labels)])
+write_csv("two.csv", ["emotion", "pixels"], [[y, " ".join(map(str, x))] for y, x in lists])
+write_csv("odd-lists.csv", ["label", "image"], [[y, str(x)] for y, x in [*lists * 5, ["cat", [1, 2]]]])
+rows = [{"label": y, "image": x} for y, x in lists]
+place("records/a.json").write_text(json.dumps(rows))
+place("lines/train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+place("lines/test.jsonl").write_text("\n".join(map(json.dumps, rows[:6])))
+place("columns/a.json").write_text(json.dumps({"images": train.tolist(), "labels": [y for y, _ in lists]}))
+for name, text in (("one-hot", numpy.eye(3)[labels]), ("pandas", labels.reshape(-1, 1))):
+    write_csv(f"{name}/X_train.csv", names, flat)
+    write_csv(f"{name}/y_train.csv", range(text.shape[1]), text)
+write_csv("one-hot-bare/X_train.csv", None, flat)
+write_csv("one-hot-bare/y_train.csv", None, numpy.eye(3, dtype=int)[labels])
 
 # Hugging Face: PNG files in a column of structs, with the classes' names in the metadata.
 pngs = [path.read_bytes() for path in sorted((root / "pngs").iterdir())]
@@ -161,9 +201,17 @@ place("saved/train/state.json").write_text("{}")
 place("hf/README.md").write_text("A card.")
 
 
+pixels = {"label": [y for y, _ in lists], "image": pyarrow.array(train.tolist(), pyarrow.list_(pyarrow.list_(pyarrow.uint8())))}
+pyarrow.parquet.write_table(pyarrow.table(pixels), place("pixels/train-00000-of-00001.parquet"), row_group_size=5)
+with pyarrow.ipc.new_stream(place("pixels-arrow/a.arrow"), pyarrow.table(pixels).schema) as stream:
+    stream.write_table(pyarrow.table(pixels))
+wide = {"label": labels, **{f"pixel{k}": train.reshape(12, 64)[:, k] for k in range(64)}}
+pyarrow.parquet.write_table(pyarrow.table(wide), place("wide/train.parquet"))
+
+
 # MNIST's kin.
-def write_idx(name, array):
-    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+def write_idx(name, array, kind=8):
+    header = struct.pack(f">HBB{array.ndim}I", 0, kind, array.ndim, *array.shape)
     path = place(name)
     with gzip.open(path, "wb") if name.endswith(".gz") else path.open("wb") as file:
         file.write(header + array.tobytes())
@@ -175,6 +223,12 @@ for part, images, targets in (("train", train, labels), ("t10k", test, test_labe
         write_idx(f"torchvision/MNIST/raw/{part}-labels-idx1-ubyte{ending}", targets)
 for name, array in (("train-images-idx3-ubyte", train), ("train-labels-idx1-ubyte", labels)):
     write_idx(f"folders/{name}/{name}", array)
+writers = numpy.full((12, 8), 7, ">i4")
+writers[:, 0] = labels
+for path, kind in (("qmnist/qmnist-train-labels-idx2-int.gz", 12), ("qmnist-renamed/labels", 12)):
+    write_idx(path, writers, kind)
+write_idx("qmnist/qmnist-train-images-idx3-ubyte.gz", train)
+write_idx("qmnist-renamed/images", train)
 write_idx("renamed/my-images.idx3.gz", train)
 write_idx("renamed/my-labels.gz", labels)
 for part, images, targets in (("train", train, labels), ("test", test, test_labels)):
@@ -252,7 +306,15 @@ for format, name in enumerate(("ustar", "gnu", "pax")):
 with tarfile.open(place("wrapped.tar"), "w") as archive:
     archive.add(root / "pngs", "package")
 packed = place("gnu.tar.gz").read_bytes()
+for name, content in (("train.tar.zst", gzip.decompress(packed)), ("csv-zst/a.csv.zst", place("plain.csv").read_bytes())):
+    with pyarrow.output_stream(place(name), compression="zstd") as stream:
+        stream.write(content)
+write_csv("nothing.csv", ["label", "image"], [["cat", "[1, 2]"]])
 place("cut.tar.gz").write_bytes(packed[: len(packed) // 2])
+for name in ("bz2", "xz"):
+    place(f"tar-{name}/a.tar.{name}").write_bytes(b"")
+    place(f"csv-{name}/a.csv.{name}").write_bytes(b"")
+place("sheet/a.xlsx").write_bytes(b"PK")
 place("hdf/set.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
 place("hdf5.mat").write_bytes(b"MATLAB 7.3 MAT-file".ljust(512))
 

@@ -12,7 +12,8 @@ import { hasTools, runPython } from '../../support/data-tools/data-tools.ts';
 import { writePicture } from '../../support/pictures.ts';
 
 const SIDE = 8;
-const SVHN = new URL('../../support/data-tools/train_32x32.mat', import.meta.url);
+/** Written by scipy.io.savemat as those of SVHN and EMNIST are: the latter has structs. */
+const MATS = ['train_32x32.mat', 'emnist-letters.mat'];
 const LABELS = Array.from({ length: 12 }, (_, i) => i % 3);
 /** Pixel `k` of picture `i`, as write-layouts.py has it. */
 const pixel = (i: number, k: number): number => (((i * 64 + k) * 7) % 251) + 2;
@@ -55,9 +56,14 @@ beforeAll(async () => {
     label,
   ]);
   await writeFile(join(root, 'stylegan/dataset.json'), JSON.stringify({ labels }));
-  // Written by scipy.io.savemat as SVHN's files are, with 10 for the digit 0.
-  await mkdir(join(root, 'svhn'));
-  await copyFile(SVHN, join(root, 'svhn/train_32x32.mat'));
+  for (const name of MATS) {
+    const folder = join(root, 'mat', name.replace(/[-_].*/, ''));
+    await mkdir(folder, { recursive: true });
+    await copyFile(
+      new URL(`../../support/data-tools/${name}`, import.meta.url),
+      join(folder, name),
+    );
+  }
   if (hasTools('tables')) {
     const program = new URL('../../support/data-tools/write-layouts.py', import.meta.url);
     runPython('tables', await readFile(program, 'utf8'), root);
@@ -139,9 +145,10 @@ describe('pictures in folders', () => {
   });
 });
 
-it('reads MATLAB’s files as those of SVHN', async () => {
-  await expectSet('svhn', { classes: NUMBERS, pictures: RGB });
-  await expectSet('svhn/train_32x32.mat', { classes: NUMBERS, pictures: RGB });
+it('reads MATLAB’s files as those of SVHN and EMNIST', async () => {
+  await expectSet('mat/train', { classes: NUMBERS, pictures: RGB }); // 10 is the digit 0.
+  await expectSet('mat/train/train_32x32.mat', { classes: NUMBERS, pictures: RGB });
+  await expectSet('mat/emnist', { classes: ['1', '2', '3'], kept: { test: 6 } });
 });
 
 describe.skipIf(!hasTools('tables'))('data of other programs', () => {
@@ -180,6 +187,32 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
     ['class_names.json.d', { classes: NAMES }],
     ['renamed', { classes: NUMBERS }],
     ['indexed.csv', { classes: [], labels: LABELS.map(() => 0) }],
+    ...['Xtr', 'Xtrain', 'trainX', 'X_tr', 'trainimages', 'imgs_trn'].map(
+      (name): [string, Expected] => [`names/${name}.d`, { classes: NUMBERS, kept: { test: 6 } }],
+    ),
+    ['names/tables', { classes: NUMBERS, kept: { test: 6 } }],
+    ['bunch', { classes: NUMBERS }],
+    ['pairs', { classes: NUMBERS }],
+    ['rows', { classes: NAMES }],
+    ['four', { classes: NUMBERS, kept: { test: 6 } }],
+    ['lists.csv', { classes: NAMES }],
+    ['numpy.csv', { classes: NAMES }],
+    ['planes.csv', { classes: NAMES, pictures: RGB }],
+    ['two.csv', { classes: NAMES }],
+    ['records', { classes: NAMES }],
+    ['lines', { classes: NAMES, kept: { test: 6 } }],
+    ['columns', { classes: NAMES }],
+    ['one-hot', { classes: NUMBERS }],
+    ['one-hot-bare', { classes: NUMBERS }],
+    ['pandas', { classes: NUMBERS }],
+    ['pixels', { classes: NAMES }],
+    ['pixels-arrow', { classes: NAMES }],
+    ['wide', { classes: NUMBERS }],
+    ['qmnist', { classes: NUMBERS }],
+    ['qmnist-renamed', { classes: NUMBERS }],
+    ['numbered', { classes: NUMBERS, ...SORTED, kept: { test: 6 } }],
+    ['train.tar.zst', { classes: NAMES, ...SORTED }],
+    ['csv-zst', { classes: NUMBERS }],
     ['tables', { classes: NAMES, ...SORTED }],
     ['words-indexed.csv', { classes: NAMES }],
     ['shuffled.csv', { classes: NUMBERS }],
@@ -256,7 +289,13 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
       'beyond',
       /1 of 12 pictures cannot be used: train\.parquet, row 11 has the label 4, but only 4/,
     ],
-    ['lists.csv', /lists\.csv is no table of pixels: it begins with "label,image".*numpy\.savez/],
+    ['frame', /a\.pkl has a DataFrame of Pandas: .*to_json\("set\.jsonl", orient="records"/],
+    ['tar-bz2', /a\.tar\.bz2 is not read: unpack it: tar xf a\.tar\.bz2/],
+    ['tar-xz', /a\.tar\.xz is not read: unpack it: tar xf a\.tar\.xz/],
+    ['csv-bz2', /a\.csv\.bz2 is not read: unpack it: bunzip2 -k a\.csv\.bz2/],
+    ['csv-xz', /a\.csv\.xz is not read: unpack it: xz -dk a\.csv\.xz/],
+    ['sheet', /a\.xlsx is not read: save it as CSV/],
+    ['nothing.csv', /nothing\.csv is no table of pixels: it begins with "label,image"/],
     ['evil.pkl', /evil\.pkl has no array of NumPy\. Read it in Python/],
     ['cifar-cut', /data_batch_1\.bin is no file of CIFAR: it has 5000 bytes, expected a multiple/],
     ['cifar-eval', /data_batch_1 is no file of CIFAR/],

@@ -111,6 +111,16 @@ describe('labels beside pictures', () => {
       (rows) => JSON.stringify(Object.fromEntries(rows.map((r) => [r.file, r.name]))),
     ],
     [
+      'in JSON, a list for each column',
+      'labels.json',
+      (rows) => JSON.stringify({ file: rows.map((r) => r.file), label: rows.map((r) => r.name) }),
+    ],
+    [
+      'below a comment',
+      'labels.csv',
+      (rows) => `# mine\n${lines('file,label', rows, (r) => `${r.file},${r.name}`)}`,
+    ],
+    [
       'in Hugging Face’s metadata',
       'images/metadata.jsonl',
       (rows) =>
@@ -249,6 +259,12 @@ describe('labels beside pictures', () => {
       /meta\.csv names the pictures, but which column .* not clear \(age, dx\): call it "label"/,
     ],
     [
+      'counts above the names',
+      'list.txt',
+      (rows) => lines('12', rows, (r) => `${r.file} 1 -1`),
+      /list\.txt names (?:the )?pictures, but/,
+    ],
+    [
       'boxes of objects',
       'boxes.csv',
       (rows) => lines('file,label', [...rows, ...rows], (r) => `${r.file},${Math.random()}`),
@@ -278,6 +294,17 @@ describe('labels beside pictures', () => {
     const { levels, notes } = await readLevels();
     expect(levels).toEqual([['images', ...Object.values(LEVELS)]]);
     expect(notes.some((one) => note.test(one))).toBe(true);
+  });
+
+  it('may lie beside lists of the parts', async () => {
+    const rows = await drawAll((name, i) => `images/${name}${i}.png`);
+    await write(
+      'labels.csv',
+      lines('file,label', rows, (r) => `${r.file},${r.name}`),
+    );
+    await write('test.txt', rows.flatMap((r, i) => (i % 4 === 3 ? r.file : [])).join('\n'));
+    const { levels, findings } = await readLevels();
+    expect([levels, findings.parts]).toEqual([EXPECTED, { train: 9, test: 3 }]);
   });
 
   it('may be the beginnings of file names, on request', async () => {
@@ -512,6 +539,34 @@ describe('a table of pixels', () => {
       ]
         .map((row) => row.join())
         .join('\n'),
+    ],
+    [
+      'columns in the order of texts, blanks around the names, and pipes',
+      'a.csv',
+      [
+        ['label', ...PIXELS.map((k) => `pixel${k}`).sort()].join(' | '),
+        ...rows.map(({ name, cells }) =>
+          [
+            NAMES.indexOf(name),
+            ...PIXELS.map((k) => `pixel${k}`)
+              .sort()
+              .map((pixel) => cells[Number(pixel.slice(5))]),
+          ].join('|'),
+        ),
+      ].join('\n'),
+    ],
+    [
+      'labels in Windows’s own encoding',
+      'a.csv',
+      Buffer.from(
+        [
+          ['label', ...PIXELS].join(),
+          ...rows.map(({ name, cells }) =>
+            [{ cat: 'à', dog: 'é', eel: 'ü' }[name], ...cells].join(),
+          ),
+        ].join('\n'),
+        'latin1',
+      ),
     ],
     [
       'gzip',

@@ -66,9 +66,12 @@ function joinOneHot(columns: readonly Column[]): Column | null {
     : null;
 }
 
-/** "3.0", as Pandas writes numbers beside missing ones, and NumPy's "3.0e+00", are label "3". */
+/**
+ * "3.0", as Pandas writes numbers beside missing ones, and NumPy's "3.0e+00", are label "3". NaN is
+ * a missing label.
+ */
 export function normaliseLabel(cell: string): string {
-  const text = cell.trim();
+  const text = cell.trim().replace(/^nan$/i, '');
   const isNumber = /^\d+(?:\.\d*)?(?:e[+-]?\d+)?$/i.test(text);
   return isNumber && Number.isSafeInteger(Number(text)) ? String(Number(text)) : text;
 }

@@ -1,6 +1,6 @@
 /** Labels in a table of their own, a row for each picture of another file: y_train.csv. */
 import { listAsTexts, type ArrayFile } from '../array-file.ts';
-import { findSplit } from '../layouts/source.ts';
+import { findSplit, namesLabels } from '../layouts/source.ts';
 import type { TreeFile } from '../layouts/tree.ts';
 import { findLabels, IS_INDEX, normaliseLabel, type Column } from './label-column.ts';
 import { readTable } from './listed-labels.ts';
@@ -13,7 +13,6 @@ export interface LabelRows {
 }
 
 const ENDING = /\.(?:[ct]sv|txt)$/i;
-export const IS_LABELS = /(?:^|[^a-z])(?:y|labels?|targets?|class(?:es)?)(?:$|[^a-z])/i;
 
 /** @returns  Null without labels that repeat, or where rows are not in the pictures' order. */
 export async function readLabelRows(file: TreeFile): Promise<LabelRows | null> {
@@ -22,9 +21,10 @@ export async function readLabelRows(file: TreeFile): Promise<LabelRows | null> {
   const [first = []] = table;
   const others = new Set(table.slice(1).flatMap((row) => row));
   // A header's cells are no numbers, and do not come again.
-  const hasHeader = first.some(
-    (cell) => cell !== '' && Number.isNaN(Number(cell)) && !others.has(cell),
-  );
+  const isCounted = first.length > 2 && first.every((cell, i) => Number(cell) === i);
+  const hasHeader =
+    isCounted ||
+    first.some((cell) => cell !== '' && Number.isNaN(Number(cell)) && !others.has(cell));
   const rows = hasHeader ? table.slice(1) : table;
   const columns = first.map((cell, place) => ({
     name: hasHeader ? cell.trim() : first.length > 1 ? String(place) : '',
@@ -38,7 +38,7 @@ export async function readLabelRows(file: TreeFile): Promise<LabelRows | null> {
       : undefined;
   const rest = columns.filter((one) => one !== ids);
   const chosen = rest.length === 1 ? rest[0] : findLabels(rest);
-  if (!chosen || (ids && !isRising(ids)) || !IS_LABELS.test(`${name} ${chosen.name}`)) {
+  if (!chosen || (ids && !isRising(ids)) || !namesLabels(`${name} ${chosen.name}`)) {
     return null;
   }
   const cells = chosen.cells.map(normaliseLabel);

@@ -7,6 +7,7 @@ import { hasPictureEnding } from '../pictures/format.ts';
 import {
   findFolderSplit,
   findSplit,
+  namesLabels,
   nameSome,
   type Problem,
   type Split,
@@ -20,10 +21,11 @@ const MAX_BYTES = { table: 128 * 1024 * 1024, label: 1024 } as const;
 const LOOKED_INTO = 64 * 1024;
 const IS_TABLE = /\.(?:csv|tsv|txt|json|jsonl|ndjson)$/i;
 /** Files that are likely meant for labels. */
-const IS_SHEET = /\.(?:[ct]sv|xlsx?|ods)$|(?:^|\/)[^/]*labels?[^/]*\.(?:txt|jsonl?)$/i;
+const IS_SHEET =
+  /\.(?:[ct]sv|xlsx?|ods)$|(?:^|\/)[^/]*labels?[^/]*\.(?:txt|jsonl?|pkl|ya?ml|xml)$/i;
 /** Kaggle's example of a submission lists test pictures with invented labels. */
 const NO_TABLE = /(?:submission|readme|licen[cs]e)[^/]*$/i;
-const IS_CLASS = /\.cls\d?$/i;
+const IS_CLASS = /\.cls\d?(?:\.txt)?$/i;
 const IS_SPLIT = /^(?:usage|split|subset|partition|(?:data[ _]?)?set)$/i;
 
 interface ListedLabel {
@@ -171,11 +173,12 @@ export async function readTable(file: TreeFile): Promise<string[][]> {
   }
   const isText = /\.txt$/i.test(file.path);
   const delimitersToGuess = [',', ';', '\t', '|', ...(isText ? [' '] : [])];
-  return Papa.parse<string[]>(text, { delimitersToGuess, skipEmptyLines: 'greedy' }).data;
+  const comments = text.startsWith('#') ? '#' : false;
+  return Papa.parse<string[]>(text, { delimitersToGuess, skipEmptyLines: 'greedy', comments }).data;
 }
 
 /** @returns  Null for text that is no JSON, such as an empty last line. */
-function parseJson(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
@@ -191,6 +194,12 @@ function readObject(content: object): string[][] {
   const entries = Object.entries(content) as [string, unknown][];
   const isObject = (value: unknown): boolean =>
     typeof value === 'object' && value !== null && !Array.isArray(value);
+  // {"file": […], "label": […]}; other names are those of classes.
+  if (entries.some(([key]) => namesLabels(key)) && entries.every(([, one]) => Array.isArray(one))) {
+    const columns = entries.map(([, cells]) => cells as unknown[]);
+    const rows = (columns[0] as unknown[]).map((_, row) => columns.map((cells) => cells[row]));
+    return [entries.map(([key]) => key), ...rows.map(toCells)];
+  }
   const list = entries.find(([, value]) => Array.isArray(value) && value.some(isObject));
   return list !== undefined
     ? toTable(list[1] as unknown[])
@@ -216,7 +225,8 @@ function toCells(values: readonly unknown[]): string[] {
 
 /** Takes the labels of a table of which a column names most pictures, or nothing. */
 function takeLabels(file: TreeFile, table: string[][], find: FindPicture, found: Found): void {
-  const width = table[0]?.length ?? 0;
+  // A first line may count the rows.
+  const width = Math.max(...table.slice(0, 2).map(({ length }) => length), 0);
   const named = Array.from({ length: width }, (_, place) => {
     const files = table.map((row) => find(row[place] ?? '', file));
     const isFull = table.some((row, i) => files[i] && hasPictureEnding(row[place] ?? ''));
@@ -228,6 +238,13 @@ function takeLabels(file: TreeFile, table: string[][], find: FindPicture, found:
     (a, b) => Number(b.isFull) - Number(a.isFull) || b.count - a.count,
   );
   if (count === 0 || count < (table.length - 1) / 2) {
+    const cells = table.flat().flatMap((cell) => cell.split(/\s+/));
+    const names = cells.filter((cell) => hasPictureEnding(cell) && find(cell, file));
+    if (names.length > table.length / 2) {
+      found.notes.push(
+        `${file.path} names pictures, but is not used: expected a row of names of columns, or none, and then rows of file and label.`,
+      );
+    }
     return;
   }
   const hasHeader = files[0] === undefined;
@@ -238,7 +255,7 @@ function takeLabels(file: TreeFile, table: string[][], find: FindPicture, found:
     name: header[i]?.trim() ?? `column ${i + 1}`,
     cells: rows.map((row) => row[i] ?? ''),
     place: i,
-  })).filter((column) => column.place !== place);
+  })).filter(({ place: own, cells }) => own !== place && cells.some((cell) => cell !== ''));
   const splits = columns.find(({ name }) => IS_SPLIT.test(name));
   const others = columns.filter((column) => column !== splits);
   const labels: Column | null = findLabels(others);
@@ -261,9 +278,9 @@ function takeLabels(file: TreeFile, table: string[][], find: FindPicture, found:
     }
   }
   own.forEach((value, picture) => {
-    if ((found.labels.get(picture)?.label ?? null) === null) {
-      found.labels.set(picture, value);
-    }
+    // One file may have the classes, and others the parts: train.txt and test.txt.
+    const { label = null, split = null } = found.labels.get(picture) ?? {};
+    found.labels.set(picture, { label: label ?? value.label, split: split ?? value.split });
   });
   found.files.push(file.path);
   found.problems.push(...missing);
@@ -363,7 +380,7 @@ export function describeUnreadLabels(
     ...(tables.length === 0
       ? []
       : [
-          `${nameSome(tables)}: not used for classes. Expected CSV, TSV, TXT or JSON with a column of file names and one called "label".`,
+          `${nameSome(tables)}: not used for classes.${tables.some((path) => /\.(?:xlsx?|ods)$/i.test(path)) ? ' Save it as CSV.' : ''} Expected CSV, TSV, TXT or JSON with a column of file names and one called "label".`,
         ]),
   ];
 }

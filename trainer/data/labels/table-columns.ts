@@ -4,6 +4,7 @@ import Papa from 'papaparse';
 import { CLASS_LIMITS } from '../../../shared/model/classes.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { findLabelColumns } from './label-column.ts';
+import { LEAST_PIXELS, readList } from './number-lists.ts';
 import { decodeText, findUnicode } from './text-encoding.ts';
 import { readChunks, readStart, type TreeFile } from '../layouts/tree.ts';
 
@@ -13,12 +14,8 @@ const HEADER_BYTES = 1024 * 1024;
 const MAX_LINE = 4 * 1024 * 1024;
 /** Lines by which columns of labels are found. */
 const SAMPLED_LINES = 200;
-const DELIMITERS = [';', ',', '\t', ' '] as const;
-/** Fewer numbers are no picture. */
-const LEAST_PIXELS = 16;
-
-const IS_PIXELS = /^pixels?$/i;
-const IS_SPLIT = /^(?:usage|split)$/i;
+const DELIMITERS = [';', ',', '\t', '|', ' '] as const;
+export const IS_SPLIT = /^(?:usage|split)$/i;
 /** "pixel0", "px_12", "1x1", "0_0" or "7": with its number. */
 const IS_PIXEL =
   /^(?!(?:class|label|target|y|level|index)[-_ ]?\d)(?:[a-z]+[-_ ]?)?\d+(?:[x._]\d+)?$/i;
@@ -50,12 +47,17 @@ export interface Table extends Columns {
 export async function readColumns(file: TreeFile, what: string): Promise<Table | null> {
   const start = decodeText(await readStart(file, HEADER_BYTES));
   const lines = start.split(/\r?\n/, SAMPLED_LINES);
-  const [line = ''] = lines;
-  const count = (delimiter: string): number => line.split(delimiter).length;
+  // A blank beside another delimiter divides nothing.
+  const line = (lines[0] ?? '').trim().replace(/(?<=[;,\t|]) | (?=[;,\t|])/g, '');
+  const count = (delimiter: string): number => line.split(delimiter).length - 1;
   // Commas are decimal ones where semicolons are the delimiter.
   const delimiter = DELIMITERS.find((one, i) =>
     DELIMITERS.slice(i + 1).every((other) => count(one) >= count(other) * (i === 0 ? 0.5 : 1)),
   ) as string;
+  const lists = findLists(start, delimiter);
+  if (lists !== null) {
+    return { ...lists, delimiter, hasNames: true, isMangled: false };
+  }
   const [cells = [], ...rows] = lines.map((one) => splitLine(one, delimiter));
   // The last line may be cut.
   const whole = rows.filter((row) => row.length === cells.length);
@@ -65,6 +67,27 @@ export async function readColumns(file: TreeFile, what: string): Promise<Table |
     ? findNamed(cells, whole, named)
     : await findUnnamed(cells, file, { ...first, delimiter }, named);
   return columns && { ...columns, ...first, delimiter };
+}
+
+/** Finds the column whose cells list all pixels of a picture: "0 255 12", "[[0, 255], [12, 0]]". */
+function findLists(start: string, delimiter: string): Columns | null {
+  const { data } = Papa.parse<string[]>(start, { delimiter, preview: SAMPLED_LINES });
+  const [header = [], ...rows] = data.map((row) => row.map((cell) => cell.trim()));
+  const { length: width } = header;
+  const place = rows[0]?.findIndex((cell) => readList(cell) !== null) ?? -1;
+  if (place === -1 || header.some((cell) => readList(cell) !== null)) {
+    return null;
+  }
+  const whole = rows.filter((row) => row.length === width);
+  const columns = header.map((name, at) => ({
+    name,
+    cells: whole.map((row) => row[at] as string),
+    place: at,
+  }));
+  const split = header.findIndex((cell) => IS_SPLIT.test(cell));
+  const others = columns.filter((column) => column.place !== place && column.place !== split);
+  const labels = findLabelColumns(others).map((column) => column.place);
+  return { header, width, labels, split, pixels: [place], size: null };
 }
 
 /** Splits a line, and takes quotes off. Cells of tables of pixels hold no delimiters. */
@@ -122,21 +145,15 @@ function findNamed(
   const width = cells.length;
   const places = [...cells.keys()];
   const find = (pattern: RegExp): number => cells.findIndex((cell) => pattern.test(cell));
-  const [split, lists] = [find(IS_SPLIT), find(IS_PIXELS)];
-  const rest = places.filter((place) => {
-    const isPixel = IS_PIXEL.test(cells[place] as string) || place === lists;
-    return !isPixel && place !== split;
-  });
+  const split = find(IS_SPLIT);
+  const rest = places.filter((place) => !IS_PIXEL.test(cells[place] as string) && place !== split);
   const columns = rest.map((place) => ({
     name: cells[place] as string,
     cells: rows.map((row) => row[place] as string),
     place,
   }));
   const labels = findLabelColumns(columns).map(({ place }) => place);
-  if (lists !== -1) {
-    return { header: cells, width, labels, split, pixels: [lists], size: null };
-  }
-  const pixels = interleave(
+  const pixels = orderPixels(
     cells,
     places.filter((place) => !labels.includes(place) && IS_PIXEL.test(cells[place] as string)),
   );
@@ -243,6 +260,29 @@ async function countValues(
   }) as [ColumnValues, ColumnValues, ColumnValues];
 }
 
+/** The columns that are named like pixels, in the order of a picture; none unless it is square. */
+export function findPixelNames(names: readonly string[]): readonly string[] {
+  const places = [...names.keys()].filter((place) => IS_PIXEL.test(names[place] as string));
+  return measureSquare(places.length) === null
+    ? []
+    : orderPixels(names, places).map((place) => names[place] as string);
+}
+
+/** Orders columns that were sorted as texts: pixel0, pixel1, pixel10, pixel2. */
+function orderPixels(cells: readonly string[], pixels: readonly number[]): readonly number[] {
+  const parts = pixels.map((place) => /^(\D*)(\d+)$/.exec(cells[place]?.trim() ?? ''));
+  const [first] = parts;
+  const numbers = parts.map((part) => Number(part?.[2]));
+  const isNumbered =
+    parts.every((part) => part !== null && part[1] === first?.[1]) &&
+    new Set(numbers).size === numbers.length;
+  return isNumbered
+    ? [...pixels.keys()]
+        .sort((a, b) => (numbers[a] as number) - (numbers[b] as number))
+        .map((i) => pixels[i] as number)
+    : interleave(cells, pixels);
+}
+
 /** Puts the columns of a pixel side by side when a table has all red ones first: r0, r1, … g0. */
 function interleave(cells: readonly string[], pixels: readonly number[]): readonly number[] {
   const size = pixels.length / 3;
@@ -276,7 +316,8 @@ export function measureSquare(numbers: number): { side: number; channels: number
 
 /**
  * Passes the rows of a table on, one after the other, as they are.
- * @param take  Gets a row and its line, from 1. What it throws ends the reading.
+ * @param take      Gets a row and its line, from 1. What it throws ends the reading.
+ * @param isQuoted  Cells may hold delimiters and line breaks within quotes.
  * @throws ExpectedError  When a line is too long.
  */
 export async function eachRow(
@@ -284,7 +325,33 @@ export async function eachRow(
   named: string,
   delimiter: string,
   take: (cells: readonly string[], line: number) => void,
+  isQuoted = false,
 ): Promise<void> {
+  if (isQuoted) {
+    let [line, first, open] = [0, 0, ''];
+    const readLine = (text: string): void => {
+      line++;
+      first ||= line;
+      open += text;
+      // An odd number of quotes leaves a cell open.
+      if (open.split('"').length % 2 === 1) {
+        take(Papa.parse<string[]>(open.trimEnd(), { delimiter }).data[0] ?? [''], first);
+        [first, open] = [0, ''];
+      } else if (open.length > MAX_LINE) {
+        throw new ExpectedError(`${named}: line ${first} has a quote that does not end`);
+      } else {
+        open += '\n';
+      }
+    };
+    let rest = '';
+    for await (const chunk of boundLines(file, named)) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() as string;
+      lines.forEach(readLine);
+    }
+    readLine(rest);
+    return;
+  }
   const stream = Readable.from(boundLines(file, named));
   let line = 0;
   let fault: Error | undefined;
@@ -313,8 +380,14 @@ async function* boundLines(file: TreeFile, named: string): AsyncGenerator<string
   let decoder: InstanceType<typeof TextDecoder> | undefined;
   let length = 0;
   for await (const bytes of readChunks(file)) {
-    decoder ??= new TextDecoder(findUnicode(bytes));
-    const chunk = decoder.decode(bytes, { stream: true });
+    decoder ??= new TextDecoder(findUnicode(bytes), { fatal: true });
+    let chunk: string;
+    try {
+      chunk = decoder.decode(bytes, { stream: true });
+    } catch {
+      decoder = new TextDecoder('windows-1252'); // Of Excel; a part of a letter cannot be before.
+      chunk = decoder.decode(bytes, { stream: true });
+    }
     const end = chunk.lastIndexOf('\n');
     length = end === -1 ? length + chunk.length : chunk.length - end;
     if (length > MAX_LINE) {

@@ -1,6 +1,6 @@
-/** Archives within a folder or an archive, and tar files, plain or gzipped. */
+/** Archives within a folder or an archive, tar files, and packed files. */
 import { Readable } from 'node:stream';
-import { createGunzip, gunzipSync } from 'node:zlib';
+import { createGunzip, createZstdDecompress, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { decodeNames } from '../file-names.ts';
 import { MAX_ARRAY_BYTES } from './arrays.ts';
@@ -8,7 +8,7 @@ import { UnusablePicture } from './source.ts';
 import { isJunk, MAX_FILES, readFile, readStart, type Tree, type TreeFile } from './tree.ts';
 import { listZip } from './zip.ts';
 
-const ENDING = /\.(?:zip|tar|tar\.gz|tgz)$/i;
+const ENDING = /\.(?:zip|tar(?:\.gz|\.zst)?|tgz|tzst)$/i;
 /** Tells by the content, or by the name of a damaged file. */
 export async function isZipFile(file: TreeFile): Promise<boolean> {
   const start = Buffer.from(await readStart(file, 2)).toString('latin1');
@@ -17,15 +17,15 @@ export async function isZipFile(file: TreeFile): Promise<boolean> {
     : /\.zip$/i.test(file.path);
 }
 
-/** A gzipped file becomes the file that it holds. */
-export function openGzip(file: TreeFile): TreeFile {
-  const [, path] = /^(.*(?<!\.tar))\.gz$/i.exec(file.path) ?? [];
+/** A file packed by gzip or Zstandard becomes the file that it holds. */
+export function openPacked(file: TreeFile): TreeFile {
+  const [, path, packing = ''] = /^(.*(?<!\.tar))\.(gz|zst)$/i.exec(file.path) ?? [];
   if (path === undefined) {
     return file;
   }
   const open = async (): Promise<Readable> => {
     const packed = await file.open();
-    const unpacked = createGunzip();
+    const unpacked = /gz/i.test(packing) ? createGunzip() : createZstdDecompress();
     packed.on('error', (error) => unpacked.destroy(error)); // A pipe does not forward errors.
     return packed.pipe(unpacked);
   };
@@ -106,15 +106,20 @@ async function listArchive(
 }
 
 /**
- * Lists the files of a tar file, plain or gzipped.
+ * Lists the files of a tar file, plain or packed by gzip or Zstandard.
  * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
  * @throws Error  When it is damaged.
  */
 export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'notes'> {
-  const isGzipped = packed[0] === 0x1f && packed[1] === 0x8b;
-  const bytes = isGzipped
-    ? gunzipSync(packed, { maxOutputLength: MAX_ARRAY_BYTES })
-    : Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
+  const magic = Buffer.from(packed.subarray(0, 4)).toString('hex');
+  const unpack = magic.startsWith('1f8b')
+    ? gunzipSync
+    : magic === '28b52ffd'
+      ? zstdDecompressSync
+      : null;
+  const bytes =
+    unpack?.(packed, { maxOutputLength: MAX_ARRAY_BYTES }) ??
+    Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
   const files: TreeFile[] = [];
   if (bytes.length < BLOCK) {
     throw new Error('it is truncated');

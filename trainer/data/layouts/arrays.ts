@@ -5,13 +5,14 @@
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { encodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
 import { decodeArrayFile, type ArrayFile } from '../array-file.ts';
-import { IS_LABELS, type LabelRows } from '../labels/label-rows.ts';
+import type { LabelRows } from '../labels/label-rows.ts';
 import { decodeMat, isMat } from '../mat-file.ts';
 import { readPickledArrays, stackArrays } from '../pickle.ts';
 import { decideRange, findExtremes, type Extremes } from '../number-range.ts';
 import {
   findFolderSplit,
   findSplit,
+  namesLabels,
   type RawPicture,
   type Sample,
   type Source,
@@ -46,7 +47,7 @@ export async function readArrays(
 ): Promise<Source> {
   const { arrays: found, notes } = await readArrayFiles(files, what);
   const arrays = files.length === found.length ? joinPictures(files, found) : found;
-  const isLabelled = arrays.some((one) => isLabels(one) && IS_LABELS.test(one.name));
+  const isLabelled = arrays.some((one) => isLabels(one) && namesLabels(one.name));
   const labelRows = isLabelled ? [] : tables;
   const source = arrangeArrays({ arrays: [...arrays, ...labelRows], notes }, what, range);
   return { ...source, used: labelRows.map(({ path }) => path) };
@@ -65,30 +66,39 @@ async function readArrayFiles(
     const folder = findSplit(own) === null ? findFolderSplit(file.path) : null;
     const stem = folder === null ? own : `${folder}_${own}`;
     /** Where the file tells a part that the array's own name does not: train.npz with x and y. */
-    const nameArray = (key: string): string =>
-      findSplit(key) === null && findSplit(stem) !== null ? `${stem}_${key}` : key;
+    const nameArray = (key: string, keys: readonly string[]): string =>
+      keys.every((one) => findSplit(one) === null) && findSplit(stem) !== null
+        ? `${stem}_${key}`
+        : key;
+    const addAll = (found: readonly NamedArray[]): void => {
+      const keys = found.map(({ name }) => name);
+      arrays.push(...found.map(({ name, array }) => ({ name: nameArray(name, keys), array })));
+    };
     const content = await readWhole(file, named);
     if (isMat(content)) {
       const found = decodeMat(content, named);
-      arrays.push(...found.map(({ name, array }) => ({ name: nameArray(name), array })));
+      addAll(found);
       notes.push(...renumberSvhn(stem, found));
       continue;
     }
     if (Buffer.from(content.subarray(0, 2)).toString('latin1') !== 'PK') {
-      const found = decodeAny(content, stem, named);
-      arrays.push(...found.map(({ name, array }) => ({ name: nameArray(name), array })));
+      addAll(decodeAny(content, stem, named));
       continue;
     }
-    for (const inner of (await listZip(content, named)).files) {
-      const key = inner.path.replace(/\.npy$/i, '');
+    const members = (await listZip(content, named)).files.map((inner) => ({
+      inner,
+      key: inner.path.replace(/\.npy$/i, ''),
+    }));
+    const keys = members.map(({ key }) => key);
+    for (const { inner, key } of members) {
       const bytes = await readWhole(inner, `${named}: ${inner.path}`);
       // `numpy.savez(file, images)` without a keyword: the file's name tells more.
-      const name = /^arr_\d+$/.test(key) ? stem : nameArray(key);
+      const name = /^arr_\d+$/.test(key) ? stem : nameArray(key, keys);
       try {
         arrays.push(...decodeAny(bytes, name, `${named}: ${inner.path}`));
       } catch (error) {
         const { message } = error as Error;
-        const isLabel = IS_LABELS.test(name) && !/names?$/i.test(name);
+        const isLabel = namesLabels(name) && !/names?$/i.test(name);
         if (isLabel || !isPickled(bytes)) {
           throw error;
         }
@@ -172,7 +182,7 @@ async function readWhole(file: TreeFile, named: string): Promise<Uint8Array> {
  * images without labels become a class each, named after their files, as Quick, Draw! has them.
  * @throws ExpectedError  When arrays are no images, or do not belong together.
  */
-function arrangeArrays(
+export function arrangeArrays(
   { arrays, notes }: Awaited<ReturnType<typeof readArrayFiles>>,
   what: string,
   givenRange?: PixelRange,
@@ -183,7 +193,11 @@ function arrangeArrays(
   const isImages = ({ array }: NamedArray): boolean =>
     findDimensions(array.shape.slice(1)) !== null && array.texts === undefined;
   // One that is no picture is named in an error, unless there are others that are.
-  const images = others.some(isImages) ? others.filter(isImages) : others;
+  const found = others.some(isImages) ? others.filter(isImages) : others;
+  // scikit-learn's sets have the same numbers as `data` and as `images`.
+  const images = found.filter(
+    ({ array }, i) => !found.slice(0, i).some((one) => haveSameNumbers(one.array, array)),
+  );
   const unused = others.filter((one) => !images.includes(one));
   if (images.length === 0) {
     throw new ExpectedError(
@@ -191,7 +205,10 @@ function arrangeArrays(
     );
   }
   const byName =
-    labels.length === 0 && images.length > 1 && !images.some(({ name }) => findSplit(name));
+    labels.length === 0 &&
+    images.length > 1 &&
+    (images.every(({ name }) => IS_NUMBERED.test(name)) ||
+      !images.some(({ name }) => findSplit(name)));
   const twice = images.find(({ name }, i) => images.findIndex((one) => one.name === name) !== i);
   if (byName && twice !== undefined) {
     throw new ExpectedError(
@@ -205,7 +222,7 @@ function arrangeArrays(
   const samples: Sample[] = [];
   let shape: Source['shape'];
   for (const { name, array } of images) {
-    const split = (byName ? null : findSplit(name)) ?? 'train';
+    const split = findSplit(name) ?? 'train';
     if (!byName && claimed.has(split)) {
       throw new ExpectedError(
         `${what}: holds several arrays of images for one part: ${describeArrays(images)}: expected one (numpy.concatenate joins them), or names with train and test`,
@@ -226,13 +243,13 @@ function arrangeArrays(
     shape ??= { width, height, channels };
     const own = labels.filter((one) => (findSplit(one.name) ?? 'train') === split);
     const [chosen = own.length === 1 ? own.find(repeats) : undefined] = own.filter((one) =>
-      IS_LABELS.test(one.name),
+      namesLabels(one.name),
     );
     unused.push(...own.filter((one) => one !== chosen));
     chosenLabels.push(...(chosen === undefined ? [] : [chosen]));
     const values = chosen && toLabels(chosen, pictures.count, what);
     for (let i = 0; i < pictures.count; i++) {
-      const label = byName ? name.replace(QUICK_DRAW, '') : (values?.[i] ?? null);
+      const label = byName ? name.replace(NO_CLASS, '') : (values?.[i] ?? null);
       const read = (): Promise<RawPicture> => Promise.resolve(pictures.pick(i));
       samples.push({ name: `${name}, picture ${i}`, split, label, read });
     }
@@ -257,6 +274,15 @@ function arrangeArrays(
   };
 }
 
+function haveSameNumbers(a: ArrayFile, b: ArrayFile): boolean {
+  return (
+    a.values.length === b.values.length &&
+    a.shape[0] === b.shape[0] &&
+    a.shape.length !== b.shape.length &&
+    a.values.every((value, i) => value === b.values[i])
+  );
+}
+
 /** Whether an array lists the names of the classes. */
 function isListing({ name, array: { shape, texts } }: NamedArray): boolean {
   const areFiles = /file|path/i.test(name) || texts?.some(hasPictureEnding) === true;
@@ -278,11 +304,13 @@ function describeArrays(arrays: readonly NamedArray[]): string {
 
 function isLabels({ name, array: { shape } }: NamedArray): boolean {
   const [, second = 1] = shape;
-  return shape.length < 2 || (shape.length === 2 && (second === 1 || IS_LABELS.test(name)));
+  return shape.length < 2 || (shape.length === 2 && (second === 1 || namesLabels(name)));
 }
 
-/** Quick, Draw! has its arrays under such names. */
-const QUICK_DRAW = /^full_numpy_bitmap_/;
+/** A class each: of `mnist_all.mat`. */
+const IS_NUMBERED = /^(?:train|test)\d+$/;
+/** Before the class in names of arrays, also of Quick, Draw!. */
+const NO_CLASS = /^(?:full_numpy_bitmap_|(?:train|test)(?=\d+$))/;
 const CHANNELS = [1, 3, 4];
 const SHAPES =
   '[n, height, width], [n, height, width, channels], [n, channels, height, width] or [n, pixels of a square], with 1, 3 or 4 channels';
@@ -309,7 +337,7 @@ export function toPictures(array: ArrayFile, what: string, range: PixelRange) {
 }
 
 /** @throws ExpectedError  When its shape is not that of pictures. */
-function measureArray({ shape, values }: ArrayFile, what: string) {
+export function measureArray({ shape, values }: ArrayFile, what: string) {
   const [count = 0, ...rest] = shape;
   const dimensions = findDimensions(rest);
   if (dimensions === null || count === 0 || values.length === 0) {
@@ -393,6 +421,10 @@ export function toLabels(
 ): readonly (number | string)[] {
   const { shape, values } = array;
   const [rows = 0, columns = 1] = shape;
+  // Pandas calls the only column "0".
+  if (rows === count + 1 && array.format === 'CSV' && array.texts?.[values[0] as number] === '0') {
+    return listTexts(array).slice(1);
+  }
   if (rows !== count) {
     throw new ExpectedError(
       `${what}: ${name} holds ${rows} labels for ${count} pictures: expected as many. The first axis counts pictures`,

@@ -2,7 +2,9 @@
 import { tableFromIPC, Type } from '@uwdata/flechette';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { findLabelColumns } from '../labels/label-column.ts';
-import { MAX_ARRAY_BYTES } from './arrays.ts';
+import type { PixelRange } from '../../../shared/picture/pixels.ts';
+import { findPixels, readPixelTables, type PartTable } from '../pictures/pixel-columns.ts';
+import { arrangeArrays, MAX_ARRAY_BYTES } from './arrays.ts';
 import { openParquet } from './parquet.ts';
 import {
   findSplit,
@@ -35,7 +37,16 @@ interface Columns {
 }
 
 /** @throws ExpectedError  When a file is damaged, or has no pictures. */
-export async function readHuggingFace(files: readonly TreeFile[], what: string): Promise<Source> {
+export async function readHuggingFace(
+  files: readonly TreeFile[],
+  what: string,
+  range: PixelRange | undefined,
+): Promise<Source> {
+  const kind = files.some(({ path }) => IS_ARROW.test(path)) ? 'Arrow' : 'Parquet';
+  const pixels = await readPixels(files, what, range);
+  if (pixels !== null) {
+    return { ...pixels, kind };
+  }
   const samples: Sample[] = [];
   const problems: Problem[] = [];
   const notes: string[] = [];
@@ -53,7 +64,7 @@ export async function readHuggingFace(files: readonly TreeFile[], what: string):
   for (const file of files) {
     const named = `${what}: ${file.path}`;
     try {
-      const table = await (IS_ARROW.test(file.path) ? openArrow(file) : openParquet(file));
+      const table = await openTable(file);
       const { image, label, names, others } = await findColumns(table, named);
       classNames ??= names;
       if (
@@ -97,12 +108,33 @@ export async function readHuggingFace(files: readonly TreeFile[], what: string):
         : new ExpectedError(`${named}: cannot be read (${(cause as Error).message})`, { cause });
     }
   }
-  const kind = files.some(({ path }) => IS_ARROW.test(path)) ? 'Arrow' : 'Parquet';
   return { kind, samples, problems, notes, ...(classNames && { classNames }) };
 }
 
+function openTable(file: TreeFile): Promise<PictureTable> {
+  return IS_ARROW.test(file.path) ? openArrow(file) : openParquet(file);
+}
+
+/** Reads tables of numbers. @returns  Null for picture files, and for what cannot be read. */
+async function readPixels(
+  files: readonly TreeFile[],
+  what: string,
+  range: PixelRange | undefined,
+): Promise<Source | null> {
+  const tables: PartTable[] = [];
+  for (const file of files) {
+    const table = await openTable(file).catch(() => null);
+    const hasPixels = table !== null && !table.columns.some(table.holdsBytes);
+    if (!hasPixels || (await findPixels(table)).length === 0) {
+      return null;
+    }
+    tables.push({ table, split: findPart(file), path: file.path });
+  }
+  return arrangeArrays({ arrays: await readPixelTables(tables, what), notes: [] }, what, range);
+}
+
 /** The part that a file's name or its folders tell. */
-function findPart({ path }: TreeFile): Split {
+export function findPart({ path }: TreeFile): Split {
   return findSplit(path.split('/').at(-1) as string) ?? findSplit(path) ?? 'train';
 }
 
@@ -115,7 +147,7 @@ async function findColumns(table: PictureTable, named: string): Promise<Columns>
     names.find((name) => kindOf(name) === 'Image' && holdsBytes(name)) ?? names.find(holdsBytes);
   if (image === undefined) {
     throw new ExpectedError(
-      `${named}: has the columns ${nameSome(names)}; expected one with the bytes of picture files, as image.bytes. Numbers of pixels: save numpy.savez("set.npz", images=…, labels=…) in Python`,
+      `${named}: has the columns ${nameSome(names)}; expected one with the bytes of picture files, as image.bytes, one with lists of pixels, or columns pixel0, pixel1, … of a square`,
     );
   }
   const classes = names.filter((name) => kindOf(name) === 'ClassLabel');

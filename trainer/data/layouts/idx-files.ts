@@ -1,4 +1,4 @@
-/** IDX files under the names of MNIST, Fashion-MNIST, KMNIST and EMNIST, as published. */
+/** IDX files under the names of MNIST, Fashion-MNIST, KMNIST, EMNIST and QMNIST, as published. */
 import { gunzipSync } from 'node:zlib';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { checkClassNames } from '../dataset.ts';
@@ -7,7 +7,7 @@ import { nameSome, type RawPicture, type Sample, type Source } from './source.ts
 import { readFile, type Tree, type TreeFile } from './tree.ts';
 
 /** "emnist-letters-train-images-idx3-ubyte.gz"; many copies have a dot before "idx". */
-const NAME = /^(?:(.+)-)?(train|t10k|test)-(images|labels)[-.]idx[134]-ubyte(?:\.gz)?$/;
+const NAME = /^(?:(.+)-)?(train|t10k|test)-(images|labels)[-.]idx[1-4]-(?:ubyte|int)(?:\.gz)?$/;
 
 export function isIdxFile({ path }: TreeFile): boolean {
   return NAME.test(splitPath(path).name);

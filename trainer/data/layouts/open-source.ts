@@ -14,10 +14,16 @@ import { findClassNames } from '../labels/class-names.ts';
 import { decodeText } from '../labels/text-encoding.ts';
 import { readLabelRows } from '../labels/label-rows.ts';
 import { namesPictures } from '../labels/listed-labels.ts';
-import { isArchive, isZipFile, openGzip, unpackArchives } from './archives.ts';
-import { readArrays } from './arrays.ts';
+import { isArchive, isZipFile, openPacked, unpackArchives } from './archives.ts';
+import { arrangeArrays, readArrays, type NamedArray } from './arrays.ts';
+import {
+  findPixels,
+  openJson,
+  readPixelTables,
+  type PartTable,
+} from '../pictures/pixel-columns.ts';
 import { isCifar, readCifar } from './cifar.ts';
-import { isHuggingFace, readHuggingFace } from './hugging-face.ts';
+import { findPart, isHuggingFace, readHuggingFace } from './hugging-face.ts';
 import { isIdxFile, readIdxFiles, turnEmnist } from './idx-files.ts';
 import { arrangePictures } from './picture-files.ts';
 import {
@@ -169,14 +175,23 @@ const SAVE = 'read it in Python, and save numpy.savez("set.npz", images=…, lab
 /** By endings, and by the first bytes as Latin-1. */
 const ADVICE = [
   [/\.(?:(?:zip|7z)\.\d+|z\d\d)$/i, /^(?!)/, 'join its parts, and unpack them'],
-  [/\.(?:rar|7z|tar\.\w+|tbz2?|txz|xz|bz2|zst|gz)$/i, /^(?:Rar!|7z\xbc|BZh|\xfd7zXZ)/, 'unpack it'],
+  [/\.(?:tar\.\w+|tbz2?|txz)$/i, /^(?!)/, 'unpack it: tar xf FILE'],
+  [/\.bz2$/i, /^BZh/, 'unpack it: bunzip2 -k FILE'],
+  [/\.xz$/i, /^\xfd7zXZ/, 'unpack it: xz -dk FILE'],
+  [/\.(?:rar|7z|gz)$/i, /^(?:Rar!|7z\xbc)/, 'unpack it'],
+  [/\.(?:xlsx?|ods)$/i, /^(?!)/, 'save it as CSV'],
+  [
+    /\.joblib$/i,
+    /^(?!)/,
+    'numpy.savez("set.npz", images=…, labels=…) saves what joblib.load gives',
+  ],
   [
     /\.(?:mp4|mov|avi|mkv|webm|pdf|tga|pcx|psd|dds|exr|hdr|xpm|ras|sgi)$/i,
     /^(?:%PDF|.{4}ftyp(?:isom|mp4|qt))/s,
     'save its pictures as PNG or JPEG',
   ],
   [
-    /\.(?:h5|hdf5|pth?|tfrecords?(?:-\d+-of-\d+)?|feather|mdb|beton|safetensors|sqlite\d?|db|dcm|nii|ndjson|xlsx?|arff|libsvm)$/i,
+    /\.(?:h5|hdf5|pth?|tfrecords?(?:-\d+-of-\d+)?|feather|mdb|beton|safetensors|sqlite\d?|db|dcm|nii|ndjson|arff|libsvm)$/i,
     /^(?:\x89HDF|SQLite)/,
     SAVE,
   ],
@@ -190,11 +205,11 @@ async function adviseOn(files: readonly TreeFile[]): Promise<string> {
       ([ending, content]) => ending.test(file.path) || content.test(start.toString('latin1')),
     );
     if (advice !== undefined) {
-      return `. ${file.path} is not read: ${advice[2]}`;
+      return `. ${file.path} is not read: ${advice[2].replace('FILE', file.path)}`;
     }
     if (/\.[ct]sv$/i.test(file.path)) {
       const [line = ''] = decodeText(start).split(/\r?\n/);
-      return `. ${file.path} is no table of pixels: it begins with ${JSON.stringify(line.slice(0, 60))}, expected a number in each column as label,pixel0,pixel1, or names of pictures beside it. Lists of numbers in a cell: ${SAVE}`;
+      return `. ${file.path} is no table of pixels: it begins with ${JSON.stringify(line.slice(0, 60))}, expected a number in each column as label,pixel0,pixel1, a list of all of them in one, or names of pictures beside it`;
     }
   }
   return '';
@@ -219,7 +234,7 @@ async function readTree(
   request: LayoutRequest,
   depth = 0,
 ): Promise<Source> {
-  const files = tree.files.map(openGzip);
+  const files = tree.files.map(openPacked);
   if (files.some(isIdxFile)) {
     return await readIdxFiles(tree, what, part);
   }
@@ -271,6 +286,12 @@ async function readTree(
     );
   }
   await refuseStrangers([...arrays, ...huggingFace, ...csv, ...files.filter(isArchive)], what);
+  const isAlone = kinds.length === 0 && !files.some(isArchive);
+  const json = isAlone ? await readJson(isEnding(/\.(?:json|jsonl|ndjson)$/i), what) : [];
+  if (json.length > 0) {
+    const source = arrangeArrays({ arrays: json, notes: [] }, what, request.range);
+    return { ...source, kind: 'JSON', problems: tree.problems };
+  }
   if (kinds.length === 0 && files.some(isArchive) && depth < MAX_DEPTH) {
     return await readTree(await unpackArchives(tree, what), what, part, request, depth + 1);
   }
@@ -280,16 +301,16 @@ async function readTree(
     const found = `it holds ${listed.join(', and ') || 'nothing'}`;
     throw new ExpectedError(`${what}: ${EXPECTED}; ${found}${await adviseOn(files)}`);
   }
-  const text = [...csv, ...isEnding(/\.txt$/i)];
+  const text = new Set([...csv, ...isEnding(/\.txt$/i)]);
   const beside =
-    arrays.length > 0 || tables.length > 0 ? text.filter((file) => !tables.includes(file)) : [];
+    arrays.length > 0 || tables.length > 0 ? [...text].filter((one) => !tables.includes(one)) : [];
   const rows = await Promise.all(beside.map(readLabelRows));
   const labelRows = rows.filter((one) => one !== null);
   const found =
     arrays.length > 0
       ? await readArrays(arrays, what, labelRows, request.range)
       : huggingFace.length > 0
-        ? await readHuggingFace(huggingFace, what)
+        ? await readHuggingFace(huggingFace, what, request.range)
         : tables.length > 0
           ? await readTables(tables, what, labelRows, request.range)
           : await arrangePictures({ ...tree, files }, pictures, what, request.folders);
@@ -312,6 +333,18 @@ async function readTree(
       ...(ignored.length > 0 ? [`Passed over what is no picture: ${nameSome(ignored)}`] : []),
     ],
   };
+}
+
+/** Reads pictures in JSON as arrays; none without such. */
+async function readJson(files: readonly TreeFile[], what: string): Promise<NamedArray[]> {
+  const tables: PartTable[] = [];
+  for (const file of files) {
+    const table = await openJson(file);
+    if (table !== null && (await findPixels(table)).length > 0) {
+      tables.push({ table, split: findPart(file), path: file.path });
+    }
+  }
+  return await readPixelTables(tables, what);
 }
 
 /** Names decide where they say what a file is meant to be, else the content does. */

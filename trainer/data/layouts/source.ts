@@ -69,8 +69,31 @@ export const FOLDER_MEANINGS = ['classes', 'splits', 'names', 'none'] as const;
 export type FolderMeaning = (typeof FOLDER_MEANINGS)[number];
 
 const EXACT = /^(?:(train(?:ing)?)|(val(?:id(?:ation)?)?|eval(?:uation)?|dev)|(test(?:ing)?\d?))$/i;
-const WORD =
-  /(?:^|[^a-z])(?:(train(?:ing)?)|(val(?:id(?:ation)?)?|dev)|(test(?:ing)?|t10k))(?:$|[^a-z])/i;
+/** Words in the names of files, arrays and columns. */
+const WORDS = {
+  train: 'train(?:ing)?',
+  val: 'val(?:id(?:ation)?)?|dev',
+  test: 'test(?:ing)?|t10k',
+  labels: 'y|labels?|lbls?|targets?|class(?:es)?',
+  pictures: 'x|images?|imgs?|pictures?|data|features?|inputs?',
+} as const;
+/** These count beside a word for pictures or labels only: "x_tr", "teY". */
+const SHORT = { train: 'trn?', val: 'va|vld', test: 'te|tst?' } as const;
+const PARTS = ['train', 'val', 'test'] as const;
+const PART = PARTS.map((part) => WORDS[part]).join('|');
+const ROLE = `${WORDS.labels}|${WORDS.pictures}`;
+/** Two words without anything between: "xtrain", "ytr", "trainlabels". */
+const GLUED = buildWord(`(${ROLE})(${PART}|${Object.values(SHORT).join('|')})|(${PART})(${ROLE})`);
+const [IS_LABELS, IS_ROLE] = [buildWord(WORDS.labels), buildWord(ROLE)];
+const [IS_PART, IS_SHORT] = [buildParts(WORDS), buildParts(SHORT)];
+
+function buildParts(words: Readonly<Record<Split, string>>) {
+  return PARTS.map((part) => [part, buildWord(words[part])] as const);
+}
+
+function buildWord(words: string): RegExp {
+  return new RegExp(`^(?:${words})$`);
+}
 
 /** Finds the split that a folder's name is: "train", "valid", "test1". */
 export function parseSplit(name: string): Split | null {
@@ -79,7 +102,23 @@ export function parseSplit(name: string): Split | null {
 
 /** Finds the split among the words of a name: "x_train", "trainA", "train-00000-of-00002". */
 export function findSplit(name: string): Split | null {
-  return toSplit(WORD.exec(name.replace(/(?<=[a-z])(?=[A-Z])/g, ' ')));
+  const words = listWords(name);
+  const find = (known: typeof IS_PART): Split | null =>
+    words.flatMap((word) => known.find(([, isPart]) => isPart.test(word))?.[0] ?? [])[0] ?? null;
+  return find(IS_PART) ?? (words.some((word) => IS_ROLE.test(word)) ? find(IS_SHORT) : null);
+}
+
+/** Whether a name has a word for labels: "y_train", "trainLabels", "target", "ytr". */
+export function namesLabels(name: string): boolean {
+  return listWords(name).some((word) => IS_LABELS.test(word));
+}
+
+/** Lists the words of a name, in small letters. */
+function listWords(name: string): string[] {
+  const apart = name.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase();
+  return (apart.match(/(?<![a-z])t10k|[a-z]+/g) ?? []).flatMap((word) =>
+    (GLUED.exec(word)?.slice(1) ?? [word]).filter((part) => part),
+  );
 }
 
 /** Finds the split that a file's folders tell. */

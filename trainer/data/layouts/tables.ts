@@ -4,7 +4,8 @@ import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import type { ArrayFile } from '../array-file.ts';
 import { normaliseLabel } from '../labels/label-column.ts';
 import { findRowsOf, type LabelRows } from '../labels/label-rows.ts';
-import { chooseRange, MAX_ARRAY_BYTES, toLabels, toPictures } from './arrays.ts';
+import { readList } from '../labels/number-lists.ts';
+import { chooseRange, MAX_ARRAY_BYTES, measureArray, toLabels, toPictures } from './arrays.ts';
 import {
   findSplit,
   nameSome,
@@ -50,18 +51,22 @@ export async function readTables(
     if (rows.kept.length === 0) {
       continue;
     }
-    const { side, channels } = measureSquare(rows.size) as { side: number; channels: number };
+    const { side, channels } = measureSquare(rows.size) ?? { side: 0, channels: 1 };
     const array = {
       format: 'CSV',
-      shape: [rows.kept.length, side, side, channels],
+      shape: [rows.kept.length, ...(rows.shape.length > 1 ? rows.shape : [side, side, channels])],
       values: rows.values.subarray(0, rows.kept.length * rows.size),
     };
-    if (shape !== undefined && (shape.width !== side || shape.channels !== channels)) {
+    const { width, height, channels: colours } = measureArray(array, named);
+    if (
+      shape !== undefined &&
+      [width, height, colours].join() !== [shape.width, shape.height, shape.channels].join()
+    ) {
       throw new ExpectedError(
-        `${named}: holds pictures of ${side} x ${side}, another table of ${shape.width} x ${shape.height}: expected one size`,
+        `${named}: holds pictures of ${width} x ${height}, another table of ${shape.width} x ${shape.height}: expected one size`,
       );
     }
-    shape ??= { width: side, height: side, channels };
+    shape ??= { width, height, channels: colours };
     const [place = -1] = columns.labels;
     if (!columns.hasNames && place !== -1) {
       notes.push(
@@ -148,6 +153,7 @@ async function readRows(
 ) {
   const kept: Row[] = [];
   let size = given ?? 0;
+  let shape: readonly number[] = [];
   let values = new Float32Array(0);
   let [line, count] = [0, 0];
   const name = (place: number): string => header?.[place] ?? `column ${place + 1}`;
@@ -171,14 +177,19 @@ async function readRows(
       return `has ${cells.length} columns, expected ${width}`;
     }
     const isList = given === null;
-    const list = isList ? unquote(cells[pixels[0] as number] as string).split(/\s+/) : cells;
-    if (isList && size === 0) {
-      size = measureSquare(list.length) === null ? 0 : list.length;
+    const found = isList ? readList(cells[pixels[0] as number]) : null;
+    if (isList && found === null) {
+      return `has no list of numbers as ${name(pixels[0] as number)}`;
     }
-    if (isList && (list.length !== size || size === 0)) {
-      return `has ${list.length} pixels, expected ${size === 0 ? 'a square' : size}`;
+    const list = found?.values ?? cells;
+    if (found !== null && size === 0 && (found.shape.length > 1 || measureSquare(list.length))) {
+      [size, shape] = [list.length, found.shape];
     }
-    const text = readLabel(cells);
+    if (found !== null && (list.length !== size || found.shape.join() !== shape.join())) {
+      return `has ${found.shape.join(' x ')} pixels, expected ${size === 0 ? 'a square' : shape.join(' x ')}`;
+    }
+    const own = readLabel(cells);
+    const text = own && normaliseLabel(own);
     if (text === '') {
       return `has no ${labels.map(name).join(', ')}`;
     }
@@ -197,39 +208,48 @@ async function readRows(
     }
     for (let i = 0; i < size; i++) {
       const place = isList ? i : (pixels[i] as number);
-      const raw = list[place] as string;
+      const raw = list[place] as string | number;
+      if (typeof raw === 'number') {
+        values[first + i] = raw;
+        continue;
+      }
       const cell = raw.startsWith('"') ? unquote(raw) : raw;
       const value = delimiter === ';' ? parseDecimal(cell) : Number(cell);
       if (!Number.isFinite(value) || cell.trim() === '') {
-        const where = isList ? `pixel ${i}` : name(place);
-        return `holds ${JSON.stringify(cell.slice(0, 20))} as ${where}, expected a number`;
+        return `holds ${JSON.stringify(cell.slice(0, 20))} as ${name(place)}, expected a number`;
       }
       values[first + i] = value;
     }
     const usage = split === -1 ? '' : unquote(cells[split] as string);
-    kept.push({ line, index: count - 1, label: text && normaliseLabel(text), usage });
+    kept.push({ line, index: count - 1, label: text, usage });
     return undefined;
   };
-  await eachRow(file, named, delimiter, (row, at) => {
-    line = at;
-    const isMangledLine = line === 1 && isMangled;
-    const cells = isMangledLine ? row.map((cell) => cell.replace(/^(\d+)\.\d+$/, '$1')) : row;
-    const isEmpty = cells.every((cell) => cell.trim() === '');
-    if (isEmpty || (line === 1 && header !== null)) {
-      return;
-    }
-    count++;
-    const reason = take(cells);
-    if (reason !== undefined) {
-      problems.push({ name: `${file.path}, line ${line}`, reason });
-    }
-    if (problems.length > MAX_BAD_ROWS) {
-      throw new ExpectedError(`${named}: has too many bad rows`);
-    }
-  }).catch((cause: Error) => {
+  await eachRow(
+    file,
+    named,
+    delimiter,
+    (row, at) => {
+      line = at;
+      const isMangledLine = line === 1 && isMangled;
+      const cells = isMangledLine ? row.map((cell) => cell.replace(/^(\d+)\.\d+$/, '$1')) : row;
+      const isEmpty = cells.every((cell) => cell.trim() === '');
+      if (isEmpty || (line === 1 && header !== null)) {
+        return;
+      }
+      count++;
+      const reason = take(cells);
+      if (reason !== undefined) {
+        problems.push({ name: `${file.path}, line ${line}`, reason });
+      }
+      if (problems.length > MAX_BAD_ROWS) {
+        throw new ExpectedError(`${named}: has too many bad rows`);
+      }
+    },
+    given === null,
+  ).catch((cause: Error) => {
     throw cause instanceof UnusablePicture
       ? new ExpectedError(`${named} ${cause.message}`, { cause })
       : cause;
   });
-  return { kept, values, size, count };
+  return { kept, values, size, shape, count };
 }

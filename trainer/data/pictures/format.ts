@@ -24,6 +24,7 @@ const OTHER_FORMATS = [
   'icon',
   'Photoshop',
   'compressed SVG',
+  'PBM, or PGM or PPM in text',
 ] as const;
 type PictureFormat = ReadFormat | (typeof OTHER_FORMATS)[number];
 
@@ -54,6 +55,9 @@ const SIGNATURES: readonly (readonly [
   ['PGM or PPM', [0, 'P5 ']],
   ['PGM or PPM', [0, 'P6\n']],
   ['PGM or PPM', [0, 'P6 ']],
+  ...['P1', 'P2', 'P3', 'P4'].flatMap((kind) =>
+    ['\n', ' ', '\r'].map((end) => ['PBM, or PGM or PPM in text', [0, `${kind}${end}`]] as const),
+  ),
   ['icon', [0, '\0\0\x01\0']],
   ['Photoshop', [0, '8BPS']],
 ];
@@ -84,7 +88,7 @@ export function identifyStranger(start: Uint8Array): string | null {
 
 /** Endings of files that are meant as pictures, even when their content is none. */
 const ENDING =
-  /\.(?:png|apng|jpe?g|jpe|jfif|webp|gif|tiff?|avif|heic|heif|svgz?|bmp|dib|p[gp]m|jxl|jp2|ico|psd)$/i;
+  /\.(?:png|apng|jpe?g|jpe|jfif|webp|gif|tiff?|avif|heic|heif|svgz?|bmp|dib|p[bgp]m|jxl|jp2|ico|psd)$/i;
 
 export function hasPictureEnding(path: string): boolean {
   return ENDING.test(path);

@@ -1,6 +1,6 @@
 /** `GET /docs` and below: the guides and their search; and `GET /learn`. */
 import { html } from 'hono/html';
-import { LEARN_SLUG, START_SLUG } from '../../../shared/contract/guides.ts';
+import { LEARN_SLUG, START_SLUG, type Guide } from '../../../shared/contract/guides.ts';
 import type { Manifest } from '../../../shared/model/artifact.ts';
 import { HANDWRITTEN_DIGITS, hasDigits } from '../../../shared/model/subject.ts';
 import type { App, AppContext } from '../../context.ts';
@@ -90,18 +90,24 @@ export function addGuideRoutes(
   guides: Guides,
   { generators }: AppDependencies,
 ): void {
-  app.get('/docs', async (c) => {
-    const guide = guides.find(START_SLUG);
+  /** The documentation needs no model. */
+  const findManifest = async (c: AppContext): Promise<Manifest | undefined> => {
     const model = await useModel(
       generators,
       undefined,
       c.get('defer'),
       ({ sampler }) => sampler.manifest,
     );
-    // The documentation needs no model.
-    const manifest = 'code' in model ? undefined : model;
-    const many = manifest === undefined ? HANDWRITTEN_DIGITS.many : describeMany(manifest);
+    return 'code' in model ? undefined : model;
+  };
+  const renderForModel = (c: AppContext, guide: Guide, manifest: Manifest | undefined): Markup => {
     const areOthers = manifest !== undefined && !hasDigits(manifest.classes);
+    return html`${areOthers ? renderSubject(manifest) : ''}${renderGuide(guide, c.get('base'))}`;
+  };
+  app.get('/docs', async (c) => {
+    const guide = guides.find(START_SLUG);
+    const manifest = await findManifest(c);
+    const many = manifest === undefined ? HANDWRITTEN_DIGITS.many : describeMany(manifest);
     return renderDocsPage(c, guides, {
       title: 'Documentation',
       description: `Quick starts and guides for an API of ${many}.`,
@@ -111,7 +117,7 @@ export function addGuideRoutes(
         guide === undefined
           ? html`<h1>Documentation</h1>
               <p>This host has no guides. <a href="/docs/reference">The API reference</a> is here.</p>`
-          : html`${areOthers ? renderSubject(manifest) : ''}${renderGuide(guide, c.get('base'))}`,
+          : renderForModel(c, guide, manifest),
     });
   });
   app.get('/docs/search', (c) => {
@@ -129,7 +135,7 @@ export function addGuideRoutes(
         </ol>`,
     });
   });
-  app.get('/docs/:guide', (c) => {
+  app.get('/docs/:guide', async (c) => {
     const slug = c.req.param('guide');
     const guide = slug === START_SLUG || slug === LEARN_SLUG ? undefined : guides.find(slug);
     return guide === undefined
@@ -138,7 +144,7 @@ export function addGuideRoutes(
           title: guide.title,
           description: guide.lead,
           path: `/docs/${slug}`,
-          body: renderGuide(guide, c.get('base')),
+          body: renderForModel(c, guide, await findManifest(c)),
         });
   });
   const answerLearn = (c: AppContext, language: string) => {
