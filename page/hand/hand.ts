@@ -227,4 +227,5 @@ function showFirst(files: FileList | null | undefined): void {
   }
 }
 addCopying();
+pad.restore();
 markReady();
