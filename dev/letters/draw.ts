@@ -1,15 +1,16 @@
 /**
- * Draws the letters A to Z in handwriting fonts, as an example of a data set (docs/own-data.md):
+ * Draws letters in handwriting fonts, as an example of a data set (docs/own-data.md):
  *
  *   npm install --prefix dev/letters
- *   node launch.mjs dev/letters/draw.ts FOLDER
+ *   node launch.mjs dev/letters/draw.ts FOLDER [--letters ABC] [--fonts 1-25]
  *
- * FOLDER gets MNIST's four files, 28 x 28 and white on black, and classes.txt. The fonts are in
- * package.json beside this file. Equal fonts give equal bytes.
+ * FOLDER gets MNIST's four files, 28 x 28 and white on black, and classes.txt. The letters are A to
+ * Z by default. The fonts are in package.json beside this file. Equal fonts give equal bytes.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { deriveKey, drawWords } from '../../shared/model/random.ts';
 import { encodeIdx } from '../../trainer/data/idx.ts';
@@ -27,18 +28,33 @@ interface Opentype {
   };
 }
 
-const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 const SIDE = 28;
 /** Pictures of each letter of a font; every tenth is kept for evaluation. */
 const EACH = 60;
 
-const [outFolder] = process.argv.slice(2);
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    letters: { type: 'string', default: 'ABCDEFGHIJKLMNOPQRSTUVWXYZ' },
+    fonts: { type: 'string', default: '1-' },
+  },
+});
+const [outFolder] = positionals;
+const letters = [...flags.letters];
+const [, from = NaN, to = Infinity] = (/^(\d+)-(\d*)$/.exec(flags.fonts) ?? []).map((part) =>
+  part === '' ? undefined : Number(part),
+);
+if (!(from >= 1 && from <= to)) {
+  throw new Error(`--fonts ${flags.fonts}: expected a range such as 1-25 or 26-`);
+}
 if (outFolder === undefined) {
   throw new Error('expected a folder to write to: node launch.mjs dev/letters/draw.ts FOLDER');
 }
 const opentype = createRequire(import.meta.url)('opentype.js') as Opentype;
 const fontFolder = join(import.meta.dirname, 'node_modules', '@fontsource');
-const fonts = readdirSync(fontFolder).toSorted();
+const fonts = readdirSync(fontFolder)
+  .toSorted()
+  .slice(from - 1, to);
 const parts = [
   { name: 'train', pictures: [] as Uint8Array[], labels: [] as number[] },
   { name: 't10k', pictures: [] as Uint8Array[], labels: [] as number[] },
@@ -46,13 +62,13 @@ const parts = [
 for (const [fontIndex, name] of fonts.entries()) {
   const file = join(fontFolder, name, 'files', `${name}-latin-400-normal.woff`);
   const font = opentype.parse(new Uint8Array(readFileSync(file)).buffer);
-  for (const [label, letter] of [...LETTERS].entries()) {
+  for (const [label, letter] of letters.entries()) {
     const glyph = font.charToGlyph(letter);
     if (glyph.index === 0) {
       throw new Error(`${file} has no letter ${letter}`);
     }
     const { commands } = glyph.getPath(0, 0, 1);
-    const first = (fontIndex * LETTERS.length + label) * EACH;
+    const first = (fontIndex * letters.length + label) * EACH;
     const indices = Array.from({ length: EACH }, (_, n) => n);
     const drawn = await Promise.all(indices.map((n) => drawLetter(commands, first + n)));
     for (const [n, pixels] of drawn.entries()) {
@@ -64,7 +80,7 @@ for (const [fontIndex, name] of fonts.entries()) {
   process.stderr.write(`Drew ${fontIndex + 1} of ${fonts.length} fonts\n`);
 }
 mkdirSync(outFolder, { recursive: true });
-writeFileSync(join(outFolder, 'classes.txt'), `${[...LETTERS].join('\n')}\n`);
+writeFileSync(join(outFolder, 'classes.txt'), `${letters.join('\n')}\n`);
 for (const { name, pictures, labels } of parts) {
   const images = encodeIdx([pictures.length, SIDE, SIDE], Buffer.concat(pictures));
   writeFileSync(join(outFolder, `${name}-images-idx3-ubyte`), images);

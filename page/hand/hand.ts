@@ -229,4 +229,5 @@ function showFirst(files: FileList | null | undefined): void {
   }
 }
 addCopying();
+pad.restore();
 markReady();

@@ -7,6 +7,7 @@ import { pickDigits } from '../../shared/contract/query.ts';
 import { formatHand, parseHand } from '../../shared/hand/hand-text.ts';
 import {
   createHandReader,
+  describeUnrecognised,
   readHand,
   type GivenDigit,
   type HandReader,
@@ -69,11 +70,8 @@ answerTasks<Tasks>({
     const reading = all.next().value;
     const unknown = reading.digits.find(({ isRecognised }) => !isRecognised);
     if (unknown !== undefined) {
-      const name = sampler.manifest.classes[unknown.label];
-      const share = Math.round(100 * unknown.certainty);
-      return {
-        fault: `No digit recognised; nearest is ${name} with ${share}%, and its drawing differs by ${Math.round(100 * unknown.missed)}% of the ink. Draw on, or say which digit it is.`,
-      };
+      const reason = describeUnrecognised(unknown, sampler.manifest.classes[unknown.label]);
+      return { fault: `No digit recognised; ${reason}. Draw on, or say which digit it is.` };
     }
     readings = all;
     return describe(reading);

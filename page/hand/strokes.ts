@@ -8,6 +8,8 @@ const SIDE = 336;
 const PEN = 24;
 /** Longest side of an uploaded picture that is read. */
 const UPLOADED_SIDE = 640;
+/** In the tab's storage: the strokes, so that a reload keeps them. */
+const KEPT = 'hand-strokes';
 
 /** x, y and pressure 0..1 */
 type Point = [number, number, number];
@@ -17,6 +19,8 @@ interface StrokePad {
   readonly canvas: HTMLCanvasElement;
   /** @returns  undefined without ink. */
   readPicture(): GreyPicture | undefined;
+  /** Shows the strokes that the tab had before it was reloaded. */
+  restore(): void;
   undo(): void;
   clear(): void;
   /** Shows strokes in place of the visitor's. Points are parts of the side, 0..1. */
@@ -25,13 +29,22 @@ interface StrokePad {
   showFile(file: Blob): Promise<void>;
 }
 
-/** @param onChange  Called after each stroke, and after every other change. */
-export function addStrokePad(canvas: HTMLCanvasElement, onChange: () => void): StrokePad {
+/** @param onRead  Called after each stroke, and after every other change. */
+export function addStrokePad(canvas: HTMLCanvasElement, onRead: () => void): StrokePad {
   canvas.width = canvas.height = SIDE;
   const context = canvas.getContext('2d', { willReadFrequently: true }) as CanvasRenderingContext2D;
   let strokes: { points: Point[]; hasPressure: boolean }[] = [];
   let uploaded: ImageBitmap | undefined;
   let pointer: number | undefined;
+
+  const onChange = (): void => {
+    try {
+      sessionStorage.setItem(KEPT, JSON.stringify(strokes));
+    } catch {
+      // A browser may forbid or limit storage. Then a reload clears the canvas.
+    }
+    onRead();
+  };
 
   function paint(): void {
     context.clearRect(0, 0, SIDE, SIDE);
@@ -103,6 +116,16 @@ export function addStrokePad(canvas: HTMLCanvasElement, onChange: () => void): S
       const { data } = context.getImageData(0, 0, SIDE, SIDE);
       const pixels = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => data[4 * i + 3] as number);
       return { width: SIDE, height: SIDE, pixels };
+    },
+    restore() {
+      try {
+        const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? '[]') as typeof strokes;
+        if (kept.length > 0) {
+          replace(kept);
+        }
+      } catch {
+        // No storage, or not ours: the canvas stays empty.
+      }
     },
     undo: () => replace(uploaded === undefined ? strokes.slice(0, -1) : []),
     clear: () => replace([]),

@@ -7,18 +7,21 @@ import { createEngine, type Kernels } from '../model/engine/engine.ts';
 import { roundLatents } from './hand-text.ts';
 import { improveFit, PARTS, type DrawInk, type WrittenDigit } from './inversion.ts';
 
-/** Below this certainty no digit counts as recognised. */
+/** Below this certainty among the classes no digit counts as recognised. */
 const MIN_CERTAINTY = 0.55;
+/** Above this certainty that the picture is of no class neither. */
+const MAX_OTHER = 0.75;
 /**
- * The root mean squared error, of 255, above which no digit counts as recognised: of the encoder's
- * own guess, and of a label that the caller gave.
+ * How far the encoder's own drawing may be from the digit. `error` is the root mean square, of 255;
+ * `missed` is its share of the ink's own root mean square, which blank paper has: pale and thin
+ * shapes have small errors whatever is drawn in their place. An encoder that knows pictures of no
+ * class may miss more, and a label that the caller gave counts more than the drawing.
  */
-const MAX_ERROR = { guessed: 42, given: 90 } as const;
-/**
- * The error of a guess as a share of the ink's own root mean square: blank paper has 1. Pale and
- * thin shapes have small errors whatever is drawn in their place.
- */
-const MAX_MISSED = 0.65;
+const NEAR = {
+  guessed: { error: 42, missed: 0.65 },
+  knowsOthers: { error: 44, missed: 0.75 },
+  given: { error: 90, missed: Infinity },
+} as const;
 
 /** Parts of a step that the first reading has: two thirds of a step do most of what one does. */
 export const FIRST_PARTS = 2;
@@ -35,8 +38,10 @@ export interface HandReader {
 interface Guess {
   /** The class with the largest certainty. */
   readonly label: number;
-  /** [classes], 0..1, with a sum of 1. */
+  /** [classes], 0..1. The sum is 1 without the certainty that the picture is of no class. */
   readonly certainties: readonly number[];
+  /** That the picture is of no class; undefined when the encoder does not know such. */
+  readonly other?: number | undefined;
   /** [classes, latentSize] */
   readonly latents: Float32Array;
 }
@@ -52,12 +57,14 @@ export function createHandReader(
     guess(ink) {
       const output = engine.run(ink);
       const logits = output.subarray(plan.classes * plan.latentSize);
-      const largest = logits.reduce((most, logit) => Math.max(most, logit), -1);
+      const known = logits.subarray(0, plan.classes);
+      const largest = Math.max(...logits);
       const powers = Array.from(logits, (logit) => Math.exp(LOGIT_RANGE * (logit - largest)));
       const sum = powers.reduce((total, power) => total + power, 0);
       return {
-        label: logits.indexOf(largest),
-        certainties: powers.map((power) => power / sum),
+        label: known.indexOf(Math.max(...known)),
+        certainties: powers.slice(0, plan.classes).map((power) => power / sum),
+        other: plan.logits > plan.classes ? (powers.at(-1) as number) / sum : undefined,
         latents: output.subarray(0, plan.classes * plan.latentSize),
       };
     },
@@ -81,6 +88,8 @@ export interface DigitReading {
   readonly ownError: number;
   /** `ownError` as a share of the ink: 1 is as far as blank paper is. */
   readonly missed: number;
+  /** Whether the first drawing is near enough. */
+  readonly isNear: boolean;
   /** Whether a digit was recognised. A label that the caller gives counts as certain. */
   readonly isRecognised: boolean;
 }
@@ -116,13 +125,23 @@ export function* readHand(
       fit = fits.next().value;
     }
     const latents = roundLatents(fit.latents);
-    const readings = digits.map(({ ink, label, certainty, ownError, missed, isRecognised }) => {
-      const error = compareInk(draw(label, latents), ink);
-      return { label, certainty, error, ownError, missed, isRecognised };
-    });
+    const readings = digits.map(
+      ({ ink, label, certainty, ownError, missed, isNear, isRecognised }): DigitReading => {
+        const error = compareInk(draw(label, latents), ink);
+        return { label, certainty, error, ownError, missed, isNear, isRecognised };
+      },
+    );
     const squares = readings.reduce((sum, { error }) => sum + error * error, 0);
     yield { latents, error: Math.sqrt(squares / readings.length), digits: readings };
   }
+}
+
+/** Says why a digit is not recognised, without a full stop. @param name  Of its class. */
+export function describeUnrecognised(digit: DigitReading, name: string | undefined): string {
+  const { certainty, ownError, missed, isNear } = digit;
+  const nearest = `nearest is ${name} with ${Math.round(100 * certainty)}%`;
+  const differs = `its drawing differs by ${Math.round(ownError)} of 255, ${Math.round(100 * missed)}% of the ink`;
+  return isNear ? nearest : `${nearest}, and ${differs}`;
 }
 
 interface GuessedDigit extends WrittenDigit {
@@ -130,24 +149,26 @@ interface GuessedDigit extends WrittenDigit {
   readonly guess: Float32Array;
   readonly ownError: number;
   readonly missed: number;
+  readonly isNear: boolean;
   readonly isRecognised: boolean;
 }
 
 function guessDigit(reader: HandReader, draw: DrawInk, given: GivenDigit): GuessedDigit {
   const ink = Float32Array.from(given.pixels, (value) => value / 255);
-  const { certainties, latents, label: nearest } = reader.guess(ink);
+  const { certainties, other, latents, label: nearest } = reader.guess(ink);
   const label = given.label ?? nearest;
   const certainty = certainties[label] as number;
   const size = latents.length / certainties.length;
   const guess = latents.slice(label * size, (label + 1) * size);
   const ownError = compareInk(draw(label, roundLatents(guess)), ink);
   const missed = ownError / compareInk(ink, new Float32Array(ink.length));
-  const isRecognised =
-    given.label === undefined
-      ? certainty >= MIN_CERTAINTY && ownError <= MAX_ERROR.guessed && missed <= MAX_MISSED
-      : ownError <= MAX_ERROR.given;
+  const isGiven = given.label !== undefined;
+  const near = NEAR[isGiven ? 'given' : other === undefined ? 'guessed' : 'knowsOthers'];
+  const isNear = ownError <= near.error && missed <= near.missed;
+  const isSure = certainty >= MIN_CERTAINTY * (1 - (other ?? 0)) && (other ?? 0) <= MAX_OTHER;
+  const isRecognised = isNear && (isGiven || isSure);
   const corrected = lookAgain(reader, draw, { label, ink }, guess);
-  return { label, ink, certainty, guess: corrected, ownError, missed, isRecognised };
+  return { label, ink, certainty, guess: corrected, ownError, missed, isNear, isRecognised };
 }
 
 /**

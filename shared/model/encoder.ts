@@ -2,8 +2,9 @@
  * An encoder: the network that guesses, from a picture of a digit, the latent vector with which a
  * generator draws it, and the digit's class. It is published beside its generator. Pure.
  *
- * It gives a latent vector for each class, [classes, latentSize], then a logit for each class. All
- * pass through tanh, which the engine computes with the same bits everywhere.
+ * It gives a latent vector for each class, [classes, latentSize], then a logit for each class, and
+ * perhaps one for pictures of no class. All pass through tanh, which the engine computes with the
+ * same bits everywhere.
  */
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
@@ -46,6 +47,8 @@ export interface EncoderPlan extends NetworkPlan {
   readonly config: EncoderConfig;
   readonly latentSize: number;
   readonly classes: number;
+  /** As many as classes, and one more for pictures of no class where the encoder knows them. */
+  readonly logits: number;
 }
 
 /** @throws GeneratorConfigError  When the layers do not fit the generator, or cost too much. */
@@ -53,10 +56,12 @@ export function planEncoder(config: EncoderConfig, generator: GeneratorPlan): En
   const { latentSize, classes } = generator.config;
   const plan = planNetwork(config, generator.outputShape);
   const outputs = classes * (latentSize + 1);
-  if (plan.outputShape.length !== 1 || plan.outputShape[0] !== outputs) {
+  const logits = (plan.outputShape[0] ?? 0) - classes * latentSize;
+  if (plan.outputShape.length !== 1 || (logits !== classes && logits !== classes + 1)) {
     throw new GeneratorConfigError(
       `the encoder gives [${plan.outputShape.join(', ')}], expected [${outputs}]: ` +
-        `${latentSize} latent numbers and a logit for each of ${classes} classes`,
+        `${latentSize} latent numbers and a logit for each of ${classes} classes; ` +
+        `or [${outputs + 1}], with a logit for pictures of no class`,
     );
   }
   if (plan.parameters > ENCODER_LIMITS.parameters || plan.macs > ENCODER_LIMITS.macs) {
@@ -65,7 +70,7 @@ export function planEncoder(config: EncoderConfig, generator: GeneratorPlan): En
         `at most ${ENCODER_LIMITS.parameters} and ${ENCODER_LIMITS.macs} allowed`,
     );
   }
-  return { ...plan, config, latentSize, classes };
+  return { ...plan, config, latentSize, classes, logits };
 }
 
 /** Describes the encoder. Lies beside its model's manifest, which does not list it. */

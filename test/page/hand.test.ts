@@ -126,6 +126,19 @@ test('a scribble gets words, a given label is taken, and a wrong number is named
   });
 });
 
+test('a reload keeps the drawing', async () => {
+  const page = await browser.newPage();
+  await page.goto(new URL('/hand', worker.url).href);
+  await draw(page, TWO);
+  await page.waitForSelector('#hand-status:text("Read as 2")');
+  await page.reload();
+  await page.waitForSelector('#hand-status:text("Read as 2")');
+  await page.locator('#hand-clear').click();
+  await page.reload();
+  await page.waitForSelector('#hand-status:text("Draw one digit")');
+  await page.close();
+});
+
 /** Drops a file on the page, as a visitor drags one from a folder. */
 const drop = (page: Page, name: string, type: string, bytes: readonly number[]) =>
   page.evaluate(

@@ -12,6 +12,7 @@ import {
   ENCODER_WEIGHTS_FILE,
   parseEncoder,
 } from '../../shared/model/encoder.ts';
+import { deriveKey } from '../../shared/model/random.ts';
 import { createVerifiedSampler } from '../../shared/model/sampler.ts';
 import { createHandReader } from '../../shared/hand/reader.ts';
 import { parseWhole } from '../cli/arguments.ts';
@@ -22,7 +23,9 @@ import { readArtifactFolder } from '../publish/artifact-folder.ts';
 import { buildBackendOption, type BackendChoice } from '../tensorflow/backend-option.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
 import { measurePersons, VARIATIONS } from './persons.ts';
-import { drawHands, measureEncoder } from './quality.ts';
+import { loadOtherPictures, makeOtherPictures } from './other-pictures.ts';
+import { drawHands, measureEncoder, measureTaken } from './quality.ts';
+import { PURPOSES } from './training.ts';
 
 /** Rows of the sheet. */
 const SHEET_DIGITS = 16;
@@ -33,7 +36,11 @@ export function buildEvaluateEncoderCommand(): Command {
       "Measures a model's encoder on MNIST's test digits: errors, and what carries over.",
     )
     .requiredOption('--model <folder>', 'the model with its encoder')
-    .option('--n <count>', 'test digits', parseWhole(50, 10_000), 1000)
+    .option('--n <count>', 'test digits, and other pictures', parseWhole(50, 10_000), 1000)
+    .option(
+      '--others <folder>',
+      'measures instead how many pictures are taken for digits: of this folder as train-encoder reads it, of made pictures, and of the test digits',
+    )
     .option(
       '--persons <count>',
       'measures several digits of so many made persons instead',
@@ -48,6 +55,7 @@ async function evaluate(flags: {
   readonly model: string;
   readonly n: number;
   readonly persons?: number;
+  readonly others?: string;
   readonly sheet?: string;
   readonly backend: BackendChoice;
 }) {
@@ -89,6 +97,24 @@ async function evaluate(flags: {
   const { dataset } = await loadTestDigits();
   if (flags.sheet !== undefined) {
     await writeFile(flags.sheet, drawHands(subject, dataset, SHEET_DIGITS));
+    return;
+  }
+  if (flags.others !== undefined) {
+    const key = deriveKey('encoder', 'evaluation');
+    const { classes } = model.manifest;
+    const { others, madeOthers } = PURPOSES;
+    const given = await loadOtherPictures(flags.others, classes, 'test', key, others);
+    const made = makeOtherPictures(dataset, key, madeOthers, flags.n);
+    console.log('| | pictures | taken |');
+    console.log('| --- | ---: | ---: |');
+    const sets = [{ ...dataset, name: "MNIST's test digits" }, given, made];
+    for (const { name, pictures, taken } of sets.flatMap((set) =>
+      measureTaken(subject, set, flags.n),
+    )) {
+      if (pictures > 0) {
+        console.log(`| ${name} | ${pictures} | ${((100 * taken) / pictures).toFixed(1)}% |`);
+      }
+    }
     return;
   }
   const backend = await selectBackend(flags.backend, { threads: 1, convolutions: true });

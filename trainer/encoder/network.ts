@@ -63,15 +63,15 @@ export function drawInk(
   return tf.div(tf.sub(images, low), high - low);
 }
 
-/** Runs an encoder. @returns  [batch, classes, latentSize] and [batch, classes], both by tanh. */
+/** Runs an encoder. @returns  [batch, classes, latentSize] and [batch, logits], both by tanh. */
 export function runEncoder(
   plan: EncoderPlan,
   weights: readonly tf.Tensor[],
   images: tf.Tensor4D,
 ): { latents: tf.Tensor3D; logits: tf.Tensor2D } {
-  const { classes, latentSize } = plan;
+  const { classes, latentSize, logits: count } = plan;
   const output = runNetwork(plan, weights, images) as tf.Tensor2D;
-  const [latents, logits] = tf.split(output, [classes * latentSize, classes], 1) as [
+  const [latents, logits] = tf.split(output, [classes * latentSize, count], 1) as [
     tf.Tensor2D,
     tf.Tensor2D,
   ];

@@ -48,6 +48,39 @@ const STEPS = [1, 2, 10] as const;
 /** Digits of the gradient search, which takes half a second each. */
 const SEARCHED = 24;
 
+/** A row of the table of pictures that are taken for digits. */
+interface TakenRow {
+  readonly name: string;
+  readonly pictures: number;
+  readonly taken: number;
+}
+
+/**
+ * Counts the pictures that get a hand without a label.
+ * @param pictures  Those of no class have the number of the classes as their label.
+ * @param count     The most of each kind.
+ */
+export function measureTaken(
+  { sampler, reader }: EncoderSubject,
+  pictures: Dataset,
+  count: number,
+): TakenRow[] {
+  const size = pictures.height * pictures.width;
+  const classes = sampler.manifest.classes.length;
+  return [false, true].flatMap((isOther) => {
+    const places = [...pictures.labels.keys()]
+      .filter((i) => (pictures.labels[i] === classes) === isOther)
+      .slice(0, count);
+    const taken = places.filter((i) => {
+      const pixels = pictures.images.subarray(i * size, (i + 1) * size);
+      const [digit] = readHand(reader, sampler.drawInk, [{ pixels }]).next().value.digits;
+      return digit?.isRecognised;
+    });
+    const name = `${isOther ? 'no digits' : 'digits'}, ${pictures.name}`;
+    return { name, pictures: places.length, taken: taken.length };
+  });
+}
+
 /** Measures the first `count` digits. */
 export function measureEncoder(subject: EncoderSubject, test: Dataset, count: number) {
   const size = test.height * test.width;

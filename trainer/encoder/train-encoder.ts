@@ -9,6 +9,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { decodeWeights, hashBytes } from '../../shared/model/artifact.ts';
 import {
+  decodeEncoderWeights,
   encodeEncoder,
   ENCODER_FILE,
   ENCODER_SCHEMA,
@@ -18,14 +19,16 @@ import {
 } from '../../shared/model/encoder.ts';
 import { deriveKey } from '../../shared/model/random.ts';
 import { writeAtomically } from '../../storage/files.ts';
-import { hashDataset } from '../data/dataset.ts';
+import { drawSubset, hashDataset, type Dataset } from '../data/dataset.ts';
 import { BLOCK, configureEncoder } from './network.ts';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
-import { ENCODER_TRAINING, trainEncoder } from './training.ts';
+import { trainCertainties } from './certainties.ts';
+import { loadOtherPictures, makeOtherPictures, rewritePictures } from './other-pictures.ts';
+import { ENCODER_TRAINING, PURPOSES, trainEncoder } from './training.ts';
 import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
-import { loadTrainingDigits, SIDE } from '../evaluation/digits.ts';
+import { loadTrainingDigits, pickDigits, SIDE } from '../evaluation/digits.ts';
 import { encodeWeights } from '../export/weight-encoder.ts';
-import { readArtifactFolder } from '../publish/artifact-folder.ts';
+import { readArtifactFolder, type ArtifactFolder } from '../publish/artifact-folder.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
 import { buildBackendOption, type BackendChoice } from '../tensorflow/backend-option.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
@@ -34,6 +37,8 @@ import { parseSeed, parseWhole } from '../cli/arguments.ts';
 /** Another number of threads adds in another order, and gives other weights. */
 const THREADS = 1;
 const STEPS_PER_CHECKPOINT = 1000;
+/** From which an encoder learns what is of no class, beside the folder of `--others`. */
+const PICTURES = { written: 10_000, rewritten: 6000, made: 4000 } as const;
 
 export function buildTrainEncoderCommand(): Command {
   return new Command('train-encoder')
@@ -42,6 +47,10 @@ export function buildTrainEncoderCommand(): Command {
     )
     .requiredOption('--model <folder>', 'the model, which gets the encoder beside its other files')
     .option('--data <folder>', 'written digits, as IDX files; default: 10,000 of MNIST')
+    .option(
+      '--others <folder>',
+      "pictures that show no class of the model, in any layout: teaches the model's own encoder to refuse such, in minutes, and changes nothing else of it",
+    )
     .option('--run <folder>', 'where to keep the checkpoint, to go on later', 'runs/encoder')
     .option('--seed <text>', 'all of its randomness comes from it', parseSeed, '1')
     .option('--steps <count>', 'optimizer steps', parseWhole(1, 10_000_000), ENCODER_TRAINING.steps)
@@ -58,6 +67,7 @@ export function buildTrainEncoderCommand(): Command {
 async function train(flags: {
   readonly model: string;
   readonly data?: string;
+  readonly others?: string;
   readonly run: string;
   readonly seed: string;
   readonly steps: number;
@@ -77,6 +87,10 @@ async function train(flags: {
     );
   }
   const { dataset, source } = await loadTrainingDigits(flags.data);
+  if (flags.others !== undefined) {
+    await teachOthers(folder, model, dataset, { ...flags, others: flags.others });
+    return;
+  }
   const plan = planEncoder(configureEncoder(generator), generator);
   const training = { ...ENCODER_TRAINING, steps, featureWeight };
   const settings = JSON.stringify({
@@ -136,9 +150,73 @@ async function train(flags: {
       figures: {},
     });
     parseEncoder(description, model);
-    await writeAtomically(join(folder, ENCODER_WEIGHTS_FILE), bytes);
-    await writeAtomically(join(folder, ENCODER_FILE), description);
-    console.log(`${folder}: ${ENCODER_FILE} and ${ENCODER_WEIGHTS_FILE}, ${bytes.length} bytes`);
+    await saveEncoder(folder, bytes, description);
+  } finally {
+    await backend.release();
+  }
+}
+
+async function saveEncoder(folder: string, weights: Uint8Array, description: Uint8Array) {
+  await writeAtomically(join(folder, ENCODER_WEIGHTS_FILE), weights);
+  await writeAtomically(join(folder, ENCODER_FILE), description);
+  console.log(`${folder}: ${ENCODER_FILE} and ${ENCODER_WEIGHTS_FILE}, ${weights.length} bytes`);
+}
+
+/** Teaches a model's encoder which pictures are of no class. */
+async function teachOthers(
+  folder: string,
+  model: ArtifactFolder,
+  dataset: Dataset,
+  flags: { readonly others: string; readonly seed: string; readonly backend: BackendChoice },
+): Promise<void> {
+  const [file, weights] = [ENCODER_FILE, ENCODER_WEIGHTS_FILE].map((path) =>
+    model.encoder.get(path),
+  );
+  if (file === undefined || weights === undefined) {
+    throw new ExpectedError(
+      `--model ${folder}: has no ${ENCODER_FILE}; train one without --others first`,
+    );
+  }
+  if (dataset.height !== SIDE || model.plan.outputShape[0] !== SIDE) {
+    throw new ExpectedError(`--others ${flags.others}: needs a model of ${SIDE} x ${SIDE} pixels`);
+  }
+  const encoder = parseEncoder(file, model);
+  const { layers } = encoder.description.encoder;
+  const last = layers.at(-1);
+  const units = encoder.plan.classes * (encoder.plan.latentSize + 1) + 1;
+  const config = {
+    layers: last?.type === 'dense' ? [...layers.slice(0, -1), { ...last, units }] : layers,
+  };
+  const plan = planEncoder(config, model.plan);
+  const key = deriveKey('encoder', flags.seed);
+  const take = (count: number) => Math.min(count, dataset.count);
+  const pictures = [
+    pickDigits(
+      dataset,
+      drawSubset(key, PURPOSES.shuffle, 0, dataset.count, take(PICTURES.written)),
+    ),
+    rewritePictures(dataset, key, PURPOSES.rewritten, take(PICTURES.rewritten)),
+    await loadOtherPictures(flags.others, model.manifest.classes, 'train', key, PURPOSES.others),
+    makeOtherPictures(dataset, key, PURPOSES.madeOthers, PICTURES.made),
+  ];
+  const backend = await selectBackend(flags.backend, { threads: THREADS, convolutions: true });
+  try {
+    const sizes = pictures.map(({ count, name }) => `${count} of ${name}`).join(', ');
+    console.log(`Learns from ${sizes}; ${backend.description}`);
+    const own = decodeEncoderWeights(encoder, weights);
+    const { encoding, bytes } = encodeWeights(
+      plan,
+      await trainCertainties(plan, own, pictures, key),
+      'uint8',
+    );
+    const description = encodeEncoder({
+      ...encoder.description,
+      encoder: config,
+      weights: encoding,
+      file: { path: ENCODER_WEIGHTS_FILE, bytes: bytes.length, sha256: hashBytes(bytes) },
+    });
+    parseEncoder(description, model);
+    await saveEncoder(folder, bytes, description);
   } finally {
     await backend.release();
   }

@@ -30,13 +30,20 @@ import {
 import { drawInk, runEncoder } from './network.ts';
 
 /** Streams of the key. Never reuse a number. */
-const PURPOSES = { shuffle: 1, augmentation: 2, weights: 3 } as const;
+export const PURPOSES = {
+  shuffle: 1,
+  augmentation: 2,
+  weights: 3,
+  others: 4,
+  madeOthers: 5,
+  rewritten: 6,
+} as const;
 
 /**
  * Distortions of half of the written digits. A shift is below a pixel, because every written digit
  * is centred before the encoder sees it.
  */
-const AUGMENTATION = { degrees: 8, scale: 0.06, slant: 0.15, shiftPixels: 0.5 } as const;
+export const AUGMENTATION = { degrees: 8, scale: 0.06, slant: 0.15, shiftPixels: 0.5 } as const;
 
 interface EncoderTraining {
   readonly steps: number;

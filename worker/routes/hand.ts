@@ -11,6 +11,7 @@ import type { WrittenPicture } from '../../shared/hand/digit-body.ts';
 import type { PictureFile } from '../../shared/hand/picture-file.ts';
 import { PARTS, TRIES } from '../../shared/hand/inversion.ts';
 import {
+  describeUnrecognised,
   FIRST_PARTS,
   readHand,
   type DigitReading,
@@ -199,10 +200,8 @@ async function read(
   let reading = readings.next().value;
   const unknown = reading.digits.findIndex(({ isRecognised }) => !isRecognised);
   if (unknown >= 0) {
-    const { certainty, label, ownError, missed } = reading.digits[unknown] as DigitReading;
-    const nearest = `nearest is ${classes[label]} with ${Math.round(100 * certainty)}%`;
-    const differs = `its drawing differs by ${Math.round(ownError)} of 255, ${Math.round(100 * missed)}% of the ink`;
-    const reason = `${nameDigit(unknown)}${nearest}, and ${differs}`;
+    const digit = reading.digits[unknown] as DigitReading;
+    const reason = nameDigit(unknown) + describeUnrecognised(digit, classes[digit.label]);
     return { code: 'no_digit', reason };
   }
   for (let step = 0; step < refine; step++) {

@@ -1,7 +1,7 @@
 /** Tests the plan and the files of encoders, and compares the engine with TensorFlow.js. */
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { MANIFEST_FILE, parseManifest } from '../../../shared/model/artifact.ts';
+import { MANIFEST_FILE, parseManifest, splitWeights } from '../../../shared/model/artifact.ts';
 import {
   decodeEncoderWeights,
   ENCODER_FILE,
@@ -11,6 +11,8 @@ import {
   planEncoder,
   type EncoderDescription,
 } from '../../../shared/model/encoder.ts';
+import { deriveKey } from '../../../shared/model/random.ts';
+import { createHandReader } from '../../../shared/hand/reader.ts';
 import { createEngine } from '../../../shared/model/engine/engine.ts';
 import {
   planGenerator,
@@ -18,6 +20,8 @@ import {
   type NetworkPlan,
 } from '../../../shared/model/generator.ts';
 import { configureEncoder, runEncoder, runNetwork } from '../../../trainer/encoder/network.ts';
+import type { Dataset } from '../../../trainer/data/dataset.ts';
+import { trainCertainties } from '../../../trainer/encoder/certainties.ts';
 import { instantiateKernels } from '../../../trainer/node-kernels.ts';
 import { buildEncoderFixture, buildFixture } from '../../support/models/fixture-artifact.ts';
 
@@ -56,6 +60,38 @@ describe('an encoder on the engine', () => {
     const worst = got.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
     expect(worst).toBeLessThan(0.01);
     expect([...engine.run(pictures.subarray(784, 1568))]).toEqual([...got.subarray(650, 1300)]);
+  });
+
+  it('learns what is of no class, and keeps its latent vectors', async () => {
+    const { layers } = configureEncoder(model.plan);
+    const units = 651;
+    const wide = planEncoder(
+      { layers: [...layers.slice(0, -1), { type: 'dense', units, activation: 'tanh' }] },
+      model.plan,
+    );
+    const set = (labels: number[], invert: number): Dataset => ({
+      name: 'test',
+      count: labels.length,
+      height: 28,
+      width: 28,
+      channels: 1,
+      images: Uint8Array.from(pictures, (value) => Math.round(255 * Math.abs(invert - value))),
+      labels: Uint8Array.from(labels),
+      classes: [],
+    });
+    const sets = [set([1, 2, 3], 0), set([10, 10, 10], 1)] as const;
+    const flat = await trainCertainties(wide, weights, sets, deriveKey('encoder', 'test'));
+    const before = createHandReader(parsed.plan, weights, instantiateKernels());
+    const after = createHandReader(wide, splitWeights(wide, flat, 'wide'), instantiateKernels());
+    for (const { images, labels } of sets) {
+      const ink = Float32Array.from(images.subarray(0, 784), (value) => value / 255);
+      const { latents } = before.guess(ink);
+      const guess = after.guess(ink);
+      expect([...guess.latents]).toEqual([...latents]);
+      const sum = guess.certainties.reduce((total, each) => total + each);
+      expect(sum > 0.8).toBe(labels[0] === 1);
+      expect(sum < 0.2).toBe(labels[0] === 10);
+    }
   });
 
   it('undoes depthToSpace by spaceToDepth', () => {
