@@ -80,7 +80,7 @@ export function describeExpected(parameter: Kind): string {
     case 'flag':
       return '0 or 1';
     case 'colour':
-      return 'a colour by its CSS name, as 3, 4, 6 or 8 hex digits, or transparent';
+      return 'a colour by its CSS name, as 3, 4, 6 or 8 hex digits without #, or transparent';
     case 'choice':
       return `${parameter.choices.slice(0, -1).join(', ')} or ${parameter.choices.at(-1)}`;
     case 'model':
@@ -131,19 +131,12 @@ export function describeSchema(parameter: Kind): Record<string, unknown> {
   }
 }
 
-type Listed = readonly [name: string, parameter: Parameter, preset: Value | undefined];
+const listed: { [R in RouteName]?: readonly (readonly [name: string, parameter: Parameter])[] } =
+  {};
 
-const listed: { [R in RouteName]?: readonly Listed[] } = {};
-
-/**
- * The parameters of a route in the order of its canonical URLs: name, parameter, and the value of a
- * default that is the same in every query.
- */
-export function listParameters(route: RouteName): readonly Listed[] {
-  return (listed[route] ??= Object.entries<Parameter>(ROUTES[route]).map(([name, parameter]) => {
-    const text = parameter.default;
-    return [name, parameter, typeof text === 'string' ? parseText(parameter, text) : undefined];
-  }));
+/** The parameters of a route by name, in the order of its canonical URLs. */
+export function listParameters(route: RouteName) {
+  return (listed[route] ??= Object.entries<Parameter>(ROUTES[route]));
 }
 
 /** Whether a parameter has an effect in a format. */
@@ -311,9 +304,7 @@ export function parseParameters<P extends ParameterSet>(
     }
     const value = parseText(parameter, parameter.kind === 'colour' ? resolveColour(text) : text);
     if (value === undefined) {
-      const isCut = parameter.kind === 'colour' && text === '';
-      const hint = isCut ? ', without #, which ends a query' : '';
-      return refuseValue(name, text, describeExpected(parameter) + hint);
+      return refuseValue(name, text, describeExpected(parameter));
     }
     values[name] = value;
   }
@@ -431,6 +422,15 @@ type Filled<R extends RouteName> = {
         : undefined);
 };
 
+const presets: { [R in RouteName]?: readonly (Value | undefined)[] } = {};
+
+/** The values of defaults that are the same in every query, in the order of `listParameters`. */
+function listPresets(route: RouteName) {
+  return (presets[route] ??= listParameters(route).map(([, parameter]) =>
+    typeof parameter.default === 'string' ? parseText(parameter, parameter.default) : undefined,
+  ));
+}
+
 export function fillDefaults<R extends RouteName>(
   route: R,
   query: Partial<Record<keyof ParametersOf<R>, Value | undefined>>,
@@ -438,8 +438,8 @@ export function fillDefaults<R extends RouteName>(
   const given = query as Readonly<Record<string, Value | undefined>>;
   const filled: Record<string, Value | undefined> = {};
   let texts: Texts | undefined;
-  for (const [name, parameter, preset] of listParameters(route)) {
-    let value = given[name] ?? preset;
+  for (const [i, [name, parameter]] of listParameters(route).entries()) {
+    let value = given[name] ?? listPresets(route)[i];
     if (value === undefined && typeof parameter.default === 'function') {
       value = parseText(parameter, parameter.default((texts ??= writeTexts(route, given))));
     }
@@ -496,9 +496,9 @@ export function buildDigitUrl(digits: PinnedDigits): string {
 function writeTexts(route: RouteName, values: object): Texts {
   const given = values as Readonly<Record<string, Value | undefined>>;
   const texts: Record<string, string> = {};
-  for (const [name, { stated }, preset] of listParameters(route)) {
+  for (const [i, [name, { stated }]] of listParameters(route).entries()) {
     const value = given[name];
-    if (value !== undefined && (value !== preset || stated === true)) {
+    if (value !== undefined && (value !== listPresets(route)[i] || stated === true)) {
       texts[name] = formatValue(value);
     }
   }

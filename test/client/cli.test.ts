@@ -456,7 +456,7 @@ describe('refuses, and names the flag', () => {
     ['--scale 1e1', '--scale is "1e1", expected a whole number from 1 to 16.'],
     [
       '--dark-fg bluish',
-      '--dark-fg is "bluish", expected a colour by its CSS name, as 3, 4, 6 or 8 hex digits, or transparent.',
+      '--dark-fg is "bluish", expected a colour by its CSS name, as 3, 4, 6 or 8 hex digits without #, or transparent.',
     ],
     ['cat', 'label: Model digits has no label "cat", expected one of 0 to 9.'],
     ['7 --label 3', '--label beside 7: the label is given twice, leave one out'],

@@ -1,6 +1,10 @@
 /** The encoder's layers, and its forward pass in TensorFlow.js for training. */
 import * as tf from '@tensorflow/tfjs';
-import type { EncoderConfig, EncoderPlan } from '../../shared/model/encoder.ts';
+import {
+  ENCODER_LIMITS,
+  type EncoderConfig,
+  type EncoderPlan,
+} from '../../shared/model/encoder.ts';
 import {
   LEAKY_SLOPE,
   type Activation,
@@ -12,22 +16,28 @@ import {
 import type { PixelRange } from '../../shared/picture/pixels.ts';
 import { clampImages } from '../gan/networks.ts';
 
-/** Pixels of a side that become one place of the first convolution. */
-export const BLOCK = 4;
+/** Weights of the convolutions below, and numbers that the last one gives for 28 x 28 pixels. */
+const CONVOLUTIONS = { parameters: 32_368, outputs: 784 } as const;
 
-/** Configures the encoder of a generator: 1.7 million multiply-accumulates for 28 x 28 pixels. */
+/**
+ * Configures the encoder of a generator of 28 x 28 pixels: 1.7 million multiply-accumulates for ten
+ * classes. More classes leave fewer hidden units, because the number of weights is limited.
+ */
 export function configureEncoder({ config }: GeneratorPlan): EncoderConfig {
   const convolve = (filters: number) =>
     ({ type: 'conv2d', filters, kernelSize: 3, activation: 'leakyRelu' }) as const;
   const outputs = config.classes * (config.latentSize + 1);
+  // `--others` adds an output.
+  const room = ENCODER_LIMITS.parameters - CONVOLUTIONS.parameters - (outputs + 1);
+  const units = Math.min(112, Math.floor(room / (CONVOLUTIONS.outputs + 1 + outputs + 1)));
   return {
     layers: [
-      { type: 'spaceToDepth', blockSize: BLOCK },
+      { type: 'spaceToDepth', blockSize: 4 },
       convolve(64),
       convolve(32),
       convolve(16),
       { type: 'flatten' },
-      { type: 'dense', units: 112, activation: 'leakyRelu' },
+      { type: 'dense', units, activation: 'leakyRelu' },
       { type: 'dense', units: outputs, activation: 'tanh' },
     ],
   };

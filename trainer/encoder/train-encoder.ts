@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { version } from '@tensorflow/tfjs';
 import { Command, InvalidArgumentError } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { DIGIT_SIDE } from '../../shared/hand/written-digit.ts';
 import { decodeWeights, hashBytes } from '../../shared/model/artifact.ts';
 import {
   decodeEncoderWeights,
@@ -19,14 +20,16 @@ import {
 } from '../../shared/model/encoder.ts';
 import { deriveKey } from '../../shared/model/random.ts';
 import { writeAtomically } from '../../storage/files.ts';
+import { loadDataFolder } from '../data/data-folder.ts';
 import { drawSubset, hashDataset, type Dataset } from '../data/dataset.ts';
-import { BLOCK, configureEncoder } from './network.ts';
+import { loadMnistPackage } from '../data/mnist-package.ts';
+import { configureEncoder } from './network.ts';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { trainCertainties } from './certainties.ts';
 import { loadOtherPictures, makeOtherPictures, rewritePictures } from './other-pictures.ts';
 import { ENCODER_TRAINING, PURPOSES, trainEncoder } from './training.ts';
 import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
-import { loadTrainingDigits, pickDigits, SIDE } from '../evaluation/digits.ts';
+import { pickDigits } from '../evaluation/digits.ts';
 import { encodeWeights } from '../export/weight-encoder.ts';
 import { readArtifactFolder, type ArtifactFolder } from '../publish/artifact-folder.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
@@ -46,7 +49,10 @@ export function buildTrainEncoderCommand(): Command {
       'Trains the encoder that finds the latent vector of a written digit, about half an hour.',
     )
     .requiredOption('--model <folder>', 'the model, which gets the encoder beside its other files')
-    .option('--data <folder>', 'written digits, as IDX files; default: 10,000 of MNIST')
+    .option(
+      '--data <folder>',
+      "written pictures of the model's classes, in any layout; default: 10,000 digits of MNIST",
+    )
     .option(
       '--others <folder>',
       "pictures that show no class of the model, in any layout: teaches the model's own encoder to refuse such, in minutes, and changes nothing else of it",
@@ -81,12 +87,12 @@ async function train(flags: {
   if (generator.config.classes === 0) {
     throw new ExpectedError(`--model ${folder}: has no classes, which an encoder needs`);
   }
-  if (height !== width || channels !== 1 || height % BLOCK !== 0) {
+  if (height !== DIGIT_SIDE || width !== DIGIT_SIDE || channels !== 1) {
     throw new ExpectedError(
-      `--model ${folder}: draws ${height} x ${width} x ${channels}, expected grey squares with a side that ${BLOCK} divides`,
+      `--model ${folder}: draws ${height} x ${width} x ${channels}, expected ${DIGIT_SIDE} x ${DIGIT_SIDE} x 1, the form of written pictures`,
     );
   }
-  const { dataset, source } = await loadTrainingDigits(flags.data);
+  const dataset = await loadWritten(flags.data, manifest.classes);
   if (flags.others !== undefined) {
     await teachOthers(folder, model, dataset, { ...flags, others: flags.others });
     return;
@@ -102,12 +108,11 @@ async function train(flags: {
   });
   await mkdir(run, { recursive: true });
   const from = await loadCheckpoint(run, settings, plan.parameters);
-  const classifier =
-    featureWeight > 0 && height === SIDE ? (await loadClassifier()).weights : undefined;
+  const classifier = featureWeight > 0 ? (await loadClassifier()).weights : undefined;
   const backend = await selectBackend(flags.backend, { threads: THREADS, convolutions: true });
   try {
     console.log(
-      `${source}; ${plan.macs.toLocaleString('en')} multiply-accumulates; ${backend.description}`,
+      `${dataset.count} pictures of ${dataset.name}; ${plan.macs.toLocaleString('en')} multiply-accumulates; ${backend.description}`,
     );
     if (from !== undefined) {
       console.log(`goes on from step ${from.step}`);
@@ -156,6 +161,25 @@ async function train(flags: {
   }
 }
 
+/** Reads written pictures. @param classes  Of the model; the pictures must have the same. */
+export async function loadWritten(
+  data: string | undefined,
+  classes: readonly string[],
+): Promise<Dataset> {
+  const reading = { grey: true, resolution: DIGIT_SIDE };
+  const { dataset } =
+    data === undefined
+      ? { dataset: await loadMnistPackage() }
+      : await loadDataFolder(data, { reading });
+  if (dataset.classes.join('\n') !== classes.join('\n')) {
+    throw new ExpectedError(
+      `--data ${data ?? '(absent: MNIST)'}: has the classes ${dataset.classes.join(', ')}, ` +
+        `expected those of the model: ${classes.join(', ')}`,
+    );
+  }
+  return dataset;
+}
+
 async function saveEncoder(folder: string, weights: Uint8Array, description: Uint8Array) {
   await writeAtomically(join(folder, ENCODER_WEIGHTS_FILE), weights);
   await writeAtomically(join(folder, ENCODER_FILE), description);
@@ -176,9 +200,6 @@ async function teachOthers(
     throw new ExpectedError(
       `--model ${folder}: has no ${ENCODER_FILE}; train one without --others first`,
     );
-  }
-  if (dataset.height !== SIDE || model.plan.outputShape[0] !== SIDE) {
-    throw new ExpectedError(`--others ${flags.others}: needs a model of ${SIDE} x ${SIDE} pixels`);
   }
   const encoder = parseEncoder(file, model);
   const { layers } = encoder.description.encoder;

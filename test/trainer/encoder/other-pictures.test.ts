@@ -3,9 +3,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { planEncoder } from '../../../shared/model/encoder.ts';
+import { planGenerator } from '../../../shared/model/generator.ts';
 import { deriveKey } from '../../../shared/model/random.ts';
 import { encodeIdx } from '../../../trainer/data/idx.ts';
 import { loadOtherPictures, makeOtherPictures } from '../../../trainer/encoder/other-pictures.ts';
+import { configureEncoder } from '../../../trainer/encoder/network.ts';
+import { loadWritten } from '../../../trainer/encoder/train-encoder.ts';
 import { loadTestDigits, pickDigits } from '../../../trainer/evaluation/digits.ts';
 
 const { dataset } = await loadTestDigits();
@@ -46,11 +50,36 @@ test('a folder’s pictures count as digits where the model has their class', as
     const count = (wanted: number) => read.labels.filter((label) => label === wanted).length;
     const sevens = labels.filter((label) => label === 1).length;
     expect([count(7), count(10)]).toEqual([sevens, 20 - sevens]);
+    expect((await loadWritten(folder, ['A', '7'])).classes).toEqual(['A', '7']);
+    await expect(loadWritten(folder, dataset.classes)).rejects.toThrow(
+      'has the classes A, 7, expected those of the model: 0, 1, 2',
+    );
     await save('67');
     await expect(loadOtherPictures(folder, dataset.classes, 'train', key, 1)).rejects.toThrow(
       'every picture is of a class of the model',
     );
   } finally {
     await rm(folder, { recursive: true });
+  }
+});
+
+test('an encoder has room for letters, and for what is no letter', () => {
+  for (const [classes, units] of [
+    [10, 112],
+    [26, 67],
+    [62, 33],
+  ] as const) {
+    const latents = { latentSize: 64, classes };
+    const layers = [{ type: 'dense', units: 784, activation: 'tanh' }] as const;
+    const generator = planGenerator({
+      ...latents,
+      layers: [...layers, { type: 'reshape', shape: [28, 28, 1] }],
+    });
+    const { layers: own } = configureEncoder(generator);
+    expect(own.at(-2)).toMatchObject({ units });
+    const wider = { ...own.at(-1), units: classes * 65 + 1 } as (typeof own)[number];
+    expect(planEncoder({ layers: [...own.slice(0, -1), wider] }, generator).logits).toBe(
+      classes + 1,
+    );
   }
 });
