@@ -597,6 +597,41 @@ describe('a table of pixels', () => {
   });
 });
 
+describe('colours in flat rows', () => {
+  /** Smooth pictures with red, green and blue of each pixel, or with all red numbers first. */
+  const shade = (i: number, at: number, colour: number): number =>
+    [40 + 9 * (at >> 3) + i, 200 - 8 * (at & 7), 120 + (at >> 3) * (at & 7)][colour] as number;
+  const draw3 = (isPlanar: boolean) =>
+    Array.from({ length: 12 }, (_, i) =>
+      Array.from({ length: 192 }, (__, k) =>
+        isPlanar ? shade(i, k % 64, Math.floor(k / 64)) : shade(i, Math.floor(k / 3), k % 3),
+      ),
+    );
+  const formats: [string, (rows: number[][]) => string | Uint8Array][] = [
+    ['a.npy', (rows) => encodeNpy([12, 192], Uint8Array.from(rows.flat()))],
+    ['a.csv', (rows) => rows.join('\n')],
+    ['named.csv', (rows) => [rows[0]?.map((_, k) => `pixel${k}`), ...rows].join('\n')],
+    ['lists.csv', (rows) => ['pixels,n', ...rows.map((row) => `"[${row.join()}]",1`)].join('\n')],
+    ['a.json', (rows) => JSON.stringify(rows.map((image) => ({ image })))],
+  ];
+  it.each(formats)('are ordered by what the pixels show: %s', async (path, format) => {
+    for (const isPlanar of [false, true]) {
+      await write(path, format(draw3(isPlanar)));
+      const { dataset, notes } = await load();
+      expect([...dataset.images]).toEqual(draw3(false).flat());
+      expect(notes.join()).toMatch(
+        isPlanar ? /192 numbers .* all red ones first/ : /192 numbers .* of each pixel together/,
+      );
+    }
+  });
+
+  it('are features beside pictures', async () => {
+    await write('images.npy', encodeNpy([12, 8, 8], new Uint8Array(768).fill(200)));
+    await write('features.npy', encodeNpy([12, 192], new Uint8Array(12 * 192).fill(9)));
+    expect((await load()).dataset).toMatchObject({ count: 12, width: 8, channels: 1 });
+  });
+});
+
 it('pictures that are named like masks of others are told', async () => {
   await drawAll((name, i) => `${name}${i}.png`);
   await draw('cat0_mask.png', 'cat');

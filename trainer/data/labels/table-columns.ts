@@ -280,17 +280,24 @@ function orderPixels(cells: readonly string[], pixels: readonly number[]): reado
     ? [...pixels.keys()]
         .sort((a, b) => (numbers[a] as number) - (numbers[b] as number))
         .map((i) => pixels[i] as number)
-    : interleave(cells, pixels);
+    : (interleave(cells, pixels) ?? pixels);
 }
 
-/** Puts the columns of a pixel side by side when a table has all red ones first: r0, r1, … g0. */
-function interleave(cells: readonly string[], pixels: readonly number[]): readonly number[] {
-  const size = pixels.length / 3;
-  const startsWith = (first: number, letter: string): boolean =>
-    [first, first + size - 1].every((i) => cells[pixels[i] ?? 0]?.toLowerCase().startsWith(letter));
-  return startsWith(0, 'r') && startsWith(size, 'g') && startsWith(2 * size, 'b')
-    ? pixels.map((_, i) => pixels[Math.floor(i / 3) + (i % 3) * size] as number)
-    : pixels;
+/** Puts red, green and blue of a pixel side by side; null when the names tell no colours. */
+function interleave(cells: readonly string[], pixels: readonly number[]): number[] | null {
+  const colours = ['r', 'g', 'b'].map((letter) =>
+    pixels.filter((place) => cells[place]?.trim().toLowerCase().startsWith(letter)),
+  );
+  return colours.every(({ length }) => length === pixels.length / 3)
+    ? pixels.map((_, i) => colours[i % 3]?.[Math.floor(i / 3)] as number)
+    : null;
+}
+
+/** The sizes of a picture whose columns name the colours; else only how many numbers it has. */
+export function shapePixels(names: readonly string[]): readonly number[] {
+  const { side, channels } = measureSquare(names.length) ?? { side: 0, channels: 0 };
+  const isColoured = interleave(names, [...names.keys()]) !== null;
+  return isColoured ? [side, side, channels] : [names.length];
 }
 
 /** Names the first number that is left out: "; pixel17 is missing". */

@@ -5,7 +5,14 @@ import type { ArrayFile } from '../array-file.ts';
 import { normaliseLabel } from '../labels/label-column.ts';
 import { findRowsOf, type LabelRows } from '../labels/label-rows.ts';
 import { readList } from '../labels/number-lists.ts';
-import { chooseRange, MAX_ARRAY_BYTES, measureArray, toLabels, toPictures } from './arrays.ts';
+import {
+  chooseRange,
+  MAX_ARRAY_BYTES,
+  measureArray,
+  orderColours,
+  toLabels,
+  toPictures,
+} from './arrays.ts';
 import {
   findSplit,
   nameSome,
@@ -21,6 +28,7 @@ import {
   measureSquare,
   parseDecimal,
   readColumns,
+  shapePixels,
   unquote,
   type Table,
 } from '../labels/table-columns.ts';
@@ -51,10 +59,11 @@ export async function readTables(
     if (rows.kept.length === 0) {
       continue;
     }
-    const { side, channels } = measureSquare(rows.size) ?? { side: 0, channels: 1 };
+    const names = columns.pixels.map((place) => columns.header?.[place] ?? '');
+    const isList = columns.size === null;
     const array = {
       format: 'CSV',
-      shape: [rows.kept.length, ...(rows.shape.length > 1 ? rows.shape : [side, side, channels])],
+      shape: [rows.kept.length, ...(isList ? rows.shape : shapePixels(names))],
       values: rows.values.subarray(0, rows.kept.length * rows.size),
     };
     const { width, height, channels: colours } = measureArray(array, named);
@@ -90,7 +99,8 @@ export async function readTables(
     notes.push(`Each table is a class: ${nameSome(tables.map(({ name }) => stemOf(name)))}.`);
   }
   const { range, note } = chooseRange(tables, what, givenRange);
-  for (const { name, array, rows, fileSplit } of tables) {
+  const ordered = orderColours(tables);
+  for (const { name, array, rows, fileSplit } of ordered.arrays) {
     const pictures = toPictures(array, `${what}: ${name}`, range);
     for (const [i, { line, label, usage }] of rows.entries()) {
       const split = usage === '' ? fileSplit : (findSplit(usage) ?? 'train');
@@ -103,7 +113,7 @@ export async function readTables(
     kind: 'CSV table',
     samples,
     problems,
-    notes: [...notes, ...note],
+    notes: [...notes, ...note, ...ordered.note],
     used,
     ...(shape && { shape }),
   };

@@ -6,7 +6,7 @@ import { parseJson } from '../labels/listed-labels.ts';
 import { decodeText } from '../labels/text-encoding.ts';
 import { findLabels, normaliseLabel, type Column } from '../labels/label-column.ts';
 import { LEAST_PIXELS, readList, type NumberList } from '../labels/number-lists.ts';
-import { findPixelNames, IS_SPLIT } from '../labels/table-columns.ts';
+import { findPixelNames, IS_SPLIT, shapePixels } from '../labels/table-columns.ts';
 import { MAX_ARRAY_BYTES, type NamedArray } from '../layouts/arrays.ts';
 import { readChunks, readFile, type TreeFile } from '../layouts/tree.ts';
 import { findSplit, type PictureTable, type Split } from '../layouts/source.ts';
@@ -113,7 +113,7 @@ async function readColumns(
       values[row * names.length + place] = Number(cells[row] ?? NaN);
     }
   }
-  return { format: 'table', shape: [count, names.length], values };
+  return { format: 'table', shape: [count, ...shapePixels(names)], values };
 }
 
 function checkSize(numbers: number, what: string): void {
