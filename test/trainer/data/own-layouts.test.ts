@@ -307,6 +307,55 @@ describe('labels beside pictures', () => {
     expect([levels, findings.parts]).toEqual([EXPECTED, { train: 9, test: 3 }]);
   });
 
+  it.each<[string, string, (rows: readonly Row[]) => string]>([
+    [
+      'is_valid',
+      'labels.csv',
+      (rows) =>
+        lines(
+          'file,label,is_valid',
+          rows,
+          (r, i) => `${r.file},${r.name},${i % 4 === 3 ? 'True' : 'False'}`,
+        ),
+    ],
+    [
+      'isTrain',
+      'labels.jsonl',
+      (rows) =>
+        rows
+          .map((r, i) => JSON.stringify({ file: r.file, label: r.name, isTrain: i % 4 !== 3 }))
+          .join('\n'),
+    ],
+    [
+      'partition',
+      'labels.csv',
+      (rows) =>
+        lines(
+          'file,label,partition',
+          rows,
+          (r, i) => `${r.file},${r.name},${i % 4 === 3 ? 'PublicTest' : 'Training'}`,
+        ),
+    ],
+  ])('keep rows of other parts for evaluation, as the column %s tells', async (_, path, format) => {
+    await write(path, format(await drawAll((name, i) => `images/${name}${i}.png`)));
+    const { levels, findings, count } = await readLevels();
+    expect([levels, count]).toEqual([EXPECTED, 9]);
+    expect(Object.values(findings.parts)).toEqual([9, 3]);
+  });
+
+  it.each([
+    [(name: Name, i: number) => `${NAMES.indexOf(name)}_${i}.png`, NUMBERED, '0, 1, 2'],
+    [
+      (name: Name, i: number) => `digit_${NAMES.indexOf(name)}_000${i}.png`,
+      NAMES.map((name, i) => [`digit_${i}`, LEVELS[name]]),
+      'digit_0, digit_1, digit_2',
+    ],
+  ])('may be a number before the last one, on request: %s', async (place, expected, listed) => {
+    await drawAll(place);
+    expect((await load()).notes.join()).toContain(`begin like classes (${listed}): --folders`);
+    expect((await readLevels({ reading: { folders: 'names' } })).levels).toEqual(expected);
+  });
+
   it('may be the beginnings of file names, on request', async () => {
     await drawAll((name, i) => `train/${name}.${i}.png`);
     await draw('test1/1.png', 'cat');
@@ -477,8 +526,11 @@ describe('folders that are no classes', () => {
     await expect(load()).rejects.toThrow(message);
   });
 
-  it('are parts when they are named trainA, testA and so on, and are told', async () => {
-    for (const folder of ['trainA', 'trainB', 'testA', 'testB']) {
+  it.each([
+    ['trainA', 'trainB', 'testA', 'testB'],
+    ['tr', 'trn', 'te', 'tst'],
+  ])('are parts when they are named %s, %s, %s and %s, and are told', async (...folders) => {
+    for (const folder of folders) {
       await draw(`${folder}/a.png`, 'cat');
     }
     const { dataset, findings, notes } = await load();
@@ -567,6 +619,17 @@ describe('a table of pixels', () => {
         ].join('\n'),
         'latin1',
       ),
+    ],
+    [
+      'a column that keeps the last row for evaluation',
+      'a.csv',
+      [
+        ['is_test', 'label', ...PIXELS.map((k) => `p${k}`)],
+        ...rows.map(({ name, cells }) => ['False', NAMES.indexOf(name), ...cells]),
+        ['True', 0, ...PIXELS],
+      ]
+        .map((row) => row.join())
+        .join('\n'),
     ],
     [
       'gzip',

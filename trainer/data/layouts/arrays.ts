@@ -8,7 +8,7 @@ import { decodeArrayFile, type ArrayFile } from '../array-file.ts';
 import type { LabelRows } from '../labels/label-rows.ts';
 import { measureSquare } from '../labels/table-columns.ts';
 import { decodeMat, isMat } from '../mat-file.ts';
-import { readPickledArrays, stackArrays } from '../pickle.ts';
+import { nameFour, readPickledArrays, stackArrays } from '../pickle.ts';
 import { decideRange, findExtremes, type Extremes } from '../number-range.ts';
 import {
   findFolderSplit,
@@ -91,6 +91,7 @@ async function readArrayFiles(
       key: inner.path.replace(/\.npy$/i, ''),
     }));
     const keys = members.map(({ key }) => key);
+    const first = arrays.length;
     for (const { inner, key } of members) {
       const bytes = await readWhole(inner, `${named}: ${inner.path}`);
       // `numpy.savez(file, images)` without a keyword: the file's name tells more.
@@ -106,6 +107,9 @@ async function readArrayFiles(
         // Objects of Python may lie beside the pictures.
         notes.push(`Passed over an array: ${message}`);
       }
+    }
+    if (arrays.length - first === 4 && keys.every((key) => /^arr_\d+$/.test(key))) {
+      arrays.push(...nameFour(arrays.splice(first).map(({ array }) => array)));
     }
   }
   if (arrays.length === 0) {

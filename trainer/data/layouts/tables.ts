@@ -2,7 +2,7 @@
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import type { ArrayFile } from '../array-file.ts';
-import { normaliseLabel } from '../labels/label-column.ts';
+import { normaliseLabel, readPart } from '../labels/label-column.ts';
 import { findRowsOf, type LabelRows } from '../labels/label-rows.ts';
 import { readList } from '../labels/number-lists.ts';
 import {
@@ -102,8 +102,8 @@ export async function readTables(
   const ordered = orderColours(tables);
   for (const { name, array, rows, fileSplit } of ordered.arrays) {
     const pictures = toPictures(array, `${what}: ${name}`, range);
-    for (const [i, { line, label, usage }] of rows.entries()) {
-      const split = usage === '' ? fileSplit : (findSplit(usage) ?? 'train');
+    for (const [i, { line, label, part }] of rows.entries()) {
+      const split = part ?? fileSplit;
       const read = (): Promise<RawPicture> => Promise.resolve(pictures.pick(i));
       const own = byFile ? stemOf(name) : label;
       samples.push({ name: `${name}, line ${line}`, split, label: own, read });
@@ -131,7 +131,7 @@ function areClasses(tables: readonly { readonly name: string; readonly rows: rea
     tables.length > 1 &&
     kinds.size === tables.length &&
     stems.every((stem) => findSplit(stem) === null) &&
-    tables.every(({ rows }) => rows.every(({ label, usage }) => label === null && usage === ''))
+    tables.every(({ rows }) => rows.every(({ label, part }) => label === null && part === null))
   );
 }
 
@@ -151,7 +151,8 @@ interface Row {
   /** From 0, among all rows with content. */
   readonly index: number;
   readonly label: string | null;
-  readonly usage: string;
+  /** That a column tells. */
+  readonly part: Split | null;
 }
 
 /** Reads a table as numbers, row after row. Rows that do not fit become problems. */
@@ -230,8 +231,8 @@ async function readRows(
       }
       values[first + i] = value;
     }
-    const usage = split === -1 ? '' : unquote(cells[split] as string);
-    kept.push({ line, index: count - 1, label: text, usage });
+    const part = split === -1 ? null : readPart(name(split), unquote(cells[split] as string));
+    kept.push({ line, index: count - 1, label: text, part });
     return undefined;
   };
   await eachRow(
