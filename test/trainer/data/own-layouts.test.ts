@@ -703,9 +703,24 @@ it('pictures that are named like masks of others are told', async () => {
 });
 
 describe('arrays', () => {
-  it('of one picture are refused, not taken for thin ones', async () => {
-    await write('a.npy', encodeNpy([16, 16, 3], new Uint8Array(768).fill(9)));
-    await expect(load()).rejects.toThrow(/shape \[16, 16, 3\].*one picture: stack them/);
+  it.each([
+    [[16, 16, 3], /shape \[16, 16, 3\].*one picture: stack them/],
+    [
+      [64, 200, 10],
+      /shape \[64, 200, 10\].*pixels, pictures, classes.*reshape\(-1, 64\).*range\(10\), 200\)/,
+    ],
+  ])('of another order are refused, not taken for thin ones: %j', async (shape, message) => {
+    const size = shape.reduce((a, b) => a * b);
+    await write('a.npy', encodeNpy(shape, new Uint8Array(size).fill(9)));
+    await expect(load()).rejects.toThrow(message);
+  });
+
+  it('of labels beside pictures are refused with what to write instead', async () => {
+    await draw('images/0.png', 'cat');
+    await write('labels.npy', encodeNpy([1], new Uint8Array(1)));
+    await expect(load()).rejects.toThrow(
+      /name the file or the folder.*CSV table with file names: file,label \(not from labels\.npy\)/,
+    );
   });
 
   it('of one name in several folders are refused, not joined', async () => {

@@ -345,10 +345,21 @@ export function toPictures(array: ArrayFile, what: string, range: PixelRange) {
   return { count, width, height, channels, pick };
 }
 
+/** Pictures are not so many times higher than wide. */
+const THIN = 20;
+
 /** @throws ExpectedError  When its shape is not that of pictures. */
 export function measureArray({ shape, values }: ArrayFile, what: string) {
   const [count = 0, ...rest] = shape;
   const dimensions = findDimensions(rest);
+  const [examples = 0, classes = 0] = rest;
+  // USPS in MATLAB: 256 pixels of 1100 pictures in 10 classes. No picture is so thin.
+  if (shape.length === 3 && dimensions && measureSquare(count) && examples >= THIN * classes) {
+    throw new ExpectedError(
+      `${what} has the shape [${shape.join(', ')}], which seems to be pixels, pictures, classes: expected ${SHAPES}. ` +
+        `In Python: numpy.savez("set.npz", images=a.transpose(2, 1, 0).reshape(-1, ${count}), labels=numpy.repeat(range(${classes}), ${examples}))`,
+    );
+  }
   if (dimensions === null || count === 0 || values.length === 0) {
     const isOne =
       (shape.length === 3 && CHANNELS.includes(shape[2] as number)) ||
