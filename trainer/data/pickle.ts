@@ -238,12 +238,7 @@ function listArrays(
     return listArrays(rows, name, what);
   }
   if (four.every((one) => one !== null) && four.length > 0) {
-    // X_train, y_train, X_test, y_test, or X_train, X_test, y_train, y_test.
-    const seen = { images: 0, labels: 0 };
-    return four.map((one) => {
-      const role = one.shape.length > 1 ? 'images' : 'labels';
-      return { name: `${seen[role]++ === 0 ? 'train' : 'test'}_${role}`, array: one };
-    });
+    return nameFour(four);
   }
   const isNested = value.every((one) => Array.isArray(one) || one instanceof Map);
   const names = isNested
@@ -254,6 +249,17 @@ function listArrays(
   return value.length > names.length
     ? []
     : value.flatMap((one, i) => listArrays(one, names[i] as string, what));
+}
+
+/** Names X_train, y_train, X_test, y_test, or X_train, X_test, y_train, y_test. */
+export function nameFour(four: readonly ArrayFile[]): { name: string; array: ArrayFile }[] {
+  const seen = { images: 0, labels: 0 };
+  const sizes = four.map(({ shape }) => sizeOf(shape.slice(1)));
+  return four.map((array, i) => {
+    // One-hot labels have fewer numbers than pictures.
+    const role = sizes[i] === Math.max(...sizes) ? 'images' : 'labels';
+    return { name: `${seen[role]++ === 0 ? 'train' : 'test'}_${role}`, array };
+  });
 }
 
 /** Turns rows, as [(image, label), …] and [{…}, …], into columns; null for anything else. */

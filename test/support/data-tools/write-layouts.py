@@ -101,6 +101,7 @@ bunch = Bunch(data=train.reshape(12, 64), target=labels, images=train, DESCR="te
 place("bunch/digits.pkl").write_bytes(pickle.dumps(bunch))
 place("pairs/a.pkl").write_bytes(pickle.dumps(list(zip(train, labels.tolist()))))
 place("rows/a.pkl").write_bytes(pickle.dumps([{"image": x, "label": words[y]} for x, y in zip(train, labels)]))
+numpy.savez(place("four.npz"), train, numpy.eye(3)[labels], test, numpy.eye(3)[test_labels])
 place("four/a.pkl").write_bytes(pickle.dumps([train, test, labels, test_labels]))
 frame = b"\x80\x02cpandas.core.frame\nDataFrame\n)\x81."
 place("frame/a.pkl").write_bytes(frame)
@@ -198,6 +199,12 @@ write_parquet("saved/train/data-00000-of-00001.arrow", labels.tolist(), features
 write_parquet("saved/test/data-00000-of-00001.arrow", labels.tolist(), features)
 write_parquet("saved/train/cache-5f1c2d3e4a5b6c7d.arrow", labels.tolist(), features)
 place("saved/train/state.json").write_text("{}")
+parts = {
+    "image": [{"bytes": png, "path": None} for png in [*pngs, pngs[0]]],
+    "is_valid": [False] * 12 + [True],
+    "kind": [words[y] for y in [*labels, 0]],
+}
+pyarrow.parquet.write_table(pyarrow.table(parts), place("parts.parquet"))
 place("hf/README.md").write_text("A card.")
 
 

@@ -195,6 +195,8 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
     ['pairs', { classes: NUMBERS }],
     ['rows', { classes: NAMES }],
     ['four', { classes: NUMBERS, kept: { test: 6 } }],
+    ['four.npz', { classes: NUMBERS, kept: { test: 6 } }],
+    ['parts.parquet', { classes: NAMES, kept: { val: 1 } }],
     ['lists.csv', { classes: NAMES }],
     ['numpy.csv', { classes: NAMES }],
     ['planes.csv', { classes: NAMES, pictures: RGB }],

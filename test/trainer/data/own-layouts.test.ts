@@ -307,6 +307,55 @@ describe('labels beside pictures', () => {
     expect([levels, findings.parts]).toEqual([EXPECTED, { train: 9, test: 3 }]);
   });
 
+  it.each<[string, string, (rows: readonly Row[]) => string]>([
+    [
+      'is_valid',
+      'labels.csv',
+      (rows) =>
+        lines(
+          'file,label,is_valid',
+          rows,
+          (r, i) => `${r.file},${r.name},${i % 4 === 3 ? 'True' : 'False'}`,
+        ),
+    ],
+    [
+      'isTrain',
+      'labels.jsonl',
+      (rows) =>
+        rows
+          .map((r, i) => JSON.stringify({ file: r.file, label: r.name, isTrain: i % 4 !== 3 }))
+          .join('\n'),
+    ],
+    [
+      'partition',
+      'labels.csv',
+      (rows) =>
+        lines(
+          'file,label,partition',
+          rows,
+          (r, i) => `${r.file},${r.name},${i % 4 === 3 ? 'PublicTest' : 'Training'}`,
+        ),
+    ],
+  ])('keep rows of other parts for evaluation, as the column %s tells', async (_, path, format) => {
+    await write(path, format(await drawAll((name, i) => `images/${name}${i}.png`)));
+    const { levels, findings, count } = await readLevels();
+    expect([levels, count]).toEqual([EXPECTED, 9]);
+    expect(Object.values(findings.parts)).toEqual([9, 3]);
+  });
+
+  it.each([
+    [(name: Name, i: number) => `${NAMES.indexOf(name)}_${i}.png`, NUMBERED, '0, 1, 2'],
+    [
+      (name: Name, i: number) => `digit_${NAMES.indexOf(name)}_000${i}.png`,
+      NAMES.map((name, i) => [`digit_${i}`, LEVELS[name]]),
+      'digit_0, digit_1, digit_2',
+    ],
+  ])('may be a number before the last one, on request: %s', async (place, expected, listed) => {
+    await drawAll(place);
+    expect((await load()).notes.join()).toContain(`begin like classes (${listed}): --folders`);
+    expect((await readLevels({ reading: { folders: 'names' } })).levels).toEqual(expected);
+  });
+
   it('may be the beginnings of file names, on request', async () => {
     await drawAll((name, i) => `train/${name}.${i}.png`);
     await draw('test1/1.png', 'cat');
@@ -477,8 +526,11 @@ describe('folders that are no classes', () => {
     await expect(load()).rejects.toThrow(message);
   });
 
-  it('are parts when they are named trainA, testA and so on, and are told', async () => {
-    for (const folder of ['trainA', 'trainB', 'testA', 'testB']) {
+  it.each([
+    ['trainA', 'trainB', 'testA', 'testB'],
+    ['tr', 'trn', 'te', 'tst'],
+  ])('are parts when they are named %s, %s, %s and %s, and are told', async (...folders) => {
+    for (const folder of folders) {
       await draw(`${folder}/a.png`, 'cat');
     }
     const { dataset, findings, notes } = await load();
@@ -569,6 +621,17 @@ describe('a table of pixels', () => {
       ),
     ],
     [
+      'a column that keeps the last row for evaluation',
+      'a.csv',
+      [
+        ['is_test', 'label', ...PIXELS.map((k) => `p${k}`)],
+        ...rows.map(({ name, cells }) => ['False', NAMES.indexOf(name), ...cells]),
+        ['True', 0, ...PIXELS],
+      ]
+        .map((row) => row.join())
+        .join('\n'),
+    ],
+    [
       'gzip',
       'a.csv.gz',
       gzipSync(
@@ -597,6 +660,41 @@ describe('a table of pixels', () => {
   });
 });
 
+describe('colours in flat rows', () => {
+  /** Smooth pictures with red, green and blue of each pixel, or with all red numbers first. */
+  const shade = (i: number, at: number, colour: number): number =>
+    [40 + 9 * (at >> 3) + i, 200 - 8 * (at & 7), 120 + (at >> 3) * (at & 7)][colour] as number;
+  const draw3 = (isPlanar: boolean) =>
+    Array.from({ length: 12 }, (_, i) =>
+      Array.from({ length: 192 }, (__, k) =>
+        isPlanar ? shade(i, k % 64, Math.floor(k / 64)) : shade(i, Math.floor(k / 3), k % 3),
+      ),
+    );
+  const formats: [string, (rows: number[][]) => string | Uint8Array][] = [
+    ['a.npy', (rows) => encodeNpy([12, 192], Uint8Array.from(rows.flat()))],
+    ['a.csv', (rows) => rows.join('\n')],
+    ['named.csv', (rows) => [rows[0]?.map((_, k) => `pixel${k}`), ...rows].join('\n')],
+    ['lists.csv', (rows) => ['pixels,n', ...rows.map((row) => `"[${row.join()}]",1`)].join('\n')],
+    ['a.json', (rows) => JSON.stringify(rows.map((image) => ({ image })))],
+  ];
+  it.each(formats)('are ordered by what the pixels show: %s', async (path, format) => {
+    for (const isPlanar of [false, true]) {
+      await write(path, format(draw3(isPlanar)));
+      const { dataset, notes } = await load();
+      expect([...dataset.images]).toEqual(draw3(false).flat());
+      expect(notes.join()).toMatch(
+        isPlanar ? /192 numbers .* all red ones first/ : /192 numbers .* of each pixel together/,
+      );
+    }
+  });
+
+  it('are features beside pictures', async () => {
+    await write('images.npy', encodeNpy([12, 8, 8], new Uint8Array(768).fill(200)));
+    await write('features.npy', encodeNpy([12, 192], new Uint8Array(12 * 192).fill(9)));
+    expect((await load()).dataset).toMatchObject({ count: 12, width: 8, channels: 1 });
+  });
+});
+
 it('pictures that are named like masks of others are told', async () => {
   await drawAll((name, i) => `${name}${i}.png`);
   await draw('cat0_mask.png', 'cat');
@@ -605,9 +703,24 @@ it('pictures that are named like masks of others are told', async () => {
 });
 
 describe('arrays', () => {
-  it('of one picture are refused, not taken for thin ones', async () => {
-    await write('a.npy', encodeNpy([16, 16, 3], new Uint8Array(768).fill(9)));
-    await expect(load()).rejects.toThrow(/shape \[16, 16, 3\].*one picture: stack them/);
+  it.each([
+    [[16, 16, 3], /shape \[16, 16, 3\].*one picture: stack them/],
+    [
+      [64, 200, 10],
+      /shape \[64, 200, 10\].*pixels, pictures, classes.*reshape\(-1, 64\).*range\(10\), 200\)/,
+    ],
+  ])('of another order are refused, not taken for thin ones: %j', async (shape, message) => {
+    const size = shape.reduce((a, b) => a * b);
+    await write('a.npy', encodeNpy(shape, new Uint8Array(size).fill(9)));
+    await expect(load()).rejects.toThrow(message);
+  });
+
+  it('of labels beside pictures are refused with what to write instead', async () => {
+    await draw('images/0.png', 'cat');
+    await write('labels.npy', encodeNpy([1], new Uint8Array(1)));
+    await expect(load()).rejects.toThrow(
+      /name the file or the folder.*CSV table with file names: file,label \(not from labels\.npy\)/,
+    );
   });
 
   it('of one name in several folders are refused, not joined', async () => {

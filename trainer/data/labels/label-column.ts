@@ -1,5 +1,6 @@
-/** Finds the column of a table that has the classes. Pure. */
+/** Finds the columns of a table that have the classes and the parts. Pure. */
 import { CLASS_LIMITS } from '../../../shared/model/classes.ts';
+import { findSplit, parseSplit, type Split } from '../layouts/source.ts';
 
 /** A column of a table with its cells, in the order of the rows. */
 export interface Column {
@@ -10,7 +11,40 @@ export interface Column {
 const EXACT = /^(?:labels?|class(?:es)?|category|target|y|character|letter|digit|emotion)$/i;
 const WORD =
   /(?:^|[_ -])(?:labels?|class(?:es)?|category|target|species|breed)(?:$|[_ -]|name|id)/i;
+const PARTS = /^(?:usage|split|subset|partition|phase|(?:data[ _-]?)?set)$/i;
+/** "is_valid", "isTest". */
+const FLAG = /^is[ _-]?([a-z]+)$/i;
 export const IS_INDEX = /^(?:unnamed.*|index|id|)$/i;
+
+/** Whether a column's name says that it tells the part of each row: "split", "is_valid". */
+export function namesParts(column: string): boolean {
+  const [, flag = ''] = FLAG.exec(column.trim()) ?? [];
+  return PARTS.test(column.trim()) || parseSplit(flag) !== null;
+}
+
+/** Reads the part of a row: "PublicTest" below Usage, "True" below is_valid; null for others. */
+export function readPart(column: string, cell: string): Split | null {
+  const [, flag = ''] = FLAG.exec(column.trim()) ?? [];
+  const part = parseSplit(flag);
+  const text = normaliseLabel(cell).toLowerCase();
+  if (part === null) {
+    return parseSplit(cell.trim()) ?? findSplit(cell);
+  }
+  return /^(?:true|1|yes|t|y)$/.test(text)
+    ? part
+    : /^(?:false|0|no|f|n)$/.test(text)
+      ? part === 'train'
+        ? 'test'
+        : 'train'
+      : null;
+}
+
+/** Finds the column that tells the part of each row. */
+export function findParts<T extends Column>(columns: readonly T[]): T | undefined {
+  return columns.find(
+    ({ name, cells }) => namesParts(name) && cells.some((cell) => readPart(name, cell) !== null),
+  );
+}
 
 /** The column with the classes: one, or several with one-hot labels as one; null for none. */
 export function findLabels(columns: readonly Column[]): Column | null {

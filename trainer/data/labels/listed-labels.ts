@@ -14,7 +14,7 @@ import {
 } from '../layouts/source.ts';
 import { describeFault, readFile, readStart, type Tree, type TreeFile } from '../layouts/tree.ts';
 import { decodeText } from './text-encoding.ts';
-import { findLabels, normaliseLabel, type Column } from './label-column.ts';
+import { findLabels, findParts, normaliseLabel, readPart, type Column } from './label-column.ts';
 
 const MAX_BYTES = { table: 128 * 1024 * 1024, label: 1024 } as const;
 /** Bytes of a table's first lines. */
@@ -26,7 +26,6 @@ const IS_SHEET =
 /** Kaggle's example of a submission lists test pictures with invented labels. */
 const NO_TABLE = /(?:submission|readme|licen[cs]e)[^/]*$/i;
 const IS_CLASS = /\.cls\d?(?:\.txt)?$/i;
-const IS_SPLIT = /^(?:usage|split|subset|partition|(?:data[ _]?)?set)$/i;
 
 interface ListedLabel {
   readonly label: string | null;
@@ -219,7 +218,7 @@ function toTable(values: readonly unknown[]): string[][] {
 
 function toCells(values: readonly unknown[]): string[] {
   return values.map((value) =>
-    typeof value === 'string' || typeof value === 'number' ? String(value) : '',
+    ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : '',
   );
 }
 
@@ -256,7 +255,7 @@ function takeLabels(file: TreeFile, table: string[][], find: FindPicture, found:
     cells: rows.map((row) => row[i] ?? ''),
     place: i,
   })).filter(({ place: own, cells }) => own !== place && cells.some((cell) => cell !== ''));
-  const splits = columns.find(({ name }) => IS_SPLIT.test(name));
+  const splits = findParts(columns);
   const others = columns.filter((column) => column !== splits);
   const labels: Column | null = findLabels(others);
   const own = new Map<TreeFile, ListedLabel>();
@@ -273,7 +272,8 @@ function takeLabels(file: TreeFile, table: string[][], find: FindPicture, found:
       );
       return;
     } else {
-      const split = findSplit(splits?.cells[i] ?? '') ?? findSplit(lastOf(file.path));
+      const part = splits && readPart(splits.name, splits.cells[i] ?? '');
+      const split = part ?? findSplit(lastOf(file.path));
       own.set(picture, { label, split });
     }
   }

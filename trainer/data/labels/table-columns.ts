@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import Papa from 'papaparse';
 import { CLASS_LIMITS } from '../../../shared/model/classes.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { findLabelColumns } from './label-column.ts';
+import { findLabelColumns, findParts } from './label-column.ts';
 import { LEAST_PIXELS, readList } from './number-lists.ts';
 import { decodeText, findUnicode } from './text-encoding.ts';
 import { readChunks, readStart, type TreeFile } from '../layouts/tree.ts';
@@ -15,7 +15,6 @@ const MAX_LINE = 4 * 1024 * 1024;
 /** Lines by which columns of labels are found. */
 const SAMPLED_LINES = 200;
 const DELIMITERS = [';', ',', '\t', '|', ' '] as const;
-export const IS_SPLIT = /^(?:usage|split)$/i;
 /** "pixel0", "px_12", "1x1", "0_0" or "7": with its number. */
 const IS_PIXEL =
   /^(?!(?:class|label|target|y|level|index)[-_ ]?\d)(?:[a-z]+[-_ ]?)?\d+(?:[x._]\d+)?$/i;
@@ -84,7 +83,7 @@ function findLists(start: string, delimiter: string): Columns | null {
     cells: whole.map((row) => row[at] as string),
     place: at,
   }));
-  const split = header.findIndex((cell) => IS_SPLIT.test(cell));
+  const split = findParts(columns)?.place ?? -1;
   const others = columns.filter((column) => column.place !== place && column.place !== split);
   const labels = findLabelColumns(others).map((column) => column.place);
   return { header, width, labels, split, pixels: [place], size: null };
@@ -144,15 +143,15 @@ function findNamed(
 ): Columns | null {
   const width = cells.length;
   const places = [...cells.keys()];
-  const find = (pattern: RegExp): number => cells.findIndex((cell) => pattern.test(cell));
-  const split = find(IS_SPLIT);
-  const rest = places.filter((place) => !IS_PIXEL.test(cells[place] as string) && place !== split);
+  const rest = places.filter((place) => !IS_PIXEL.test(cells[place] as string));
   const columns = rest.map((place) => ({
     name: cells[place] as string,
     cells: rows.map((row) => row[place] as string),
     place,
   }));
-  const labels = findLabelColumns(columns).map(({ place }) => place);
+  const split = findParts(columns)?.place ?? -1;
+  const others = columns.filter(({ place }) => place !== split);
+  const labels = findLabelColumns(others).map(({ place }) => place);
   const pixels = orderPixels(
     cells,
     places.filter((place) => !labels.includes(place) && IS_PIXEL.test(cells[place] as string)),
@@ -280,17 +279,24 @@ function orderPixels(cells: readonly string[], pixels: readonly number[]): reado
     ? [...pixels.keys()]
         .sort((a, b) => (numbers[a] as number) - (numbers[b] as number))
         .map((i) => pixels[i] as number)
-    : interleave(cells, pixels);
+    : (interleave(cells, pixels) ?? pixels);
 }
 
-/** Puts the columns of a pixel side by side when a table has all red ones first: r0, r1, … g0. */
-function interleave(cells: readonly string[], pixels: readonly number[]): readonly number[] {
-  const size = pixels.length / 3;
-  const startsWith = (first: number, letter: string): boolean =>
-    [first, first + size - 1].every((i) => cells[pixels[i] ?? 0]?.toLowerCase().startsWith(letter));
-  return startsWith(0, 'r') && startsWith(size, 'g') && startsWith(2 * size, 'b')
-    ? pixels.map((_, i) => pixels[Math.floor(i / 3) + (i % 3) * size] as number)
-    : pixels;
+/** Puts red, green and blue of a pixel side by side; null when the names tell no colours. */
+function interleave(cells: readonly string[], pixels: readonly number[]): number[] | null {
+  const colours = ['r', 'g', 'b'].map((letter) =>
+    pixels.filter((place) => cells[place]?.trim().toLowerCase().startsWith(letter)),
+  );
+  return colours.every(({ length }) => length === pixels.length / 3)
+    ? pixels.map((_, i) => colours[i % 3]?.[Math.floor(i / 3)] as number)
+    : null;
+}
+
+/** The sizes of a picture whose columns name the colours; else only how many numbers it has. */
+export function shapePixels(names: readonly string[]): readonly number[] {
+  const { side, channels } = measureSquare(names.length) ?? { side: 0, channels: 0 };
+  const isColoured = interleave(names, [...names.keys()]) !== null;
+  return isColoured ? [side, side, channels] : [names.length];
 }
 
 /** Names the first number that is left out: "; pixel17 is missing". */

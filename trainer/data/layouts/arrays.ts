@@ -6,8 +6,9 @@ import { ExpectedError } from '../../../shared/expected-error.ts';
 import { encodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
 import { decodeArrayFile, type ArrayFile } from '../array-file.ts';
 import type { LabelRows } from '../labels/label-rows.ts';
+import { measureSquare } from '../labels/table-columns.ts';
 import { decodeMat, isMat } from '../mat-file.ts';
-import { readPickledArrays, stackArrays } from '../pickle.ts';
+import { nameFour, readPickledArrays, stackArrays } from '../pickle.ts';
 import { decideRange, findExtremes, type Extremes } from '../number-range.ts';
 import {
   findFolderSplit,
@@ -90,6 +91,7 @@ async function readArrayFiles(
       key: inner.path.replace(/\.npy$/i, ''),
     }));
     const keys = members.map(({ key }) => key);
+    const first = arrays.length;
     for (const { inner, key } of members) {
       const bytes = await readWhole(inner, `${named}: ${inner.path}`);
       // `numpy.savez(file, images)` without a keyword: the file's name tells more.
@@ -105,6 +107,9 @@ async function readArrayFiles(
         // Objects of Python may lie beside the pictures.
         notes.push(`Passed over an array: ${message}`);
       }
+    }
+    if (arrays.length - first === 4 && keys.every((key) => /^arr_\d+$/.test(key))) {
+      arrays.push(...nameFour(arrays.splice(first).map(({ array }) => array)));
     }
   }
   if (arrays.length === 0) {
@@ -190,15 +195,19 @@ export function arrangeArrays(
   const listings = arrays.filter(isListing);
   const labels = arrays.filter((one) => isLabels(one) && !listings.includes(one));
   const others = arrays.filter((one) => !isLabels(one));
-  const isImages = ({ array }: NamedArray): boolean =>
-    findDimensions(array.shape.slice(1)) !== null && array.texts === undefined;
-  // One that is no picture is named in an error, unless there are others that are.
-  const found = others.some(isImages) ? others.filter(isImages) : others;
+  const likely = others.filter(
+    ({ array }) => findDimensions(array.shape.slice(1)) !== null && array.texts === undefined,
+  );
+  // [n, 768] beside pictures are features. One that is no picture is named in an error.
+  const [found = others] = [likely.filter((one) => !isFlat(one.array)), likely].filter(
+    ({ length }) => length > 0,
+  );
   // scikit-learn's sets have the same numbers as `data` and as `images`.
-  const images = found.filter(
+  const flat = found.filter(
     ({ array }, i) => !found.slice(0, i).some((one) => haveSameNumbers(one.array, array)),
   );
-  const unused = others.filter((one) => !images.includes(one));
+  const { arrays: images, note: orderNote } = orderColours(flat);
+  const unused = others.filter((one) => !flat.includes(one));
   if (images.length === 0) {
     throw new ExpectedError(
       `${what}: holds no array of images, only ${describeArrays(labels) || 'nothing'}: expected ${SHAPES}. ${notes.join(' ')}`,
@@ -268,7 +277,7 @@ export function arrangeArrays(
     kind: images.some(({ array }) => array.format.startsWith('mat')) ? 'MATLAB' : 'NumPy arrays',
     samples,
     problems: [],
-    notes: [...notes, ...note, ...passedOver],
+    notes: [...notes, ...note, ...orderNote, ...passedOver],
     ...(shape && { shape }),
     ...(classNames && { classNames }),
   };
@@ -336,10 +345,21 @@ export function toPictures(array: ArrayFile, what: string, range: PixelRange) {
   return { count, width, height, channels, pick };
 }
 
+/** Pictures are not so many times higher than wide. */
+const THIN = 20;
+
 /** @throws ExpectedError  When its shape is not that of pictures. */
 export function measureArray({ shape, values }: ArrayFile, what: string) {
   const [count = 0, ...rest] = shape;
   const dimensions = findDimensions(rest);
+  const [examples = 0, classes = 0] = rest;
+  // USPS in MATLAB: 256 pixels of 1100 pictures in 10 classes. No picture is so thin.
+  if (shape.length === 3 && dimensions && measureSquare(count) && examples >= THIN * classes) {
+    throw new ExpectedError(
+      `${what} has the shape [${shape.join(', ')}], which seems to be pixels, pictures, classes: expected ${SHAPES}. ` +
+        `In Python: numpy.savez("set.npz", images=a.transpose(2, 1, 0).reshape(-1, ${count}), labels=numpy.repeat(range(${classes}), ${examples}))`,
+    );
+  }
   if (dimensions === null || count === 0 || values.length === 0) {
     const isOne =
       (shape.length === 3 && CHANNELS.includes(shape[2] as number)) ||
@@ -373,10 +393,60 @@ function findDimensions(sizes: readonly number[]) {
       ? null
       : { height: first, width: second, channels: 1, isPlanar: false };
   }
-  const side = Math.sqrt(first);
-  return sizes.length === 1 && first > 1 && Number.isInteger(side)
-    ? { height: side, width: side, channels: 1, isPlanar: false }
-    : null;
+  const square = sizes.length === 1 ? measureSquare(first) : null;
+  return square && { ...square, height: square.side, width: square.side, isPlanar: false };
+}
+
+/** Whether rows hold the numbers of coloured pictures, and nothing tells their order. */
+function isFlat({ shape: [, size = 0, ...others] }: ArrayFile): boolean {
+  return others.length === 0 && measureSquare(size)?.channels === 3;
+}
+
+/** Pictures that tell the order of all. */
+const COMPARED = 1000;
+
+/**
+ * Finds whether rows of a set's pictures have all red numbers first, or red, green and blue of each
+ * pixel: the right order is the one in which a pixel differs less from the one below it.
+ */
+export function orderColours<T extends { readonly array: ArrayFile }>(
+  arrays: readonly T[],
+): { arrays: readonly T[]; note: string[] } {
+  const unknown = arrays.filter(({ array }) => isFlat(array));
+  const [size = 0] = unknown.map(({ array }) => array.shape[1] as number);
+  const { side } = measureSquare(size) ?? { side: 0 };
+  let [planar, interleaved] = [0, 0];
+  for (const { array } of unknown.filter((one) => one.array.shape[1] === size)) {
+    const { shape, values } = array;
+    const count = shape[0] as number;
+    for (let i = 0; i < count; i += Math.ceil(count / COMPARED)) {
+      const own = values.subarray(i * size, (i + 1) * size);
+      const compare = (at: number, rows: number): number =>
+        Math.abs((own[at] as number) - (own[at + rows * side] as number));
+      for (let k = 0; k < size - 3 * side; k++) {
+        interleaved += compare(k, 3);
+        // The last row of a colour has none below it.
+        planar += compare(k + side * Math.floor(k / (side * (side - 1))), 1);
+      }
+    }
+  }
+  const isPlanar = planar < interleaved;
+  const order = isPlanar ? [3, side, side] : [side, side, 3];
+  const found = isPlanar ? 'all red ones first' : 'red, green and blue of each pixel together';
+  return {
+    arrays: arrays.map((one) => {
+      const { array } = one;
+      return array.shape[1] === size && isFlat(array)
+        ? { ...one, array: { ...array, shape: [array.shape[0] as number, ...order] } }
+        : one;
+    }),
+    note:
+      unknown.length === 0
+        ? []
+        : [
+            `The ${size.toLocaleString('en')} numbers of a picture are read as ${side} x ${side} pixels, ${found}: neighbours differ less so.`,
+          ],
+  };
 }
 
 export const BYTES: PixelRange = [0, 255];

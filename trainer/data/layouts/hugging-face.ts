@@ -1,7 +1,13 @@
 /** Tables of pictures as Hugging Face writes them, `image.bytes` and `label`: Parquet and Arrow. */
 import { tableFromIPC, Type } from '@uwdata/flechette';
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { findLabelColumns } from '../labels/label-column.ts';
+import {
+  findLabelColumns,
+  findParts,
+  namesParts,
+  readPart,
+  type Column,
+} from '../labels/label-column.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import { findPixels, readPixelTables, type PartTable } from '../pictures/pixel-columns.ts';
 import { arrangeArrays, MAX_ARRAY_BYTES } from './arrays.ts';
@@ -32,6 +38,8 @@ export function isHuggingFace({ path }: TreeFile): boolean {
 interface Columns {
   readonly image: string;
   readonly label: string | null;
+  /** The part of each row. */
+  readonly parts?: Column | undefined;
   readonly names?: readonly string[];
   readonly others: readonly string[];
 }
@@ -65,7 +73,7 @@ export async function readHuggingFace(
     const named = `${what}: ${file.path}`;
     try {
       const table = await openTable(file);
-      const { image, label, names, others } = await findColumns(table, named);
+      const { image, label, parts, names, others } = await findColumns(table, named);
       classNames ??= names;
       if (
         classNames !== undefined &&
@@ -79,7 +87,6 @@ export async function readHuggingFace(
           label === null ? 'No column has classes' : `The column ${label} has the classes`;
         notes.push(`${found}; not used: ${others.join(', ')}.`);
       }
-      const split = findPart(file);
       const labels = label === null ? [] : await table.readColumn(label);
       const readCell = table.openCells(image);
       for (let row = 0; row < table.count; row++) {
@@ -94,7 +101,7 @@ export async function readHuggingFace(
         }
         samples.push({
           name,
-          split,
+          split: (parts && readPart(parts.name, parts.cells[row] ?? '')) ?? findPart(file),
           label: value,
           read: async () => takeBytes(await readCell(row)),
         });
@@ -150,18 +157,24 @@ async function findColumns(table: PictureTable, named: string): Promise<Columns>
       `${named}: has the columns ${nameSome(names)}; expected one with the bytes of picture files, as image.bytes, one with lists of pixels, or columns pixel0, pixel1, … of a square`,
     );
   }
-  const classes = names.filter((name) => kindOf(name) === 'ClassLabel');
+  const columns: Column[] = [];
+  for (const name of names.filter(namesParts)) {
+    const cells = await table.readColumn(name);
+    columns.push({ name, cells: cells.map((cell) => String(parseLabel(cell) ?? '')) });
+  }
+  const parts = findParts(columns);
+  const rest = names.filter((name) => name !== image && name !== parts?.name);
+  const classes = rest.filter((name) => kindOf(name) === 'ClassLabel');
   const label =
     classes.find((name) => name === 'label') ??
     classes[0] ??
     (await findOther(
       table,
-      names.filter((name) => name !== image && !holdsBytes(name)),
+      rest.filter((name) => !holdsBytes(name)),
     ));
-  const rest = label === null ? names.filter((name) => name !== image) : classes;
-  const others = rest.filter((name) => name !== label);
+  const others = (label === null ? rest : classes).filter((name) => name !== label);
   const known = label === null ? undefined : features[label]?.['names'];
-  return { image, label, others, ...(Array.isArray(known) && { names: known.map(String) }) };
+  return { image, label, parts, others, ...(Array.isArray(known) && { names: known.map(String) }) };
 }
 
 /** Finds labels by a column's name, or in the only other column. */

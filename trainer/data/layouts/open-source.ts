@@ -28,6 +28,7 @@ import { isIdxFile, readIdxFiles, turnEmnist } from './idx-files.ts';
 import { arrangePictures } from './picture-files.ts';
 import {
   nameProblems,
+  namesLabels,
   nameSome,
   UnusablePicture,
   type FolderMeaning,
@@ -281,8 +282,13 @@ async function readTree(
     const found = kinds.map(
       ([kind, [first, ...rest]]) => `${rest.length + 1} ${kind} (${first?.path})`,
     );
+    const labels = [...arrays, ...huggingFace].filter(({ path }) => namesLabels(stemOf(path)));
+    const advice =
+      pictures.length > 0 && labels.length > 0
+        ? `. Labels of pictures are read from a CSV table with file names: file,label (not from ${nameSome(labels.map(({ path }) => path))})`
+        : '';
     throw new ExpectedError(
-      `${what}: holds ${found.join(' and ')}: name the file or the folder that you mean`,
+      `${what}: holds ${found.join(' and ')}: name the file or the folder that you mean${advice}`,
     );
   }
   await refuseStrangers([...arrays, ...huggingFace, ...csv, ...files.filter(isArchive)], what);

@@ -15,6 +15,7 @@ import {
   compareLabels,
   findFolderSplit,
   findSplit,
+  guessSplit,
   nameSome,
   parseSplit,
   type FolderMeaning,
@@ -137,9 +138,36 @@ function describeMasks(pictures: readonly TreeFile[]): string[] {
       ];
 }
 
-/** What a file's name says before its number: "cat" of cat.12.jpg; null for none. */
-function parseName({ path }: TreeFile): string | null {
-  const stem = basename(path, extname(path));
+/** A number, or a word with one, before the last number: "7" of 7_12, "digit_7" of digit_7_12. */
+const BEFORE_LAST = /^((?:[a-z]+[-_ ]?)?\d{1,3})[-_. ]+\(?\d+\)?$/i;
+
+/** Groups pictures by what their names say before a number; null for none. */
+function groupNames(pictures: readonly TreeFile[]): {
+  names: readonly (string | null)[];
+  areLikely: boolean;
+} {
+  const stems = pictures.map(({ path }) => basename(path, extname(path)));
+  const [words, numbers] = [
+    stems.map(parseName),
+    stems.map((stem) => BEFORE_LAST.exec(stem)?.[1] ?? null),
+  ];
+  return areLikely(words) || !areLikely(numbers)
+    ? { names: words, areLikely: areLikely(words) }
+    : { names: numbers, areLikely: true };
+}
+
+function areLikely(names: readonly (string | null)[]): boolean {
+  const groups = new Set(names.filter((name) => name !== null));
+  const unnamed = names.filter((name) => name === null).length;
+  return (
+    groups.size > 1 &&
+    groups.size <= Math.min(CLASS_LIMITS.classes, names.length / 4) &&
+    unnamed <= names.length / 2
+  );
+}
+
+/** What a name says before its number: "cat" of cat.12; null for none. */
+function parseName(stem: string): string | null {
   let end = stem.length;
   while (end > 0 && ' ._-()0123456789'.includes(stem[end - 1] as string)) {
     end--;
@@ -149,17 +177,10 @@ function parseName({ path }: TreeFile): string | null {
 
 /** Advises when names of files seem to have classes. */
 function describeNames(pictures: readonly TreeFile[]): string[] {
-  const groups = Map.groupBy(pictures, parseName);
-  const unnamed = groups.get(null)?.length ?? 0;
-  groups.delete(null);
-  const isLikely =
-    groups.size > 1 &&
-    groups.size <= Math.min(CLASS_LIMITS.classes, pictures.length / 4) &&
-    unnamed <= pictures.length / 2;
+  const { names, areLikely: isLikely } = groupNames(pictures);
+  const known = new Set(names.filter((name) => name !== null));
   return isLikely
-    ? [
-        `Names of files begin like classes (${nameSome([...groups.keys()].map(String))}): --folders names takes these.`,
-      ]
+    ? [`Names of files begin like classes (${nameSome([...known])}): --folders names takes these.`]
     : [];
 }
 
@@ -188,7 +209,8 @@ function placePictures(
     return { placed: unlabelled(), notes: [] };
   }
   if (folders === 'names') {
-    return { placed: pictures.map((file) => placeBySplit(file, parseName(file))), notes: [] };
+    const { names } = groupNames(pictures);
+    return { placed: pictures.map((file, i) => placeBySplit(file, names[i] ?? null)), notes: [] };
   }
   const { common, paths } = stripCommon(pictures.map(({ path }) => path.split('/').slice(0, -1)));
   const around = common.filter((name) => parseSplit(name) !== null);
@@ -220,7 +242,7 @@ function placePictures(
   }
   const groups = Map.groupBy(pictures.keys(), (i) => paths[i]?.[0] ?? '');
   const placed = [...groups].flatMap(([top, places]): Placed[] => {
-    const split = parseSplit(top) ?? findSplit(top);
+    const split = guessSplit(top);
     if (split === null) {
       throw new ExpectedError(
         `${what}: --folders splits takes folders named train, val and test; ${JSON.stringify(top)} is none of them`,
@@ -298,11 +320,15 @@ function guessMeaning(
   paths: readonly (readonly string[])[],
   what: string,
 ): 'classes' | 'splits' {
-  const parts = tops.flatMap((top) => parseSplit(top) ?? findSplit(top) ?? []);
-  if (parts.length === tops.length) {
+  const seeming = tops.filter((top) => parseSplit(top) !== null || findSplit(top) !== null);
+  if (seeming.length === tops.length) {
     return 'splits'; // Without a training part it is refused.
   }
-  const seeming = tops.filter((top) => parseSplit(top) !== null || findSplit(top) !== null);
+  // "te" alone may be a syllable.
+  const guessed = tops.map(guessSplit);
+  if (guessed.includes('train') && !guessed.includes(null)) {
+    return 'splits';
+  }
   if (seeming.length > 0) {
     const others = tops.filter((top) => !seeming.includes(top));
     throw new ExpectedError(

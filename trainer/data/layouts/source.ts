@@ -100,6 +100,12 @@ export function parseSplit(name: string): Split | null {
   return toSplit(EXACT.exec(name));
 }
 
+/** Finds the split that a folder's name may be beside a training part: "te", "images_test". */
+export function guessSplit(name: string): Split | null {
+  const short = IS_SHORT.find(([, isPart]) => isPart.test(name.toLowerCase()));
+  return parseSplit(name) ?? findSplit(name) ?? short?.[0] ?? null;
+}
+
 /** Finds the split among the words of a name: "x_train", "trainA", "train-00000-of-00002". */
 export function findSplit(name: string): Split | null {
   const words = listWords(name);

@@ -2,10 +2,17 @@
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import type { ArrayFile } from '../array-file.ts';
-import { normaliseLabel } from '../labels/label-column.ts';
+import { normaliseLabel, readPart } from '../labels/label-column.ts';
 import { findRowsOf, type LabelRows } from '../labels/label-rows.ts';
 import { readList } from '../labels/number-lists.ts';
-import { chooseRange, MAX_ARRAY_BYTES, measureArray, toLabels, toPictures } from './arrays.ts';
+import {
+  chooseRange,
+  MAX_ARRAY_BYTES,
+  measureArray,
+  orderColours,
+  toLabels,
+  toPictures,
+} from './arrays.ts';
 import {
   findSplit,
   nameSome,
@@ -21,6 +28,7 @@ import {
   measureSquare,
   parseDecimal,
   readColumns,
+  shapePixels,
   unquote,
   type Table,
 } from '../labels/table-columns.ts';
@@ -51,10 +59,11 @@ export async function readTables(
     if (rows.kept.length === 0) {
       continue;
     }
-    const { side, channels } = measureSquare(rows.size) ?? { side: 0, channels: 1 };
+    const names = columns.pixels.map((place) => columns.header?.[place] ?? '');
+    const isList = columns.size === null;
     const array = {
       format: 'CSV',
-      shape: [rows.kept.length, ...(rows.shape.length > 1 ? rows.shape : [side, side, channels])],
+      shape: [rows.kept.length, ...(isList ? rows.shape : shapePixels(names))],
       values: rows.values.subarray(0, rows.kept.length * rows.size),
     };
     const { width, height, channels: colours } = measureArray(array, named);
@@ -90,10 +99,11 @@ export async function readTables(
     notes.push(`Each table is a class: ${nameSome(tables.map(({ name }) => stemOf(name)))}.`);
   }
   const { range, note } = chooseRange(tables, what, givenRange);
-  for (const { name, array, rows, fileSplit } of tables) {
+  const ordered = orderColours(tables);
+  for (const { name, array, rows, fileSplit } of ordered.arrays) {
     const pictures = toPictures(array, `${what}: ${name}`, range);
-    for (const [i, { line, label, usage }] of rows.entries()) {
-      const split = usage === '' ? fileSplit : (findSplit(usage) ?? 'train');
+    for (const [i, { line, label, part }] of rows.entries()) {
+      const split = part ?? fileSplit;
       const read = (): Promise<RawPicture> => Promise.resolve(pictures.pick(i));
       const own = byFile ? stemOf(name) : label;
       samples.push({ name: `${name}, line ${line}`, split, label: own, read });
@@ -103,7 +113,7 @@ export async function readTables(
     kind: 'CSV table',
     samples,
     problems,
-    notes: [...notes, ...note],
+    notes: [...notes, ...note, ...ordered.note],
     used,
     ...(shape && { shape }),
   };
@@ -121,7 +131,7 @@ function areClasses(tables: readonly { readonly name: string; readonly rows: rea
     tables.length > 1 &&
     kinds.size === tables.length &&
     stems.every((stem) => findSplit(stem) === null) &&
-    tables.every(({ rows }) => rows.every(({ label, usage }) => label === null && usage === ''))
+    tables.every(({ rows }) => rows.every(({ label, part }) => label === null && part === null))
   );
 }
 
@@ -141,7 +151,8 @@ interface Row {
   /** From 0, among all rows with content. */
   readonly index: number;
   readonly label: string | null;
-  readonly usage: string;
+  /** That a column tells. */
+  readonly part: Split | null;
 }
 
 /** Reads a table as numbers, row after row. Rows that do not fit become problems. */
@@ -220,8 +231,8 @@ async function readRows(
       }
       values[first + i] = value;
     }
-    const usage = split === -1 ? '' : unquote(cells[split] as string);
-    kept.push({ line, index: count - 1, label: text, usage });
+    const part = split === -1 ? null : readPart(name(split), unquote(cells[split] as string));
+    kept.push({ line, index: count - 1, label: text, part });
     return undefined;
   };
   await eachRow(

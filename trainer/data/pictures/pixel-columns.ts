@@ -4,12 +4,18 @@ import { sizeOf } from '../../../shared/model/generator.ts';
 import { listAsTexts, type ArrayFile } from '../array-file.ts';
 import { parseJson } from '../labels/listed-labels.ts';
 import { decodeText } from '../labels/text-encoding.ts';
-import { findLabels, normaliseLabel, type Column } from '../labels/label-column.ts';
+import {
+  findLabels,
+  findParts,
+  normaliseLabel,
+  readPart,
+  type Column,
+} from '../labels/label-column.ts';
 import { LEAST_PIXELS, readList, type NumberList } from '../labels/number-lists.ts';
-import { findPixelNames, IS_SPLIT } from '../labels/table-columns.ts';
+import { findPixelNames, shapePixels } from '../labels/table-columns.ts';
 import { MAX_ARRAY_BYTES, type NamedArray } from '../layouts/arrays.ts';
 import { readChunks, readFile, type TreeFile } from '../layouts/tree.ts';
-import { findSplit, type PictureTable, type Split } from '../layouts/source.ts';
+import type { PictureTable, Split } from '../layouts/source.ts';
 
 /** The columns with the pixels: one with lists, one for each pixel, or none. */
 export async function findPixels(table: PictureTable): Promise<readonly string[]> {
@@ -57,11 +63,12 @@ export async function readPixelTables(
     for (const name of columns.filter((column) => !named.includes(column))) {
       others.push({ name, cells: Array.from(await table.readColumn(name), toText) });
     }
-    const splits = others.find(({ name }) => IS_SPLIT.test(name));
+    const splits = findParts(others);
     const labels = findLabels(others.filter((column) => column !== splits));
     const rows = Array.from({ length: count }, (_, row) => row);
-    const groups = Map.groupBy(rows, (row) =>
-      splits === undefined ? own : (findSplit(splits.cells[row] ?? '') ?? 'train'),
+    const groups = Map.groupBy(
+      rows,
+      (row) => (splits && readPart(splits.name, splits.cells[row] ?? '')) ?? own,
     );
     for (const [split, members] of groups) {
       const part = parts.get(split) ?? { pixels: [], labels: [] };
@@ -113,7 +120,7 @@ async function readColumns(
       values[row * names.length + place] = Number(cells[row] ?? NaN);
     }
   }
-  return { format: 'table', shape: [count, names.length], values };
+  return { format: 'table', shape: [count, ...shapePixels(names)], values };
 }
 
 function checkSize(numbers: number, what: string): void {
