@@ -121,7 +121,7 @@ describe('a file of pictures', () => {
       writeNpy('<c8', '2, 784', Buffer.alloc(2 * 784 * 8)),
       /type <c8; expected IDX or \.npy .* uint8 or float32/,
     ],
-    ['is IDX of shorts', writeIdx(0x0b, [2, 28, 28], bytes), /type 0x0b/],
+    ['is IDX of an unknown type', writeIdx(0x0a, [2, 28, 28], bytes), /type 0x0a/],
     [
       'is a cut gzip file',
       gzipSync(writeIdx(8, [2, 28, 28], bytes)).subarray(0, 30),
