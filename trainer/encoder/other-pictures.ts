@@ -131,26 +131,27 @@ type Picture = Parameters<typeof normaliseDigit>[0];
 const repeat = <T>(count: number, make: (i: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => make(i));
 
+const drawScribbles = (random: Random): Picture =>
+  drawStrokes(
+    repeat(random.choose(1, 2), () => scribble(random)),
+    random,
+  );
+
+const drawBows = (random: Random): Picture =>
+  drawStrokes(
+    repeat(random.choose(3, 6), () => bow(random)),
+    random,
+  );
+
+/** Made in turns. Those that look most like written pictures stand here twice. */
 const KINDS: readonly ((random: Random, written: Dataset) => Picture)[] = [
-  (random) =>
-    drawStrokes(
-      repeat(random.choose(1, 2), () => scribble(random)),
-      random,
-    ),
-  (random) =>
-    drawStrokes(
-      repeat(random.choose(3, 6), () => bow(random)),
-      random,
-    ),
+  drawScribbles,
+  drawBows,
   (random) => drawStrokes([zigzag(random)], random),
   (random) => drawStrokes(figure(random), random),
   (random) => drawStrokes(hatch(random), random),
   joinWritten,
-  (random) =>
-    drawStrokes(
-      repeat(random.choose(3, 6), () => bow(random)),
-      random,
-    ),
+  drawBows,
   joinWritten,
   drawNoise,
 ];
