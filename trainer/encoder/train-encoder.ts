@@ -20,9 +20,7 @@ import {
 } from '../../shared/model/encoder.ts';
 import { deriveKey } from '../../shared/model/random.ts';
 import { writeAtomically } from '../../storage/files.ts';
-import { loadDataFolder } from '../data/data-folder.ts';
 import { drawSubset, hashDataset, type Dataset } from '../data/dataset.ts';
-import { loadMnistPackage } from '../data/mnist-package.ts';
 import { configureEncoder } from './network.ts';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { trainCertainties } from './certainties.ts';
@@ -33,6 +31,7 @@ import { pickDigits } from '../evaluation/digits.ts';
 import { encodeWeights } from '../export/weight-encoder.ts';
 import { readArtifactFolder, type ArtifactFolder } from '../publish/artifact-folder.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
+import { loadData } from '../run/run-plan.ts';
 import { buildBackendOption, type BackendChoice } from '../tensorflow/backend-option.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
 import { parseSeed, parseWhole } from '../cli/arguments.ts';
@@ -167,10 +166,7 @@ export async function loadWritten(
   classes: readonly string[],
 ): Promise<Dataset> {
   const reading = { grey: true, resolution: DIGIT_SIDE };
-  const { dataset } =
-    data === undefined
-      ? { dataset: await loadMnistPackage() }
-      : await loadDataFolder(data, { reading });
+  const { dataset } = await loadData(data, { reading });
   if (dataset.classes.join('\n') !== classes.join('\n')) {
     throw new ExpectedError(
       `--data ${data ?? '(absent: MNIST)'}: has the classes ${dataset.classes.join(', ')}, ` +
