@@ -47,5 +47,6 @@ export default async function setUp(): Promise<() => void> {
   process.env['DIGITMINT_TRAINER'] = join(folder, 'main.js');
   // Many tests start this program or wrangler. With its code compiled it starts sooner.
   process.env['NODE_COMPILE_CACHE'] = join(folder, 'compile-cache');
-  return () => rmSync(folder, { recursive: true, force: true });
+  // A process that ends meanwhile may still add to the compiled code.
+  return () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 }
