@@ -50,7 +50,7 @@ export const measure: Suite = async (quick) => {
     return ((ok?.count ?? 0) + (unchanged?.count ?? 0)) / result.duration;
   };
   // Before this process keeps to one core, since its children inherit that.
-  const processes = await measureProcesses(askMost, seconds);
+  const onNode = await measureOnNode(askMost, seconds);
   return withEdge(async (edge) => {
     for (const [core, pid] of [edge.pid, process.pid].entries()) {
       await run(['taskset', '-a', '-c', '-p', String(core), String(pid)]);
@@ -63,7 +63,7 @@ export const measure: Suite = async (quick) => {
       '304 of a seed': [{ ...locate('/digit.png?seed=a'), headers }],
     };
     const rates: number[][] = [];
-    const paces: [subject: string, latencies: number[]][] = [];
+    const paces: [subject: string, latencies: number[]][] = [['/digit?n=16 on Node', onNode.pace]];
     for (const [name, targets] of Object.entries(kinds)) {
       await askMost(targets, warmUp);
       const runs: number[] = [];
@@ -108,7 +108,7 @@ export const measure: Suite = async (quick) => {
           rows: [makeRow('digitmint', rates)],
           limit: { what: FLOOR, values: cases.map(() => floorRate) },
         }),
-        processes,
+        onNode.processes,
         makeTable({
           id: 'latency',
           title: `Latency at ${100 * PART}% of that`,
@@ -132,40 +132,50 @@ export const measure: Suite = async (quick) => {
 };
 
 /** Asks the server on Node, with one process and with one for each core, in turns. */
-function measureProcesses(
+function measureOnNode(
   askMost: (targets: readonly Target[], seconds: number) => Promise<number>,
   seconds: number,
 ) {
   return withFolder(async (folder) => {
     await buildServer(folder);
-    const time = (workers: number, path: string) => async () => {
+    const withServer = async <T>(
+      workers: number,
+      path: string,
+      use: (targets: readonly Target[]) => Promise<T>,
+    ): Promise<T> => {
       const variables = { RATE_LIMIT: '0', HEAVY_RATE_LIMIT: '0', WORKERS: String(workers) };
       const server = await startNodeServer(undefined, variables, join(folder, SERVER_FILE));
       try {
         const targets = [{ url: new URL(path, server.url) }];
         await askMost(targets, 1);
-        return await askMost(targets, seconds);
+        return await use(targets);
       } finally {
         await server.close();
       }
     };
-    const cases = ['/digit?n=1', '/digit?n=16'];
+    const cases = ['/digit?n=1', '/digit?n=16', '/digit?n=256'];
     const rows = [1, availableParallelism()].map((workers) => ({
       subject: workers === 1 ? '1 process' : `${workers} processes, \`--workers ${workers}\``,
-      cells: cases.map((path) => time(workers, path)),
+      cells: cases.map(
+        (path) => () => withServer(workers, path, (targets) => askMost(targets, seconds)),
+      ),
     }));
-    return makeTable({
+    const processes = makeTable({
       id: 'processes',
       title: 'Requests a second, the server on Node',
       unit: '/s',
       better: 'higher',
       notes: [
         `Over ${CONNECTIONS} connections; ${REPEATS} runs of ${seconds} s each, in turns. The ` +
-          'client runs on the same cores and takes its share of them.',
+          'client runs on the same cores and takes its share of them: much where answers are small.',
       ],
       cases,
       rows: await measureRows(REPEATS, rows),
     });
+    const pace = await withServer(1, '/digit?n=16', async (targets) =>
+      keepPace(targets, PART * (await askMost(targets, seconds)), seconds),
+    );
+    return { processes, pace };
   });
 }
 
