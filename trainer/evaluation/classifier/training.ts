@@ -8,8 +8,8 @@ import { sizeOf, type WeightSpec } from '../../../shared/model/generator.ts';
 import { decodePixels } from '../../../shared/picture/pixels.ts';
 import { drawWords, type RandomKey } from '../../../shared/model/random.ts';
 import { createBatcher, gatherImages, type Dataset } from '../../data/dataset.ts';
-import { applyAveragedAdam } from '../../gan/averaged-adam.ts';
 import {
+  applyAveragedAdam,
   createState,
   disposeState,
   drawInitialArrays,
