@@ -9,11 +9,13 @@ import { ExpectedError } from '../../shared/expected-error.ts';
 import { deriveKey } from '../../shared/model/random.ts';
 import { appendToLog, readIfThere } from '../../storage/files.ts';
 import { drawSubset, type Dataset } from '../../trainer/data/dataset.ts';
+import { FRESH_NETWORK, learnAndTest } from '../../trainer/evaluation/classifier/training.ts';
 import {
-  computeClassificationAccuracyScore,
-  FRESH_NETWORK,
-} from '../../trainer/evaluation/classifier/training.ts';
-import { loadTestDigits, loadTrainingDigits, pickDigits } from '../../trainer/evaluation/digits.ts';
+  joinSets,
+  loadTestDigits,
+  loadTrainingDigits,
+  pickDigits,
+} from '../../trainer/evaluation/digits.ts';
 import { drawSamples, readModel } from '../../trainer/evaluation/samples.ts';
 import { parseJsonLines } from '../../trainer/run/log/metrics.ts';
 import { selectBackend } from '../../trainer/tensorflow/backend.ts';
@@ -66,19 +68,18 @@ export const measure: Suite = async (quick, operands) => {
   };
   const learn = async ({ source, count, seed }: Case): Promise<number> => {
     const key = deriveKey('worth', seed);
-    const parts: Dataset[] = [];
-    if (source !== 'generated') {
-      const places = drawSubset(key, 1, count, training.dataset.count, count);
-      parts.push(pickDigits(training.dataset, places));
-    }
-    if (source !== 'real') {
-      parts.push(generate(seed, count));
-    }
-    const set = joinSets(parts);
+    const places = drawSubset(key, 1, count, training.dataset.count, count);
+    const real = pickDigits(training.dataset, places);
+    const set =
+      source === 'real'
+        ? real
+        : source === 'generated'
+          ? generate(seed, count)
+          : joinSets([real, generate(seed, count)]);
     const { network, training: usual } = FRESH_NETWORK;
     const epochs = Math.max(usual.epochs, Math.ceil(least / set.count));
     const settings = { network, training: { ...usual, epochs } };
-    return computeClassificationAccuracyScore(set, test.dataset, key, settings);
+    return (await learnAndTest(settings, set, test.dataset, key)).accuracy;
   };
   const key = [training.sha256, `${name}@${version}`, least, description].join(' ');
   const runs = await workOff(LOG, key, planCases(counts, quick ? ['1'] : SEEDS), learn);
@@ -123,16 +124,6 @@ export async function workOff(
     runs.push(run);
   }
   return runs;
-}
-
-/** Joins sets of the same shape. */
-function joinSets(sets: readonly Dataset[]): Dataset {
-  return {
-    ...(sets[0] as Dataset),
-    count: sets.reduce((sum, { count }) => sum + count, 0),
-    images: Buffer.concat(sets.map(({ images }) => images)),
-    labels: Buffer.concat(sets.map(({ labels }) => labels)),
-  };
 }
 
 export function makeWorthTable(counts: readonly number[], runs: readonly Run[]) {

@@ -12,14 +12,7 @@ import * as digits from './digits.ts';
 import { buildRows } from './figure-table.ts';
 import { buildReference, computeFigures, type Figures, type Measure } from './figures.ts';
 import * as floors from './floor.ts';
-import {
-  areOfSet,
-  drawsOtherThings,
-  findSource,
-  openOwnSet,
-  type ModelSource,
-  type OwnSet,
-} from './own-set.ts';
+import { areOfSet, drawsOtherThings, openOwnSet, type OwnSet } from './own-set.ts';
 import {
   DEFAULT_SAMPLES,
   PROTOCOL,
@@ -91,17 +84,18 @@ export async function evaluate(
       "--split validation: draws from MNIST's 60,000 training digits; name the folder with their IDX files by --data",
     );
   }
-  const models = request.models && (await openModels(request.models));
+  const models = request.models && (await Promise.all(request.models.map(openModel)));
   const data = request.data ?? models?.find((model) => model.data !== undefined)?.data;
   const ground = await openGround({ ...request, data }, models);
   const { training, reference, own } = ground;
   const compared = {
     against: reference.dataset,
     againstPlaces: reference.places,
-    floorPlaces: own?.floorPlaces,
+    floorPlaces:
+      own?.floorPlaces ?? floors.listOtherPlaces(training.dataset.count, reference.places),
     training: training.dataset,
   };
-  const floorDigits = floors.countFloorDigits(compared);
+  const floorDigits = compared.floorPlaces.length;
   const usual =
     own && Math.min(quick ? QUICK_SAMPLES : DEFAULT_SAMPLES, reference.dataset.count, floorDigits);
   const { count, columns: planned } = await planSamples(
@@ -109,21 +103,19 @@ export async function evaluate(
     models,
   );
   if (count > floorDigits) {
+    const [kind, advice] = own
+      ? ['real pictures', 'give']
+      : ['training digits', 'give all of MNIST with --data, or'];
     throw new ExpectedError(
-      own
-        ? `--n ${count}: the floor takes as many real pictures, there are ${floorDigits} for it; give a smaller --n`
-        : `--n ${count}: the floor takes as many training digits, there are ${floorDigits} for it; give all of MNIST with --data, or a smaller --n`,
+      `--n ${count}: the floor takes as many ${kind}, there are ${floorDigits} for it; ${advice} a smaller --n`,
     );
   }
   const usualProtocol = quick ? QUICK_PROTOCOL : PROTOCOL;
+  const { kernelSubsetSize } = usualProtocol;
   // Subsets of all samples would all be the same.
-  const protocol =
-    own === undefined
-      ? usualProtocol
-      : {
-          ...usualProtocol,
-          kernelSubsetSize: Math.min(usualProtocol.kernelSubsetSize, Math.floor(count / 2)),
-        };
+  const protocol = own
+    ? { ...usualProtocol, kernelSubsetSize: Math.min(kernelSubsetSize, Math.floor(count / 2)) }
+    : usualProtocol;
   const isAlone = planned.length === 1;
   const drawn = planned.map(({ label, heading, open }): DrawnColumn => {
     const what = `${count.toLocaleString('en')} samples${isAlone ? '' : ` of ${label}`}`;
@@ -229,10 +221,7 @@ export async function evaluate(
           isGrey: (network.channels ?? 1) === 1,
         },
       ),
-      notes:
-        own === undefined
-          ? collectNotes({ ...request, data }, drawn, training.sha256, count)
-          : listOwnNotes(own, drawn, network.classes, count, models ?? []),
+      notes: listNotes({ ...request, data }, ground, models ?? [], drawn, network.classes, count),
       environment: {
         backend: backend.description,
         node: process.versions.node,
@@ -262,19 +251,10 @@ interface Classifier extends Features {
   readonly command?: string;
 }
 
-async function openModels(folders: readonly string[]) {
-  return Promise.all(
-    folders.map(async (folder) => ({
-      ...(await openModel(folder)),
-      ...(await findSource(folder)),
-    })),
-  );
-}
-
 /** Opens MNIST for models of digits, and their own set for others. @throws ExpectedError */
 async function openGround(
   request: EvaluationRequest,
-  models: readonly (OpenedModel & ModelSource)[] | undefined,
+  models: readonly OpenedModel[] | undefined,
 ): Promise<Ground> {
   const { seed, data, split = 'test' } = request;
   const { weights, sha256, manifest } = await loadClassifier();
@@ -355,28 +335,46 @@ function createStageClock(onStage: (stage: string) => void, now: () => number) {
   };
 }
 
-const VALIDATION_NOTES = [
-  'Validation digits are training digits: choose by them, but do not publish them or compare them with figures against test digits.',
-  'The classifier has learned most of them, as it has the digits of the floor: what real digits get is a little too good here.',
-  'A model trained on all of MNIST has seen them too and gains by copying. Memorisation, which searches all training digits, shows that.',
-];
-
-function listOwnNotes(
-  { training, reference }: OwnSet,
+/** What a reader must know about the figures. */
+function listNotes(
+  { split, data, models }: EvaluationRequest,
+  { training, reference, own }: Ground,
+  opened: readonly OpenedModel[],
   drawn: readonly DrawnColumn[],
   classes: number,
   count: number,
-  models: readonly OpenedModel[],
 ): string[] {
-  const isSame = ({ manifest }: OpenedModel) =>
+  const isOwn = own !== undefined;
+  const isForeign = !isOwn && training.sha256 !== digits.MNIST_TRAINING_SHA256;
+  const isOfData = ({ manifest }: OpenedModel): boolean =>
     manifest.training.dataset.sha256 === training.sha256;
-  const notes: [isNeeded: boolean, note: string][] = [
+  const unlabelled = drawn.filter(({ set }) => set.labels === null).map(({ label }) => label);
+  const which = drawn.length === 1 ? '' : ` (${unlabelled.join('; ')})`;
+  const samples = count.toLocaleString('en');
+  const isInverted = drawn.some(({ set: { images } }) => {
+    const sum = images.reduce((total, pixel) => total + pixel, 0);
+    return models === undefined && sum / images.length > 127;
+  });
+  const isChoosing = split === 'validation';
+  const notes: readonly (readonly [isNeeded: boolean, note: string])[] = [
     [
-      !models.every(isSame),
+      isChoosing,
+      'Validation digits are training digits: choose by them, but do not publish them or compare them with figures against test digits.',
+    ],
+    [
+      isChoosing,
+      'The classifier has learned most of them, as it has the digits of the floor: what real digits get is a little too good here.',
+    ],
+    [
+      isChoosing,
+      'A model trained on all of MNIST has seen them too and gains by copying. Memorisation, which searches all training digits, shows that.',
+    ],
+    [
+      isOwn && !opened.every(isOfData),
       'The pictures are not those that the model was trained on, or were read in another way: their SHA-256 differs.',
     ],
     [
-      reference.places !== undefined,
+      isOwn && reference.places !== undefined,
       'The model has seen the pictures that it is compared with: only memorisation shows copies.',
     ],
     [
@@ -384,51 +382,26 @@ function listOwnNotes(
       'The features are those of a fixed random network: compare them with others of the same set and size only.',
     ],
     [
-      classes > 1 && drawn.some(({ set }) => set.labels === null),
-      "Samples without labels: their class, where one is needed, is the classifier's.",
-    ],
-    [
-      count < 2000,
-      `With ${count.toLocaleString('en')} samples, distances are large for real pictures too: read them beside the floor.`,
-    ],
-  ];
-  return pickNeeded(notes);
-}
-
-function collectNotes(
-  { split, data }: EvaluationRequest,
-  drawn: readonly DrawnColumn[],
-  trainingSha256: string,
-  count: number,
-): string[] {
-  const unlabelled = drawn.filter(({ set }) => set.labels === null).map(({ label }) => label);
-  const which = drawn.length === 1 ? '' : ` (${unlabelled.join('; ')})`;
-  const isInverted = drawn.some(({ facts, set: { images } }) => {
-    const sum = images.reduce((total, pixel) => total + pixel, 0);
-    return facts['kind'] === 'file' && sum / images.length > 127;
-  });
-  const notes: [isNeeded: boolean, note: string][] = [
-    [
-      unlabelled.length > 0,
+      classes > 1 && unlabelled.length > 0,
       `Samples without labels${which}: their class, where one is needed, is the classifier's.`,
     ],
     [
-      count !== DEFAULT_SAMPLES,
-      `Most figures depend on the number of samples: compare with others of ${count.toLocaleString('en')} only.`,
+      isOwn && count < 2000,
+      `With ${samples} samples, distances are large for real pictures too: read them beside the floor.`,
+    ],
+    [
+      !isOwn && count !== DEFAULT_SAMPLES,
+      `Most figures depend on the number of samples: compare with others of ${samples} only.`,
     ],
     [isInverted, 'More than half of the samples is ink: expected 0 for paper. Are they inverted?'],
     [
-      data === undefined && trainingSha256 !== digits.MNIST_TRAINING_SHA256,
+      isForeign && data === undefined,
       'A copy of a training digit is found among these 10,000 only; --data DIR searches all of MNIST.',
     ],
     [
-      data !== undefined && trainingSha256 !== digits.MNIST_TRAINING_SHA256,
+      isForeign && data !== undefined,
       '--data is not MNIST, but the classifier and the test digits are: floors say little.',
     ],
   ];
-  return [...(split === 'validation' ? VALIDATION_NOTES : []), ...pickNeeded(notes)];
-}
-
-function pickNeeded(notes: readonly (readonly [isNeeded: boolean, note: string])[]): string[] {
   return notes.filter(([isNeeded]) => isNeeded).map(([, note]) => note);
 }

@@ -8,7 +8,7 @@ import {
   type ClassifierConfig,
   type Scores,
 } from './classifier/network.ts';
-import { computeClassificationAccuracyScore, FRESH_NETWORK } from './classifier/training.ts';
+import { FRESH_NETWORK, learnAndTest } from './classifier/training.ts';
 import {
   binarize,
   joinRepetitions,
@@ -38,8 +38,8 @@ export interface Measure {
   readonly against: Dataset;
   /** Their places in `training`; undefined when they are not part of it. */
   readonly againstPlaces: Uint32Array | undefined;
-  /** Places, in `training`, of the pictures for the floor; default all but `againstPlaces`. */
-  readonly floorPlaces?: Uint32Array | undefined;
+  /** Places, in `training`, of the pictures for the floor. */
+  readonly floorPlaces: Uint32Array;
   /** The pictures that a model may have copied. */
   readonly training: Dataset;
   /** Whether the backend can train fresh networks. */
@@ -216,7 +216,8 @@ async function averageAccuracyScores(
     return null;
   }
   const { side, channels = 1 } = network;
-  const fresh = fitClassifier(FRESH_NETWORK.network, side, channels, network.classes);
+  const fitted = fitClassifier(FRESH_NETWORK.network, side, channels, network.classes);
+  const fresh = { ...FRESH_NETWORK, network: fitted };
   const samples = { ...against, count, images, labels: labels ?? predictions };
   let sum = 0;
   for (let i = 0; i < freshNetworks; i++) {
@@ -225,10 +226,7 @@ async function averageAccuracyScores(
       `classification accuracy score: fresh network${which} learns from ${count.toLocaleString('en')} pictures`,
     );
     const key = deriveKey('fresh-network', `${seed}/${i}`);
-    sum += await computeClassificationAccuracyScore(samples, against, key, {
-      ...FRESH_NETWORK,
-      network: fresh,
-    });
+    sum += (await learnAndTest(fresh, samples, against, key)).accuracy;
   }
   return sum / freshNetworks;
 }

@@ -33,14 +33,8 @@ export function hashFloor(
 
 /** Computes the floor of `count` training digits, which the seed draws. */
 export async function computeFloor(measure: Measure, reference: Reference, count: number) {
-  const { training, against, againstPlaces, seed, network } = measure;
+  const { training, against, floorPlaces: places, seed, network } = measure;
   const { classes } = network;
-  const taken = new Set(againstPlaces);
-  const places =
-    measure.floorPlaces ??
-    Uint32Array.from({ length: training.count }, (_, place) => place).filter(
-      (place) => !taken.has(place),
-    );
   const key = deriveKey('evaluation', seed);
   const indices = drawSubset(key, PURPOSES.floor, 0, places.length, count).map(
     (index) => places[index] as number,
@@ -54,12 +48,11 @@ export async function computeFloor(measure: Measure, reference: Reference, count
   return { ...figures, classAccuracy };
 }
 
-/** Counts the training digits that a floor may take: those that samples are not compared with. */
-export function countFloorDigits(
-  digits: Pick<Measure, 'training' | 'againstPlaces' | 'floorPlaces'>,
-): number {
-  const { training, againstPlaces, floorPlaces } = digits;
-  return floorPlaces?.length ?? training.count - (againstPlaces?.length ?? 0);
+/** Lists the places of a set's pictures but some. */
+export function listOtherPlaces(count: number, taken: Uint32Array | undefined): Uint32Array {
+  const excluded = new Set(taken);
+  const all = Uint32Array.from({ length: count }, (_, place) => place);
+  return all.filter((place) => !excluded.has(place));
 }
 
 /** @returns  Null when there is no floor that can be read. */

@@ -22,8 +22,8 @@ import {
 } from '../../../trainer/evaluation/figures.ts';
 import {
   computeFloor,
-  countFloorDigits,
   hashFloor,
+  listOtherPlaces,
   loadFloor,
   saveFloor,
 } from '../../../trainer/evaluation/floor.ts';
@@ -56,6 +56,7 @@ beforeAll(async () => {
     weights: (await loadClassifier()).weights,
     against: part(0),
     againstPlaces: undefined,
+    floorPlaces: listOtherPlaces(300, undefined),
     training: part(300),
     canTrain: false,
     onStage: () => {},
@@ -192,10 +193,11 @@ describe('validation digits', () => {
     );
     const againstPlaces = Uint32Array.from({ length: 300 }, (_, i) => 2 * i);
     const against = pickDigits(training, againstPlaces);
-    const split: Measure = { ...measure, training, against, againstPlaces };
+    const floorPlaces = listOtherPlaces(600, againstPlaces);
+    const split: Measure = { ...measure, training, against, againstPlaces, floorPlaces };
     const reference = buildReference(split);
     expect(Math.min(...reference.nearestDistances)).toBeGreaterThan(0);
-    expect(countFloorDigits(split)).toBe(300);
+    expect(floorPlaces.length).toBe(300);
     const others = pickDigits(
       training,
       Uint32Array.from({ length: 300 }, (_, i) => 2 * i + 1),

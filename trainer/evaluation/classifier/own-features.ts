@@ -10,8 +10,8 @@ import { deriveKey } from '../../../shared/model/random.ts';
 import { parseJson } from '../../../storage/file-lock.ts';
 import { writeAtomically } from '../../../storage/files.ts';
 import { hashDataset, type Dataset } from '../../data/dataset.ts';
-import { CLASSIFIER_CONFIG, countRight, fitClassifier, type ClassifierConfig } from './network.ts';
-import { drawClassifier, learnWeights, type ClassifierTraining } from './training.ts';
+import { CLASSIFIER_CONFIG, fitClassifier, type ClassifierConfig } from './network.ts';
+import { drawClassifier, learnAndTest, type ClassifierTraining } from './training.ts';
 
 /** Pictures that a classifier sees in all: 2 to 40 times each. */
 const PICTURES_SEEN = 150_000;
@@ -41,18 +41,14 @@ interface FeaturesRequest {
 
 /** A random network needs no pictures. @throws Error  When the backend cannot train. */
 export async function openOwnFeatures(request: FeaturesRequest): Promise<Features> {
-  const { side, channels, classes } = describeShape(request.learned);
-  const network = fitClassifier(CLASSIFIER_CONFIG, side, channels, Math.max(1, classes));
-  if (classes < 2) {
+  const { width, channels, classes } = request.learned;
+  const network = fitClassifier(CLASSIFIER_CONFIG, width, channels, Math.max(1, classes.length));
+  if (classes.length < 2) {
     const weights = drawClassifier(network, deriveKey('random-features', String(VERSION)));
     return { network, weights, sha256: hashWeights(weights), accuracy: null };
   }
   const kept = request.fresh ? null : await loadKept(request, network);
   return kept ?? (await learn(request, network));
-}
-
-function describeShape({ width, channels, classes }: Dataset) {
-  return { side: width, channels, classes: classes.length };
 }
 
 function planTraining({ count }: Dataset): ClassifierTraining {
@@ -65,10 +61,10 @@ async function learn(request: FeaturesRequest, network: ClassifierConfig): Promi
   const training = planTraining(learned);
   onStage(`a classifier learns the set, ${training.epochs} epochs`);
   const key = deriveKey('own-classifier', String(VERSION));
-  const weights = await learnWeights(network, learned, training, key, (epoch) =>
-    onStage(`a classifier learns the set: epoch ${epoch} of ${training.epochs}`),
-  );
-  const accuracy = countRight(network, weights, heldOut) / heldOut.count;
+  const onEpoch = (epoch: number): void =>
+    onStage(`a classifier learns the set: epoch ${epoch} of ${training.epochs}`);
+  const plan = { network, training };
+  const { weights, accuracy } = await learnAndTest(plan, learned, heldOut, key, onEpoch);
   const sha256 = hashWeights(weights);
   const place = locateKept(request, network);
   await mkdir(folder, { recursive: true });
