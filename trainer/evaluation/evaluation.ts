@@ -4,6 +4,7 @@
  */
 import { version_core } from '@tensorflow/tfjs';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import type { Dataset } from '../data/dataset.ts';
 import { selectBackend, type BackendName } from '../tensorflow/backend.ts';
 import { loadClassifier } from './classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from './classifier/network.ts';
@@ -12,7 +13,7 @@ import * as digits from './digits.ts';
 import { buildRows } from './figure-table.ts';
 import { buildReference, computeFigures, type Figures, type Measure } from './figures.ts';
 import * as floors from './floor.ts';
-import { areOfSet, drawsOtherThings, openOwnSet, type OwnSet } from './own-set.ts';
+import { areOfSet, drawsOtherThings, openOwnSet, type Ground } from './own-set.ts';
 import {
   DEFAULT_SAMPLES,
   PROTOCOL,
@@ -22,7 +23,6 @@ import {
 } from './protocol.ts';
 import type { OpenedSamples } from './sample-file.ts';
 import {
-  checkDrawsDigits,
   checkRequest,
   openModel,
   planSamples,
@@ -87,23 +87,18 @@ export async function evaluate(
   const models = request.models && (await Promise.all(request.models.map(openModel)));
   const data = request.data ?? models?.find((model) => model.data !== undefined)?.data;
   const ground = await openGround({ ...request, data }, models);
-  const { training, reference, own } = ground;
-  const compared = {
-    against: reference.dataset,
-    againstPlaces: reference.places,
-    floorPlaces:
-      own?.floorPlaces ?? floors.listOtherPlaces(training.dataset.count, reference.places),
-    training: training.dataset,
-  };
-  const floorDigits = compared.floorPlaces.length;
-  const usual =
-    own && Math.min(quick ? QUICK_SAMPLES : DEFAULT_SAMPLES, reference.dataset.count, floorDigits);
+  const { training, reference, floorPlaces, learned } = ground;
+  const isOwn = learned !== null;
+  const shipped = await openShippedClassifier();
+  const floorDigits = floorPlaces.length;
+  const most = quick ? QUICK_SAMPLES : DEFAULT_SAMPLES;
+  const usual = isOwn ? Math.min(most, reference.dataset.count, floorDigits) : undefined;
   const { count, columns: planned } = await planSamples(
     { ...request, n: request.n ?? usual },
     models,
   );
   if (count > floorDigits) {
-    const [kind, advice] = own
+    const [kind, advice] = isOwn
       ? ['real pictures', 'give']
       : ['training digits', 'give all of MNIST with --data, or'];
     throw new ExpectedError(
@@ -113,7 +108,7 @@ export async function evaluate(
   const usualProtocol = quick ? QUICK_PROTOCOL : PROTOCOL;
   const { kernelSubsetSize } = usualProtocol;
   // Subsets of all samples would all be the same.
-  const protocol = own
+  const protocol = isOwn
     ? { ...usualProtocol, kernelSubsetSize: Math.min(kernelSubsetSize, Math.floor(count / 2)) }
     : usualProtocol;
   const isAlone = planned.length === 1;
@@ -125,10 +120,9 @@ export async function evaluate(
   const backend = await selectBackend(request.backend ?? 'auto', { threads: THREADS });
   try {
     const canTrain = TRAINERS.includes(backend.name);
-    const classifier =
-      own === undefined
-        ? ground.classifier
-        : await learnFeatures(own, backend.name, request, (stage) => stages.start(stage));
+    const classifier = isOwn
+      ? await learnFeatures(ground, learned, backend.name, request, (stage) => stages.start(stage))
+      : shipped;
     const { network, weights } = classifier;
     const prefixStages = (prefix: string): Measure => ({
       protocol,
@@ -136,7 +130,10 @@ export async function evaluate(
       network,
       weights,
       canTrain,
-      ...compared,
+      against: reference.dataset,
+      againstPlaces: reference.places,
+      floorPlaces,
+      training: training.dataset,
       onStage: (stage) => stages.start(`${prefix}${stage}`),
     });
     const measure = prefixStages('');
@@ -184,12 +181,11 @@ export async function evaluate(
         sha256: reference.sha256,
       },
       floor: {
-        source:
-          own !== undefined
-            ? `${floorDigits.toLocaleString('en')} more of ${training.source}`
-            : reference.places === undefined
-              ? training.source
-              : `the other ${floorDigits.toLocaleString('en')} of ${training.source}`,
+        source: isOwn
+          ? `${floorDigits.toLocaleString('en')} more of ${training.source}`
+          : reference.places === undefined
+            ? training.source
+            : `the other ${floorDigits.toLocaleString('en')} of ${training.source}`,
         trainingDigits: floorDigits,
         sha256: training.sha256,
         kept: kept !== null,
@@ -210,10 +206,10 @@ export async function evaluate(
         floorFigures,
         {
           protocol,
-          real: own === undefined ? `${split} digits` : 'real pictures',
-          learned: own === undefined ? 'training digits' : 'pictures of the set',
+          real: isOwn ? 'real pictures' : `${split} digits`,
+          learned: isOwn ? 'pictures of the set' : 'training digits',
           classes: network.classes,
-          ...(own && { classNames: own.learned.classes }),
+          ...(isOwn && { classNames: learned.classes }),
           ...features,
           hasLabels: labelled > 0,
           scoreMissing,
@@ -236,29 +232,15 @@ export async function evaluate(
   }
 }
 
-/** What samples are compared with, and the network that compares. */
-interface Ground {
-  readonly training: digits.RealDigits;
-  readonly reference: digits.RealDigits;
-  /** Undefined for MNIST, whose classifier the repository has. */
-  readonly own: OwnSet | undefined;
-  readonly classifier: Classifier;
-}
-
 interface Classifier extends Features {
   readonly kind: 'digits' | 'own' | 'random';
   readonly validationAccuracy?: number;
   readonly command?: string;
 }
 
-/** Opens MNIST for models of digits, and their own set for others. @throws ExpectedError */
-async function openGround(
-  request: EvaluationRequest,
-  models: readonly OpenedModel[] | undefined,
-): Promise<Ground> {
-  const { seed, data, split = 'test' } = request;
+async function openShippedClassifier(): Promise<Classifier> {
   const { weights, sha256, manifest } = await loadClassifier();
-  const classifier: Classifier = {
+  return {
     kind: 'digits',
     network: CLASSIFIER_CONFIG,
     weights,
@@ -267,6 +249,14 @@ async function openGround(
     validationAccuracy: manifest.validation.accuracy,
     command: manifest.command,
   };
+}
+
+/** Opens MNIST for models of digits, and their own set for others. @throws ExpectedError */
+async function openGround(
+  request: EvaluationRequest,
+  models: readonly OpenedModel[] | undefined,
+): Promise<Ground> {
+  const { seed, data, split = 'test' } = request;
   const isOther = models?.some(drawsOtherThings) === true;
   if (isOther && split !== 'test') {
     throw new ExpectedError(
@@ -274,34 +264,32 @@ async function openGround(
     );
   }
   if (!isOther && (data === undefined || models === undefined || !(await areOfSet(models, data)))) {
-    models?.forEach(checkDrawsDigits);
     const training = await digits.loadTrainingDigits(data);
     // Choosing by validation digits must not look at the test digits: they are not even read.
     const reference =
       split === 'test'
         ? await digits.loadTestDigits()
         : digits.drawValidationDigits(training, seed, data);
-    return { training, reference, own: undefined, classifier };
+    const floorPlaces = floors.listOtherPlaces(training.dataset.count, reference.places);
+    return { training, reference, floorPlaces, learned: null };
   }
-  const own = await openOwnSet(data, models ?? []);
-  return { ...own, own, classifier };
+  return openOwnSet(data, models ?? []);
 }
 
 /** @throws ExpectedError  When the backend cannot train the classifier. */
 async function learnFeatures(
-  own: OwnSet,
+  { training: { dataset }, reference }: Ground,
+  learned: Dataset,
   backend: BackendName,
   { floorFolder: folder = floors.FLOOR_FOLDER, fresh = false }: EvaluationRequest,
   onStage: (stage: string) => void,
 ): Promise<Classifier> {
-  const { dataset } = own.training;
   // Plain JavaScript can do it too, for tiny sets.
   if (dataset.classes.length > 1 && ![...TRAINERS, 'cpu'].includes(backend)) {
     throw new ExpectedError(
       `a classifier of ${dataset.name} cannot be trained on ${backend}: run \`npm run setup:tensorflow\``,
     );
   }
-  const { learned, reference } = own;
   const features = await openOwnFeatures({
     learned,
     heldOut: reference.dataset,
@@ -338,23 +326,22 @@ function createStageClock(onStage: (stage: string) => void, now: () => number) {
 /** What a reader must know about the figures. */
 function listNotes(
   { split, data, models }: EvaluationRequest,
-  { training, reference, own }: Ground,
+  { training, reference, learned }: Ground,
   opened: readonly OpenedModel[],
   drawn: readonly DrawnColumn[],
   classes: number,
   count: number,
 ): string[] {
-  const isOwn = own !== undefined;
+  const isOwn = learned !== null;
   const isForeign = !isOwn && training.sha256 !== digits.MNIST_TRAINING_SHA256;
   const isOfData = ({ manifest }: OpenedModel): boolean =>
     manifest.training.dataset.sha256 === training.sha256;
   const unlabelled = drawn.filter(({ set }) => set.labels === null).map(({ label }) => label);
   const which = drawn.length === 1 ? '' : ` (${unlabelled.join('; ')})`;
   const samples = count.toLocaleString('en');
-  const isInverted = drawn.some(({ set: { images } }) => {
-    const sum = images.reduce((total, pixel) => total + pixel, 0);
-    return models === undefined && sum / images.length > 127;
-  });
+  const isInk = ({ set: { images } }: DrawnColumn): boolean =>
+    images.reduce((total, pixel) => total + pixel, 0) / images.length > 127;
+  const isInverted = models === undefined && drawn.some(isInk);
   const isChoosing = split === 'validation';
   const notes: readonly (readonly [isNeeded: boolean, note: string])[] = [
     [

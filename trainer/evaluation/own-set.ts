@@ -15,14 +15,15 @@ const MAX_COMPARED = 10_000;
 const FEW_COMPARED = 1000;
 const MNIST_SHAPE = '28 x 28 x 1';
 
-export interface OwnSet {
+/** The real pictures of an evaluation. */
+export interface Ground {
   readonly training: RealDigits;
   /** The pictures that samples are compared with. */
   readonly reference: RealDigits;
   /** Places, in `training`, of the pictures for the floor. */
   readonly floorPlaces: Uint32Array;
-  /** The other pictures of `training`, for the classifier. */
-  readonly learned: Dataset;
+  /** Other pictures of `training`, for a classifier; null for MNIST: the repository has one. */
+  readonly learned: Dataset | null;
 }
 
 /** Whether the repository's classifier of digits has nothing to say about a model. */
@@ -44,7 +45,7 @@ export function drawsOtherThings({ manifest }: Pick<OpenedModel, 'manifest'>): b
 export async function openOwnSet(
   data: string | undefined,
   models: readonly OpenedModel[],
-): Promise<OwnSet> {
+): Promise<Ground> {
   const [first] = models;
   if (data === undefined) {
     throw new ExpectedError(

@@ -137,14 +137,7 @@ export async function openModel(folder: string) {
 /** Reads a model. @throws ExpectedError  When the folder is not one whole artifact of digits. */
 export async function readModel(folder: string): Promise<OpenedModel> {
   const model = await openModel(folder);
-  checkDrawsDigits(model);
-  return model;
-}
-
-/** @throws ExpectedError */
-export function checkDrawsDigits(model: OpenedModel): void {
-  const { folder, manifest } = model;
-  const { image, generator, name } = manifest;
+  const { image, generator, name } = model.manifest;
   if (image.height !== SIDE || image.width !== SIDE || image.channels !== 1) {
     throw new ExpectedError(
       `--model ${folder}: ${name} makes images of ${image.height} x ${image.width} x ${image.channels}, expected 28 x 28 x 1`,
@@ -155,6 +148,7 @@ export function checkDrawsDigits(model: OpenedModel): void {
       `--model ${folder}: ${name} has ${generator.classes} classes, expected ${CLASSES}, or 0 for one without labels`,
     );
   }
+  return model;
 }
 
 /** Draws samples 0 to count - 1 of a seed, with its labels: the bytes that the API serves. */
