@@ -15,7 +15,6 @@ import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
 import {
   DEFAULT_PRESET,
   fitPreset,
-  PRESET_GENERATOR_SIZES,
   PRESET_SIZES,
   USUAL_AUGMENTATION,
   type AdamConfig,
@@ -92,7 +91,7 @@ export async function planRun(request: RunRequest, watcher: LoadWatcher = {}): P
 
 async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<RunPlan> {
   const name = request.preset ?? DEFAULT_PRESET;
-  if (request.size !== undefined && !PRESET_GENERATOR_SIZES[name].includes(request.size)) {
+  if (request.size !== undefined && name !== 'digits') {
     throw new ExpectedError(
       `--size ${request.size}: --preset ${name} has one size only. Leave --size out, or take --preset digits.`,
     );
