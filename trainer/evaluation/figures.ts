@@ -15,6 +15,7 @@ import {
   magnifyEnds,
   runTwoSampleTest,
 } from './classifier/two-sample.ts';
+import { pickDigits } from './digits.ts';
 import * as classes from './metrics/classes.ts';
 import { computeFrechetDistance, computeKernelDistance } from './metrics/distances.ts';
 import { computeDensityCoverage, computePrecisionRecall } from './metrics/neighbours.ts';
@@ -131,6 +132,27 @@ export async function computeFigures(
     twoSampleMagnified: await tellApart(measure, set, 'two-sample test, magnified', magnifyEnds),
     twoSampleBinarized: await tellApart(measure, set, 'two-sample test, binarized', binarize),
   };
+}
+
+/**
+ * Computes the floor: the figures of `count` real training digits, which the seed draws, in the
+ * place of samples.
+ */
+export async function computeFloor(measure: Measure, reference: Reference, count: number) {
+  const { training, against, floorPlaces: places, seed, network } = measure;
+  const key = deriveKey('evaluation', seed);
+  const indices = drawSubset(key, PURPOSES.floor, 0, places.length, count).map(
+    (index) => places[index] as number,
+  );
+  const figures = await computeFigures(measure, reference, pickDigits(training, indices), indices);
+  // The classifier has learned the training digits; samples can only reach its accuracy on unseen
+  // ones. It has learned most validation digits too, so theirs is a little too high.
+  const { predictions } = reference.scores;
+  const classAccuracy =
+    network.classes < 2
+      ? null
+      : classes.computeClassAccuracy(against.labels, predictions, network.classes);
+  return { ...figures, classAccuracy };
 }
 
 function isGrey({ channels = 1 }: ClassifierConfig): boolean {
