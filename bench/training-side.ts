@@ -11,9 +11,10 @@ import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
 import { planGenerator } from '../shared/model/generator.ts';
-import { deriveKey, drawWords, fillUniform } from '../shared/model/random.ts';
+import { deriveKey } from '../shared/model/random.ts';
 import { createBatcher, type Dataset } from '../trainer/data/dataset.ts';
 import { joinArrays, readState } from '../trainer/gan/network-state.ts';
+import { drawUniform, drawWords } from '../trainer/gan/noise.ts';
 import { PRESETS, PURPOSES, type PresetName } from '../trainer/gan/preset.ts';
 import { createGan, type StepLosses } from '../trainer/gan/step.ts';
 import { encodeSafetensors } from '../trainer/run/checkpoint.ts';
@@ -105,9 +106,7 @@ function joinSteps(draw: (step: number) => Float32Array): Float32Array {
 }
 
 function drawLatents(purpose: number, step: number): Float32Array {
-  const latents = new Float32Array(config.batchSize * config.generator.latentSize);
-  fillUniform(drawWords(key, purpose, step, latents.length), latents);
-  return latents;
+  return drawUniform(key, purpose, step, config.batchSize * config.generator.latentSize);
 }
 
 function answer(value: unknown): void {

@@ -2,20 +2,19 @@
  * What a labelled set is worth: networks that learn from n generated digits, from n real ones, or
  * from both, tested on real test digits. Operands: the folder of all of MNIST, then a model's.
  */
-import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import * as z from 'zod';
+import { join } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { deriveKey } from '../../shared/model/random.ts';
-import { appendToLog, readIfThere } from '../../storage/files.ts';
 import { drawSubset, type Dataset } from '../../trainer/data/dataset.ts';
+import { FRESH_NETWORK, learnAndTest } from '../../trainer/evaluation/classifier/training.ts';
 import {
-  computeClassificationAccuracyScore,
-  FRESH_NETWORK,
-} from '../../trainer/evaluation/classifier/training.ts';
-import { loadTestDigits, loadTrainingDigits, pickDigits } from '../../trainer/evaluation/digits.ts';
+  joinSets,
+  loadTestDigits,
+  loadTrainingDigits,
+  pickDigits,
+} from '../../trainer/evaluation/digits.ts';
+import { recall } from '../../trainer/evaluation/kept.ts';
 import { drawSamples, readModel } from '../../trainer/evaluation/samples.ts';
-import { parseJsonLines } from '../../trainer/run/log/metrics.ts';
 import { selectBackend } from '../../trainer/tensorflow/backend.ts';
 import { makeRow, makeTable, ROOT, SHIPPED_MODEL_FOLDER, type Suite } from '../harness.ts';
 
@@ -25,19 +24,15 @@ const SEEDS = ['1', '2'];
 const SOURCES = ['real', 'generated', 'both'] as const;
 /** Digits that a network sees in all, at least: small sets would leave it untrained. */
 const LEAST_SEEN = 120_000;
-/** Finished trainings: the same command goes on after them. It may be deleted at any time. */
-const LOG = join(ROOT, '.digitmint/bench/worth.jsonl');
+/** Of finished trainings: the same command goes on after them. It may be deleted at any time. */
+const KEPT_FOLDER = join(ROOT, '.digitmint/bench');
 
-const runSchema = z.strictObject({
-  /** Of everything that decides the figure besides `source`, `count` and `seed`. */
-  key: z.string(),
-  source: z.enum(SOURCES),
-  count: z.int(),
-  seed: z.string(),
-  accuracy: z.number(),
-});
-type Run = z.infer<typeof runSchema>;
-type Case = Pick<Run, 'source' | 'count' | 'seed'>;
+interface Case {
+  readonly source: (typeof SOURCES)[number];
+  readonly count: number;
+  readonly seed: string;
+}
+type Run = Case & { readonly accuracy: number };
 
 export const measure: Suite = async (quick, operands) => {
   const [data, modelFolder = SHIPPED_MODEL_FOLDER] = operands;
@@ -66,22 +61,21 @@ export const measure: Suite = async (quick, operands) => {
   };
   const learn = async ({ source, count, seed }: Case): Promise<number> => {
     const key = deriveKey('worth', seed);
-    const parts: Dataset[] = [];
-    if (source !== 'generated') {
-      const places = drawSubset(key, 1, count, training.dataset.count, count);
-      parts.push(pickDigits(training.dataset, places));
-    }
-    if (source !== 'real') {
-      parts.push(generate(seed, count));
-    }
-    const set = joinSets(parts);
+    const places = drawSubset(key, 1, count, training.dataset.count, count);
+    const real = pickDigits(training.dataset, places);
+    const set =
+      source === 'real'
+        ? real
+        : source === 'generated'
+          ? generate(seed, count)
+          : joinSets([real, generate(seed, count)]);
     const { network, training: usual } = FRESH_NETWORK;
     const epochs = Math.max(usual.epochs, Math.ceil(least / set.count));
     const settings = { network, training: { ...usual, epochs } };
-    return computeClassificationAccuracyScore(set, test.dataset, key, settings);
+    return (await learnAndTest(settings, set, test.dataset, key)).accuracy;
   };
   const key = [training.sha256, `${name}@${version}`, least, description].join(' ');
-  const runs = await workOff(LOG, key, planCases(counts, quick ? ['1'] : SEEDS), learn);
+  const runs = await workOff(KEPT_FOLDER, key, planCases(counts, quick ? ['1'] : SEEDS), learn);
   return {
     versions: { node: process.versions.node, backend: description, model: `${name}@${version}` },
     tables: [makeWorthTable(counts, runs)],
@@ -96,43 +90,25 @@ export function planCases(counts: readonly number[], seeds: readonly string[]): 
 }
 
 /**
- * Measures the cases that the log has not, and adds each as soon as it is known.
- * @returns  A run for each case, in their order.
+ * Measures the cases that were not kept, and keeps each as soon as it is known.
+ * @param key  Of everything else that decides the figures.
+ * @returns    A run for each case, in their order.
  */
 export async function workOff(
-  log: string,
+  keptFolder: string,
   key: string,
   cases: readonly Case[],
   learn: (one: Case) => Promise<number>,
 ): Promise<Run[]> {
-  await mkdir(dirname(log), { recursive: true });
-  const known = parseJsonLines(await readIfThere(log), (line) => runSchema.parse(line));
   const runs: Run[] = [];
   for (const [i, one] of cases.entries()) {
     const { source, count, seed } = one;
-    const before = known.find(
-      (run) => run.key === key && run.source === source && run.count === count && run.seed === seed,
-    );
-    const run = before ?? { key, ...one, accuracy: await learn(one) };
-    if (before === undefined) {
-      // A line that a kill cut off must not swallow this one.
-      await appendToLog(log, `\n${JSON.stringify(run)}\n`);
-    }
+    const { result: accuracy } = await recall({ key, ...one }, () => learn(one), { keptFolder });
     const what = `${i + 1} of ${cases.length}: ${count} ${source}, seed ${seed}`;
-    console.error(`${what}: ${(100 * run.accuracy).toFixed(2)}%`);
-    runs.push(run);
+    console.error(`${what}: ${(100 * accuracy).toFixed(2)}%`);
+    runs.push({ ...one, accuracy });
   }
   return runs;
-}
-
-/** Joins sets of the same shape. */
-function joinSets(sets: readonly Dataset[]): Dataset {
-  return {
-    ...(sets[0] as Dataset),
-    count: sets.reduce((sum, { count }) => sum + count, 0),
-    images: Buffer.concat(sets.map(({ images }) => images)),
-    labels: Buffer.concat(sets.map(({ labels }) => labels)),
-  };
 }
 
 export function makeWorthTable(counts: readonly number[], runs: readonly Run[]) {

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -12,7 +12,6 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 it('goes on after the trainings that a killed run had finished, for the same model and data', async () => {
-  const log = join(folder, 'runs.jsonl');
   const cases = planCases([100, 300], ['1', '2']);
   const seen: string[] = [];
   const learn = (stopAfter: number) => async (one: (typeof cases)[number]) => {
@@ -22,22 +21,20 @@ it('goes on after the trainings that a killed run had finished, for the same mod
     seen.push(`${one.count} ${one.source} ${one.seed}`);
     return one.count / 1000;
   };
-  await expect(workOff(log, 'model', cases, learn(5))).rejects.toThrow('killed');
-  await appendFile(log, '{"key":"model","source":"re'); // A line that the kill cut off.
-  const runs = await workOff(log, 'model', cases, learn(99));
+  await expect(workOff(folder, 'model', cases, learn(5))).rejects.toThrow('killed');
+  const runs = await workOff(folder, 'model', cases, learn(99));
   expect(seen).toHaveLength(cases.length);
   expect(new Set(seen).size).toBe(cases.length);
   expect(runs.map(({ accuracy, ...one }) => [one.count, accuracy])).toEqual(
     cases.map(({ count }) => [count, count / 1000]),
   );
-  expect(await workOff(log, 'model', cases, learn(0))).toEqual(runs);
-  await expect(workOff(log, 'another model', cases, learn(0))).rejects.toThrow('killed');
+  expect(await workOff(folder, 'model', cases, learn(0))).toEqual(runs);
+  await expect(workOff(folder, 'another model', cases, learn(0))).rejects.toThrow('killed');
 });
 
 it('is shown as curves of errors over n, with the spread of the seeds', async () => {
   const errors = { real: 0.1, generated: 0.2, both: 0.05 };
   const runs = planCases([100, 1000], ['1', '2']).map((one) => ({
-    key: '',
     ...one,
     accuracy: 1 - (errors[one.source] * Number(one.seed) * 100) / one.count,
   }));

@@ -6,7 +6,6 @@ import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { alignColumns } from '../../shared/text.ts';
-import { NUMBER_RANGES } from '../data/number-range.ts';
 import {
   evaluate,
   type EvaluatedColumn,
@@ -20,7 +19,7 @@ import { saveReport } from '../run/report/record.ts';
 import { locate } from '../run/run-folder.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
 import { buildBackendOption } from '../tensorflow/backend-option.ts';
-import { parseNumber, parseSeed, parseWhole } from './arguments.ts';
+import { parseNumber, parseRange, parseSeed, parseWhole } from './arguments.ts';
 
 type EvaluateFlags = EvaluationRequest & { model?: readonly string[]; json?: true; save?: true };
 
@@ -37,10 +36,10 @@ export function buildEvaluateCommand(): Command {
       'instead of a model: its samples, as IDX or .npy, plain or .gz; [n, 28, 28], uint8 or float32',
     )
     .option('--labels <file>', 'which digit each of --samples was asked to be, as IDX or .npy')
-    .addOption(
-      new Option('--range <range>', 'what float32 --samples mean (default: found out)').choices(
-        Object.keys(NUMBER_RANGES),
-      ),
+    .option(
+      '--range <numbers>',
+      'paper and full ink in float32 --samples, as in 0..1 (default: found out)',
+      parseRange,
     )
     .option(
       '--data <path>',

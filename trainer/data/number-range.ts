@@ -3,12 +3,11 @@ import { ExpectedError } from '../../shared/expected-error.ts';
 import type { PixelRange } from '../../shared/picture/pixels.ts';
 
 /** In the order in which they are tried. */
-export const NUMBER_RANGES = {
+const NUMBER_RANGES = {
   '0..1': [0, 1],
   '-1..1': [-1, 1],
   '0..255': [0, 255],
 } as const satisfies Record<string, PixelRange>;
-export type RangeName = keyof typeof NUMBER_RANGES;
 
 /** Resizing and rounding may exceed a range by this part of its larger end. */
 const OVERSHOOT = 0.1;
@@ -42,7 +41,7 @@ export function findExtremes(
  * Finds what black and white are: 0 to 1, -1 to 1, or 0 to the largest number of 8 to 16 bits.
  * @returns  Undefined when it is not clear: 0 to 16 may be a scale of its own, or very dark.
  */
-export function guessRange(extremes: Extremes): PixelRange | undefined {
+function guessRange(extremes: Extremes): PixelRange | undefined {
   const { least, largest } = extremes;
   const holds = (range: PixelRange): boolean => fits(extremes, range);
   // Numbers around 0 are standardised, and have no black.
@@ -55,7 +54,7 @@ export function guessRange(extremes: Extremes): PixelRange | undefined {
 }
 
 /** Whether numbers lie within a range, with some overshoot. */
-export function fits({ least, largest }: Extremes, [low, high]: PixelRange): boolean {
+function fits({ least, largest }: Extremes, [low, high]: PixelRange): boolean {
   const slack = OVERSHOOT * Math.max(Math.abs(low), Math.abs(high));
   return least >= low - slack && largest <= high + slack;
 }

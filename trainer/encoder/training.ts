@@ -17,8 +17,8 @@ import {
   runClassifier,
 } from '../evaluation/classifier/network.ts';
 import { augmentImages } from '../evaluation/classifier/training.ts';
-import { applyAveragedAdam } from '../gan/averaged-adam.ts';
 import {
+  applyAveragedAdam,
   createState,
   createVariable,
   disposeState,

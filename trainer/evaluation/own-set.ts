@@ -1,11 +1,9 @@
 /** The real pictures of an evaluation of any set: its test part, or a third of it. */
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { deriveKey } from '../../shared/model/random.ts';
 import type { ReadingRequest } from '../data/data-folder.ts';
 import { drawSubset, hashDataset, type Dataset } from '../data/dataset.ts';
-import { loadRunOptions, locate } from '../run/run-folder.ts';
 import { loadData } from '../run/run-plan.ts';
 import { MNIST_TRAINING_SHA256, pickDigits, type RealDigits } from './digits.ts';
 import { SAMPLES_LIMITS } from './protocol.ts';
@@ -17,29 +15,15 @@ const MAX_COMPARED = 10_000;
 const FEW_COMPARED = 1000;
 const MNIST_SHAPE = '28 x 28 x 1';
 
-export interface OwnSet {
+/** The real pictures of an evaluation. */
+export interface Ground {
   readonly training: RealDigits;
   /** The pictures that samples are compared with. */
   readonly reference: RealDigits;
   /** Places, in `training`, of the pictures for the floor. */
   readonly floorPlaces: Uint32Array;
-  /** The other pictures of `training`, for the classifier. */
-  readonly learned: Dataset;
-}
-
-/** What a run tells of a model: its data, and how they were read. */
-export interface ModelSource {
-  readonly data?: string | undefined;
-  readonly reading?: ReadingRequest | undefined;
-}
-
-/** Finds out about a model in the folder of its run; nothing about other folders. */
-export async function findSource(folder: string): Promise<ModelSource> {
-  if (!existsSync(locate(folder).options)) {
-    return {};
-  }
-  const { data, reading } = await loadRunOptions(folder, '--model');
-  return { data: data ?? undefined, reading };
+  /** Other pictures of `training`, for a classifier; null for MNIST: the repository has one. */
+  readonly learned: Dataset | null;
 }
 
 /** Whether the repository's classifier of digits has nothing to say about a model. */
@@ -60,8 +44,8 @@ export function drawsOtherThings({ manifest }: Pick<OpenedModel, 'manifest'>): b
  */
 export async function openOwnSet(
   data: string | undefined,
-  models: readonly (OpenedModel & ModelSource)[],
-): Promise<OwnSet> {
+  models: readonly OpenedModel[],
+): Promise<Ground> {
   const [first] = models;
   if (data === undefined) {
     throw new ExpectedError(
@@ -127,7 +111,7 @@ function describeReference(dataset: Dataset, how: string): RealDigits {
 }
 
 /** How the run read the pictures, or what gives pictures like those of the model. */
-function chooseReading(model: (OpenedModel & ModelSource) | undefined): ReadingRequest {
+function chooseReading(model: OpenedModel | undefined): ReadingRequest {
   if (model === undefined || model.reading !== undefined) {
     return model?.reading ?? {};
   }
@@ -136,10 +120,7 @@ function chooseReading(model: (OpenedModel & ModelSource) | undefined): ReadingR
 }
 
 /** Whether models of digits were trained on the very pictures of `data`, other than MNIST's. */
-export async function areOfSet(
-  models: readonly (OpenedModel & ModelSource)[],
-  data: string,
-): Promise<boolean> {
+export async function areOfSet(models: readonly OpenedModel[], data: string): Promise<boolean> {
   const trained = new Set(models.map(({ manifest }) => manifest.training.dataset.sha256));
   const [sha256] = trained;
   if (trained.size !== 1 || sha256 === MNIST_TRAINING_SHA256) {

@@ -1,15 +1,9 @@
 /** Samples that another program made: 28 x 28 pixels each, with or without requested labels. */
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { hashBytes } from '../../shared/model/artifact.ts';
-import { encodePixels } from '../../shared/picture/pixels.ts';
+import { encodePixels, type PixelRange } from '../../shared/picture/pixels.ts';
 import { decodeArrayFile, readBoundedFile, type ArrayFile } from '../data/array-file.ts';
-import {
-  findExtremes,
-  fits,
-  guessRange,
-  NUMBER_RANGES,
-  type RangeName,
-} from '../data/number-range.ts';
+import { decideRange, findExtremes } from '../data/number-range.ts';
 import { CLASSES } from './digits.ts';
 
 export interface SampleSet {
@@ -34,11 +28,10 @@ const MAX_FILE_BYTES = 1024 * 1024 * 1024;
 /**
  * Turns an array into pictures.
  * @param what   Names the file in errors.
- * @param range  What the numbers mean; by default detected from the least and the largest. Bytes
- *               are always 0..255.
+ * @param range  Paper and full ink; by default found out. Bytes are always 0 to 255.
  * @throws ExpectedError  When shape, type or numbers are not those of digits.
  */
-export function decodeImages(array: ArrayFile, what: string, range?: RangeName) {
+export function decodeImages(array: ArrayFile, what: string, range?: PixelRange) {
   const { shape, values, format } = array;
   const [count = 0, ...picture] = shape;
   if (!['28 x 28', '784', '28 x 28 x 1'].includes(picture.join(' x '))) {
@@ -56,30 +49,26 @@ export function decodeImages(array: ArrayFile, what: string, range?: RangeName) 
   if ('notFinite' in extremes) {
     throw new ExpectedError(`${what} holds ${values[extremes.notFinite]}: expected finite numbers`);
   }
-  const { least, largest } = extremes;
   if (values instanceof Uint8Array) {
-    if (range !== undefined && range !== '0..255') {
-      throw new ExpectedError(`--range ${range}: ${what} is ${format}, whose pixels are 0..255`);
+    const given = range?.join('..') ?? '0..255';
+    if (given !== '0..255') {
+      throw new ExpectedError(`--range ${given}: ${what} is ${format}, whose pixels are 0..255`);
     }
-    if (largest === 1) {
+    if (extremes.largest === 1) {
       throw new ExpectedError(
         `${what} is ${format} and its largest number is 1: expected 0..255, so multiply by 255`,
       );
     }
-    return { count, images: values, range: '0..255' as const };
+    return { count, images: values, range: given };
   }
-  const guessed = guessRange(extremes)?.join('..') as RangeName | undefined;
-  const fitting = range ?? guessed;
-  const isKnown = fitting !== undefined && fitting in NUMBER_RANGES;
-  if (!isKnown || !fits(extremes, NUMBER_RANGES[fitting])) {
-    const found = `${what} has numbers from ${least} to ${largest}`;
+  const decided = decideRange(extremes, what, range).range;
+  if (range === undefined && decided[1] > 255) {
+    const { least, largest } = extremes;
     throw new ExpectedError(
-      range === undefined
-        ? `${found}, expected 0..1, -1..1 or 0..255`
-        : `--range ${range}: ${found}`,
+      `${what} has numbers from ${least} to ${largest}, expected 0..1, -1..1 or 0..255, or their --range`,
     );
   }
-  return { count, images: encodePixels(values, NUMBER_RANGES[fitting]), range: fitting };
+  return { count, images: encodePixels(values, decided), range: decided.join('..') };
 }
 
 /**
@@ -113,7 +102,7 @@ export function decodeLabels({ shape, values, texts }: ArrayFile, what: string, 
 export async function readSamples(
   file: string,
   labelsFile: string | undefined,
-  range: RangeName | undefined,
+  range: PixelRange | undefined,
 ): Promise<OpenedSamples> {
   const read = async (path: string, what: string): Promise<ArrayFile> =>
     decodeArrayFile(await readBoundedFile(path, what, MAX_FILE_BYTES), what);

@@ -1,13 +1,15 @@
 /** Where the samples of an evaluation come from: models, or a file of another program. */
+import { existsSync } from 'node:fs';
 import { resolve, sep } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { hashBytes, type Manifest } from '../../shared/model/artifact.ts';
 import { createSampler } from '../../shared/model/sampler.ts';
+import type { PixelRange } from '../../shared/picture/pixels.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 import { readArtifactFolder } from '../publish/artifact-folder.ts';
+import { loadRunOptions, locate } from '../run/run-folder.ts';
 import { CLASSES, SIDE } from './digits.ts';
 import { DEFAULT_SAMPLES, QUICK_SAMPLES, SAMPLES_LIMITS } from './protocol.ts';
-import type { RangeName } from '../data/number-range.ts';
 import { readSamples, type OpenedSamples } from './sample-file.ts';
 
 export interface SamplesRequest {
@@ -17,7 +19,7 @@ export interface SamplesRequest {
   /** Labels of `samples`. */
   readonly labels?: string;
   /** What the numbers in `samples` mean; by default the numbers tell. */
-  readonly range?: RangeName;
+  readonly range?: PixelRange;
   /** Draws each model's samples with each of these, above 0 and up to 1. Default: 1 alone. */
   readonly truncation?: readonly number[];
   /** Samples of each; by default as many as the protocol says, or as the file has if fewer. */
@@ -122,21 +124,20 @@ function checkCount(count: number, what: string): void {
 
 export type OpenedModel = Awaited<ReturnType<typeof openModel>>;
 
-/** Reads a model of anything. @throws ExpectedError  When the folder is not one whole artifact. */
+/**
+ * Reads a model of anything. In the folder of its run also where its data is and how it was read.
+ * @throws ExpectedError  When the folder is not one whole artifact.
+ */
 export async function openModel(folder: string) {
-  const { manifest, plan, weightsFile } = await readArtifactFolder(folder);
-  return { folder, manifest, plan, weights: weightsFile };
+  const { manifest, plan, weightsFile: weights } = await readArtifactFolder(folder);
+  const run = existsSync(locate(folder).options) ? await loadRunOptions(folder, '--model') : null;
+  return { folder, manifest, plan, weights, data: run?.data ?? undefined, reading: run?.reading };
 }
 
 /** Reads a model. @throws ExpectedError  When the folder is not one whole artifact of digits. */
 export async function readModel(folder: string): Promise<OpenedModel> {
-  return checkDrawsDigits(await openModel(folder));
-}
-
-/** @throws ExpectedError */
-export function checkDrawsDigits(model: OpenedModel): OpenedModel {
-  const { folder, manifest } = model;
-  const { image, generator, name } = manifest;
+  const model = await openModel(folder);
+  const { image, generator, name } = model.manifest;
   if (image.height !== SIDE || image.width !== SIDE || image.channels !== 1) {
     throw new ExpectedError(
       `--model ${folder}: ${name} makes images of ${image.height} x ${image.width} x ${image.channels}, expected 28 x 28 x 1`,
@@ -181,11 +182,11 @@ export function drawSamples(
   };
 }
 
-/** A model, and the folder it was read from, as the caller wrote it. */
-export interface FoundModel {
-  readonly folder: string;
-  readonly manifest: Pick<Manifest, 'name' | 'version' | 'weights'>;
-}
+/** `folder` as the caller wrote it. */
+export type FoundModel = Readonly<{
+  folder: string;
+  manifest: Pick<Manifest, 'name' | 'version' | 'weights'>;
+}>;
 
 /**
  * Names models by name, version and form of the weights. Models of one name (other seeds, sizes or

@@ -86,13 +86,9 @@ export function findWarnings(results: readonly ExperimentResult[]): Warning[] {
     if (rule === null) {
       return [];
     }
-    const unseen = [...new Set(cases.map(({ arm }) => arm))].map((arm) =>
-      tally(
-        cases.filter((one) => one.arm === arm),
-        chooseRule(cases.filter((one) => one.arm !== arm)),
-      ),
-    );
-    return [{ title, ...rule, unseen: add(unseen) }];
+    const isWarned = (one: Case): boolean =>
+      warns(chooseRule(cases.filter(({ arm }) => arm !== one.arm)), one);
+    return [{ title, ...rule, unseen: tally(cases, isWarned) }];
   });
   const countErrors = ({ unseen }: Warning) => unseen.misses + unseen.falseAlarms;
   return warnings.toSorted((a, b) => countErrors(a) - countErrors(b));
@@ -115,7 +111,7 @@ function chooseRule(cases: readonly Case[]): Rule | null {
     return (['below', 'above'] as const).map((side): Rule => ({ side, threshold }));
   });
   const score = (rule: Rule): number => {
-    const { hits, falseAlarms } = tally(known, rule);
+    const { hits, falseAlarms } = tally(known, (one) => warns(rule, one));
     return hits / collapses - falseAlarms / sound;
   };
   return rules.reduce<Rule | null>(
@@ -125,16 +121,13 @@ function chooseRule(cases: readonly Case[]): Rule | null {
 }
 
 /** No rule warns of a run without its figure. */
-function tally(cases: readonly Case[], rule: Rule | null): Tally {
-  const isWarned = ({ value }: Case): boolean =>
-    rule !== null && (rule.side === 'below' ? value < rule.threshold : value > rule.threshold);
+function warns(rule: Rule | null, { value }: Case): boolean {
+  return rule !== null && (rule.side === 'below' ? value < rule.threshold : value > rule.threshold);
+}
+
+function tally(cases: readonly Case[], isWarned: (one: Case) => boolean): Tally {
   const collapsed = cases.filter((one) => one.collapsed);
   const hits = collapsed.filter(isWarned).length;
   const falseAlarms = cases.filter((one) => !one.collapsed && isWarned(one)).length;
   return { hits, misses: collapsed.length - hits, falseAlarms };
-}
-
-function add(tallies: readonly Tally[]): Tally {
-  const sum = (name: keyof Tally) => tallies.reduce((total, one) => total + one[name], 0);
-  return { hits: sum('hits'), misses: sum('misses'), falseAlarms: sum('falseAlarms') };
 }

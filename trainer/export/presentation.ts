@@ -1,9 +1,11 @@
-/** What a manifest says of how a model's pictures look and what they show. Pure. */
+/**
+ * What a manifest says of how a model's pictures look and what they show. Their paper is the colour
+ * at the borders of the set's pictures. Pure.
+ */
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { HANDWRITTEN_DIGITS, type Subject } from '../../shared/model/subject.ts';
 import { formatColour } from '../../shared/picture/colour.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { measurePaper, omitBlack } from './paper.ts';
 
 /** As the user gave them. `paper` is red, green and blue. */
 interface Given {
@@ -21,7 +23,7 @@ const PICTURES: Subject = { one: 'picture', many: 'pictures' };
 
 /** @throws ExpectedError  When grey pictures are given coloured paper. */
 export function planPresentation(
-  dataset: Pick<Dataset, 'channels' | 'classes' | 'count' | 'height' | 'images' | 'width'>,
+  dataset: Pictures & Pick<Dataset, 'classes'>,
   { paper, subject }: Given = {},
 ): Presentation {
   const { channels, classes } = dataset;
@@ -56,4 +58,59 @@ export function describePresentation(
 function nameColour(paper: readonly number[]): string {
   const [red = 0, green = red, blue = red] = paper;
   return formatColour([red, green, blue, 255]);
+}
+
+/** Levels of a channel that count as one: the noise of JPEG and of scans. */
+const TOLERANCE = 16;
+/** The part of the border pixels that must have the paper's colour. */
+const LEAST_SHARE = 0.5;
+/** Paper nearer to black or white than this is black or white. */
+const NEAR = 8;
+/** More pictures do not make it better. */
+const MAX_PICTURES = 4096;
+
+type Pictures = Pick<Dataset, 'channels' | 'count' | 'height' | 'images' | 'width'>;
+
+/**
+ * Finds the colour that at least half of all border pixels have.
+ * @returns  A byte for each channel. Undefined for black, and for pictures without paper, such as
+ *           photographs: black is what a manifest without paper means.
+ */
+export function measurePaper(pictures: Pictures): number[] | undefined {
+  const { count, height, width, channels, images } = pictures;
+  const step = Math.ceil(count / MAX_PICTURES);
+  const levels = Array.from({ length: channels }, () => new Float64Array(256));
+  const borders: number[] = [];
+  for (let picture = 0; picture < count; picture += step) {
+    for (let pixel = 0; pixel < height * width; pixel++) {
+      const [x, y] = [pixel % width, Math.floor(pixel / width)];
+      if (x === 0 || y === 0 || x === width - 1 || y === height - 1) {
+        borders.push((picture * height * width + pixel) * channels);
+      }
+    }
+  }
+  for (const at of borders) {
+    levels.forEach((counts, channel) => {
+      const value = images[at + channel] as number;
+      counts[value] = (counts[value] as number) + 1;
+    });
+  }
+  const paper = levels.map((counts) => findMedian(counts, borders.length));
+  const isPaper = (at: number) =>
+    paper.every((level, c) => Math.abs((images[at + c] as number) - level) <= TOLERANCE);
+  const share = borders.filter(isPaper).length / borders.length;
+  return share < LEAST_SHARE ? undefined : omitBlack(paper.map(snap));
+}
+
+function omitBlack(paper: readonly number[]): number[] | undefined {
+  return paper.some((level) => level > 0) ? [...paper] : undefined;
+}
+
+function findMedian(counts: Float64Array, total: number): number {
+  let sum = 0;
+  return counts.findIndex((count) => (sum += count) * 2 >= total);
+}
+
+function snap(level: number): number {
+  return level <= NEAR ? 0 : level >= 255 - NEAR ? 255 : level;
 }

@@ -247,7 +247,7 @@ function differentiateWeights(features: tf.Tensor2D, dy: tf.Tensor2D, { labels }
  * generated images alone, for the generator: of -x. The others hold real images, then as many
  * generated ones: `apart` of -real and of fake, added; `pairs` of fake - real.
  */
-export type Contest = 'fakes' | 'apart' | 'pairs';
+type Contest = 'fakes' | 'apart' | 'pairs';
 
 /** Numbers, because they are attributes of a kernel. */
 export const CONTESTS: Readonly<Record<Contest, number>> = { fakes: 0, apart: 1, pairs: 2 };

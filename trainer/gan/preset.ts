@@ -183,12 +183,6 @@ function listMultiples(factor: number, from: number, to: number): number[] {
   return Array.from({ length: (to - from) / factor + 1 }, (_, i) => from + i * factor);
 }
 
-/** Sizes of the generator that each preset offers; []: no choice. */
-export const PRESET_GENERATOR_SIZES: Readonly<Record<PresetName, readonly GeneratorSize[]>> = {
-  digits: Object.keys(GENERATOR_SIZES) as GeneratorSize[],
-  seed: [],
-};
-
 /**
  * Fits a preset's networks to data. `digits` takes the size, channels and classes of the data; a
  * single class counts as none, because there is nothing to choose. `seed` never changes.

@@ -5,7 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
-import { computeContest, joinCopies, runFused, sumSquares, type Contest } from './fused.ts';
+import { computeContest, joinCopies, runFused, sumSquares } from './fused.ts';
 import { applyAdam, takeParts, type Amount, type NetworkState } from './network-state.ts';
 import {
   clampImages,
@@ -106,12 +106,6 @@ function computeLogitsAndPenalties(
   return { logits: value as tf.Tensor2D, penalties: groups.map((part) => tf.mean(part)) };
 }
 
-/** The contests of objectives whose discriminator judges both kinds of images in one pass. */
-const CONTESTS = {
-  'non-saturating': 'apart',
-  relativistic: 'pairs',
-} as const satisfies Record<ObjectiveConfig['type'], Contest>;
-
 /**
  * Computes the same as {@link computeDiscriminatorTerms} and the penalties' weight do, by the
  * kernels of `fused.ts` and in one pass over real and generated images.
@@ -137,7 +131,7 @@ function computeFusedTerms(
   const bothLabels =
     labels && joinCopies<tf.Tensor2D>([labels, labels], [2 * batch, labels.shape[1]]);
   if (objective.type === 'non-saturating') {
-    const loss = computeContest(CONTESTS[objective.type], judge(images, bothLabels));
+    const loss = computeContest('apart', judge(images, bothLabels));
     return { loss, total: loss };
   }
   const differentiate = tf.valueAndGrad((x) => judge(x as tf.Tensor4D, bothLabels));
@@ -148,7 +142,7 @@ function computeFusedTerms(
     probe('r1', r1);
     probe('r2', r2);
   }
-  const loss = computeContest(CONTESTS[objective.type], value);
+  const loss = computeContest('pairs', value);
   return { loss, total: tf.add(loss, sumSquares(grad, penaltyWeight / batch)) };
 }
 
@@ -245,23 +239,6 @@ export function updateDiscriminator(
   });
 }
 
-/**
- * The generator's loss, from the logits of generated images. A loss that compares them with real
- * images calls `judgeReal`, outside the gradient.
- */
-const GENERATOR_LOSSES: Readonly<
-  Record<
-    ObjectiveConfig['type'],
-    (judgeReal: () => tf.Tensor2D) => (fakeLogits: tf.Tensor2D) => tf.Scalar
-  >
-> = {
-  'non-saturating': () => computeGeneratorLoss,
-  relativistic: (judgeReal) => {
-    const realLogits = judgeReal(); // [batch, 1]
-    return (fakeLogits) => computeRelativisticLoss(fakeLogits, realLogits);
-  },
-};
-
 /** Updates the generator on one batch. @returns  The loss before the update. */
 export function updateGenerator(
   gan: Gan,
@@ -271,12 +248,15 @@ export function updateGenerator(
 ): tf.Scalar {
   return tf.tidy(() => {
     const judge = createJudge(gan);
-    const computeLoss = GENERATOR_LOSSES[gan.config.objective.type](() =>
-      judge(batch.augment(batch.real), batch.labels),
-    );
+    const { augment, labels } = batch;
+    const isRelativistic = gan.config.objective.type === 'relativistic';
+    // Outside of the gradient, which is by the generator's weights alone.
+    const realLogits = isRelativistic ? judge(augment(batch.real), labels) : null; // [batch, 1]
     return minimise('generator', gan, amounts, probe, () => {
-      const fake = batch.augment(generateImages(gan, batch.input));
-      return computeLoss(judge(fake, batch.labels));
+      const fakeLogits = judge(augment(generateImages(gan, batch.input)), labels);
+      return realLogits === null
+        ? computeGeneratorLoss(fakeLogits)
+        : computeRelativisticLoss(fakeLogits, realLogits);
     });
   });
 }

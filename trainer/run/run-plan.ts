@@ -15,7 +15,6 @@ import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
 import {
   DEFAULT_PRESET,
   fitPreset,
-  PRESET_GENERATOR_SIZES,
   PRESET_SIZES,
   USUAL_AUGMENTATION,
   type AdamConfig,
@@ -81,7 +80,6 @@ export interface RunPlan {
 }
 
 type LoadWatcher = Pick<LoadOptions, 'onProgress'>;
-
 type UnseededConfig = Omit<TrainingConfig, 'seed'>;
 
 /** @throws ExpectedError  When the request contradicts itself, the data, the run or the machine. */
@@ -93,7 +91,7 @@ export async function planRun(request: RunRequest, watcher: LoadWatcher = {}): P
 
 async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<RunPlan> {
   const name = request.preset ?? DEFAULT_PRESET;
-  if (request.size !== undefined && !PRESET_GENERATOR_SIZES[name].includes(request.size)) {
+  if (request.size !== undefined && name !== 'digits') {
     throw new ExpectedError(
       `--size ${request.size}: --preset ${name} has one size only. Leave --size out, or take --preset digits.`,
     );
@@ -137,7 +135,7 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
     checkpointMinutes: request.checkpointMinutes ?? CHECKPOINT_MINUTES,
     data: data === undefined ? null : resolve(data),
     ...(reading && { reading }),
-    delivery: planDelivery(request, createDelivery(config)),
+    delivery: planDelivery(request, { ...USUAL_DELIVERY, name: config.preset }),
   };
   return {
     options,
@@ -147,12 +145,7 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
     backend,
     checkpoint: null,
     resumes: false,
-    notes: [
-      ...notes,
-      ...describeClassUse(config, dataset),
-      ...describeAugmentation(config),
-      ...slowness,
-    ],
+    notes: [...notes, ...describeChoices(config, dataset), ...slowness],
   };
 }
 
@@ -240,25 +233,20 @@ function checkSameData(
   }
   const differing = classes?.findIndex((each, label) => each !== dataset.classes[label]) ?? -1;
   if (config.generator.classes > 0 && differing !== -1) {
-    const [was, is] = [classes?.[differing], dataset.classes[differing]].map((each) =>
-      JSON.stringify(each),
-    );
+    const was = JSON.stringify(classes?.[differing]);
+    const is = JSON.stringify(dataset.classes[differing]);
     throw new ExpectedError(
       `--resume ${folder}: class ${differing} of the run is ${was}, in ${dataset.name} it is ${is}: give the same names in the same order`,
     );
   }
 }
 
-function createDelivery({ preset }: TrainingConfig): Delivery {
-  return {
-    name: preset,
-    weights: DEFAULT_WEIGHT_DTYPE,
-    // The local bucket is a part of the repository.
-    publish: !IS_PACKED,
-    to: 'local',
-    makeDefault: false,
-  };
-}
+const USUAL_DELIVERY = {
+  weights: DEFAULT_WEIGHT_DTYPE,
+  publish: !IS_PACKED, // The local bucket is a part of the repository.
+  to: 'local',
+  makeDefault: false,
+};
 
 const DELIVERY_FLAGS = [
   'name',
@@ -292,20 +280,17 @@ function pickGiven<K extends keyof RunRequest>(
 
 /** Says that a run gets another length. @throws ExpectedError  When its schedules forbid that. */
 function describeLength(config: TrainingConfig, kept: TrainingConfig): string[] {
-  const [steps, before] = [config.steps, kept.steps].map((each) => each.toLocaleString('en'));
   if (config.steps === kept.steps) {
     return [];
   }
+  const [steps, before] = [config.steps, kept.steps].map((each) => each.toLocaleString('en'));
   if (dependsOnSteps(kept)) {
     throw new ExpectedError(
       `--steps ${config.steps}: the learning rates or penalties of the run to resume change until step ${before}, so its length cannot change. Leave --steps out, or start a new run.`,
     );
   }
-  return [
-    config.steps > kept.steps
-      ? `Extends the run: it was to do ${before} steps, and now does ${steps}.`
-      : `Shortens the run: it was to do ${before} steps, and now does ${steps}.`,
-  ];
+  const change = config.steps > kept.steps ? 'Extends' : 'Shortens';
+  return [`${change} the run: it was to do ${before} steps, and now does ${steps}.`];
 }
 
 /** Settings that may change when a run is resumed: see `hashRun`. */
@@ -327,13 +312,7 @@ export async function loadData(
   given: string | undefined,
   options: LoadOptions = {},
 ): Promise<
-  | LoadedDataset
-  | {
-      readonly dataset: Dataset;
-      readonly notes: readonly string[];
-      readonly findings: null;
-      readonly reading?: undefined;
-    }
+  Pick<LoadedDataset, 'dataset' | 'notes'> & { findings: Findings | null; reading?: ReadingRequest }
 > {
   const path = given ?? PACKED_DATA;
   return path === undefined
@@ -455,10 +434,7 @@ export function isTooSlow(
   return isSlow && trainsConvolutions(config);
 }
 
-function trainsConvolutions({
-  generator,
-  discriminator,
-}: Pick<TrainingConfig, 'generator' | 'discriminator'>): boolean {
+function trainsConvolutions({ generator, discriminator }: Networks): boolean {
   return (
     discriminator.type === 'convolutional' || generator.layers.some(({ type }) => type === 'conv2d')
   );
@@ -496,18 +472,13 @@ function checkFit(
   }
 }
 
-function describeAugmentation({ augment }: TrainingConfig): string[] {
-  return augment === undefined
-    ? []
-    : [
-        `Before the discriminator sees a picture, it is moved, cut and lit, each with a chance of ${augment}: --augment 0 turns that off.`,
-      ];
-}
-
-function describeClassUse({ preset, generator }: TrainingConfig, { classes }: Dataset): string[] {
-  return classes.length === 1 && preset === 'digits' && generator.classes === 0
-    ? [
-        `All images are of the one class ${JSON.stringify(classes[0])}: training without classes, as there is nothing to choose.`,
-      ]
-    : [];
+/** Says what was chosen because of the data. */
+function describeChoices({ preset, generator, augment }: TrainingConfig, { classes }: Dataset) {
+  const isOneClass = classes.length === 1 && preset === 'digits' && generator.classes === 0;
+  return [
+    isOneClass &&
+      `All images are of the one class ${JSON.stringify(classes[0])}: training without classes, as there is nothing to choose.`,
+    augment !== undefined &&
+      `Before the discriminator sees a picture, it is moved, cut and lit, each with a chance of ${augment}: --augment 0 turns that off.`,
+  ].filter((note) => note !== false);
 }

@@ -4,7 +4,7 @@ import type { Samples } from '../../../shared/model/sampler.ts';
 import { writeNumber } from '../../../shared/picture/number.ts';
 import { layInk, mixLevels, takeInk } from '../../../shared/picture/paper.ts';
 import { renderText } from '../../../worker/formats/text.ts';
-import { measurePaper } from '../../../trainer/export/paper.ts';
+import { measurePaper } from '../../../trainer/export/presentation.ts';
 
 const SIDE = 20;
 /** Two strokes with soft edges. */

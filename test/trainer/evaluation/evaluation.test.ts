@@ -5,11 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planGenerator } from '../../../shared/model/generator.ts';
 import { createSampler } from '../../../shared/model/sampler.ts';
 import { buildEvaluateCommand } from '../../../trainer/cli/evaluate.ts';
-import { hashDataset, type Dataset } from '../../../trainer/data/dataset.ts';
+import type { Dataset } from '../../../trainer/data/dataset.ts';
 import { encodeIdx } from '../../../trainer/data/idx.ts';
 import { loadClassifier } from '../../../trainer/evaluation/classifier/classifier-file.ts';
 import {
   drawValidationDigits,
+  listOtherPlaces,
   loadTestDigits,
   pickDigits,
 } from '../../../trainer/evaluation/digits.ts';
@@ -17,16 +18,11 @@ import { evaluate, type EvaluationRequest } from '../../../trainer/evaluation/ev
 import {
   buildReference,
   computeFigures,
+  computeFloor,
   type Figures,
   type Measure,
 } from '../../../trainer/evaluation/figures.ts';
-import {
-  computeFloor,
-  countFloorDigits,
-  hashFloor,
-  loadFloor,
-  saveFloor,
-} from '../../../trainer/evaluation/floor.ts';
+import { recall } from '../../../trainer/evaluation/kept.ts';
 import { PROTOCOL, QUICK_PROTOCOL } from '../../../trainer/evaluation/protocol.ts';
 import { CLASSIFIER_CONFIG } from '../../../trainer/evaluation/classifier/network.ts';
 import { buildRows } from '../../../trainer/evaluation/figure-table.ts';
@@ -56,6 +52,7 @@ beforeAll(async () => {
     weights: (await loadClassifier()).weights,
     against: part(0),
     againstPlaces: undefined,
+    floorPlaces: listOtherPlaces(300, undefined),
     training: part(300),
     canTrain: false,
     onStage: () => {},
@@ -120,35 +117,41 @@ describe('the floor', () => {
     expect(floor.memorisation).toBeGreaterThan(0.8);
     expect(floor.memorisation).toBeLessThan(1.2);
   });
+});
 
-  it('is cached by all inputs that it depends on', async () => {
-    const facts = {
-      count: 300,
-      testSha256: 'a',
-      trainingSha256: hashDataset(measure.training),
-      classifierSha256: 'c',
-      backend: 'wasm',
-    };
-    const hashes = [
-      hashFloor(measure, facts),
-      hashFloor({ ...measure, seed: '2' }, facts),
-      hashFloor({ ...measure, protocol: PROTOCOL }, facts),
-      hashFloor(measure, { ...facts, count: 301 }),
-      hashFloor(measure, { ...facts, testSha256: 'b' }),
-      hashFloor(measure, { ...facts, trainingSha256: 'b' }),
-      hashFloor(measure, { ...facts, classifierSha256: 'b' }),
-      hashFloor(measure, { ...facts, backend: 'tensorflow' }),
-    ];
-    expect(new Set(hashes).size).toBe(hashes.length);
-    const figures = { precision: 0.5 } as Figures;
-    const floors = join(folder, 'floors');
-    await saveFloor(hashes[0] as string, figures, floors);
-    expect(await readdir(floors)).toEqual([`${hashes[0]}.json`]);
-    expect(await loadFloor(hashes[0] as string, floors)).toEqual(figures);
-    expect(await loadFloor(hashes[1] as string, floors)).toBeNull();
-    await writeFile(join(floors, `${hashes[0]}.json`), '{"hash":');
-    expect(await loadFloor(hashes[0] as string, floors)).toBeNull();
-  });
+it('a result is kept by all facts that it depends on, and computed again when its file is damaged', async () => {
+  const facts = { protocol: PROTOCOL, seed: '1', count: 300, testSha256: 'a', backend: 'wasm' };
+  const keptFolder = join(folder, 'kept');
+  let computed = 0;
+  const ask = async (changed: object, fresh = false) => {
+    const compute = () => Promise.resolve({ precision: ++computed / 2, diversity: NaN });
+    return recall({ ...facts, ...changed }, compute, { keptFolder, fresh });
+  };
+  expect(await ask({})).toMatchObject({ result: { precision: 0.5 }, isKept: false });
+  for (const changed of [
+    { seed: '2' },
+    { protocol: QUICK_PROTOCOL },
+    { count: 301 },
+    { testSha256: 'b' },
+    { trainingSha256: 'b' },
+    { backend: 'tensorflow' },
+  ]) {
+    expect((await ask(changed)).isKept).toBe(false);
+  }
+  expect(await ask({})).toMatchObject({ result: { precision: 0.5 }, isKept: true });
+  expect(await ask({}, true)).toMatchObject({ result: { precision: 4 }, isKept: false });
+  const files = (await readdir(keptFolder)).map((name) => join(keptFolder, name));
+  expect(files).toHaveLength(7);
+  for (const damage of [
+    (text: string) => text.slice(0, 20),
+    (text: string) => text.replace(/"precision": \d/, '"precision": 9'),
+  ]) {
+    for (const file of files) {
+      await writeFile(file, damage(await readFile(file, 'utf8')));
+    }
+    expect((await ask({})).isKept).toBe(false);
+    expect((await ask({})).isKept).toBe(true);
+  }
 });
 
 describe('validation digits', () => {
@@ -192,10 +195,11 @@ describe('validation digits', () => {
     );
     const againstPlaces = Uint32Array.from({ length: 300 }, (_, i) => 2 * i);
     const against = pickDigits(training, againstPlaces);
-    const split: Measure = { ...measure, training, against, againstPlaces };
+    const floorPlaces = listOtherPlaces(600, againstPlaces);
+    const split: Measure = { ...measure, training, against, againstPlaces, floorPlaces };
     const reference = buildReference(split);
     expect(Math.min(...reference.nearestDistances)).toBeGreaterThan(0);
-    expect(countFloorDigits(split)).toBe(300);
+    expect(floorPlaces.length).toBe(300);
     const others = pickDigits(
       training,
       Uint32Array.from({ length: 300 }, (_, i) => 2 * i + 1),
@@ -238,13 +242,14 @@ describe('the samples of a model', () => {
 describe('an evaluation is refused', () => {
   const run = (request: Partial<EvaluationRequest>) =>
     evaluate(
-      { seed: '1', floorFolder: folder, ...request },
+      { seed: '1', keptFolder: folder, ...request },
       () => {},
       () => 0,
     );
   const refuse = async (request: Partial<EvaluationRequest>, message: RegExp): Promise<void> => {
-    await expect(run(request)).rejects.toThrow(ExpectedError);
-    await expect(run(request)).rejects.toThrow(message);
+    const refused = run(request);
+    await expect(refused).rejects.toThrow(ExpectedError);
+    await expect(refused).rejects.toThrow(message);
   };
   const write = async (name: string, content: Uint8Array): Promise<string> => {
     await writeFile(join(folder, name), content);
@@ -263,7 +268,7 @@ describe('an evaluation is refused', () => {
   it('when one of several models is damaged, or given twice, before anything is drawn', async () => {
     const whole = await writeModel('whole');
     const stages: string[] = [];
-    const request = { seed: '1', floorFolder: folder, models: [whole, join(folder, 'gone')] };
+    const request = { seed: '1', keptFolder: folder, models: [whole, join(folder, 'gone')] };
     const running = evaluate(
       request,
       (stage) => stages.push(stage),

@@ -98,8 +98,8 @@ async function writeModel(
 
 /** Needs no gradients, so any backend does. */
 async function run(request: Partial<EvaluationRequest>) {
-  const floorFolder = join(parent, 'kept');
-  const whole = { seed: '1', quick: true, backend: 'wasm' as const, floorFolder, ...request };
+  const keptFolder = join(parent, 'kept');
+  const whole = { seed: '1', quick: true, backend: 'wasm' as const, keptFolder, ...request };
   const report = await evaluate(
     whole,
     () => {},

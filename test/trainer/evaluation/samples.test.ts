@@ -86,7 +86,7 @@ describe('a file of pictures', () => {
   it('of floats is read in the given range', () => {
     const file = writeNpy('<f4', '2, 784', floats(makePictures([0, 1, 0.5])));
     expect([
-      ...decodeImages(decodeArrayFile(file, 'f'), 'f', '-1..1').images.subarray(0, 3),
+      ...decodeImages(decodeArrayFile(file, 'f'), 'f', [-1, 1]).images.subarray(0, 3),
     ]).toEqual([128, 255, 191]);
     const bigEndian = Buffer.alloc(4 * 2 * 784);
     makePictures([0, 1, 0.5]).forEach((value, i) => bigEndian.writeFloatBE(value, 4 * i));
@@ -171,11 +171,11 @@ describe('a file of pictures', () => {
 
   it('is refused when its numbers are outside of the given range', () => {
     const file = decodeArrayFile(writeNpy('<f4', '2, 784', floats(makePictures([-1, 1]))), 'f');
-    expect(() => decodeImages(file, 'f', '0..1')).toThrow(
-      /--range 0\.\.1: f has numbers from -1 to 1/,
+    expect(() => decodeImages(file, 'f', [0, 1])).toThrow(
+      /f: --range 0\.\.1: the pictures have numbers from -1 to 1/,
     );
     expect(() =>
-      decodeImages(decodeArrayFile(writeIdx(8, [2, 28, 28], bytes), 'f'), 'f', '-1..1'),
+      decodeImages(decodeArrayFile(writeIdx(8, [2, 28, 28], bytes), 'f'), 'f', [-1, 1]),
     ).toThrow(/whose pixels are 0\.\.255/);
   });
 });

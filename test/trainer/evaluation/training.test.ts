@@ -11,10 +11,10 @@ import {
 } from '../../../trainer/evaluation/classifier/network.ts';
 import { scoreImages } from '../../../trainer/evaluation/classifier/network.ts';
 import {
+  learnAndTest,
   trainClassifier,
   type ClassifierTraining,
 } from '../../../trainer/evaluation/classifier/training.ts';
-import { computeClassificationAccuracyScore } from '../../../trainer/evaluation/classifier/training.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { createUniform } from './oracle-points.ts';
 
@@ -92,21 +92,21 @@ describe('the classification accuracy score', () => {
   const settings = { network: TINY, training: { ...TRAINING, epochs: 12 } };
   const key = deriveKey('fresh-network', '1/0');
   const [training, test] = [makeStripes(3, 160), makeStripes(4, 100)];
+  const score = async (samples: Dataset) =>
+    (await learnAndTest(settings, samples, test, key)).accuracy;
 
   it('is high for samples that resemble real ones', async () => {
-    expect(await computeClassificationAccuracyScore(training, test, key, settings)).toBeGreaterThan(
-      0.8,
-    );
+    expect(await score(training)).toBeGreaterThan(0.8);
   });
 
   it('is low for samples with swapped labels', async () => {
     const wrong = { ...training, labels: training.labels.map((label) => 1 - label) };
-    expect(await computeClassificationAccuracyScore(wrong, test, key, settings)).toBeLessThan(0.1);
+    expect(await score(wrong)).toBeLessThan(0.1);
   });
 
   it('is at chance level for samples of one class', async () => {
     const collapsed = { ...training, labels: new Uint8Array(training.count) };
-    expect(await computeClassificationAccuracyScore(collapsed, test, key, settings)).toBe(0.5);
+    expect(await score(collapsed)).toBe(0.5);
   });
 });
 

@@ -3,7 +3,12 @@ import digitsSmall from '../../../models/digits-small/manifest.json' with { type
 import digits from '../../../models/digits/manifest.json' with { type: 'json' };
 import { planGenerator } from '../../../shared/model/generator.ts';
 import { planDiscriminator } from '../../../trainer/gan/networks.ts';
-import { fitPreset, PRESET_GENERATOR_SIZES, PRESET_SIZES } from '../../../trainer/gan/preset.ts';
+import {
+  fitPreset,
+  GENERATOR_SIZES,
+  PRESET_SIZES,
+  type GeneratorSize,
+} from '../../../trainer/gan/preset.ts';
 import { computeFactor, computeGammaFactor } from '../../../trainer/gan/step.ts';
 
 const classes = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
@@ -18,7 +23,7 @@ describe('preset digits', () => {
   });
 
   it('has sizes of rising cost, within the edge’s 2 million multiply-accumulates', () => {
-    const costs = PRESET_GENERATOR_SIZES.digits.map(
+    const costs = (Object.keys(GENERATOR_SIZES) as GeneratorSize[]).map(
       (size) =>
         planGenerator(
           fitPreset('digits', { width: 28, channels: 1, classes: classes(10) }, size).generator,

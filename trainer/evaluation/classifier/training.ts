@@ -8,8 +8,8 @@ import { sizeOf, type WeightSpec } from '../../../shared/model/generator.ts';
 import { decodePixels } from '../../../shared/picture/pixels.ts';
 import { drawWords, type RandomKey } from '../../../shared/model/random.ts';
 import { createBatcher, gatherImages, type Dataset } from '../../data/dataset.ts';
-import { applyAveragedAdam } from '../../gan/averaged-adam.ts';
 import {
+  applyAveragedAdam,
   createState,
   disposeState,
   drawInitialArrays,
@@ -193,22 +193,6 @@ function warpImage(
   }
 }
 
-/** Trains to the last epoch. @returns  The averaged weights, flat. */
-export async function learnWeights(
-  config: ClassifierConfig,
-  dataset: Dataset,
-  training: ClassifierTraining,
-  key: RandomKey,
-  onEpoch?: (epoch: number) => void,
-): Promise<Float32Array> {
-  let weights = new Float32Array(0);
-  for await (const state of trainClassifier(config, dataset, training, key)) {
-    weights = new Float32Array(state.weights);
-    onEpoch?.(state.epoch);
-  }
-  return weights;
-}
-
 /** The fresh network of published figures: 0.6 million multiply-accumulates an image. */
 export const FRESH_NETWORK: { network: ClassifierConfig; training: ClassifierTraining } = {
   network: {
@@ -231,19 +215,24 @@ export const FRESH_NETWORK: { network: ClassifierConfig; training: ClassifierTra
 };
 
 /**
- * Computes the classification accuracy score (Ravuri and Vinyals 2019, arXiv 1905.10887): a fresh
- * network learns from samples alone and is tested on real digits. It cannot learn what they lack.
- * @param samples  At least a batch, none of them in `test`.
+ * Trains a network to its last epoch, so no checkpoint is chosen, and tests it. Tested on real
+ * digits after it has learned samples alone, its accuracy is their classification accuracy score
+ * (Ravuri and Vinyals 2019, arXiv 1905.10887): it cannot learn what they lack.
+ * @param learned  At least a batch, none of them in `test`.
  * @param key      Determines the initial weights and the order of the batches.
- * @param fresh    Tests pass another.
- * @returns        Accuracy on `test`, 0..1, after the last epoch: no checkpoint is chosen.
+ * @returns        The averaged weights, flat, and the accuracy on `test`, 0..1.
  */
-export async function computeClassificationAccuracyScore(
-  samples: Dataset,
+export async function learnAndTest(
+  { network, training }: { network: ClassifierConfig; training: ClassifierTraining },
+  learned: Dataset,
   test: Dataset,
   key: RandomKey,
-  { network, training } = FRESH_NETWORK,
-): Promise<number> {
-  const weights = await learnWeights(network, samples, training, key);
-  return countRight(network, weights, test) / test.count;
+  onEpoch?: (epoch: number) => void,
+) {
+  let weights = new Float32Array(0);
+  for await (const state of trainClassifier(network, learned, training, key)) {
+    weights = new Float32Array(state.weights);
+    onEpoch?.(state.epoch);
+  }
+  return { weights, accuracy: countRight(network, weights, test) / test.count };
 }

@@ -3,9 +3,10 @@
  * network tells generated pictures from real ones that it has not learned. 0.5 is a coin's.
  */
 import { deriveKey } from '../../../shared/model/random.ts';
-import { drawSubset, gatherImages, type Dataset } from '../../data/dataset.ts';
-import { countRight, fitClassifier, type ClassifierConfig } from './network.ts';
-import { learnWeights, type ClassifierTraining } from './training.ts';
+import { drawSubset, type Dataset } from '../../data/dataset.ts';
+import { joinSets, pickDigits } from '../digits.ts';
+import { fitClassifier, type ClassifierConfig } from './network.ts';
+import { learnAndTest } from './training.ts';
 
 /** Streams of the key. */
 const PURPOSES = { samples: 1, real: 2 } as const;
@@ -69,21 +70,27 @@ export async function runTwoSampleTest(
 ) {
   const pairs = Math.min(samples.count, real.count);
   const key = deriveKey('two-sample', seed);
-  const sides = [
-    pick(real, drawSubset(key, PURPOSES.real, 0, real.count, pairs)),
-    pick({ ...real, ...samples }, drawSubset(key, PURPOSES.samples, 0, samples.count, pairs)),
-  ];
+  const drawSide = (set: Dataset, purpose: number, label: number): Dataset => {
+    const drawn = pickDigits(set, drawSubset(key, purpose, 0, set.count, pairs));
+    return { ...drawn, labels: new Uint8Array(pairs).fill(label), classes: ['real', 'generated'] };
+  };
+  const reals = drawSide(real, PURPOSES.real, 0);
+  const generated = drawSide({ ...real, ...samples }, PURPOSES.samples, 1);
   const places = Uint32Array.from({ length: pairs }, (_, place) => place);
   const takePart = (isHeldOut: boolean): Dataset => {
     const own = places.filter((place) => (place % PARTS === repetition) === isHeldOut);
-    return joinSides(sides.map((side) => pick(side, own)));
+    return joinSets([pickDigits(reals, own), pickDigits(generated, own)]);
   };
   const [learned, heldOut] = [takePart(false), takePart(true)];
   const { width, channels, classes, count } = heldOut;
   const network = fitClassifier(fresh.network, width, channels, classes.length);
   const ownKey = deriveKey('two-sample', `${seed}/${repetition}`);
-  const weights = await learnWeights(network, learned, planTraining(fresh, learned), ownKey);
-  return { accuracy: countRight(network, weights, heldOut) / count, heldOut: count };
+  const epochs = Math.min(Math.max(Math.round(fresh.picturesSeen / learned.count), 5), 40);
+  const plan = { network, training: { ...fresh.training, epochs } };
+  return {
+    accuracy: (await learnAndTest(plan, learned, heldOut, ownKey)).accuracy,
+    heldOut: count,
+  };
 }
 
 /** Sums up repetitions. @param runs  At least one. */
@@ -100,29 +107,5 @@ export function joinRepetitions(runs: readonly { accuracy: number; heldOut: numb
     standardError: Math.sqrt((mean * (1 - mean)) / heldOut),
     heldOut,
     accuracies,
-  };
-}
-
-function planTraining(
-  { training, picturesSeen }: typeof TWO_SAMPLE_NETWORK,
-  { count }: Dataset,
-): ClassifierTraining {
-  return { ...training, epochs: Math.min(Math.max(Math.round(picturesSeen / count), 5), 40) };
-}
-
-function pick(dataset: Dataset, places: Uint32Array): Dataset {
-  return { ...dataset, count: places.length, images: gatherImages(dataset, places) };
-}
-
-/** Labels pictures by their side. */
-function joinSides(sides: readonly Dataset[]): Dataset {
-  const [first] = sides as [Dataset];
-  const labels = sides.flatMap(({ count }, label) => Array.from({ length: count }, () => label));
-  return {
-    ...first,
-    count: labels.length,
-    images: Buffer.concat(sides.map(({ images }) => images)),
-    labels: Uint8Array.from(labels),
-    classes: ['real', 'generated'],
   };
 }

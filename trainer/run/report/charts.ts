@@ -47,13 +47,7 @@ export async function renderCharts(
   config: TrainingConfig,
 ): Promise<string[]> {
   const marks = metrics.filter(({ warnings = [] }) => warnings.length > 0).map(({ step }) => step);
-  return renderFigures(
-    planCharts(config).map((chart) => ({
-      chart,
-      series: pickSeries(metrics, chart),
-      marks: chart.hasMarks === true ? marks : [],
-    })),
-  );
+  return renderFigures(planCharts(config), (chart) => pickSeries(metrics, chart), marks);
 }
 
 /** The charts that compare runs, and the colours of the runs. */
@@ -67,20 +61,15 @@ export async function renderRunCharts(
   runs: readonly { readonly label: string; readonly metrics: readonly MetricsLine[] }[],
 ): Promise<string[]> {
   const charts = planCharts({}).filter(({ id }) => COMPARED.includes(id));
-  return renderFigures(
-    charts.flatMap(splitChart).map((chart) => ({
-      chart,
-      series: runs.flatMap(({ label, metrics }, i) =>
-        pickSeries(metrics, chart).map(({ points }) => {
-          const colour = `var(--${RUN_COLOURS[i % RUN_COLOURS.length]})`;
-          const name = label.length > MAX_LABEL ? `${label.slice(0, MAX_LABEL - 1)}…` : label;
-          return { label: name, colour, points };
-        }),
-      ),
-      marks: [],
-    })),
-    LABEL_WIDTH,
-  );
+  const pickRuns = (chart: MetricsChart): Series[] =>
+    runs.flatMap(({ label, metrics }, i) =>
+      pickSeries(metrics, chart).map(({ points }) => {
+        const colour = `var(--${RUN_COLOURS[i % RUN_COLOURS.length]})`;
+        const name = label.length > MAX_LABEL ? `${label.slice(0, MAX_LABEL - 1)}…` : label;
+        return { label: name, colour, points };
+      }),
+    );
+  return renderFigures(charts.flatMap(splitChart), pickRuns, [], LABEL_WIDTH);
 }
 
 /** Makes a chart of each metric. What a guess costs depends on the loss, so it is left out. */
@@ -98,28 +87,27 @@ function splitChart(chart: MetricsChart): MetricsChart[] {
       }));
 }
 
-interface DrawnChart {
-  readonly chart: MetricsChart;
-  readonly series: readonly Series[];
-  /** Steps worth a line upwards. */
-  readonly marks: readonly number[];
-}
-
-/** @param right  Room for the names beside the lines' ends. */
+/**
+ * @param marks  Steps worth a line upwards.
+ * @param right  Room for the names beside the lines' ends.
+ */
 async function renderFigures(
-  charts: readonly DrawnChart[],
+  charts: readonly MetricsChart[],
+  pick: (chart: MetricsChart) => readonly Series[],
+  marks: readonly number[],
   right = MARGIN.right,
 ): Promise<string[]> {
   const figures = await Promise.all(
-    charts.map(async ({ chart, series, marks }) => {
-      const { id, title, note, scale, references = [] } = chart;
+    charts.map(async (chart) => {
+      const { id, title, note, scale, references = [], hasMarks = false } = chart;
+      const series = pick(chart);
       const spec = planLineChart({
         size: SIZE,
         margin: { ...MARGIN, right },
         scale,
         lines: series.map((one) => toLine(one, scale)),
         references,
-        marks,
+        marks: hasMarks ? marks : [],
         tooltips: planTooltips(series),
       });
       if (spec === null) {

@@ -9,6 +9,7 @@ import {
   listFigures,
   listQuality,
   nameRun,
+  renderCurves,
   renderRows,
   renderSection,
   wrapPage,
@@ -33,10 +34,8 @@ export async function buildComparison(records: readonly RunRecord[]): Promise<st
       'Settings that differ',
       differences.length === 0 ? '<p class="quiet">None.</p>' : renderRows(differences, names),
     ),
-    renderGrids(records),
-    charts.length === 0
-      ? ''
-      : renderSection('curves', 'Curves', `\n<div class="charts">${charts.join('\n')}</div>`),
+    renderGrids(records, names),
+    renderCurves(charts),
   ];
   return wrapPage(`${records.length} runs compared: ${names.join(', ')}`, sections);
 }
@@ -80,8 +79,7 @@ function listDifferences(records: readonly RunRecord[]): Row[] {
   return joinRows(all).filter(([, ...values]) => new Set(values).size > 1);
 }
 
-function renderGrids(records: readonly RunRecord[]): string {
-  const names = nameApart(records);
+function renderGrids(records: readonly RunRecord[], names: readonly string[]): string {
   const items = records.flatMap(({ grids }, i) => {
     const last = grids.at(-1);
     const name = escapeHtml(names[i] as string);
@@ -92,6 +90,10 @@ function renderGrids(records: readonly RunRecord[]): string {
   });
   return items.length === 0
     ? ''
-    : `<section class="samples" aria-labelledby="samples-title"><h2 id="samples-title">Last samples</h2>
-<ol class="side">${items.join('')}</ol></section>`;
+    : renderSection(
+        'samples',
+        'Last samples',
+        `\n<ol class="side">${items.join('')}</ol>`,
+        'samples',
+      );
 }

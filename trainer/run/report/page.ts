@@ -44,7 +44,7 @@ export async function buildReport(record: RunRecord): Promise<string> {
     renderGrids(record),
     renderContactSheet(record),
     renderQuality(record),
-    await renderCurves(record),
+    renderCurves(await renderCharts(metrics, options.config)),
     renderEnvironment(record),
     renderConfig(options.config),
   ]);
@@ -152,7 +152,7 @@ function renderWarnings(metrics: readonly MetricsLine[]): string {
   if (items.length === 0) {
     return metrics.length === 0 ? '' : '<p class="quiet">No warnings were raised.</p>';
   }
-  return `<section class="warnings" aria-labelledby="warnings-title"><h2 id="warnings-title">Warnings</h2><ol>${items.join('')}</ol></section>`;
+  return renderSection('warnings', 'Warnings', `<ol>${items.join('')}</ol>`, 'warnings');
 }
 
 function renderGrids({ grids, metrics }: RunRecord): string {
@@ -165,10 +165,11 @@ function renderGrids({ grids, metrics }: RunRecord): string {
     const caption = `step ${formatCount(step)}${diversity === undefined ? '' : ` · diversity ${diversity.toFixed(2)}`}`;
     return `<li><figure><img src="${encodePicture(png)}" alt="Samples at step ${formatCount(step)}"><figcaption>${caption}</figcaption></figure></li>`;
   });
-  return `<section class="samples" aria-labelledby="samples-title"><h2 id="samples-title">Samples over time</h2>
+  const content = `
 <p class="note">Every picture has the same latent vectors, so each place shows how one sample develops.</p>
 <div class="gallery"><div id="viewer" hidden><img alt=""><div class="controls"><button type="button" aria-pressed="false">Play</button><input type="range" min="0" max="${grids.length - 1}" value="${grids.length - 1}" aria-label="Picture"><output></output></div></div>
-<ol class="strip" tabindex="0" aria-label="All pictures, in order">${items.join('')}</ol></div></section>`;
+<ol class="strip" tabindex="0" aria-label="All pictures, in order">${items.join('')}</ol></div>`;
+  return renderSection('samples', 'Samples over time', content, 'samples');
 }
 
 function renderContactSheet({ contactSheet, options }: RunRecord): string {
@@ -210,14 +211,17 @@ export function encodePicture(png: Uint8Array): string {
   return `data:image/png;base64,${bytes.toString('base64')}`;
 }
 
-async function renderCurves({ metrics, options }: RunRecord): Promise<string> {
-  const figures = await renderCharts(metrics, options.config);
-  const charts = `\n<div class="charts">${figures.join('\n')}</div>`;
-  return figures.length === 0 ? '' : renderSection('curves', 'Curves', charts);
+/** Renders a section of the page. @param className  Of the stylesheet, where it has one. */
+export function renderSection(id: string, title: string, content: string, className = ''): string {
+  const attribute = className === '' ? '' : ` class="${className}"`;
+  return `<section${attribute} aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${content}</section>`;
 }
 
-export function renderSection(id: string, title: string, content: string): string {
-  return `<section aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${content}</section>`;
+/** Renders charts as a section; nothing without charts. */
+export function renderCurves(charts: readonly string[]): string {
+  return charts.length === 0
+    ? ''
+    : renderSection('curves', 'Curves', `\n<div class="charts">${charts.join('\n')}</div>`);
 }
 
 function renderEnvironment({ options, sessions }: RunRecord): string {

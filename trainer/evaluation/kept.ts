@@ -1,0 +1,57 @@
+/** Results that take long and depend on known facts alone: files named after the facts' hash. */
+import { access, constants, mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hashValue } from '../../shared/model/artifact.ts';
+import { recover, writeJson } from '../../storage/files.ts';
+
+/** Where results are kept. It may be deleted at any time. */
+const KEPT_FOLDER = join(import.meta.dirname, '../../.digitmint/evaluation');
+
+/** Node's `mkdir` calls a read-only disk ENOENT. */
+const READ_ONLY = ['EACCES', 'EPERM', 'EROFS', 'ENOENT'];
+
+export interface Keeping {
+  readonly keptFolder?: string;
+  /** Computes again what was kept. */
+  readonly fresh?: boolean;
+}
+
+/**
+ * Reads the result that was kept of some facts, or computes it and keeps it. It is not kept where
+ * the folder is read-only, as that of a shared bundle is.
+ * @param facts  All that decides the result, which survives JSON.
+ */
+export async function recall<T>(
+  facts: object,
+  compute: () => Promise<T>,
+  { keptFolder = KEPT_FOLDER, fresh = false }: Keeping,
+): Promise<{ result: T; isKept: boolean }> {
+  const name = hashValue(facts).slice(0, 32);
+  const path = join(keptFolder, `${name}.json`);
+  const kept = fresh ? null : await readKept<T>(path, name);
+  if (kept !== null) {
+    return { result: kept.result, isKept: true };
+  }
+  const result = await compute();
+  const made = mkdir(keptFolder, { recursive: true }).then(() =>
+    access(keptFolder, constants.W_OK),
+  );
+  if ((await recover(made, READ_ONLY, null)) !== null) {
+    await writeJson(path, { sha256: hashResult(name, result), result });
+  }
+  return { result, isKept: false };
+}
+
+/** @returns  Null when there is no whole file of these facts. */
+async function readKept<T>(path: string, name: string): Promise<{ result: T } | null> {
+  try {
+    const kept = JSON.parse(await readFile(path, 'utf8')) as { sha256: string; result: T };
+    return kept.sha256 === hashResult(name, kept.result) ? kept : null;
+  } catch {
+    return null;
+  }
+}
+
+function hashResult(name: string, result: unknown): string {
+  return hashValue([name, JSON.stringify(result)]);
+}
