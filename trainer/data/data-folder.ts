@@ -12,6 +12,7 @@ import {
   areWholeNumbers,
   compareLabels,
   nameProblems,
+  within,
   type Problem,
   type Sample,
   type Source,
@@ -73,13 +74,16 @@ export async function loadDataFolder(
   path: string,
   options: LoadOptions = {},
 ): Promise<LoadedDataset> {
+  return within(`--data ${path}: `, () => load(path, options));
+}
+
+async function load(path: string, options: LoadOptions): Promise<LoadedDataset> {
   const { part = 'train', reading = {}, sides, onProgress } = options;
-  const what = `--data ${path}`;
   const { source: found, name } = await openSource(path, part, reading);
   const decoder = options.decoder ?? (await openDecoder());
-  const source = reading.cut ? await cutSheets(found, reading.cut, decoder, what) : found;
-  const samples = selectPart(source, part, what);
-  const classes = listClasses(source, what);
+  const source = reading.cut ? await cutSheets(found, reading.cut, decoder) : found;
+  const samples = selectPart(source, part);
+  const classes = listClasses(source);
   const problems = [...source.problems];
   const known = new Set(classes?.map(({ key }) => key));
   const labelled = samples.filter(({ label }) => classes === null || known.has(String(label)));
@@ -117,21 +121,21 @@ export async function loadDataFolder(
     warnings: [],
   };
   if (total === 0) {
-    throw new ExpectedError(`${what}: holds no pictures`);
+    throw new ExpectedError('holds no pictures');
   }
   if (facts.length === 0) {
-    throw refuseUnusable(what, base, total);
+    throw refuseUnusable(base, total);
   }
-  const side = chooseSide(facts, reading.resolution, sides, what);
+  const side = chooseSide(facts, reading.resolution, sides);
   const { fit, background, grey, invert } = { ...DEFAULT_READING, ...reading };
-  const { range, note } = chooseDepth(facts, source, reading.range, what);
+  const { range, note } = chooseDepth(facts, source, reading.range);
   const whole: Reading = { side, fit, background, grey, invert, ...(range && { range }) };
   const isFitted = facts.some(({ width, height }) => width !== side || height !== side);
   const declared = grey || source.shape?.channels === 1 ? 1 : 3;
   const size = side * side * declared;
   if (facts.length * size > MAX_TOTAL_BYTES) {
     throw new ExpectedError(
-      `${what}: ${facts.length} pictures of ${side} x ${side} take ${facts.length * size} bytes, ` +
+      `${facts.length} pictures of ${side} x ${side} take ${facts.length * size} bytes, ` +
         `at most ${MAX_TOTAL_BYTES} allowed: take fewer, or a smaller --resolution`,
     );
   }
@@ -153,7 +157,7 @@ export async function loadDataFolder(
     notes: [...base.notes, ...note, ...describeFacts(facts, whole)],
   };
   if (problems.length > total * MAX_UNUSABLE || count === 0) {
-    throw refuseUnusable(what, findings, total);
+    throw refuseUnusable(findings, total);
   }
   const kept = images.subarray(0, count * size);
   const coloured = declared === 3 ? countColoured(kept, size) : 0;
@@ -204,23 +208,22 @@ function chooseDepth(
   facts: readonly PictureFacts[],
   { shape }: Source,
   given: PixelRange | undefined,
-  what: string,
 ): { range?: PixelRange; note: string[] } {
   const largest = facts.reduce((most, fact) => Math.max(most, fact.largest ?? 0), 0);
   if (largest === 0) {
     if (given !== undefined && shape === undefined) {
       throw new ExpectedError(
-        `${what}: --range is for arrays, tables and pictures of 16 bits; these have black at 0 and white at 255`,
+        '--range is for arrays, tables and pictures of 16 bits; these have black at 0 and white at 255',
       );
     }
     return { note: [] };
   }
-  const { range, note } = decideRange({ least: 0, largest }, what, given);
+  const { range, note } = decideRange({ least: 0, largest }, given);
   return range[1] === 65_535 ? { note: [] } : { range, note };
 }
 
 /** @throws ExpectedError  When the part has no pictures. */
-function selectPart({ samples }: Source, part: 'train' | 'test', what: string): readonly Sample[] {
+function selectPart({ samples }: Source, part: 'train' | 'test'): readonly Sample[] {
   const take = (wanted: string): Sample[] => samples.filter(({ split }) => split === wanted);
   const training = take('train');
   // Kaggle's test parts have no labels.
@@ -233,7 +236,7 @@ function selectPart({ samples }: Source, part: 'train' | 'test', what: string): 
       : ([take('test'), take('val')].find((some) => some.some(isLabelled)) ?? []);
   if (chosen.length === 0 && samples.length > 0) {
     throw new ExpectedError(
-      `${what}: has no part for ${part === 'train' ? 'training' : 'evaluation, or no labels in it'}`,
+      `has no part for ${part === 'train' ? 'training' : 'evaluation, or no labels in it'}`,
     );
   }
   return chosen;
@@ -246,7 +249,7 @@ interface Class {
 }
 
 /** The classes of the training part, in order; null without labels. @throws ExpectedError */
-function listClasses({ samples, classNames }: Source, what: string): Class[] | null {
+function listClasses({ samples, classNames }: Source): Class[] | null {
   const training = samples.filter(({ split }) => split === 'train');
   const keys = [...new Set(training.flatMap(({ label }) => (label === null ? [] : String(label))))];
   if (keys.length === 0) {
@@ -254,7 +257,7 @@ function listClasses({ samples, classNames }: Source, what: string): Class[] | n
   }
   keys.sort(compareLabels(areWholeNumbers(keys)));
   const named = keys.map((key) => classNames?.[Number(key)] ?? key);
-  const names = checkClassNames(named, what);
+  const names = checkClassNames(named);
   return keys.map((key, i) => ({ key, name: names[i] as string }));
 }
 
@@ -303,7 +306,6 @@ function chooseSide(
   facts: readonly PictureFacts[],
   wanted: number | undefined,
   sides: readonly number[] | undefined,
-  what: string,
 ): number {
   if (wanted !== undefined) {
     if (sides !== undefined && !sides.includes(wanted)) {
@@ -326,7 +328,7 @@ function chooseSide(
   );
   const side = fitting.at(-1) ?? sides?.[0];
   if (side === undefined) {
-    throw new ExpectedError(`${what}: no network fits pictures of ${median} pixels`);
+    throw new ExpectedError(`no network fits pictures of ${median} pixels`);
   }
   return side;
 }
@@ -378,12 +380,12 @@ function countBy<T>(values: readonly T[], name: (value: T) => string): Record<st
   return Object.fromEntries(counts.sort((a, b) => b[1] - a[1]));
 }
 
-function refuseUnusable(what: string, findings: Findings, total: number): UnusableDataError {
+function refuseUnusable(findings: Findings, total: number): UnusableDataError {
   const { problems } = findings;
   const sharp = findings.notes.find((note) => note.startsWith('sharp '));
   const advice = sharp === undefined ? 'Repair them or take them out.' : `${sharp}.`;
   return new UnusableDataError(
-    `${what}: ${problems.length} of ${total} pictures cannot be used: ${nameProblems(problems)}. ${advice}`,
+    `${problems.length} of ${total} pictures cannot be used: ${nameProblems(problems)}. ${advice}`,
     findings,
   );
 }

@@ -68,7 +68,6 @@ export function fits({ least, largest }: Extremes, [low, high]: PixelRange): boo
  */
 export function decideRange(
   extremes: Extremes,
-  what: string,
   given?: PixelRange,
 ): { range: PixelRange; note: string[] } {
   const { least, largest } = extremes;
@@ -77,8 +76,8 @@ export function decideRange(
   if (range === undefined || !fits(extremes, range)) {
     throw new ExpectedError(
       given === undefined
-        ? `${what}: the pictures have ${found}, expected 0 to 255, 0 to 1, -1 to 1, or 0 to 1023, 4095, 16383 or 65535. Say which are black and white: --range=${Math.min(0, least)}..${largest}`
-        : `${what}: --range ${given.join('..')}: the pictures have ${found}`,
+        ? `the pictures have ${found}, expected 0 to 255, 0 to 1, -1 to 1, or 0 to 1023, 4095, 16383 or 65535. Say which are black and white: --range=${Math.min(0, least)}..${largest}`
+        : `--range ${given.join('..')}: the pictures have ${found}`,
     );
   }
   const [black, white] = range;

@@ -2,7 +2,9 @@
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { hashBytes } from '../../shared/model/artifact.ts';
 import { encodePixels } from '../../shared/picture/pixels.ts';
-import { decodeArrayFile, readBoundedFile, type ArrayFile } from '../data/array-file.ts';
+import { decodeArrayFile, type ArrayFile } from '../data/array-file.ts';
+import { within } from '../data/layouts/source.ts';
+import { locateFile, readFile } from '../data/layouts/tree.ts';
 import {
   findExtremes,
   fits,
@@ -115,8 +117,10 @@ export async function readSamples(
   labelsFile: string | undefined,
   range: RangeName | undefined,
 ): Promise<OpenedSamples> {
-  const read = async (path: string, what: string): Promise<ArrayFile> =>
-    decodeArrayFile(await readBoundedFile(path, what, MAX_FILE_BYTES), what);
+  const read = (path: string, what: string): Promise<ArrayFile> =>
+    within(`${what} `, async () =>
+      decodeArrayFile(await readFile(locateFile(path, path), MAX_FILE_BYTES)),
+    );
   const what = `--samples ${file}`;
   const array = await read(file, what);
   const { count, images, range: understood } = decodeImages(array, what, range);

@@ -1,4 +1,8 @@
-/** What every reader of a layout gives: a list of labelled pictures that are not read yet. */
+/**
+ * What every reader of a layout gives: a list of labelled pictures that are not read yet. Readers
+ * refuse data by errors whose messages follow the name of a file or of the data: "holds nothing".
+ */
+import { ExpectedError } from '../../../shared/expected-error.ts';
 
 /** The part of a set that a picture belongs to. Only `train` is trained on. */
 export type Split = 'train' | 'val' | 'test';
@@ -63,6 +67,38 @@ export interface PictureTable {
 export class UnusablePicture extends Error {
   override name = 'UnusablePicture' as const;
 }
+
+/**
+ * Reads something, and puts its place before the messages of refusals.
+ * @param place  "train.csv ", or "--data set: ".
+ * @param fault  Words an error of any kind, for files that no one has checked; absent: those that
+ *               are no refusals pass as they are.
+ * @throws ExpectedError  In place of what `read` throws.
+ */
+export async function within<T>(
+  place: string,
+  read: () => T | Promise<T>,
+  fault?: (message: string) => string,
+): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    const { message, syscall } = cause as NodeJS.ErrnoException;
+    if (cause instanceof ExpectedError) {
+      cause.message = `${place}${message}`; // It keeps its class and its fields.
+      throw cause;
+    }
+    if (cause instanceof UnusablePicture) {
+      throw new ExpectedError(`${place}${message}`, { cause });
+    }
+    const words =
+      fault ?? (syscall === undefined ? undefined : (text) => `cannot be read: ${text}`);
+    throw words === undefined ? cause : new ExpectedError(`${place}${words(message)}`, { cause });
+  }
+}
+
+/** Advice for what only Python reads. */
+export const SAVE_IN_PYTHON = 'in Python, and save numpy.savez("set.npz", images=…, labels=…)';
 
 /** The meanings of subfolders that `--folders` offers. */
 export const FOLDER_MEANINGS = ['classes', 'splits', 'names', 'none'] as const;

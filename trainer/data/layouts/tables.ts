@@ -1,28 +1,18 @@
 /** Pictures as rows of a CSV table: a label and a number for each pixel, as Kaggle has MNIST. */
+import { basename, parse } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
-import type { ArrayFile } from '../array-file.ts';
 import { normaliseLabel, readPart } from '../labels/label-column.ts';
 import { findRowsOf, type LabelRows } from '../labels/label-rows.ts';
 import { readList } from '../labels/number-lists.ts';
 import {
   chooseRange,
+  listPictures,
   MAX_ARRAY_BYTES,
-  measureArray,
-  orderColours,
   toLabels,
-  toPictures,
+  type PictureRows,
 } from './arrays.ts';
-import {
-  findSplit,
-  nameSome,
-  UnusablePicture,
-  type Problem,
-  type RawPicture,
-  type Sample,
-  type Source,
-  type Split,
-} from './source.ts';
+import { findSplit, nameSome, within, type Problem, type Source, type Split } from './source.ts';
 import {
   eachRow,
   measureSquare,
@@ -39,110 +29,77 @@ const MAX_BAD_ROWS = 1_000_000;
 /** Reads tables whole. @throws ExpectedError  When they are too large, or of several sizes. */
 export async function readTables(
   files: readonly TreeFile[],
-  what: string,
   labelRows: readonly LabelRows[],
   givenRange: PixelRange | undefined,
 ): Promise<Source> {
   const [notes, used]: [string[], string[]] = [[], []];
-  const tables: { name: string; array: ArrayFile; rows: readonly Row[]; fileSplit: Split }[] = [];
-  const samples: Sample[] = [];
+  const tables: TableRows[] = [];
   const problems: Problem[] = [];
-  let shape: Source['shape'];
   for (const file of files) {
-    const named = `${what}: ${file.path}`;
-    const columns = await readColumns(file, what);
-    if (columns === null) {
+    const { path } = file;
+    const columns = await readColumns(file);
+    const rows = columns && (await within(`${path} `, () => readRows(file, columns, problems)));
+    if (!rows || rows.kept.length === 0) {
       continue;
     }
-    const fileSplit = findSplit(file.path.split('/').at(-1) as string) ?? 'train';
-    const rows = await readRows(file, columns, named, problems);
-    if (rows.kept.length === 0) {
-      continue;
-    }
+    const split = findSplit(basename(path)) ?? 'train';
     const names = columns.pixels.map((place) => columns.header?.[place] ?? '');
-    const isList = columns.size === null;
+    const sizes = columns.size === null ? rows.shape : shapePixels(names);
     const array = {
       format: 'CSV',
-      shape: [rows.kept.length, ...(isList ? rows.shape : shapePixels(names))],
+      shape: [rows.kept.length, ...sizes],
       values: rows.values.subarray(0, rows.kept.length * rows.size),
     };
-    const { width, height, channels: colours } = measureArray(array, named);
-    if (
-      shape !== undefined &&
-      [width, height, colours].join() !== [shape.width, shape.height, shape.channels].join()
-    ) {
-      throw new ExpectedError(
-        `${named}: holds pictures of ${width} x ${height}, another table of ${shape.width} x ${shape.height}: expected one size`,
-      );
-    }
-    shape ??= { width, height, channels: colours };
     const [place = -1] = columns.labels;
     if (!columns.hasNames && place !== -1) {
       notes.push(
-        `The columns of ${file.path} have no names: column ${place + 1} is taken for the classes.`,
+        `The columns of ${path} have no names: column ${place + 1} is taken for the classes.`,
       );
     }
-    const beside = columns.labels.length === 0 ? findRowsOf(labelRows, fileSplit) : undefined;
-    tables.push({
-      name: file.path,
-      array,
-      rows: beside === undefined ? rows.kept : joinLabels(rows, beside, what),
-      fileSplit,
-    });
+    const beside = place === -1 ? findRowsOf(labelRows, split) : undefined;
+    const labels = beside && toLabels(beside, rows.count);
     if (beside !== undefined) {
       used.push(beside.path);
-      notes.push(`The classes of ${file.path} are those of ${beside.path}, row by row.`);
+      notes.push(`The classes of ${path} are those of ${beside.path}, row by row.`);
     }
+    const kept = rows.kept.map(({ line, index, label, part }) => ({
+      name: `${path}, line ${line}`,
+      split: part ?? split,
+      label: labels === undefined ? label : String(labels[index]),
+    }));
+    const hasParts = rows.kept.some(({ part }) => part !== null);
+    tables.push({ name: path, array, rows: kept, hasParts });
   }
   const byFile = areClasses(tables);
   if (byFile) {
     notes.push(`Each table is a class: ${nameSome(tables.map(({ name }) => stemOf(name)))}.`);
   }
-  const { range, note } = chooseRange(tables, what, givenRange);
-  const ordered = orderColours(tables);
-  for (const { name, array, rows, fileSplit } of ordered.arrays) {
-    const pictures = toPictures(array, `${what}: ${name}`, range);
-    for (const [i, { line, label, part }] of rows.entries()) {
-      const split = part ?? fileSplit;
-      const read = (): Promise<RawPicture> => Promise.resolve(pictures.pick(i));
-      const own = byFile ? stemOf(name) : label;
-      samples.push({ name: `${name}, line ${line}`, split, label: own, read });
-    }
-  }
-  return {
-    kind: 'CSV table',
-    samples,
-    problems,
-    notes: [...notes, ...note, ...ordered.note],
-    used,
-    ...(shape && { shape }),
-  };
+  const sets = tables.map((table) =>
+    byFile
+      ? { ...table, rows: table.rows.map((row) => ({ ...row, label: stemOf(table.name) })) }
+      : table,
+  );
+  const pictures = listPictures(sets, chooseRange(tables, givenRange));
+  return { kind: 'CSV table', ...pictures, problems, notes: [...notes, ...pictures.notes], used };
 }
 
-function stemOf(path: string): string {
-  return (path.split('/').at(-1) as string).replace(/\.[a-z]+$/i, '');
+interface TableRows extends PictureRows {
+  /** Whether a column tells the part of some rows. */
+  readonly hasParts: boolean;
 }
+
+const stemOf = (path: string): string => parse(path).name;
 
 /** Whether cat.csv and dog.csv are classes: part-0.csv and part-1.csv are none. */
-function areClasses(tables: readonly { readonly name: string; readonly rows: readonly Row[] }[]) {
+function areClasses(tables: readonly TableRows[]): boolean {
   const stems = tables.map(({ name }) => stemOf(name));
   const kinds = new Set(stems.map((stem) => stem.replace(/\d+/g, '')));
   return (
     tables.length > 1 &&
     kinds.size === tables.length &&
     stems.every((stem) => findSplit(stem) === null) &&
-    tables.every(({ rows }) => rows.every(({ label, part }) => label === null && part === null))
+    tables.every(({ rows, hasParts }) => !hasParts && rows.every(({ label }) => label === null))
   );
-}
-
-/** Gives the rows of a table the labels of another. @throws ExpectedError  When they are fewer. */
-function joinLabels(
-  { kept, count }: Awaited<ReturnType<typeof readRows>>,
-  { name, array }: LabelRows,
-  what: string,
-): Row[] {
-  const labels = toLabels({ name, array }, count, what);
-  return kept.map((row) => ({ ...row, label: String(labels[row.index]) }));
 }
 
 interface Row {
@@ -159,7 +116,6 @@ interface Row {
 async function readRows(
   file: TreeFile,
   { header, width, labels, split, pixels, size: given, delimiter, isMangled }: Table,
-  named: string,
   problems: Problem[],
 ) {
   const kept: Row[] = [];
@@ -207,9 +163,7 @@ async function readRows(
     const first = kept.length * size;
     if (first + size > values.length) {
       if ((first + size) * 4 > MAX_ARRAY_BYTES) {
-        throw new ExpectedError(
-          `${named}: holds more than ${MAX_ARRAY_BYTES / 4} numbers: too many`,
-        );
+        throw new ExpectedError(`holds more than ${MAX_ARRAY_BYTES / 4} numbers: too many`);
       }
       const longer = new Float32Array(
         Math.max(first + size, Math.min(values.length * 2, MAX_ARRAY_BYTES / 4)),
@@ -237,7 +191,6 @@ async function readRows(
   };
   await eachRow(
     file,
-    named,
     delimiter,
     (row, at) => {
       line = at;
@@ -253,14 +206,10 @@ async function readRows(
         problems.push({ name: `${file.path}, line ${line}`, reason });
       }
       if (problems.length > MAX_BAD_ROWS) {
-        throw new ExpectedError(`${named}: has too many bad rows`);
+        throw new ExpectedError('has too many bad rows');
       }
     },
     given === null,
-  ).catch((cause: Error) => {
-    throw cause instanceof UnusablePicture
-      ? new ExpectedError(`${named} ${cause.message}`, { cause })
-      : cause;
-  });
+  );
   return { kept, values, size, shape, count };
 }

@@ -1,7 +1,8 @@
 /** Tables that have the pixels of a picture in each row: Parquet, Arrow and JSON. */
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { sizeOf } from '../../../shared/model/generator.ts';
-import { listAsTexts, type ArrayFile } from '../array-file.ts';
+import type { PixelRange } from '../../../shared/picture/pixels.ts';
+import { listAsTexts, type ArrayFile, type NamedArray } from '../array-file.ts';
 import { parseJson } from '../labels/listed-labels.ts';
 import { decodeText } from '../labels/text-encoding.ts';
 import {
@@ -13,9 +14,9 @@ import {
 } from '../labels/label-column.ts';
 import { LEAST_PIXELS, readList, type NumberList } from '../labels/number-lists.ts';
 import { findPixelNames, shapePixels } from '../labels/table-columns.ts';
-import { MAX_ARRAY_BYTES, type NamedArray } from '../layouts/arrays.ts';
+import { arrangeArrays, MAX_ARRAY_BYTES } from '../layouts/arrays.ts';
 import { readChunks, readFile, type TreeFile } from '../layouts/tree.ts';
-import type { PictureTable, Split } from '../layouts/source.ts';
+import type { PictureTable, Source, Split } from '../layouts/source.ts';
 
 /** The columns with the pixels: one with lists, one for each pixel, or none. */
 export async function findPixels(table: PictureTable): Promise<readonly string[]> {
@@ -40,25 +41,24 @@ export interface PartTable {
 }
 
 /**
- * Reads tables as arrays of pictures and labels for each part. The pixels are a list in one column,
- * also lists in a list or text, or a column each.
+ * Reads the pictures of tables as arrays, with labels, for each part. The pixels are a list in one
+ * column, also lists in a list or text, or a column each.
  * @param tables  With pixels, by `findPixels`.
  * @throws ExpectedError  When rows have pictures of different sizes.
  */
 export async function readPixelTables(
   tables: readonly PartTable[],
-  what: string,
-): Promise<NamedArray[]> {
+  range: PixelRange | undefined,
+): Promise<Source> {
   const parts = new Map<Split, { pixels: ArrayFile[]; labels: (readonly string[] | null)[] }>();
   for (const { table, split: own, path } of tables) {
     const { columns, count } = table;
     const named = await findPixels(table);
     const [list = '', more] = named;
-    const place = `${what}: ${path}`;
     const pixels =
       more === undefined
-        ? await readLists(table.openCells(list), count, `${place}: column ${list}`)
-        : await readColumns(table, named, place);
+        ? await readLists(table.openCells(list), count, `${path}: column ${list}`)
+        : await readColumns(table, named);
     const others: Column[] = [];
     for (const name of columns.filter((column) => !named.includes(column))) {
       others.push({ name, cells: Array.from(await table.readColumn(name), toText) });
@@ -77,30 +77,31 @@ export async function readPixelTables(
       parts.set(split, part);
     }
   }
-  return [...parts].flatMap(([split, { pixels, labels }]) => {
-    const images = { name: `${split}_images`, array: joinRows(pixels, what) };
+  const arrays = [...parts].flatMap(([split, { pixels, labels }]): NamedArray[] => {
+    const images = { name: `${split}_images`, array: joinRows(pixels) };
     const all = labels.flatMap((one) => one ?? []);
     return labels.includes(null)
       ? [images]
       : [images, { name: `${split}_labels`, array: listAsTexts(all, [all.length], 'table') }];
   });
+  return arrangeArrays(arrays, range);
 }
 
 /** Reads lists of numbers, of which the first tells the shape. @throws ExpectedError */
 async function readLists(
   readCell: (row: number) => Promise<unknown>,
   count: number,
-  what: string,
+  column: string,
 ): Promise<ArrayFile> {
   const { shape } = readList(await readCell(0)) as NumberList;
   const size = sizeOf(shape);
-  checkSize(count * size, what);
+  checkSize(count * size);
   const values = new Float32Array(count * size);
   for (let row = 0; row < count; row++) {
     const list = readList(await readCell(row));
     if (list?.shape.join() !== shape.join()) {
       const found = list === null ? 'no list of numbers' : `[${list.shape.join(', ')}] numbers`;
-      throw new ExpectedError(`${what}: row ${row} has ${found}, row 0 [${shape.join(', ')}]`);
+      throw new ExpectedError(`${column}: row ${row} has ${found}, row 0 [${shape.join(', ')}]`);
     }
     values.set(list.values, row * size);
   }
@@ -110,9 +111,8 @@ async function readLists(
 async function readColumns(
   { count, readColumn }: PictureTable,
   names: readonly string[],
-  what: string,
 ): Promise<ArrayFile> {
-  checkSize(count * names.length, what);
+  checkSize(count * names.length);
   const values = new Float32Array(count * names.length);
   for (const [place, name] of names.entries()) {
     const cells = await readColumn(name);
@@ -123,26 +123,26 @@ async function readColumns(
   return { format: 'table', shape: [count, ...shapePixels(names)], values };
 }
 
-function checkSize(numbers: number, what: string): void {
+function checkSize(numbers: number): void {
   if (numbers * 4 > MAX_ARRAY_BYTES) {
-    throw new ExpectedError(`${what}: holds ${numbers} numbers: too many. Take a part of them`);
+    throw new ExpectedError(`holds ${numbers} numbers: too many. Take a part of them`);
   }
 }
 
-function joinRows(arrays: readonly ArrayFile[], what: string): ArrayFile {
+function joinRows(arrays: readonly ArrayFile[]): ArrayFile {
   const [first] = arrays as [ArrayFile];
   const [, ...sizes] = first.shape;
   const other = arrays.find(({ shape }) => shape.slice(1).join() !== sizes.join());
   if (other !== undefined) {
     throw new ExpectedError(
-      `${what}: tables have [${sizes.join(', ')}] and [${other.shape.slice(1).join(', ')}] numbers a row: expected one size`,
+      `holds tables with [${sizes.join(', ')}] and [${other.shape.slice(1).join(', ')}] numbers a row: expected one size`,
     );
   }
   if (arrays.length === 1) {
     return first;
   }
   const count = arrays.reduce((sum, { shape: [rows = 0] }) => sum + rows, 0);
-  checkSize(count * sizeOf(sizes), what);
+  checkSize(count * sizeOf(sizes));
   const values = new Float32Array(count * sizeOf(sizes));
   let at = 0;
   for (const one of arrays) {
@@ -164,6 +164,7 @@ function toText(cell: unknown): string {
   return isText ? String(cell) : '';
 }
 
+export const IS_JSON = /\.(?:json|jsonl|ndjson)$/i;
 /** A text of V8 is no longer. */
 const MAX_JSON_BYTES = 512 * 1024 * 1024;
 
