@@ -90,13 +90,17 @@ function shuffle(count: number, words: Uint32Array): Uint32Array {
   return order;
 }
 
-/** Copies the images at `indices`: row-major [indices.length, height, width, channels]. */
-export function gatherImages({ images, height, width, channels }: Dataset, indices: Uint32Array) {
+/** The pixels of one image. They share the memory of the data set. */
+export function viewImage({ images, height, width, channels }: Dataset, index: number): Uint8Array {
   const size = height * width * channels;
+  return images.subarray(index * size, (index + 1) * size);
+}
+
+/** Copies the images at `indices`: row-major [indices.length, height, width, channels]. */
+export function gatherImages(dataset: Dataset, indices: Uint32Array): Uint8Array {
+  const size = dataset.height * dataset.width * dataset.channels;
   const gathered = new Uint8Array(indices.length * size);
-  indices.forEach((index, i) =>
-    gathered.set(images.subarray(index * size, (index + 1) * size), i * size),
-  );
+  indices.forEach((index, i) => gathered.set(viewImage(dataset, index), i * size));
   return gathered;
 }
 
