@@ -93,17 +93,18 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
     problems.push({ name: sample, reason: label === null ? 'has no label' : other });
   }
 
-  const measured = await readAll(
-    labelled,
-    problems,
-    async (sample) =>
-      source.shape === undefined
-        ? await decoder.measure(await sample.read())
-        : ({ format: 'array', frames: 1, ...source.shape } as const),
-    (done) => onProgress?.(done, labelled.length, 'Measured'),
-  );
+  const measure = async (sample: Sample): Promise<PictureFacts> =>
+    source.shape === undefined
+      ? await decoder.measure(await sample.read())
+      : { format: 'array', frames: 1, ...source.shape };
+  const [measured, facts]: [Sample[], PictureFacts[]] = [[], []];
+  for await (const [sample, fact] of readAll(labelled, problems, measure, (done) =>
+    onProgress?.(done, labelled.length, 'Measured'),
+  )) {
+    measured.push(sample);
+    facts.push(fact);
+  }
   const total = samples.length + source.problems.length;
-  const facts = measured.map(([, fact]) => fact);
   const base: Findings = {
     layout: source.layout ?? `${name.slice(0, 64)} (${source.kind ?? describeFormats(facts)})`,
     total,
@@ -140,17 +141,18 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
     );
   }
   const images = new Uint8Array(facts.length * size);
-  let count = 0;
-  const decoded = await readAll(
-    measured.map(([sample]) => sample),
+  const names: string[] = [];
+  for await (const [{ label }, pixels] of readAll(
+    measured,
     problems,
     async (sample) => decoder.decode(await sample.read(), whole, declared),
     (done) => onProgress?.(done, measured.length, 'Read'),
-    {
-      pixels: facts.map(({ width, height }) => width * height),
-      onResult: (pixels) => images.set(pixels, size * count++),
-    },
-  );
+    facts.map(({ width, height }) => width * height),
+  )) {
+    images.set(pixels, size * names.length);
+    names.push(String(label));
+  }
+  const count = names.length;
   const findings: Findings = {
     ...base,
     ...(isFitted && { fitted: describeFit(whole) }),
@@ -163,7 +165,6 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
   const coloured = declared === 3 ? countColoured(kept, size) : 0;
   // Arrays keep the channels that they have.
   const isGrey = declared === 3 && source.shape === undefined && coloured === 0;
-  const names = decoded.map(([{ label }]) => String(label));
   const used = new Set(names);
   const present = classes?.filter(({ key }) => part === 'test' || used.has(key)) ?? [];
   const places = new Map(present.map(({ key }, place) => [key, place]));
@@ -263,17 +264,15 @@ function listClasses({ samples, classNames }: Source): Class[] | null {
 
 /**
  * Reads samples, some at a time. The results come in order; failures become problems.
- * @param pixels    Of each sample, to decode fewer large ones at a time.
- * @param onResult  Takes the results one by one, which are then not kept.
+ * @param pixels  Of each sample, to decode fewer large ones at a time.
  */
-async function readAll<T>(
+async function* readAll<T>(
   samples: readonly Sample[],
   problems: Problem[],
   read: (sample: Sample) => Promise<T>,
   onProgress: (done: number) => void,
-  { pixels = [], onResult }: { pixels?: readonly number[]; onResult?: (result: T) => void } = {},
-): Promise<(readonly [Sample, T])[]> {
-  const results: (readonly [Sample, T])[] = [];
+  pixels: readonly number[] = [],
+): AsyncGenerator<readonly [Sample, T]> {
   for (let first = 0, end = 0; first < samples.length; first = end) {
     let sum = 0;
     do {
@@ -289,13 +288,11 @@ async function readAll<T>(
       if (outcome.status === 'rejected') {
         problems.push({ name: sample.name, reason: describeFault(outcome.reason) });
       } else {
-        onResult?.(outcome.value);
-        results.push([sample, onResult === undefined ? outcome.value : (undefined as T)]);
+        yield [sample, outcome.value];
       }
     }
-    onProgress(first + some.length);
+    onProgress(end);
   }
-  return results;
 }
 
 /**

@@ -2,6 +2,7 @@
  * Labels in files beside pictures: tables with names of picture files (CSV, text, JSON, and JSON
  * lines as Hugging Face's metadata.jsonl), and WebDataset's .cls file beside each picture.
  */
+import { basename, parse } from 'node:path';
 import Papa from 'papaparse';
 import { hasPictureEnding } from '../pictures/format.ts';
 import {
@@ -12,8 +13,15 @@ import {
   type Problem,
   type Split,
 } from '../layouts/source.ts';
-import { describeFault, readFile, readStart, type Tree, type TreeFile } from '../layouts/tree.ts';
-import { decodeText } from './text-encoding.ts';
+import {
+  describeFault,
+  folderOf,
+  readFile,
+  readStart,
+  type Tree,
+  type TreeFile,
+} from '../layouts/tree.ts';
+import { decodeText, parseJson } from './text-encoding.ts';
 import { findLabels, findParts, normaliseLabel, readPart, type Column } from './label-column.ts';
 
 const MAX_BYTES = { table: 128 * 1024 * 1024, label: 1024 } as const;
@@ -51,7 +59,7 @@ export async function findListedLabels(
   // A .txt or .json with a picture's name has something else: boxes, or a caption.
   const tables = tree.files.filter(
     ({ path }) =>
-      IS_TABLE.test(path) && !NO_TABLE.test(path) && !byName.has(toKey(stemOfAny(path))),
+      IS_TABLE.test(path) && !NO_TABLE.test(path) && !byName.has(toKey(parse(path).name)),
   );
   const found = (await readClassFiles(tree, pictures)) ?? {
     labels: new Map<TreeFile, ListedLabel>(),
@@ -93,14 +101,9 @@ type FindPicture = (name: string, table: TreeFile) => TreeFile | undefined;
 function indexNames(pictures: readonly TreeFile[]): ReadonlyMap<string, readonly TreeFile[]> {
   const index = new Map<string, TreeFile[]>();
   for (const file of pictures) {
-    const name = lastOf(file.path);
+    const name = basename(file.path);
     for (const key of new Set([toKey(name), toKey(stemOf(name))])) {
-      const others = index.get(key);
-      if (others === undefined) {
-        index.set(key, [file]);
-      } else {
-        others.push(file);
-      }
+      index.set(key, [...(index.get(key) ?? []), file]);
     }
   }
   return index;
@@ -117,7 +120,7 @@ function createFinder(
   const byPath = new Map(pictures.map((file) => [file.path.normalize(), file]));
   const findNamed = (name: string, table: TreeFile): TreeFile | undefined => {
     const files = byName.get(toKey(name)) ?? [];
-    const part = findSplit(lastOf(table.path));
+    const part = findSplit(basename(table.path));
     const own =
       files.length > 1 ? files.filter(({ path }) => findFolderSplit(path) === part) : files;
     return own.length === 1 ? own[0] : undefined;
@@ -130,8 +133,8 @@ function createFinder(
       .normalize()
       .replaceAll('\\', '/')
       .replace(/^\.?\//, '');
-    const folder = table.path.slice(0, -lastOf(table.path).length);
-    const last = lastOf(path);
+    const folder = folderOf(table.path);
+    const last = basename(path);
     return (
       byPath.get(folder + path) ??
       byPath.get(path) ??
@@ -148,16 +151,8 @@ function toKey(name: string): string {
   return /^\d+(?:\.[a-z]+)?$/.test(key) ? key.replace(/^0+(?=\d)/, '') : key;
 }
 
-function lastOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
-
 function stemOf(name: string): string {
   return hasPictureEnding(name) ? name.slice(0, name.lastIndexOf('.')) : name;
-}
-
-function stemOfAny(path: string): string {
-  return lastOf(path).replace(/\.[a-z]+$/i, '');
 }
 
 /** Reads a table; its first row may be one of cells. @throws UnusablePicture */
@@ -174,15 +169,6 @@ export async function readTable(file: TreeFile): Promise<string[][]> {
   const delimitersToGuess = [',', ';', '\t', '|', ...(isText ? [' '] : [])];
   const comments = text.startsWith('#') ? '#' : false;
   return Papa.parse<string[]>(text, { delimitersToGuess, skipEmptyLines: 'greedy', comments }).data;
-}
-
-/** @returns  Null for text that is no JSON, such as an empty last line. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return null;
-  }
 }
 
 /** Reads {file: label}, {class: [files]}, {file: {label}}, and an object with a list of objects. */
@@ -273,7 +259,7 @@ function takeLabels(file: TreeFile, table: string[][], find: FindPicture, found:
       return;
     } else {
       const part = splits && readPart(splits.name, splits.cells[i] ?? '');
-      const split = part ?? findSplit(lastOf(file.path));
+      const split = part ?? findSplit(basename(file.path));
       own.set(picture, { label, split });
     }
   }
@@ -301,8 +287,8 @@ export async function namesPictures(
   pictures: readonly TreeFile[],
 ): Promise<boolean> {
   const start = Buffer.from(await readStart(file, LOOKED_INTO)).toString('utf8');
-  const names = new Set(pictures.map(({ path }) => stemOf(lastOf(path)).normalize()));
-  const cells = start.split(/[\r\n,;\t]+/).map((cell) => stemOf(lastOf(cell.replace(/"/g, ''))));
+  const names = new Set(pictures.map(({ path }) => stemOf(basename(path)).normalize()));
+  const cells = start.split(/[\r\n,;\t]+/).map((cell) => stemOf(basename(cell.replace(/"/g, ''))));
   return cells.some((cell) => /\p{L}/u.test(cell) && names.has(cell.normalize()));
 }
 
@@ -337,10 +323,8 @@ async function readClassFiles(
   { files }: Tree,
   pictures: readonly TreeFile[],
 ): Promise<Found | null> {
-  const keyOf = (path: string): string => {
-    const name = lastOf(path);
-    return path.slice(0, -name.length) + (name.split('.', 1)[0] as string);
-  };
+  const keyOf = (path: string): string =>
+    folderOf(path) + (basename(path).split('.', 1)[0] as string);
   const classFiles = files.filter(({ path }) => IS_CLASS.test(path));
   const byKey = new Map(pictures.map((file) => [keyOf(file.path), file]));
   const labels = new Map<TreeFile, ListedLabel>();
@@ -364,9 +348,9 @@ export function describeUnreadLabels(
   others: readonly string[],
   pictures: readonly TreeFile[],
 ): string[] {
-  const stems = new Set(pictures.map(({ path }) => stemOf(lastOf(path))));
+  const stems = new Set(pictures.map(({ path }) => stemOf(basename(path))));
   const found = others.filter((path) => {
-    const [stem = '', ending = ''] = lastOf(path).split(/\.(?=[^.]*$)/);
+    const [stem = '', ending = ''] = basename(path).split(/\.(?=[^.]*$)/);
     const isBeside = stems.has(stem) && /^(?:txt|xml|json)$/i.test(ending);
     return isBeside || (/json/i.test(ending) && /annotations?|instances|coco/i.test(path));
   });

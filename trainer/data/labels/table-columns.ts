@@ -1,18 +1,15 @@
 /** Finds out which columns of a CSV table have pixels, and which has the classes. */
-import { Readable } from 'node:stream';
 import Papa from 'papaparse';
 import { CLASS_LIMITS } from '../../../shared/model/classes.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { findLabelColumns, findParts } from './label-column.ts';
 import { LEAST_PIXELS, readList } from './number-lists.ts';
-import { decodeText, findUnicode } from './text-encoding.ts';
+import { decodeText, MAX_LINE, readLines } from './text-encoding.ts';
 import { within } from '../layouts/source.ts';
-import { readChunks, readStart, type TreeFile } from '../layouts/tree.ts';
+import { readStart, type TreeFile } from '../layouts/tree.ts';
 
 /** The first line of a table of 128 x 128 RGB pixels fits. */
 const HEADER_BYTES = 1024 * 1024;
-/** Of a line: 128 x 128 RGB pixels with 80 digits each. */
-const MAX_LINE = 4 * 1024 * 1024;
 /** Lines by which columns of labels are found. */
 const SAMPLED_LINES = 200;
 const DELIMITERS = [';', ',', '\t', '|', ' '] as const;
@@ -322,7 +319,7 @@ export function measureSquare(numbers: number): { side: number; channels: number
  * Passes the rows of a table on, one after the other, as they are.
  * @param take      Gets a row and its line, from 1. What it throws ends the reading.
  * @param isQuoted  Cells may hold delimiters and line breaks within quotes.
- * @throws ExpectedError  When a line is too long.
+ * @throws ExpectedError  When a line is too long, or a quote does not end.
  */
 export async function eachRow(
   file: TreeFile,
@@ -330,72 +327,24 @@ export async function eachRow(
   take: (cells: readonly string[], line: number) => void,
   isQuoted = false,
 ): Promise<void> {
-  if (isQuoted) {
-    let [line, first, open] = [0, 0, ''];
-    const readLine = (text: string): void => {
-      line++;
-      first ||= line;
-      open += text;
-      // An odd number of quotes leaves a cell open.
-      if (open.split('"').length % 2 === 1) {
-        take(Papa.parse<string[]>(open.trimEnd(), { delimiter }).data[0] ?? [''], first);
-        [first, open] = [0, ''];
-      } else if (open.length > MAX_LINE) {
-        throw new ExpectedError(`has a quote in line ${first} that does not end`);
-      } else {
-        open += '\n';
-      }
-    };
-    let rest = '';
-    for await (const chunk of boundLines(file)) {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop() as string;
-      lines.forEach(readLine);
+  let [line, first, open] = [0, 0, ''];
+  for await (const text of readLines(file)) {
+    line++;
+    if (!isQuoted) {
+      // An unclosed quote would collect the rest of the file.
+      take(normaliseRow(text.replace(/\r$/, '').split(delimiter), delimiter), line);
+      continue;
     }
-    readLine(rest);
-    return;
-  }
-  const stream = Readable.from(boundLines(file));
-  let line = 0;
-  let fault: Error | undefined;
-  await new Promise<void>((resolve, reject) => {
-    Papa.parse<string[]>(stream, {
-      delimiter,
-      fastMode: true, // An unclosed quote would collect the rest of the file.
-      step: ({ data }, parser) => {
-        line++;
-        try {
-          take(normaliseRow(data, delimiter), line);
-        } catch (error) {
-          fault = error as Error;
-          parser.abort();
-        }
-      },
-      complete: () => (fault === undefined ? resolve() : reject(fault)),
-      error: reject,
-    });
-  });
-  stream.destroy();
-}
-
-/** Passes text on whose lines are not too long. @throws ExpectedError */
-async function* boundLines(file: TreeFile): AsyncGenerator<string> {
-  let decoder: InstanceType<typeof TextDecoder> | undefined;
-  let length = 0;
-  for await (const bytes of readChunks(file)) {
-    decoder ??= new TextDecoder(findUnicode(bytes), { fatal: true });
-    let chunk: string;
-    try {
-      chunk = decoder.decode(bytes, { stream: true });
-    } catch {
-      decoder = new TextDecoder('windows-1252'); // Of Excel; a part of a letter cannot be before.
-      chunk = decoder.decode(bytes, { stream: true });
+    first ||= line;
+    open += text;
+    // An odd number of quotes leaves a cell open.
+    if (open.split('"').length % 2 === 1) {
+      take(Papa.parse<string[]>(open.trimEnd(), { delimiter }).data[0] ?? [''], first);
+      [first, open] = [0, ''];
+    } else if (open.length > MAX_LINE) {
+      throw new ExpectedError(`has a quote in line ${first} that does not end`);
+    } else {
+      open += '\n';
     }
-    const end = chunk.lastIndexOf('\n');
-    length = end === -1 ? length + chunk.length : chunk.length - end;
-    if (length > MAX_LINE) {
-      throw new ExpectedError(`has a line of more than ${MAX_LINE} characters: no table`);
-    }
-    yield chunk;
   }
 }

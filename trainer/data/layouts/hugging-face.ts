@@ -18,6 +18,7 @@ import {
   type PartTable,
 } from '../pictures/pixel-columns.ts';
 import { MAX_ARRAY_BYTES } from './arrays.ts';
+import { parseJson } from '../labels/text-encoding.ts';
 import { openParquet } from './parquet.ts';
 import {
   findSplit,
@@ -186,13 +187,10 @@ async function findOther(table: PictureTable, names: readonly string[]): Promise
 
 type Features = Record<string, Readonly<Record<string, unknown>> | undefined>;
 
+/** Without a description the types and names of columns tell enough. */
 function readFeatures({ description = '{}' }: PictureTable): Features {
-  try {
-    const content = JSON.parse(description) as { info?: { features?: Features } };
-    return content.info?.features ?? {};
-  } catch {
-    return {}; // Types and names of columns tell enough.
-  }
+  const content = parseJson(description) as { info?: { features?: Features } } | null;
+  return content?.info?.features ?? {};
 }
 
 /** Hugging Face writes -1 for a label that is not known. */

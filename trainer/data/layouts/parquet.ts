@@ -1,6 +1,6 @@
 /** Parquet files as tables of pictures, with hyparquet. */
-import { open } from 'node:fs/promises';
 import {
+  asyncBufferFromFile,
   parquetMetadataAsync,
   parquetReadObjects,
   parquetSchema,
@@ -56,32 +56,12 @@ export async function openParquet(file: TreeFile): Promise<PictureTable> {
 }
 
 /** Reads ranges of a file on disk; a file in an archive is read whole. */
-async function openBuffer({ diskPath, size, ...file }: TreeFile): Promise<AsyncBuffer> {
-  if (diskPath === undefined) {
-    const bytes = await readFile({ ...file, size }, MAX_ARRAY_BYTES);
-    const { buffer, byteOffset } = bytes;
-    return {
-      byteLength: bytes.length,
-      slice: (start, end = bytes.length) =>
-        buffer.slice(byteOffset + start, byteOffset + end) as ArrayBuffer,
-    };
+async function openBuffer(file: TreeFile): Promise<AsyncBuffer> {
+  if (file.diskPath !== undefined) {
+    return await asyncBufferFromFile(file.diskPath);
   }
-  return {
-    byteLength: size,
-    async slice(start, end = size) {
-      const handle = await open(diskPath);
-      try {
-        const bytes = new Uint8Array(end - start);
-        const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
-        if (bytesRead < bytes.length) {
-          throw new Error('it became shorter while it was read');
-        }
-        return bytes.buffer;
-      } finally {
-        await handle.close();
-      }
-    },
-  };
+  const { buffer, byteOffset, byteLength } = await readFile(file, MAX_ARRAY_BYTES);
+  return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
 }
 
 function readOptions({ buffer, metadata }: Table) {

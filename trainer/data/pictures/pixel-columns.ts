@@ -3,8 +3,7 @@ import { ExpectedError } from '../../../shared/expected-error.ts';
 import { sizeOf } from '../../../shared/model/generator.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import { listAsTexts, type ArrayFile, type NamedArray } from '../array-file.ts';
-import { parseJson } from '../labels/listed-labels.ts';
-import { decodeText } from '../labels/text-encoding.ts';
+import { decodeText, parseJson, readLines } from '../labels/text-encoding.ts';
 import {
   findLabels,
   findParts,
@@ -15,7 +14,7 @@ import {
 import { LEAST_PIXELS, readList, type NumberList } from '../labels/number-lists.ts';
 import { findPixelNames, shapePixels } from '../labels/table-columns.ts';
 import { arrangeArrays, MAX_ARRAY_BYTES } from '../layouts/arrays.ts';
-import { readChunks, readFile, type TreeFile } from '../layouts/tree.ts';
+import { readFile, type TreeFile } from '../layouts/tree.ts';
 import type { PictureTable, Source, Split } from '../layouts/source.ts';
 
 /** The columns with the pixels: one with lists, one for each pixel, or none. */
@@ -174,9 +173,15 @@ const MAX_JSON_BYTES = 512 * 1024 * 1024;
  * @returns  Null for anything else.
  */
 export async function openJson(file: TreeFile): Promise<PictureTable | null> {
-  const columns = /\.json$/i.test(file.path)
-    ? toColumns(parseJson(decodeText(await readFile(file, MAX_JSON_BYTES))))
-    : toColumns(await readLines(file));
+  const rows: unknown[] = [];
+  for await (const line of /\.json$/i.test(file.path) ? [] : readLines(file)) {
+    rows.push(parseJson(line));
+  }
+  const columns = toColumns(
+    rows.length === 0
+      ? parseJson(decodeText(await readFile(file, MAX_JSON_BYTES)))
+      : rows.filter((row) => row !== null),
+  );
   const names = Object.keys(columns);
   const count = columns[names[0] as string]?.length ?? 0;
   return count === 0 || names.some((name) => columns[name]?.length !== count)
@@ -189,18 +194,6 @@ export async function openJson(file: TreeFile): Promise<PictureTable | null> {
         readColumn: (name) => Promise.resolve(columns[name] as unknown[]),
         openCells: (name) => (row) => Promise.resolve(columns[name]?.[row]),
       };
-}
-
-async function readLines(file: TreeFile): Promise<unknown[]> {
-  const rows: unknown[] = [];
-  let rest = '';
-  const decoder = new TextDecoder();
-  for await (const chunk of readChunks(file)) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop() as string;
-    rows.push(...lines.map(parseJson));
-  }
-  return [...rows, parseJson(rest)].filter((row) => row !== null);
 }
 
 function toColumns(content: unknown): Record<string, readonly unknown[]> {
