@@ -2,8 +2,9 @@
 import { basename, parse } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
+import { sizeOf } from '../../../shared/model/generator.ts';
 import { normaliseLabel, readPart } from '../labels/label-column.ts';
-import { findRowsOf, type LabelRows } from '../labels/label-rows.ts';
+import type { LabelRows } from '../labels/label-rows.ts';
 import { readList } from '../labels/number-lists.ts';
 import {
   chooseRange,
@@ -43,20 +44,14 @@ export async function readTables(
       continue;
     }
     const split = findSplit(basename(path)) ?? 'train';
-    const names = columns.pixels.map((place) => columns.header?.[place] ?? '');
-    const sizes = columns.size === null ? rows.shape : shapePixels(names);
-    const array = {
-      format: 'CSV',
-      shape: [rows.kept.length, ...sizes],
-      values: rows.values.subarray(0, rows.kept.length * rows.size),
-    };
     const [place = -1] = columns.labels;
     if (!columns.hasNames && place !== -1) {
       notes.push(
         `The columns of ${path} have no names: column ${place + 1} is taken for the classes.`,
       );
     }
-    const beside = place === -1 ? findRowsOf(labelRows, split) : undefined;
+    const fitting = labelRows.filter((one) => (findSplit(one.name) ?? 'train') === split);
+    const beside = place === -1 && fitting.length === 1 ? fitting[0] : undefined;
     const labels = beside && toLabels(beside, rows.count);
     if (beside !== undefined) {
       used.push(beside.path);
@@ -68,7 +63,7 @@ export async function readTables(
       label: labels === undefined ? label : String(labels[index]),
     }));
     const hasParts = rows.kept.some(({ part }) => part !== null);
-    tables.push({ name: path, array, rows: kept, hasParts });
+    tables.push({ name: path, array: rows.array, rows: kept, hasParts });
   }
   const byFile = areClasses(tables);
   if (byFile) {
@@ -112,18 +107,16 @@ interface Row {
   readonly part: Split | null;
 }
 
-/** Reads a table as numbers, row after row. Rows that do not fit become problems. */
+/** Reads a table as an array, row after row. Rows that do not fit become problems. */
 async function readRows(
   file: TreeFile,
-  { header, width, labels, split, pixels, size: given, delimiter, isMangled }: Table,
+  { header, width, labels, split, pixels, size, delimiter, isMangled }: Table,
   problems: Problem[],
 ) {
   const kept: Row[] = [];
-  let size = given ?? 0;
-  let shape: readonly number[] = [];
-  let values = new Float32Array(0);
-  let [line, count] = [0, 0];
+  const pictures: Float32Array[] = [];
   const name = (place: number): string => header?.[place] ?? `column ${place + 1}`;
+  let sizes = size === null ? [] : shapePixels(pixels.map((place) => header?.[place] ?? ''));
   /** @returns  Null without labels, and empty when the row lacks its label. */
   const readLabel = (cells: readonly string[]): string | null => {
     const [place, ...others] = labels;
@@ -132,84 +125,76 @@ async function readRows(
     }
     const isOne = (one: number): boolean => Number(unquote(cells[one] as string)) === 1;
     const ones = labels.filter(isOne);
-    return others.length === 0
-      ? unquote(cells[place] as string)
-      : ones.length === 1
-        ? name(ones[0] as number)
-        : '';
+    const text = others.length === 0 ? unquote(cells[place] as string) : '';
+    return normaliseLabel(others.length > 0 && ones.length === 1 ? name(ones[0] as number) : text);
   };
-  /** @returns  Why the row cannot be used. */
-  const take = (cells: readonly string[]): string | undefined => {
-    if (cells.length !== width) {
-      return `has ${cells.length} columns, expected ${width}`;
+  /** @returns  The numbers, or why the row cannot be used. */
+  const readPixels = (cells: readonly string[]): Float32Array | string => {
+    const [first = -1] = pixels;
+    const list = size === null ? readList(cells[first]) : null;
+    if (list !== null) {
+      const isPicture = list.shape.length > 1 || measureSquare(list.values.length) !== null;
+      sizes = sizes.length === 0 && isPicture ? list.shape : sizes;
+      return list.shape.join() === sizes.join()
+        ? Float32Array.from(list.values)
+        : `has ${list.shape.join(' x ')} pixels, expected ${sizes.join(' x ') || 'a square'}`;
     }
-    const isList = given === null;
-    const found = isList ? readList(cells[pixels[0] as number]) : null;
-    if (isList && found === null) {
-      return `has no list of numbers as ${name(pixels[0] as number)}`;
+    if (size === null) {
+      return `has no list of numbers as ${name(first)}`;
     }
-    const list = found?.values ?? cells;
-    if (found !== null && size === 0 && (found.shape.length > 1 || measureSquare(list.length))) {
-      [size, shape] = [list.length, found.shape];
-    }
-    if (found !== null && (list.length !== size || found.shape.join() !== shape.join())) {
-      return `has ${found.shape.join(' x ')} pixels, expected ${size === 0 ? 'a square' : shape.join(' x ')}`;
-    }
-    const own = readLabel(cells);
-    const text = own && normaliseLabel(own);
-    if (text === '') {
-      return `has no ${labels.map(name).join(', ')}`;
-    }
-    const first = kept.length * size;
-    if (first + size > values.length) {
-      if ((first + size) * 4 > MAX_ARRAY_BYTES) {
-        throw new ExpectedError(`holds more than ${MAX_ARRAY_BYTES / 4} numbers: too many`);
-      }
-      const longer = new Float32Array(
-        Math.max(first + size, Math.min(values.length * 2, MAX_ARRAY_BYTES / 4)),
-      );
-      longer.set(values);
-      values = longer;
-    }
+    const values = new Float32Array(size);
     for (let i = 0; i < size; i++) {
-      const place = isList ? i : (pixels[i] as number);
-      const raw = list[place] as string | number;
-      if (typeof raw === 'number') {
-        values[first + i] = raw;
-        continue;
-      }
+      const place = pixels[i] as number;
+      const raw = cells[place] as string;
       const cell = raw.startsWith('"') ? unquote(raw) : raw;
       const value = delimiter === ';' ? parseDecimal(cell) : Number(cell);
       if (!Number.isFinite(value) || cell.trim() === '') {
         return `holds ${JSON.stringify(cell.slice(0, 20))} as ${name(place)}, expected a number`;
       }
-      values[first + i] = value;
+      values[i] = value;
+    }
+    return values;
+  };
+  let count = 0;
+  /** @returns  Why the row cannot be used. */
+  const take = (cells: readonly string[], line: number): string | undefined => {
+    if (cells.length !== width) {
+      return `has ${cells.length} columns, expected ${width}`;
+    }
+    const label = readLabel(cells);
+    if (label === '') {
+      return `has no ${labels.map(name).join(', ')}`;
+    }
+    const picture = readPixels(cells);
+    if (typeof picture === 'string') {
+      return picture;
+    }
+    if ((kept.length + 1) * picture.byteLength > MAX_ARRAY_BYTES) {
+      throw new ExpectedError(`holds more than ${MAX_ARRAY_BYTES / 4} numbers: too many`);
     }
     const part = split === -1 ? null : readPart(name(split), unquote(cells[split] as string));
-    kept.push({ line, index: count - 1, label: text, part });
+    pictures.push(picture);
+    kept.push({ line, index: count - 1, label, part });
     return undefined;
   };
-  await eachRow(
-    file,
-    delimiter,
-    (row, at) => {
-      line = at;
-      const isMangledLine = line === 1 && isMangled;
-      const cells = isMangledLine ? row.map((cell) => cell.replace(/^(\d+)\.\d+$/, '$1')) : row;
-      const isEmpty = cells.every((cell) => cell.trim() === '');
-      if (isEmpty || (line === 1 && header !== null)) {
-        return;
-      }
-      count++;
-      const reason = take(cells);
-      if (reason !== undefined) {
-        problems.push({ name: `${file.path}, line ${line}`, reason });
-      }
-      if (problems.length > MAX_BAD_ROWS) {
-        throw new ExpectedError('has too many bad rows');
-      }
-    },
-    given === null,
-  );
-  return { kept, values, size, shape, count };
+  const takeLine = (row: readonly string[], line: number): void => {
+    const isMangledLine = line === 1 && isMangled;
+    const cells = isMangledLine ? row.map((cell) => cell.replace(/^(\d+)\.\d+$/, '$1')) : row;
+    const isEmpty = cells.every((cell) => cell.trim() === '');
+    if (isEmpty || (line === 1 && header !== null)) {
+      return;
+    }
+    count++;
+    const reason = take(cells, line);
+    if (reason !== undefined) {
+      problems.push({ name: `${file.path}, line ${line}`, reason });
+    }
+    if (problems.length > MAX_BAD_ROWS) {
+      throw new ExpectedError('has too many bad rows');
+    }
+  };
+  await eachRow(file, delimiter, takeLine, size === null);
+  const values = new Float32Array(sizeOf([kept.length, ...sizes]));
+  pictures.forEach((picture, i) => values.set(picture, i * picture.length));
+  return { kept, count, array: { format: 'CSV', shape: [kept.length, ...sizes], values } };
 }

@@ -2,7 +2,7 @@
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { sizeOf } from '../../../shared/model/generator.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
-import { listAsTexts, type ArrayFile, type NamedArray } from '../array-file.ts';
+import type { ArrayFile } from '../array-file.ts';
 import { decodeText, parseJson, readLines } from '../labels/text-encoding.ts';
 import {
   findLabels,
@@ -13,9 +13,9 @@ import {
 } from '../labels/label-column.ts';
 import { LEAST_PIXELS, readList, type NumberList } from '../labels/number-lists.ts';
 import { findPixelNames, shapePixels } from '../labels/table-columns.ts';
-import { arrangeArrays, MAX_ARRAY_BYTES } from '../layouts/arrays.ts';
+import { chooseRange, listPictures, MAX_ARRAY_BYTES, type PictureRows } from '../layouts/arrays.ts';
 import { readFile, type TreeFile } from '../layouts/tree.ts';
-import type { PictureTable, Source, Split } from '../layouts/source.ts';
+import { within, type PictureTable, type Source, type Split } from '../layouts/source.ts';
 
 /** The columns with the pixels: one with lists, one for each pixel, or none. */
 export async function findPixels(table: PictureTable): Promise<readonly string[]> {
@@ -40,8 +40,8 @@ export interface PartTable {
 }
 
 /**
- * Reads the pictures of tables as arrays, with labels, for each part. The pixels are a list in one
- * column, also lists in a list or text, or a column each.
+ * Reads the pictures of tables. The pixels are a list in one column, also lists in a list or text,
+ * or a column each.
  * @param tables  With pixels, by `findPixels`.
  * @throws ExpectedError  When rows have pictures of different sizes.
  */
@@ -49,113 +49,64 @@ export async function readPixelTables(
   tables: readonly PartTable[],
   range: PixelRange | undefined,
 ): Promise<Source> {
-  const parts = new Map<Split, { pixels: ArrayFile[]; labels: (readonly string[] | null)[] }>();
+  const sets: PictureRows[] = [];
+  const unlabelled = new Set<Split>();
   for (const { table, split: own, path } of tables) {
-    const { columns, count } = table;
     const named = await findPixels(table);
-    const [list = '', more] = named;
-    const pixels =
-      more === undefined
-        ? await readLists(table.openCells(list), count, `${path}: column ${list}`)
-        : await readColumns(table, named);
+    const array = await within(`${path} `, () => readPixels(table, named));
     const others: Column[] = [];
-    for (const name of columns.filter((column) => !named.includes(column))) {
+    for (const name of table.columns.filter((column) => !named.includes(column))) {
       others.push({ name, cells: Array.from(await table.readColumn(name), toText) });
     }
-    const splits = findParts(others);
-    const labels = findLabels(others.filter((column) => column !== splits));
-    const rows = Array.from({ length: count }, (_, row) => row);
-    const groups = Map.groupBy(
-      rows,
-      (row) => (splits && readPart(splits.name, splits.cells[row] ?? '')) ?? own,
-    );
-    for (const [split, members] of groups) {
-      const part = parts.get(split) ?? { pixels: [], labels: [] };
-      part.pixels.push(groups.size === 1 ? pixels : pickRows(pixels, members));
-      part.labels.push(labels && members.map((row) => normaliseLabel(labels.cells[row] ?? '')));
-      parts.set(split, part);
+    const parts = findParts(others);
+    const labels = findLabels(others.filter((column) => column !== parts));
+    const rows = Array.from({ length: table.count }, (_, row) => ({
+      name: `${path}, row ${row}`,
+      split: (parts && readPart(parts.name, parts.cells[row] ?? '')) ?? own,
+      label: labels && normaliseLabel(labels.cells[row] ?? ''),
+    }));
+    if (labels === null) {
+      rows.forEach(({ split }) => unlabelled.add(split));
     }
+    sets.push({ name: path, array, rows });
   }
-  const arrays = [...parts].flatMap(([split, { pixels, labels }]): NamedArray[] => {
-    const images = { name: `${split}_images`, array: joinRows(pixels) };
-    const all = labels.flatMap((one) => one ?? []);
-    return labels.includes(null)
-      ? [images]
-      : [images, { name: `${split}_labels`, array: listAsTexts(all, [all.length], 'table') }];
-  });
-  return arrangeArrays(arrays, range);
+  // Classes of some files of a part are none.
+  const equal = sets.map(({ rows, ...set }) => ({
+    ...set,
+    rows: rows.map((row) => (unlabelled.has(row.split) ? { ...row, label: null } : row)),
+  }));
+  return listPictures(equal, chooseRange(sets, range));
 }
 
-/** Reads lists of numbers, of which the first tells the shape. @throws ExpectedError */
-async function readLists(
-  readCell: (row: number) => Promise<unknown>,
-  count: number,
-  column: string,
-): Promise<ArrayFile> {
-  const { shape } = readList(await readCell(0)) as NumberList;
-  const size = sizeOf(shape);
-  checkSize(count * size);
-  const values = new Float32Array(count * size);
-  for (let row = 0; row < count; row++) {
-    const list = readList(await readCell(row));
-    if (list?.shape.join() !== shape.join()) {
-      const found = list === null ? 'no list of numbers' : `[${list.shape.join(', ')}] numbers`;
-      throw new ExpectedError(`${column}: row ${row} has ${found}, row 0 [${shape.join(', ')}]`);
-    }
-    values.set(list.values, row * size);
-  }
-  return { format: 'table', shape: [count, ...shape], values };
-}
-
-async function readColumns(
-  { count, readColumn }: PictureTable,
-  names: readonly string[],
-): Promise<ArrayFile> {
-  checkSize(count * names.length);
-  const values = new Float32Array(count * names.length);
-  for (const [place, name] of names.entries()) {
-    const cells = await readColumn(name);
-    for (let row = 0; row < count; row++) {
-      values[row * names.length + place] = Number(cells[row] ?? NaN);
-    }
-  }
-  return { format: 'table', shape: [count, ...shapePixels(names)], values };
-}
-
-function checkSize(numbers: number): void {
-  if (numbers * 4 > MAX_ARRAY_BYTES) {
-    throw new ExpectedError(`holds ${numbers} numbers: too many. Take a part of them`);
-  }
-}
-
-function joinRows(arrays: readonly ArrayFile[]): ArrayFile {
-  const [first] = arrays as [ArrayFile];
-  const [, ...sizes] = first.shape;
-  const other = arrays.find(({ shape }) => shape.slice(1).join() !== sizes.join());
-  if (other !== undefined) {
-    throw new ExpectedError(
-      `holds tables with [${sizes.join(', ')}] and [${other.shape.slice(1).join(', ')}] numbers a row: expected one size`,
-    );
-  }
-  if (arrays.length === 1) {
-    return first;
-  }
-  const count = arrays.reduce((sum, { shape: [rows = 0] }) => sum + rows, 0);
-  checkSize(count * sizeOf(sizes));
-  const values = new Float32Array(count * sizeOf(sizes));
-  let at = 0;
-  for (const one of arrays) {
-    values.set(one.values, at);
-    at += one.values.length;
-  }
-  return { format: first.format, shape: [count, ...sizes], values };
-}
-
-function pickRows({ format, shape: [, ...sizes], values }: ArrayFile, rows: readonly number[]) {
+/** Reads a list in a column, or a column for each pixel. @throws ExpectedError */
+async function readPixels(table: PictureTable, names: readonly string[]): Promise<ArrayFile> {
+  const { count } = table;
+  const [list = '', ...more] = names;
+  const readCell = table.openCells(list);
+  const sizes =
+    more.length === 0 ? (readList(await readCell(0)) as NumberList).shape : shapePixels(names);
   const size = sizeOf(sizes);
-  const own = new Float32Array(rows.length * size);
-  rows.forEach((row, i) => own.set(values.subarray(row * size, (row + 1) * size), i * size));
-  return { format, shape: [rows.length, ...sizes], values: own };
+  if (count * size * 4 > MAX_ARRAY_BYTES) {
+    throw new ExpectedError(`holds ${count * size} numbers: too many. Take a part of them`);
+  }
+  const values = new Float32Array(count * size);
+  for (const [place, name] of more.length === 0 ? [] : names.entries()) {
+    const cells = await table.readColumn(name);
+    for (let row = 0; row < count; row++) {
+      values[row * size + place] = Number(cells[row] ?? NaN);
+    }
+  }
+  for (let row = 0; more.length === 0 && row < count; row++) {
+    const found = readList(await readCell(row));
+    if (found?.shape.join() !== sizes.join()) {
+      const other = found === null ? 'no list of numbers' : `[${found.shape.join(', ')}] numbers`;
+      throw new ExpectedError(
+        `has ${other} in row ${row} of the column ${list}, [${sizes.join(', ')}] in row 0`,
+      );
+    }
+    values.set(found.values, row * size);
+  }
+  return { format: 'table', shape: [count, ...sizes], values };
 }
 
 function toText(cell: unknown): string {
