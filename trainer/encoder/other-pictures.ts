@@ -140,21 +140,19 @@ function interpolate(x: number, y: number, value: (x: number, y: number) => numb
 const repeat = <T>(count: number, make: (i: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => make(i));
 
-const drawScribbles = (random: Random): Picture =>
-  drawStrokes(
-    repeat(random.choose(1, 2), () => scribble(random)),
-    random,
-  );
+/** Draws so many strokes of a kind. */
+const drawSome =
+  (draw: (random: Random) => Stroke, least: number, most: number) =>
+  (random: Random): Picture =>
+    drawStrokes(
+      repeat(random.choose(least, most), () => draw(random)),
+      random,
+    );
 
-const drawBows = (random: Random): Picture =>
-  drawStrokes(
-    repeat(random.choose(3, 6), () => bow(random)),
-    random,
-  );
-
+const drawBows = drawSome(bow, 3, 6);
 /** Made in turns. Those that look most like written pictures stand here twice. */
 const KINDS: readonly ((random: Random, written: Dataset) => Picture)[] = [
-  drawScribbles,
+  drawSome(scribble, 1, 2),
   drawBows,
   (random) => drawStrokes([zigzag(random)], random),
   (random) => drawStrokes(figure(random), random),

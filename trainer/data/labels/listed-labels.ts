@@ -41,12 +41,15 @@ interface ListedLabel {
   readonly split: Split | null;
 }
 
+/** Collected from several files. */
 export interface ListedLabels {
-  readonly labels: ReadonlyMap<TreeFile, ListedLabel>;
+  readonly labels: Map<TreeFile, ListedLabel>;
   /** Paths of the files with labels. */
-  readonly files: readonly string[];
-  readonly problems: readonly Problem[];
-  readonly notes: readonly string[];
+  readonly files: string[];
+  /** Those files by the column with the classes: ", column label". */
+  readonly columns: Map<string, string[]>;
+  readonly problems: Problem[];
+  readonly notes: string[];
 }
 
 /** @returns  Null when no file names the pictures. */
@@ -61,13 +64,14 @@ export async function findListedLabels(
     ({ path }) =>
       IS_TABLE.test(path) && !NO_TABLE.test(path) && !byName.has(toKey(parse(path).name)),
   );
-  const found = (await readClassFiles(tree, pictures)) ?? {
-    labels: new Map<TreeFile, ListedLabel>(),
+  const found: ListedLabels = {
+    labels: new Map(),
     files: [],
-    columns: new Map<string, string[]>(),
+    columns: new Map(),
     problems: [],
     notes: [],
   };
+  await takeClassFiles(tree, pictures, found);
   for (const file of found.files.length > 0 ? [] : tables) {
     const table = await readTable(file).catch((error: unknown) => describeFault(error));
     if (typeof table === 'string') {
@@ -83,16 +87,6 @@ export async function findListedLabels(
     found.notes.push(`The classes are those of ${nameSome(paths)}${column}.`);
   }
   return found.files.length === 0 && found.notes.length === 0 ? null : found;
-}
-
-/** Collected from several files. */
-interface Found {
-  readonly labels: Map<TreeFile, ListedLabel>;
-  readonly files: string[];
-  /** Tables by the column with the classes: ", column label". */
-  readonly columns: Map<string, string[]>;
-  readonly problems: Problem[];
-  readonly notes: string[];
 }
 
 type FindPicture = (name: string, table: TreeFile) => TreeFile | undefined;
@@ -209,7 +203,12 @@ function toCells(values: readonly unknown[]): string[] {
 }
 
 /** Takes the labels of a table of which a column names most pictures, or nothing. */
-function takeLabels(file: TreeFile, table: string[][], find: FindPicture, found: Found): void {
+function takeLabels(
+  file: TreeFile,
+  table: string[][],
+  find: FindPicture,
+  found: ListedLabels,
+): void {
   // A first line may count the rows.
   const width = Math.max(...table.slice(0, 2).map(({ length }) => length), 0);
   const named = Array.from({ length: width }, (_, place) => {
@@ -297,7 +296,7 @@ async function takeSidecars(
   { files }: Tree,
   pictures: readonly TreeFile[],
   find: FindPicture,
-  found: Found,
+  found: ListedLabels,
 ): Promise<void> {
   const byStem = new Map(pictures.map(({ path }) => [stemOf(path), path]));
   const sidecars = files.flatMap((file) => {
@@ -313,31 +312,33 @@ async function takeSidecars(
     const content = parseJson(decodeText(await readFile(file, LOOKED_INTO)));
     rows.push({ file: picture, ...(content as object | null) });
   }
-  const own: Found = { ...found, notes: [], files: [] };
+  const own: ListedLabels = { ...found, notes: [], files: [] };
   takeLabels(first.file, toTable(rows), find, own);
   found.files.push(...(own.columns.size > 0 ? sidecars.map(({ file }) => file.path) : []));
 }
 
-/** WebDataset's 000012.png and 000012.cls. */
-async function readClassFiles(
+/** Takes labels of WebDataset's 000012.png and 000012.cls. */
+async function takeClassFiles(
   { files }: Tree,
   pictures: readonly TreeFile[],
-): Promise<Found | null> {
+  found: ListedLabels,
+): Promise<void> {
   const keyOf = (path: string): string =>
     folderOf(path) + (basename(path).split('.', 1)[0] as string);
   const classFiles = files.filter(({ path }) => IS_CLASS.test(path));
   const byKey = new Map(pictures.map((file) => [keyOf(file.path), file]));
-  const labels = new Map<TreeFile, ListedLabel>();
   for (const file of classFiles) {
     const picture = byKey.get(keyOf(file.path));
     if (picture !== undefined) {
       const text = Buffer.from(await readFile(file, MAX_BYTES.label)).toString('utf8');
-      labels.set(picture, { label: normaliseLabel(text), split: null });
+      found.labels.set(picture, { label: normaliseLabel(text), split: null });
     }
   }
-  const paths = classFiles.map(({ path }) => path);
-  const columns = new Map([['', paths]]);
-  return labels.size === 0 ? null : { labels, files: paths, columns, problems: [], notes: [] };
+  if (found.labels.size > 0) {
+    const paths = classFiles.map(({ path }) => path);
+    found.files.push(...paths);
+    found.columns.set('', paths);
+  }
 }
 
 /**

@@ -58,14 +58,12 @@ export async function unpackArchives(tree: Tree): Promise<Tree> {
     // cats.zip often holds a folder cats.
     const own = folder.split('/').at(-2);
     const isWrapped = files.every(({ path }) => path.startsWith(`${own}/`));
-    const place = <T extends { path: string } | { name: string }>(one: T, path: string): T => {
-      const moved = `${folder}${isWrapped ? path.slice((own?.length ?? 0) + 1) : path}`;
-      return { ...one, ...('path' in one ? { path: moved } : { name: moved }) };
-    };
+    const place = (path: string): string =>
+      `${folder}${isWrapped ? path.slice((own?.length ?? 0) + 1) : path}`;
     inner.push({
       ...tree,
-      files: files.map((one) => place(one, one.path)),
-      problems: problems.map((one) => place(one, one.name)),
+      files: files.map((one) => ({ ...one, path: place(one.path) })),
+      problems: problems.map((one) => ({ ...one, name: place(one.name) })),
       notes,
     });
   }

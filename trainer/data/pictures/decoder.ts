@@ -241,18 +241,23 @@ async function readFacts(
         : `is of the format ${format}: save it as PNG or JPEG`,
     );
   }
+  const describe = (size: Parameters<typeof pickSize>[0], isDeep = false, frames = 1) => ({
+    format: readable,
+    frames,
+    isDeep,
+    ...pickSize(size),
+  });
   if (readable === 'BMP') {
-    return { format: readable, frames: 1, ...pickSize(parseBmpHeader(content)) };
+    return describe(parseBmpHeader(content));
   }
   if (readable === 'PGM or PPM') {
-    const { largest, ...header } = parseNetpbmHeader(content);
-    return { format: readable, frames: 1, isDeep: largest === 65_535, ...pickSize(header) };
+    const header = parseNetpbmHeader(content);
+    return describe(header, header.largest === 65_535);
   }
   if (readable === 'PNG') {
     try {
-      const { depth, colourType, ...header } = parsePngHeader(content);
-      const isDeep = depth === 16 && (colourType === 0 || colourType === 2);
-      return { format: readable, frames: 1, isDeep, ...pickSize(header) };
+      const header = parsePngHeader(content);
+      return describe(header, header.depth === 16 && [0, 2].includes(header.colourType));
     } catch (error) {
       throw new UnusablePicture((error as Error).message);
     }
@@ -267,7 +272,7 @@ async function readFacts(
       throw new UnusablePicture(`holds numbers of the type ${depth}: save it with 8 or 16 bits`);
     }
     const isDeep = readable === 'TIFF' && depth === 'ushort' && !hasAlpha;
-    return { format: readable, frames: pages, isDeep, ...pickSize(autoOrient) };
+    return describe(autoOrient, isDeep, pages);
   } catch (cause) {
     if (cause instanceof UnusablePicture) {
       throw cause;
