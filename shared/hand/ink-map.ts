@@ -78,14 +78,10 @@ function shrink(picture: GreyPicture): GreyPicture {
 function measureInk(picture: GreyPicture, isShaded = false): Ink | undefined {
   const { width, height, pixels } = picture;
   const paper = estimatePaper(picture, isShaded);
-  const isDark = paper.isDark;
-  const contrast = new Float64Array(pixels.length);
-  pixels.forEach((pixel, i) => {
-    const difference = isDark
-      ? pixel - (paper.levels[i] as number)
-      : (paper.levels[i] as number) - pixel;
-    contrast[i] = Math.max(0, difference);
-  });
+  const sign = paper.isDark ? 1 : -1;
+  const contrast = paper.levels.map((level, i) =>
+    Math.max(0, sign * ((pixels[i] as number) - level)),
+  );
   const counts = countLevels(contrast);
   const split = splitLevels(counts);
   const full = findQuantile(counts, 0.9, split);

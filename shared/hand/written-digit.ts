@@ -58,15 +58,11 @@ function fitLine(ink: Ink): Ink | WrittenFault {
   const scale = Math.min(1, WORKING_SIDE / longer);
   // Room for a line that becomes wider.
   const margin = Math.ceil((LINE.thin / BOX) * longer * scale);
-  const [across, down] = [Math.round(ink.width * scale), Math.round(ink.height * scale)];
-  const width = Math.max(1, across) + 2 * margin;
-  const height = Math.max(1, down) + 2 * margin;
-  const place = {
-    left: margin,
-    top: margin,
-    width: width - 2 * margin,
-    height: height - 2 * margin,
-  };
+  const [across, down] = [ink.width, ink.height].map((side) =>
+    Math.max(1, Math.round(side * scale)),
+  ) as [number, number];
+  const [width, height] = [across + 2 * margin, down + 2 * margin];
+  const place = { left: margin, top: margin, width: across, height: down };
   const map = resample(ink, width, height, place);
   const distances = measureDistances(map);
   const line = measureLine(distances);

@@ -104,7 +104,9 @@ export function measureEncoder(subject: EncoderSubject, test: Dataset, count: nu
     ]).next().value;
     right += guess.digits[0]?.label === label ? 1 : 0;
   }
-  const draw = (latents: readonly Float32Array[]) => drawOwn(subject, latents, labels);
+  /** Draws each digit's class in its hand. */
+  const draw = (own: readonly Float32Array[]): Uint8Array[] =>
+    own.map((latents, i) => drawHand(subject.sampler, latents, [labels[i] as number]));
   const means = drawMeans(test);
   const rows = [
     compare(
@@ -187,15 +189,6 @@ export function drawHands(subject: EncoderSubject, test: Dataset, count: number)
   const samples = { count: count * cols, height, width, channels: 1, pixels, labels: null };
   const sheet = buildSheet(samples, { cols, gap: 2, margin: 8, scale: 1 });
   return encodePng(pngEncoder, sheet, { bg: [255, 255, 255, 255], fg: [0, 0, 0, 255] });
-}
-
-/** Draws each digit's class in its hand. */
-function drawOwn(
-  { sampler }: EncoderSubject,
-  hands: readonly Float32Array[],
-  labels: readonly number[],
-): Uint8Array[] {
-  return hands.map((latents, i) => drawHand(sampler, latents, [labels[i] as number]));
 }
 
 function drawHand(sampler: Sampler, latents: Float32Array, labels: readonly number[]): Uint8Array {
