@@ -85,12 +85,15 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
   const samples = selectPart(source, part);
   const classes = listClasses(source);
   const problems = [...source.problems];
-  const known = new Set(classes?.map(({ key }) => key));
-  const labelled = samples.filter(({ label }) => classes === null || known.has(String(label)));
-  const taken = new Set(labelled);
-  for (const { name: sample, label } of samples.filter((one) => !taken.has(one))) {
+  const labelled: Sample[] = [];
+  for (const sample of samples) {
+    const { label } = sample;
     const other = `has the class ${label}, of which the training part has no picture`;
-    problems.push({ name: sample, reason: label === null ? 'has no label' : other });
+    if (classes === null || classes.has(String(label))) {
+      labelled.push(sample);
+    } else {
+      problems.push({ name: sample.name, reason: label === null ? 'has no label' : other });
+    }
   }
 
   const measure = async (sample: Sample): Promise<PictureFacts> =>
@@ -125,7 +128,7 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
     throw new ExpectedError('holds no pictures');
   }
   if (facts.length === 0) {
-    throw refuseUnusable(base, total);
+    throw refuseUnusable(base);
   }
   const side = chooseSide(facts, reading.resolution, sides);
   const { fit, background, grey, invert } = { ...DEFAULT_READING, ...reading };
@@ -159,15 +162,15 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
     notes: [...base.notes, ...note, ...describeFacts(facts, whole)],
   };
   if (problems.length > total * MAX_UNUSABLE || count === 0) {
-    throw refuseUnusable(findings, total);
+    throw refuseUnusable(findings);
   }
   const kept = images.subarray(0, count * size);
   const coloured = declared === 3 ? countColoured(kept, size) : 0;
   // Arrays keep the channels that they have.
   const isGrey = declared === 3 && source.shape === undefined && coloured === 0;
   const used = new Set(names);
-  const present = classes?.filter(({ key }) => part === 'test' || used.has(key)) ?? [];
-  const places = new Map(present.map(({ key }, place) => [key, place]));
+  const present = [...(classes ?? [])].filter(([key]) => part === 'test' || used.has(key));
+  const places = new Map(present.map(([key], place) => [key, place]));
   const dataset: Dataset = {
     name: findings.layout,
     count,
@@ -176,7 +179,7 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
     channels: isGrey ? 1 : declared,
     images: isGrey ? kept.filter((_, i) => i % 3 === 0) : kept,
     labels: Uint8Array.from(names, (key) => places.get(key) ?? 0),
-    classes: present.map((one) => one.name),
+    classes: present.map(([, shown]) => shown),
   };
   return {
     dataset,
@@ -243,14 +246,12 @@ function selectPart({ samples }: Source, part: 'train' | 'test'): readonly Sampl
   return chosen;
 }
 
-/** A class: its label as text, and its name. */
-interface Class {
-  readonly key: string;
-  readonly name: string;
-}
-
-/** The classes of the training part, in order; null without labels. @throws ExpectedError */
-function listClasses({ samples, classNames }: Source): Class[] | null {
+/**
+ * Names the classes of the training part, in order, by their labels as text.
+ * @returns  Null without labels.
+ * @throws ExpectedError  When there are too many, or a name is bad.
+ */
+function listClasses({ samples, classNames }: Source): ReadonlyMap<string, string> | null {
   const training = samples.filter(({ split }) => split === 'train');
   const keys = [...new Set(training.flatMap(({ label }) => (label === null ? [] : String(label))))];
   if (keys.length === 0) {
@@ -259,7 +260,7 @@ function listClasses({ samples, classNames }: Source): Class[] | null {
   keys.sort(compareLabels(areWholeNumbers(keys)));
   const named = keys.map((key) => classNames?.[Number(key)] ?? key);
   const names = checkClassNames(named);
-  return keys.map((key, i) => ({ key, name: names[i] as string }));
+  return new Map(keys.map((key, i) => [key, names[i] as string]));
 }
 
 /**
@@ -377,8 +378,8 @@ function countBy<T>(values: readonly T[], name: (value: T) => string): Record<st
   return Object.fromEntries(counts.sort((a, b) => b[1] - a[1]));
 }
 
-function refuseUnusable(findings: Findings, total: number): UnusableDataError {
-  const { problems } = findings;
+function refuseUnusable(findings: Findings): UnusableDataError {
+  const { problems, total } = findings;
   const sharp = findings.notes.find((note) => note.startsWith('sharp '));
   const advice = sharp === undefined ? 'Repair them or take them out.' : `${sharp}.`;
   return new UnusableDataError(

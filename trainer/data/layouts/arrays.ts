@@ -10,7 +10,7 @@ import type { LabelRows } from '../labels/label-rows.ts';
 import { measureSquare } from '../labels/table-columns.ts';
 import { decodeMat, isMat } from '../mat-file.ts';
 import { nameFour, readPickledArrays, stackArrays } from '../pickle.ts';
-import { decideRange, findExtremes, type Extremes } from '../number-range.ts';
+import { decideRange, findExtremes } from '../number-range.ts';
 import {
   findFolderSplit,
   findSplit,
@@ -447,21 +447,20 @@ export function chooseRange(
   if (arrays.length === 0) {
     return { range: BYTES, note: [] };
   }
-  const all: Extremes[] = arrays.map(({ name, array: { shape, values } }) => {
-    const extremes = findExtremes(values);
-    if ('notFinite' in extremes) {
-      const { notFinite: i } = extremes;
+  const extremes = { least: Infinity, largest: -Infinity };
+  for (const { name, array } of arrays) {
+    const { shape, values } = array;
+    const found = findExtremes(values);
+    if ('notFinite' in found) {
+      const { notFinite: i } = found;
       const picture = Math.floor((i * (shape[0] ?? 1)) / values.length);
       throw new ExpectedError(
         `${name} holds ${values[i]} in picture ${picture}: expected finite numbers`,
       );
     }
-    return extremes;
-  });
-  const extremes = {
-    least: Math.min(...all.map(({ least }) => least)),
-    largest: Math.max(...all.map(({ largest }) => largest)),
-  };
+    extremes.least = Math.min(extremes.least, found.least);
+    extremes.largest = Math.max(extremes.largest, found.largest);
+  }
   return decideRange(extremes, given);
 }
 

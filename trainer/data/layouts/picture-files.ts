@@ -26,7 +26,7 @@ import {
   type Source,
   type Split,
 } from './source.ts';
-import { readFile, type Tree, type TreeFile } from './tree.ts';
+import { folderOf, readFile, type Tree, type TreeFile } from './tree.ts';
 
 /** A larger picture file is refused. Photographs have 10 MB. */
 const MAX_PICTURE_BYTES = 64 * 1024 * 1024;
@@ -357,27 +357,14 @@ async function readStyleGanLabels(
     (message) => `cannot be read: ${message}`,
   );
   const { labels } = (content ?? {}) as { labels?: unknown };
-  const folder = listing.path.slice(0, -STYLEGAN_LABELS.length);
-  const byPath = new Map(pictures.map((file) => [file.path, file]));
-  const sample = (file: TreeFile, label: number | null): Sample => ({
-    name: file.path,
-    split: 'train',
-    label,
-    read: () => read(file),
-  });
-  if (labels === null || labels === undefined) {
-    const samples = pictures.toSorted(comparePaths).map((file) => sample(file, null));
-    return { samples, problems: [], notes: [], used: [listing.path] };
-  }
-  if (!Array.isArray(labels)) {
+  if (labels !== null && labels !== undefined && !Array.isArray(labels)) {
     throw new ExpectedError(
       `${listing.path}: expected "labels" to be a list of [file, label], or null`,
     );
   }
-  const samples: Sample[] = [];
-  const problems: Problem[] = [];
-  const seen = new Set<string>();
-  for (const [i, entry] of (labels as unknown[]).entries()) {
+  /** By path; the first label counts. */
+  const listed = new Map<string, number>();
+  for (const [i, entry] of ((labels ?? []) as unknown[]).entries()) {
     const [path, value] = Array.isArray(entry) ? (entry as unknown[]) : [];
     const label = parseLabel(value);
     if (typeof path !== 'string' || label === null) {
@@ -385,19 +372,24 @@ async function readStyleGanLabels(
         `${listing.path}: entry ${i} is ${(JSON.stringify(entry) ?? 'nothing').slice(0, 80)}, expected [file, label] with a whole number or one-hot vector`,
       );
     }
-    const full = folder + path.replaceAll('\\', '/');
-    const file = byPath.get(full);
-    if (file === undefined) {
-      problems.push({ name: full, reason: `is not there, but ${STYLEGAN_LABELS} names it` });
-    } else if (!seen.has(full)) {
-      samples.push(sample(file, label));
-    }
-    seen.add(full);
+    const full = folderOf(listing.path) + path.replaceAll('\\', '/');
+    listed.set(full, listed.get(full) ?? label);
   }
-  for (const { path } of pictures.filter((file) => !seen.has(file.path))) {
-    problems.push({ name: path, reason: `has no label in ${STYLEGAN_LABELS}` });
-  }
-  samples.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const isLabelled = Array.isArray(labels);
+  const known = new Set(pictures.map(({ path }) => path));
+  const missing = [...listed.keys()].filter((path) => !known.has(path));
+  const others = isLabelled ? pictures.filter(({ path }) => !listed.has(path)) : [];
+  const samples = pictures
+    .filter(({ path }) => !isLabelled || listed.has(path))
+    .sort(comparePaths)
+    .map((file): Sample => {
+      const label = listed.get(file.path) ?? null;
+      return { name: file.path, split: 'train', label, read: () => read(file) };
+    });
+  const problems = [
+    ...missing.map((name) => ({ name, reason: `is not there, but ${STYLEGAN_LABELS} names it` })),
+    ...others.map(({ path }) => ({ name: path, reason: `has no label in ${STYLEGAN_LABELS}` })),
+  ];
   return { samples, problems, notes: [], used: [listing.path] };
 }
 
