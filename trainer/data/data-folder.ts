@@ -121,7 +121,7 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
     coloured: 0,
     fitted: '',
     problems,
-    notes: [...source.notes, ...(decoder.fault === '' ? [] : [describeMissingSharp(decoder)])],
+    notes: [...source.notes, ...describeMissingSharp(decoder)],
     warnings: [],
   };
   if (total === 0) {

@@ -355,17 +355,18 @@ export function describeUnreadLabels(
     const isBeside = stems.has(stem) && /^(?:txt|xml|json)$/i.test(ending);
     return isBeside || (/json/i.test(ending) && /annotations?|instances|coco/i.test(path));
   });
+  const notes: string[] = [];
+  if (found.length > 0) {
+    notes.push(
+      `Labels of objects in pictures and captions are not read (${nameSome(found)}). Classes are folders, or in a table of file names: file,label.`,
+    );
+  }
   const tables = others.filter((path) => IS_SHEET.test(path) && !NO_TABLE.test(path));
-  return [
-    ...(found.length === 0
-      ? []
-      : [
-          `Labels of objects in pictures and captions are not read (${nameSome(found)}). Classes are folders, or in a table of file names: file,label.`,
-        ]),
-    ...(tables.length === 0
-      ? []
-      : [
-          `${nameSome(tables)}: not used for classes.${tables.some((path) => /\.(?:xlsx?|ods)$/i.test(path)) ? ' Save it as CSV.' : ''} Expected CSV, TSV, TXT or JSON with a column of file names and one called "label".`,
-        ]),
-  ];
+  if (tables.length > 0) {
+    const save = tables.some((path) => /\.(?:xlsx?|ods)$/i.test(path)) ? ' Save it as CSV.' : '';
+    notes.push(
+      `${nameSome(tables)}: not used for classes.${save} Expected CSV, TSV, TXT or JSON with a column of file names and one called "label".`,
+    );
+  }
+  return notes;
 }

@@ -413,23 +413,20 @@ function orderColours<T extends { readonly array: ArrayFile }>(
       }
     }
   }
+  if (unknown.length === 0) {
+    return { arrays, note: [] };
+  }
   const isPlanar = planar < interleaved;
   const order = isPlanar ? [3, side, side] : [side, side, 3];
   const found = isPlanar ? 'all red ones first' : 'red, green and blue of each pixel together';
-  return {
-    arrays: arrays.map((one) => {
-      const { array } = one;
-      return array.shape[1] === size && isFlat(array)
-        ? { ...one, array: { ...array, shape: [array.shape[0] as number, ...order] } }
-        : one;
-    }),
-    note:
-      unknown.length === 0
-        ? []
-        : [
-            `The ${size.toLocaleString('en')} numbers of a picture are read as ${side} x ${side} pixels, ${found}: neighbours differ less so.`,
-          ],
-  };
+  const ordered = arrays.map((one) => {
+    const { array } = one;
+    return array.shape[1] === size && isFlat(array)
+      ? { ...one, array: { ...array, shape: [array.shape[0] as number, ...order] } }
+      : one;
+  });
+  const note = `The ${size.toLocaleString('en')} numbers of a picture are read as ${side} x ${side} pixels, ${found}: neighbours differ less so.`;
+  return { arrays: ordered, note: [note] };
 }
 
 const BYTES: PixelRange = [0, 255];

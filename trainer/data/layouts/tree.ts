@@ -137,20 +137,18 @@ export function describeFault(error: unknown): string {
 
 /** Reads a file up to a number of bytes. @throws UnusablePicture  When it holds more. */
 export async function readFile(file: TreeFile, maxBytes: number): Promise<Uint8Array> {
-  const tooLarge = (bytes: number): UnusablePicture =>
-    new UnusablePicture(
-      `has ${bytes.toLocaleString('en')} bytes, at most ${maxBytes.toLocaleString('en')} allowed`,
-    );
-  if (file.size > maxBytes) {
-    throw tooLarge(file.size);
-  }
+  const check = (bytes: number): void => {
+    if (bytes > maxBytes) {
+      const [found, most] = [bytes, maxBytes].map((count) => count.toLocaleString('en'));
+      throw new UnusablePicture(`has ${found} bytes, at most ${most} allowed`);
+    }
+  };
+  check(file.size);
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of readChunks(file)) {
     bytes += chunk.length;
-    if (bytes > maxBytes) {
-      throw tooLarge(bytes);
-    }
+    check(bytes);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -341,10 +341,9 @@ function convertChannels(
   return converted;
 }
 
-/** Says what works without sharp; empty when it is there. */
-export function describeMissingSharp({ fault }: Pick<PictureDecoder, 'fault'>): string {
+/** Says what works without sharp; nothing when it is there. */
+export function describeMissingSharp({ fault }: Pick<PictureDecoder, 'fault'>): string[] {
   const advice = IS_PACKED ? 'this bundle has none' : 'npm ci installs it';
-  return fault === ''
-    ? ''
-    : `sharp cannot be loaded (${fault}; ${advice}): only PNG files and arrays of one size that fits are read`;
+  const rest = 'only PNG files and arrays of one size that fits are read';
+  return fault === '' ? [] : [`sharp cannot be loaded (${fault}; ${advice}): ${rest}`];
 }
