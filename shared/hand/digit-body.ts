@@ -40,12 +40,7 @@ export async function openDigits(
   });
 }
 
-interface Part {
-  readonly bytes: Uint8Array;
-  readonly label: string | undefined;
-}
-
-async function splitForm(bytes: Uint8Array, contentType: string): Promise<Part[]> {
+async function splitForm(bytes: Uint8Array, contentType: string) {
   const body = new Response(bytes as Uint8Array<ArrayBuffer>, {
     headers: { 'Content-Type': contentType },
   });

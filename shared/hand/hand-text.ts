@@ -15,7 +15,6 @@ export interface Hand {
 export const MAX_LATENT = 2;
 /** The largest byte. */
 const TOP = 127;
-const CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /** Matches hands of any model. URLs have no room for a latent vector of more than 1,050 numbers. */
 export const HAND_PATTERN = /^[12]\.[a-z][a-z0-9-]{0,31}\.[0-9a-f]{16}\.[A-Za-z0-9_-]{2,1400}$/;
@@ -59,30 +58,18 @@ export function parseHand(text: string): Hand | { readonly expected: string } {
     : { model: { name, version }, latents: toLatents(bytes, Number(form)) };
 }
 
-function encodeBytes(numbers: readonly number[]): string {
-  const bytes = numbers.map((number) => number & 255);
-  let text = '';
-  for (let i = 0; i < bytes.length; i += 3) {
-    const [a = 0, b = 0, c = 0] = bytes.slice(i, i + 3);
-    const group = (a << 16) | (b << 8) | c;
-    const characters = [18, 12, 6, 0].map((shift) => CHARACTERS[(group >> shift) & 63]);
-    text += characters.slice(0, Math.min(4, bytes.length - i + 1)).join('');
-  }
-  return text;
+function encodeBytes(bytes: readonly number[]): string {
+  const text = btoa(String.fromCharCode(...bytes.map((byte) => byte & 255)));
+  return text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
 /** @returns  Signed bytes; undefined when the text is not what `encodeBytes` writes. */
 function decodeBytes(text: string): number[] | undefined {
-  const bytes: number[] = [];
-  let [bits, count] = [0, 0];
-  for (const character of text) {
-    bits = (bits << 6) | CHARACTERS.indexOf(character);
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      bytes.push((((bits >> count) & 255) << 24) >> 24);
-      bits &= (1 << count) - 1;
-    }
+  try {
+    const characters = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
+    const bytes = Array.from(characters, (character) => (character.charCodeAt(0) << 24) >> 24);
+    return encodeBytes(bytes) === text ? bytes : undefined;
+  } catch {
+    return undefined;
   }
-  return count < 6 && bits === 0 ? bytes : undefined;
 }

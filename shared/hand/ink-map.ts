@@ -43,8 +43,8 @@ export function findInk(picture: GreyPicture): Ink | undefined {
     return ink;
   }
   // A small digit in a large picture: look again, at its own size.
-  const box = findBounds(ink);
-  const isSmall = Math.max(box.right - box.left, box.bottom - box.top) < LONGEST / 2;
+  const box = findBox(ink, 0) as Box;
+  const isSmall = Math.max(box.width, box.height) < LONGEST / 2;
   const factor = picture.width / small.width;
   return isSmall ? measureInk(shrink(cut(picture, box, factor))) : ink;
 }
@@ -78,14 +78,10 @@ function shrink(picture: GreyPicture): GreyPicture {
 function measureInk(picture: GreyPicture, isShaded = false): Ink | undefined {
   const { width, height, pixels } = picture;
   const paper = estimatePaper(picture, isShaded);
-  const isDark = paper.isDark;
-  const contrast = new Float64Array(pixels.length);
-  pixels.forEach((pixel, i) => {
-    const difference = isDark
-      ? pixel - (paper.levels[i] as number)
-      : (paper.levels[i] as number) - pixel;
-    contrast[i] = Math.max(0, difference);
-  });
+  const sign = paper.isDark ? 1 : -1;
+  const contrast = paper.levels.map((level, i) =>
+    Math.max(0, sign * ((pixels[i] as number) - level)),
+  );
   const counts = countLevels(contrast);
   const split = splitLevels(counts);
   const full = findQuantile(counts, 0.9, split);
@@ -259,35 +255,38 @@ function dropSpecks({ width, height, values }: Ink) {
   return { ink: { width, height, values: kept }, edgeCover: edges / values.length };
 }
 
-interface Bounds {
+/** A place in a picture, in pixels. */
+export interface Box {
   readonly left: number;
-  readonly right: number;
   readonly top: number;
-  readonly bottom: number;
+  readonly width: number;
+  readonly height: number;
 }
 
-function findBounds({ width, values }: Ink): Bounds {
-  let [left, right, top, bottom] = [Infinity, -1, Infinity, -1];
-  values.forEach((value, i) => {
-    if (value > 0) {
-      const [x, y] = [i % width, Math.floor(i / width)];
-      left = Math.min(left, x);
-      right = Math.max(right, x + 1);
-      top = Math.min(top, y);
-      bottom = Math.max(bottom, y + 1);
+/** Finds the box of all ink above a share of full ink; undefined without any. */
+export function findBox({ width, height, values }: Ink, above: number): Box | undefined {
+  let [left, right, top, bottom] = [width, -1, height, -1];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if ((values[y * width + x] as number) > above) {
+        left = Math.min(left, x);
+        right = Math.max(right, x);
+        top = Math.min(top, y);
+        bottom = y;
+      }
     }
-  });
-  return { left, right, top, bottom };
+  }
+  return right < 0 ? undefined : { left, top, width: right - left + 1, height: bottom - top + 1 };
 }
 
 /** Cuts a picture to the ink that was found in a smaller one, with paper around it. */
-function cut(picture: GreyPicture, box: Bounds, factor: number): GreyPicture {
-  const margin = (Math.max(box.right - box.left, box.bottom - box.top) * factor) / 2;
+function cut(picture: GreyPicture, box: Box, factor: number): GreyPicture {
+  const margin = (Math.max(box.width, box.height) * factor) / 2;
   const clamp = (value: number, max: number) => Math.round(Math.min(max, Math.max(0, value)));
   const left = clamp(box.left * factor - margin, picture.width);
-  const right = clamp(box.right * factor + margin, picture.width);
+  const right = clamp((box.left + box.width) * factor + margin, picture.width);
   const top = clamp(box.top * factor - margin, picture.height);
-  const bottom = clamp(box.bottom * factor + margin, picture.height);
+  const bottom = clamp((box.top + box.height) * factor + margin, picture.height);
   const [width, height] = [right - left, bottom - top];
   const pixels = new Uint8Array(width * height);
   for (let y = 0; y < height; y++) {

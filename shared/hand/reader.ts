@@ -125,12 +125,9 @@ export function* readHand(
       fit = fits.next().value;
     }
     const latents = roundLatents(fit.latents);
-    const readings = digits.map(
-      ({ ink, label, certainty, ownError, missed, isNear, isRecognised }): DigitReading => {
-        const error = compareInk(draw(label, latents), ink);
-        return { label, certainty, error, ownError, missed, isNear, isRecognised };
-      },
-    );
+    const readings = digits.map(({ ink, guess: _guess, ...digit }): DigitReading => {
+      return { ...digit, error: compareInk(draw(digit.label, latents), ink) };
+    });
     const squares = readings.reduce((sum, { error }) => sum + error * error, 0);
     yield { latents, error: Math.sqrt(squares / readings.length), digits: readings };
   }
@@ -144,13 +141,8 @@ export function describeUnrecognised(digit: DigitReading, name: string | undefin
   return isNear ? nearest : `${nearest}, and ${differs}`;
 }
 
-interface GuessedDigit extends WrittenDigit {
-  readonly certainty: number;
+interface GuessedDigit extends WrittenDigit, Omit<DigitReading, 'error'> {
   readonly guess: Float32Array;
-  readonly ownError: number;
-  readonly missed: number;
-  readonly isNear: boolean;
-  readonly isRecognised: boolean;
 }
 
 function guessDigit(reader: HandReader, draw: DrawInk, given: GivenDigit): GuessedDigit {

@@ -3,7 +3,7 @@
  * the ink 20 of 28 pixels, its centre of mass in the middle. Pure; it uses IEEE doubles and square
  * roots only. MNIST's own digits keep nearly every pixel.
  */
-import { findInk, type GreyPicture, type Ink } from './ink-map.ts';
+import { findBox, findInk, type Box, type GreyPicture, type Ink } from './ink-map.ts';
 
 /** Side of the result, and of the box that holds the ink, in pixels. */
 export const DIGIT_SIDE = 28;
@@ -27,11 +27,8 @@ type WrittenFault =
 /** @returns  Row-major [28, 28], 0 for paper to 255 for full ink; or the fault. */
 export function normaliseDigit(picture: GreyPicture): Uint8Array | WrittenFault {
   const found = findInk(picture);
-  if (found === undefined) {
-    return { reason: 'blank' };
-  }
-  const box = findBox(found);
-  if (box === undefined) {
+  const box = found && findBox(found, FAINT);
+  if (found === undefined || box === undefined) {
     return { reason: 'blank' };
   }
   const longer = Math.max(box.width, box.height);
@@ -44,29 +41,6 @@ export function normaliseDigit(picture: GreyPicture): Uint8Array | WrittenFault 
   }
   const count = Math.max(countDigits(ink, BESIDE), countDigits(turn(ink), ABOVE));
   return count > 1 ? { reason: 'several', count } : placeInk(ink);
-}
-
-interface Box {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-/** Finds the box of all ink; undefined without any. */
-function findBox({ width, height, values }: Ink): Box | undefined {
-  let [left, right, top, bottom] = [width, -1, height, -1];
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if ((values[y * width + x] as number) > FAINT) {
-        left = Math.min(left, x);
-        right = Math.max(right, x);
-        top = Math.min(top, y);
-        bottom = y;
-      }
-    }
-  }
-  return right < 0 ? undefined : { left, top, width: right - left + 1, height: bottom - top + 1 };
 }
 
 function crop({ width, values }: Ink, box: Box): Ink {
@@ -84,15 +58,11 @@ function fitLine(ink: Ink): Ink | WrittenFault {
   const scale = Math.min(1, WORKING_SIDE / longer);
   // Room for a line that becomes wider.
   const margin = Math.ceil((LINE.thin / BOX) * longer * scale);
-  const [across, down] = [Math.round(ink.width * scale), Math.round(ink.height * scale)];
-  const width = Math.max(1, across) + 2 * margin;
-  const height = Math.max(1, down) + 2 * margin;
-  const place = {
-    left: margin,
-    top: margin,
-    width: width - 2 * margin,
-    height: height - 2 * margin,
-  };
+  const [across, down] = [ink.width, ink.height].map((side) =>
+    Math.max(1, Math.round(side * scale)),
+  ) as [number, number];
+  const [width, height] = [across + 2 * margin, down + 2 * margin];
+  const place = { left: margin, top: margin, width: across, height: down };
   const map = resample(ink, width, height, place);
   const distances = measureDistances(map);
   const line = measureLine(distances);
@@ -108,7 +78,7 @@ function fitLine(ink: Ink): Ink | WrittenFault {
   const move = (wanted - line) / 2;
   const values = distances.map((distance) => Math.min(1, Math.max(0, distance + move + 0.5)));
   const fitted = { width, height, values };
-  const box = findBox(fitted);
+  const box = findBox(fitted, FAINT);
   return box === undefined ? ink : crop(fitted, box);
 }
 

@@ -1,9 +1,9 @@
 /**
  * Reads arrays from files whose size and content nobody has checked: IDX, the format of MNIST
- * (LeCun, Cortes and Burges), and NumPy's .npy, plain or gzipped.
+ * (LeCun, Cortes and Burges), and NumPy's .npy, plain or gzipped. Messages of errors follow the
+ * file's name: "is neither IDX nor .npy".
  */
-import { createReadStream } from 'node:fs';
-import { createGunzip, gunzipSync } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { sizeOf } from '../../shared/model/generator.ts';
 
@@ -20,88 +20,21 @@ export interface ArrayFile {
   readonly texts?: readonly string[];
 }
 
-/**
- * Reads a file, which errors call `what`, and stops when it holds more than allowed.
- * @param maxBytes  Of the content, after unzipping.
- * @throws ExpectedError  When the file is larger or cannot be read.
- */
-export async function readBoundedFile(
-  path: string,
-  what: string,
-  maxBytes: number,
-  isGzipped = false,
-): Promise<Uint8Array> {
-  const file = createReadStream(path);
-  const stream = isGzipped ? file.pipe(createGunzip()) : file;
-  // A pipe does not forward the errors of its source.
-  file.on('error', (error) => stream.destroy(error));
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes > maxBytes) {
-        break;
-      }
-    }
-  } catch (cause) {
-    throw new ExpectedError(`${what} cannot be read: ${(cause as Error).message}`, { cause });
-  } finally {
-    file.destroy();
-  }
-  if (bytes > maxBytes) {
-    throw new ExpectedError(`${what} holds more than ${maxBytes} bytes: too large`);
-  }
-  return Buffer.concat(chunks);
+export interface NamedArray {
+  /** "x_train", or a file's name without its ending. */
+  readonly name: string;
+  readonly array: ArrayFile;
 }
 
 const ALLOWED =
   'expected IDX or .npy (plain or gzipped) of uint8 or float32; labels also of other whole numbers';
 
-interface NumberType {
-  readonly name: string;
-  readonly bytes: number;
-  readonly read: (body: DataView, count: number) => ArrayFile['values'];
-}
-
-const UINT8: NumberType = {
-  name: 'uint8',
-  bytes: 1,
-  read: (body, count) => new Uint8Array(body.buffer, body.byteOffset, count),
-};
-
-/** @param read  Reads the number at an offset in bytes. */
-function describeNumbers(
-  name: string,
-  bytes: number,
-  ArrayType: new (count: number) => Float32Array | Int32Array,
-  read: (body: DataView, offset: number) => number,
-): NumberType {
-  const readAll = (body: DataView, count: number): ArrayFile['values'] => {
-    const values = new ArrayType(count);
-    for (let i = 0; i < count; i++) {
-      values[i] = read(body, bytes * i);
-    }
-    return values;
-  };
-  return { name, bytes, read: readAll };
-}
-
-const IDX_TYPES = new Map([
-  [0x08, UINT8],
-  [0x09, describeNumbers('int8', 1, Int32Array, (body, at) => body.getInt8(at))],
-  [0x0b, describeNumbers('int16', 2, Int32Array, (body, at) => body.getInt16(at))],
-  [0x0c, describeNumbers('int32', 4, Int32Array, (body, at) => body.getInt32(at))],
-  [0x0d, describeNumbers('float32', 4, Float32Array, (body, at) => body.getFloat32(at))],
-]);
-
-type Numbers = Float32Array | Int32Array;
-type NumberReader = (body: DataView, offset: number, isLittle: boolean) => number;
+/** Bytes of one type of number, as views read them. */
+type ReadNumber = (body: DataView, offset: number, isLittle: boolean) => number;
 
 /** NumPy's types by kind and bytes, the arrays that they become, and readers. */
-const NPY_TYPES: Readonly<
-  Record<string, readonly [string, new (count: number) => Numbers, NumberReader]>
+const TYPES: Readonly<
+  Record<string, readonly [name: string, typeof Float32Array | typeof Int32Array, ReadNumber]>
 > = {
   b1: ['bool', Int32Array, (body, at) => body.getUint8(at)],
   i1: ['int8', Int32Array, (body, at) => body.getInt8(at)],
@@ -116,20 +49,42 @@ const NPY_TYPES: Readonly<
   f8: ['float64', Float32Array, (body, at, little) => body.getFloat64(at, little)],
 };
 
-/** @param code  As in a .npy header: "<f4" or "|u1". */
-export function findNpyType(code: string): NumberType | undefined {
+/** The types of IDX, as NumPy calls them. */
+const IDX_TYPES = new Map([
+  [0x08, '|u1'],
+  [0x09, '|i1'],
+  [0x0b, '>i2'],
+  [0x0c, '>i4'],
+  [0x0d, '>f4'],
+]);
+
+interface NumberType {
+  readonly name: string;
+  readonly bytes: number;
+  readonly read: (body: DataView, count: number) => ArrayFile['values'];
+}
+
+/** @param code  As in a .npy header: "<f4" or "|u1". Bytes share the memory of the file. */
+export function findType(code: string): NumberType | undefined {
   if (code.slice(1) === 'u1') {
-    return UINT8;
+    const read = (body: DataView, count: number): Uint8Array =>
+      new Uint8Array(body.buffer, body.byteOffset, count);
+    return { name: 'uint8', bytes: 1, read };
   }
-  const type = /^[<>|=]/.test(code) ? NPY_TYPES[code.slice(1)] : undefined;
+  const type = /^[<>|=]/.test(code) ? TYPES[code.slice(1)] : undefined;
   if (type === undefined) {
     return undefined;
   }
-  const [name, ArrayType, read] = type;
-  const isLittle = code[0] !== '>';
-  return describeNumbers(name, Number(code.slice(2)), ArrayType, (body, at) =>
-    read(body, at, isLittle),
-  );
+  const [name, ArrayType, readNumber] = type;
+  const [bytes, isLittle] = [Number(code.slice(2)), code[0] !== '>'];
+  const read = (body: DataView, count: number): ArrayFile['values'] => {
+    const values = new ArrayType(count);
+    for (let i = 0; i < count; i++) {
+      values[i] = readNumber(body, bytes * i, isLittle);
+    }
+    return values;
+  };
+  return { name, bytes, read };
 }
 
 /** IEEE 754 binary16. */
@@ -153,18 +108,18 @@ function readClampedInt64(body: DataView, offset: number, isLittle: boolean): nu
   return Math.min(2 ** 31 - 1, Math.max(-(2 ** 31), value));
 }
 
-/** Decodes a file, which `what` names. @throws ExpectedError  When it is damaged or no array. */
-export function decodeArrayFile(bytes: Uint8Array, what: string): ArrayFile {
-  const content = unzip(bytes, what);
+/** Decodes a file. @throws ExpectedError  When it is damaged or no array. */
+export function decodeArrayFile(bytes: Uint8Array): ArrayFile {
+  const content = unzip(bytes);
   if (startsWith(content, [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59])) {
-    return decodeNpy(content, what);
+    return decodeNpy(content);
   }
   if (startsWith(content, [0, 0]) && content.length >= 4) {
-    return decodeIdx(content, what);
+    return decodeIdx(content);
   }
   const start = Array.from(content.subarray(0, 4), (byte) => byte.toString(16).padStart(2, '0'));
   throw new ExpectedError(
-    `${what} is neither IDX nor .npy: it starts with ${start.join(' ') || 'nothing'}; ${ALLOWED}`,
+    `is neither IDX nor .npy: it starts with ${start.join(' ') || 'nothing'}; ${ALLOWED}`,
   );
 }
 
@@ -177,7 +132,8 @@ export function isIdx(bytes: Uint8Array): boolean {
   return startsWith(bytes, [0, 0]) && type >= 8 && type <= 14 && rank >= 1 && rank <= 4;
 }
 
-function unzip(bytes: Uint8Array, what: string): Uint8Array {
+/** @throws ExpectedError  When gzipped content is damaged, or too large. */
+export function unzip(bytes: Uint8Array): Uint8Array {
   if (!startsWith(bytes, [0x1f, 0x8b])) {
     return bytes;
   }
@@ -186,38 +142,38 @@ function unzip(bytes: Uint8Array, what: string): Uint8Array {
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const why = code === 'ERR_BUFFER_TOO_LARGE' ? `it holds more than ${MAX_BYTES} bytes` : message;
-    throw new ExpectedError(`${what} cannot be unzipped: ${why}`, { cause });
+    throw new ExpectedError(`cannot be read, because it cannot be unzipped: ${why}`, { cause });
   }
 }
 
 /**
- * Decodes IDX, whose numbers are big-endian. Bytes share the memory of the file.
+ * Decodes IDX, whose numbers are big-endian.
  * @throws ExpectedError  When type or length are not as the header says.
  */
-export function decodeIdx(bytes: Uint8Array, what: string): ArrayFile {
+export function decodeIdx(bytes: Uint8Array): ArrayFile {
   const code = bytes[2] as number;
-  const type = IDX_TYPES.get(code);
+  const type = findType(IDX_TYPES.get(code) ?? '');
   if (type === undefined) {
     throw new ExpectedError(
-      `${what} is IDX of the type 0x${code.toString(16).padStart(2, '0')}; ${ALLOWED}`,
+      `is IDX of the type 0x${code.toString(16).padStart(2, '0')}; ${ALLOWED}`,
     );
   }
   const rank = bytes[3] as number;
   const header = 4 + rank * 4;
   if (bytes.length < header) {
-    throw new ExpectedError(`${what} ends within its header of ${header} bytes: it is truncated`);
+    throw new ExpectedError(`ends within its header of ${header} bytes: it is truncated`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + i * 4));
   const format = `IDX, ${type.name}`;
-  const values = readBody(bytes, header, type, shape, what);
+  const values = readBody(bytes, header, type, shape);
   const [count = 0, columns] = shape;
   return code === 0x0c && rank === 2 && columns === QMNIST_COLUMNS
     ? { format, shape: [count], values: values.filter((_, i) => i % QMNIST_COLUMNS === 0) }
     : { format, shape, values };
 }
 
-function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {
+function decodeNpy(bytes: Uint8Array): ArrayFile {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const major = bytes[6] ?? 0;
   // Version 1 counts its header in 2 bytes, versions 2 and 3 in 4.
@@ -227,19 +183,19 @@ function decodeNpy(bytes: Uint8Array, what: string): ArrayFile {
       ? Infinity
       : start + (major === 1 ? view.getUint16(8, true) : view.getUint32(8, true));
   if (major < 1 || major > 3 || end > bytes.length) {
-    throw new ExpectedError(`${what} has a damaged .npy header, or is truncated`);
+    throw new ExpectedError(`has a damaged .npy header, or is truncated`);
   }
   const header = new TextDecoder('latin1').decode(bytes.subarray(start, end));
   const code = /'descr':\s*'([^']*)'/.exec(header)?.[1];
   const sizes = /'shape':\s*\(([0-9, ]*)\)/.exec(header)?.[1];
   if (code === undefined || sizes === undefined) {
     throw new ExpectedError(
-      `${what} has a .npy header that is not understood: ${header.trim().slice(0, 100)}`,
+      `has a .npy header that is not understood: ${header.trim().slice(0, 100)}`,
     );
   }
   const shape = (sizes.match(/[0-9]+/g) ?? []).map(Number);
   const isColumnMajor = /'fortran_order':\s*True/.test(header);
-  return decodeNumbers(bytes.subarray(end), code, shape, isColumnMajor, what);
+  return decodeNumbers(bytes.subarray(end), code, shape, isColumnMajor);
 }
 
 /**
@@ -252,33 +208,27 @@ export function decodeNumbers(
   code: string,
   shape: readonly number[],
   isColumnMajor: boolean,
-  what: string,
 ): ArrayFile {
   if (/^[<>|=][US][0-9]+$/.test(code)) {
-    return readTexts(body, code, shape, what);
+    return readTexts(body, code, shape);
   }
-  const type = findNpyType(code);
+  const type = findType(code);
   if (type === undefined) {
-    throw new ExpectedError(`${what} is .npy of the type ${code}; ${ALLOWED}`);
+    throw new ExpectedError(`is .npy of the type ${code}; ${ALLOWED}`);
   }
-  const read = readBody(body, 0, type, shape, what);
+  const read = readBody(body, 0, type, shape);
   const axes = [...shape.keys()];
   const values = isColumnMajor && shape.length > 1 ? fromColumnMajor(read, shape, axes) : read;
   return { format: `npy, ${type.name}`, shape, values };
 }
 
 /** Reads NumPy's text of a fixed length: UTF-32 (U), or bytes (S). Zeros fill its end. */
-function readTexts(
-  body: Uint8Array,
-  code: string,
-  shape: readonly number[],
-  what: string,
-): ArrayFile {
+function readTexts(body: Uint8Array, code: string, shape: readonly number[]): ArrayFile {
   const size = Number(code.slice(2)) * (code[1] === 'U' ? 4 : 1);
   const count = sizeOf(shape);
   if (body.length !== count * size) {
     throw new ExpectedError(
-      `${what} says ${shape.join(' x ')} texts, so ${count * size} bytes; it has ${body.length}`,
+      `says ${shape.join(' x ')} texts, so ${count * size} bytes; it has ${body.length}`,
     );
   }
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
@@ -349,7 +299,6 @@ function readBody(
   header: number,
   type: NumberType,
   shape: readonly number[],
-  what: string,
 ): ArrayFile['values'] {
   const body = new DataView(bytes.buffer, bytes.byteOffset + header, bytes.length - header);
   const count = sizeOf(shape);
@@ -357,7 +306,7 @@ function readBody(
   if (expected !== got) {
     const why = got < expected ? 'it is truncated' : 'something follows its end';
     throw new ExpectedError(
-      `${what} says ${shape.join(' x ')}, so ${expected} bytes after its header; it has ${got}: ${why}`,
+      `says ${shape.join(' x ')}, so ${expected} bytes after its header; it has ${got}: ${why}`,
     );
   }
   return type.read(body, count);

@@ -1,7 +1,7 @@
 /** A sheet of real pictures as the networks see them, ordered by class. */
 import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
 import { pngEncoder } from '../node-kernels.ts';
-import type { Dataset } from './dataset.ts';
+import { viewImage, type Dataset } from './dataset.ts';
 
 const COLS = 12;
 const MAX_ROWS = 40;
@@ -12,13 +12,13 @@ const EMPTY = 128;
 
 /** @returns  A PNG: a row for each of the first classes, or some rows without classes. */
 export function buildContactSheet(dataset: Dataset): Uint8Array {
-  const { width, height, channels, images } = dataset;
+  const { width, height, channels } = dataset;
   const chosen = choosePictures(dataset);
   const size = width * height * channels;
   const pixels = new Uint8Array(chosen.length * size).fill(EMPTY);
   chosen.forEach((place, i) => {
     if (place !== null) {
-      pixels.set(images.subarray(place * size, (place + 1) * size), i * size);
+      pixels.set(viewImage(dataset, place), i * size);
     }
   });
   const samples = { count: chosen.length, width, height, channels, pixels, labels: null };

@@ -12,6 +12,7 @@ import {
   areWholeNumbers,
   compareLabels,
   nameProblems,
+  within,
   type Problem,
   type Sample,
   type Source,
@@ -73,33 +74,40 @@ export async function loadDataFolder(
   path: string,
   options: LoadOptions = {},
 ): Promise<LoadedDataset> {
+  return within(`--data ${path}: `, () => load(path, options));
+}
+
+async function load(path: string, options: LoadOptions): Promise<LoadedDataset> {
   const { part = 'train', reading = {}, sides, onProgress } = options;
-  const what = `--data ${path}`;
   const { source: found, name } = await openSource(path, part, reading);
   const decoder = options.decoder ?? (await openDecoder());
-  const source = reading.cut ? await cutSheets(found, reading.cut, decoder, what) : found;
-  const samples = selectPart(source, part, what);
-  const classes = listClasses(source, what);
+  const source = reading.cut ? await cutSheets(found, reading.cut, decoder) : found;
+  const samples = selectPart(source, part);
+  const classes = listClasses(source);
   const problems = [...source.problems];
-  const known = new Set(classes?.map(({ key }) => key));
-  const labelled = samples.filter(({ label }) => classes === null || known.has(String(label)));
-  const taken = new Set(labelled);
-  for (const { name: sample, label } of samples.filter((one) => !taken.has(one))) {
+  const labelled: Sample[] = [];
+  for (const sample of samples) {
+    const { label } = sample;
     const other = `has the class ${label}, of which the training part has no picture`;
-    problems.push({ name: sample, reason: label === null ? 'has no label' : other });
+    if (classes === null || classes.has(String(label))) {
+      labelled.push(sample);
+    } else {
+      problems.push({ name: sample.name, reason: label === null ? 'has no label' : other });
+    }
   }
 
-  const measured = await readAll(
-    labelled,
-    problems,
-    async (sample) =>
-      source.shape === undefined
-        ? await decoder.measure(await sample.read())
-        : ({ format: 'array', frames: 1, ...source.shape } as const),
-    (done) => onProgress?.(done, labelled.length, 'Measured'),
-  );
+  const measure = async (sample: Sample): Promise<PictureFacts> =>
+    source.shape === undefined
+      ? await decoder.measure(await sample.read())
+      : { format: 'array', frames: 1, ...source.shape };
+  const [measured, facts]: [Sample[], PictureFacts[]] = [[], []];
+  for await (const [sample, fact] of readAll(labelled, problems, measure, (done) =>
+    onProgress?.(done, labelled.length, 'Measured'),
+  )) {
+    measured.push(sample);
+    facts.push(fact);
+  }
   const total = samples.length + source.problems.length;
-  const facts = measured.map(([, fact]) => fact);
   const base: Findings = {
     layout: source.layout ?? `${name.slice(0, 64)} (${source.kind ?? describeFormats(facts)})`,
     total,
@@ -113,56 +121,56 @@ export async function loadDataFolder(
     coloured: 0,
     fitted: '',
     problems,
-    notes: [...source.notes, ...(decoder.fault === '' ? [] : [describeMissingSharp(decoder)])],
+    notes: [...source.notes, ...describeMissingSharp(decoder)],
     warnings: [],
   };
   if (total === 0) {
-    throw new ExpectedError(`${what}: holds no pictures`);
+    throw new ExpectedError('holds no pictures');
   }
   if (facts.length === 0) {
-    throw refuseUnusable(what, base, total);
+    throw refuseUnusable(base);
   }
-  const side = chooseSide(facts, reading.resolution, sides, what);
+  const side = chooseSide(facts, reading.resolution, sides);
   const { fit, background, grey, invert } = { ...DEFAULT_READING, ...reading };
-  const { range, note } = chooseDepth(facts, source, reading.range, what);
+  const { range, note } = chooseDepth(facts, source, reading.range);
   const whole: Reading = { side, fit, background, grey, invert, ...(range && { range }) };
   const isFitted = facts.some(({ width, height }) => width !== side || height !== side);
   const declared = grey || source.shape?.channels === 1 ? 1 : 3;
   const size = side * side * declared;
   if (facts.length * size > MAX_TOTAL_BYTES) {
     throw new ExpectedError(
-      `${what}: ${facts.length} pictures of ${side} x ${side} take ${facts.length * size} bytes, ` +
+      `${facts.length} pictures of ${side} x ${side} take ${facts.length * size} bytes, ` +
         `at most ${MAX_TOTAL_BYTES} allowed: take fewer, or a smaller --resolution`,
     );
   }
   const images = new Uint8Array(facts.length * size);
-  let count = 0;
-  const decoded = await readAll(
-    measured.map(([sample]) => sample),
+  const names: string[] = [];
+  for await (const [{ label }, pixels] of readAll(
+    measured,
     problems,
     async (sample) => decoder.decode(await sample.read(), whole, declared),
     (done) => onProgress?.(done, measured.length, 'Read'),
-    {
-      pixels: facts.map(({ width, height }) => width * height),
-      onResult: (pixels) => images.set(pixels, size * count++),
-    },
-  );
+    facts.map(({ width, height }) => width * height),
+  )) {
+    images.set(pixels, size * names.length);
+    names.push(String(label));
+  }
+  const count = names.length;
   const findings: Findings = {
     ...base,
     ...(isFitted && { fitted: describeFit(whole) }),
     notes: [...base.notes, ...note, ...describeFacts(facts, whole)],
   };
   if (problems.length > total * MAX_UNUSABLE || count === 0) {
-    throw refuseUnusable(what, findings, total);
+    throw refuseUnusable(findings);
   }
   const kept = images.subarray(0, count * size);
   const coloured = declared === 3 ? countColoured(kept, size) : 0;
   // Arrays keep the channels that they have.
   const isGrey = declared === 3 && source.shape === undefined && coloured === 0;
-  const names = decoded.map(([{ label }]) => String(label));
   const used = new Set(names);
-  const present = classes?.filter(({ key }) => part === 'test' || used.has(key)) ?? [];
-  const places = new Map(present.map(({ key }, place) => [key, place]));
+  const present = [...(classes ?? [])].filter(([key]) => part === 'test' || used.has(key));
+  const places = new Map(present.map(([key], place) => [key, place]));
   const dataset: Dataset = {
     name: findings.layout,
     count,
@@ -171,7 +179,7 @@ export async function loadDataFolder(
     channels: isGrey ? 1 : declared,
     images: isGrey ? kept.filter((_, i) => i % 3 === 0) : kept,
     labels: Uint8Array.from(names, (key) => places.get(key) ?? 0),
-    classes: present.map((one) => one.name),
+    classes: present.map(([, shown]) => shown),
   };
   return {
     dataset,
@@ -204,23 +212,22 @@ function chooseDepth(
   facts: readonly PictureFacts[],
   { shape }: Source,
   given: PixelRange | undefined,
-  what: string,
 ): { range?: PixelRange; note: string[] } {
   const largest = facts.reduce((most, fact) => Math.max(most, fact.largest ?? 0), 0);
   if (largest === 0) {
     if (given !== undefined && shape === undefined) {
       throw new ExpectedError(
-        `${what}: --range is for arrays, tables and pictures of 16 bits; these have black at 0 and white at 255`,
+        '--range is for arrays, tables and pictures of 16 bits; these have black at 0 and white at 255',
       );
     }
     return { note: [] };
   }
-  const { range, note } = decideRange({ least: 0, largest }, what, given);
+  const { range, note } = decideRange({ least: 0, largest }, given);
   return range[1] === 65_535 ? { note: [] } : { range, note };
 }
 
 /** @throws ExpectedError  When the part has no pictures. */
-function selectPart({ samples }: Source, part: 'train' | 'test', what: string): readonly Sample[] {
+function selectPart({ samples }: Source, part: 'train' | 'test'): readonly Sample[] {
   const take = (wanted: string): Sample[] => samples.filter(({ split }) => split === wanted);
   const training = take('train');
   // Kaggle's test parts have no labels.
@@ -233,20 +240,18 @@ function selectPart({ samples }: Source, part: 'train' | 'test', what: string): 
       : ([take('test'), take('val')].find((some) => some.some(isLabelled)) ?? []);
   if (chosen.length === 0 && samples.length > 0) {
     throw new ExpectedError(
-      `${what}: has no part for ${part === 'train' ? 'training' : 'evaluation, or no labels in it'}`,
+      `has no part for ${part === 'train' ? 'training' : 'evaluation, or no labels in it'}`,
     );
   }
   return chosen;
 }
 
-/** A class: its label as text, and its name. */
-interface Class {
-  readonly key: string;
-  readonly name: string;
-}
-
-/** The classes of the training part, in order; null without labels. @throws ExpectedError */
-function listClasses({ samples, classNames }: Source, what: string): Class[] | null {
+/**
+ * Names the classes of the training part, in order, by their labels as text.
+ * @returns  Null without labels.
+ * @throws ExpectedError  When there are too many, or a name is bad.
+ */
+function listClasses({ samples, classNames }: Source): ReadonlyMap<string, string> | null {
   const training = samples.filter(({ split }) => split === 'train');
   const keys = [...new Set(training.flatMap(({ label }) => (label === null ? [] : String(label))))];
   if (keys.length === 0) {
@@ -254,23 +259,21 @@ function listClasses({ samples, classNames }: Source, what: string): Class[] | n
   }
   keys.sort(compareLabels(areWholeNumbers(keys)));
   const named = keys.map((key) => classNames?.[Number(key)] ?? key);
-  const names = checkClassNames(named, what);
-  return keys.map((key, i) => ({ key, name: names[i] as string }));
+  const names = checkClassNames(named);
+  return new Map(keys.map((key, i) => [key, names[i] as string]));
 }
 
 /**
  * Reads samples, some at a time. The results come in order; failures become problems.
- * @param pixels    Of each sample, to decode fewer large ones at a time.
- * @param onResult  Takes the results one by one, which are then not kept.
+ * @param pixels  Of each sample, to decode fewer large ones at a time.
  */
-async function readAll<T>(
+async function* readAll<T>(
   samples: readonly Sample[],
   problems: Problem[],
   read: (sample: Sample) => Promise<T>,
   onProgress: (done: number) => void,
-  { pixels = [], onResult }: { pixels?: readonly number[]; onResult?: (result: T) => void } = {},
-): Promise<(readonly [Sample, T])[]> {
-  const results: (readonly [Sample, T])[] = [];
+  pixels: readonly number[] = [],
+): AsyncGenerator<readonly [Sample, T]> {
   for (let first = 0, end = 0; first < samples.length; first = end) {
     let sum = 0;
     do {
@@ -286,13 +289,11 @@ async function readAll<T>(
       if (outcome.status === 'rejected') {
         problems.push({ name: sample.name, reason: describeFault(outcome.reason) });
       } else {
-        onResult?.(outcome.value);
-        results.push([sample, onResult === undefined ? outcome.value : (undefined as T)]);
+        yield [sample, outcome.value];
       }
     }
-    onProgress(first + some.length);
+    onProgress(end);
   }
-  return results;
 }
 
 /**
@@ -303,7 +304,6 @@ function chooseSide(
   facts: readonly PictureFacts[],
   wanted: number | undefined,
   sides: readonly number[] | undefined,
-  what: string,
 ): number {
   if (wanted !== undefined) {
     if (sides !== undefined && !sides.includes(wanted)) {
@@ -326,7 +326,7 @@ function chooseSide(
   );
   const side = fitting.at(-1) ?? sides?.[0];
   if (side === undefined) {
-    throw new ExpectedError(`${what}: no network fits pictures of ${median} pixels`);
+    throw new ExpectedError(`no network fits pictures of ${median} pixels`);
   }
   return side;
 }
@@ -378,12 +378,12 @@ function countBy<T>(values: readonly T[], name: (value: T) => string): Record<st
   return Object.fromEntries(counts.sort((a, b) => b[1] - a[1]));
 }
 
-function refuseUnusable(what: string, findings: Findings, total: number): UnusableDataError {
-  const { problems } = findings;
+function refuseUnusable(findings: Findings): UnusableDataError {
+  const { problems, total } = findings;
   const sharp = findings.notes.find((note) => note.startsWith('sharp '));
   const advice = sharp === undefined ? 'Repair them or take them out.' : `${sharp}.`;
   return new UnusableDataError(
-    `${what}: ${problems.length} of ${total} pictures cannot be used: ${nameProblems(problems)}. ${advice}`,
+    `${problems.length} of ${total} pictures cannot be used: ${nameProblems(problems)}. ${advice}`,
     findings,
   );
 }

@@ -23,20 +23,18 @@ export interface Dataset {
 /**
  * Trims class names and brings them into Unicode's form NFC (some file systems have another).
  * @throws ExpectedError  When there are too many, or one is too short, too long, not printable or
- *                        repeated. It names their `source`.
+ *                        repeated. The message follows the name of their source.
  */
-export function checkClassNames(names: readonly string[], source: string): string[] {
+export function checkClassNames(names: readonly string[]): string[] {
   const { classes, nameLength } = CLASS_LIMITS;
   if (names.length > classes) {
-    throw new ExpectedError(
-      `${source} has ${names.length} classes, at most ${classes} allowed: join some`,
-    );
+    throw new ExpectedError(`has ${names.length} classes, at most ${classes} allowed: join some`);
   }
   const checked = names.map((name) => name.trim().normalize('NFC'));
   const twice = checked.find((name, i) => checked.indexOf(name) !== i);
   if (twice !== undefined) {
     throw new ExpectedError(
-      `${source} names the class ${JSON.stringify(twice)} twice: give each a name of its own`,
+      `names the class ${JSON.stringify(twice)} twice: give each a name of its own`,
     );
   }
   const bad = checked.find(
@@ -44,7 +42,7 @@ export function checkClassNames(names: readonly string[], source: string): strin
   );
   if (bad !== undefined) {
     throw new ExpectedError(
-      `${source} names a class ${JSON.stringify(bad)}: expected 1 to ${nameLength} printable characters`,
+      `names a class ${JSON.stringify(bad)}: expected 1 to ${nameLength} printable characters`,
     );
   }
   return checked;
@@ -92,13 +90,17 @@ function shuffle(count: number, words: Uint32Array): Uint32Array {
   return order;
 }
 
-/** Copies the images at `indices`: row-major [indices.length, height, width, channels]. */
-export function gatherImages({ images, height, width, channels }: Dataset, indices: Uint32Array) {
+/** The pixels of one image. They share the memory of the data set. */
+export function viewImage({ images, height, width, channels }: Dataset, index: number): Uint8Array {
   const size = height * width * channels;
+  return images.subarray(index * size, (index + 1) * size);
+}
+
+/** Copies the images at `indices`: row-major [indices.length, height, width, channels]. */
+export function gatherImages(dataset: Dataset, indices: Uint32Array): Uint8Array {
+  const size = dataset.height * dataset.width * dataset.channels;
   const gathered = new Uint8Array(indices.length * size);
-  indices.forEach((index, i) =>
-    gathered.set(images.subarray(index * size, (index + 1) * size), i * size),
-  );
+  indices.forEach((index, i) => gathered.set(viewImage(dataset, index), i * size));
   return gathered;
 }
 

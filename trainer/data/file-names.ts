@@ -4,14 +4,15 @@ import yauzl from 'yauzl';
 
 /** Between letters of Latin script the bytes of other encodings are accents. */
 const BESIDE_LATIN = /[A-Za-z][^\0-\x7f]|[^\0-\x7f][A-Za-z]/;
-/** Encodings by the characters that their names consist of. */
+/** Encodings, as people call them, by the characters that names in them consist of. */
 const ENCODINGS = [
   [
     'shift_jis',
+    'Shift-JIS',
     /^[\0-\x7f\u3000-\u303f\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}ー\uff01-\uff5e]*$/u,
     /[\uff61-\uff9f]/,
   ],
-  ['gb18030', /^[\0-\x7f\u3000-\u303f\p{Script=Han}\uff01-\uff5e]*$/u, /^(?!)/],
+  ['gb18030', 'GBK', /^[\0-\x7f\u3000-\u303f\p{Script=Han}\uff01-\uff5e]*$/u, /^(?!)/],
 ] as const;
 
 /** The first PC's encoding, which ZIP has where it says nothing else. Every byte is a character. */
@@ -29,21 +30,20 @@ export function decodeNames(names: readonly Buffer[]): { decoded: string[]; note
   if (example === undefined) {
     return { decoded: names.map(String), notes: [] };
   }
-  const encoding = findEncoding(names);
+  const [encoding, known] = findEncoding(names) ?? [];
   const decode = (name: Buffer): string =>
     encoding !== undefined
       ? new TextDecoder(encoding).decode(name)
       : isUtf8(name)
         ? name.toString()
         : decodeCp437(name);
-  const known = { shift_jis: 'Shift-JIS', gb18030: 'GBK' } as const;
-  const what = encoding === undefined ? 'CP437, as old programs write them' : known[encoding];
+  const what = known ?? 'CP437, as old programs write them';
   const note = `Names in the archive are no UTF-8, and are read as ${what}: ${decode(example)}. If that is wrong, unpack it and rename them.`;
   return { decoded: names.map(decode), notes: [note] };
 }
 
 function findEncoding(names: readonly Uint8Array[]) {
-  const found = ENCODINGS.find(([encoding, usual, unusual]) => {
+  return ENCODINGS.find(([encoding, , usual, unusual]) => {
     // Chinese characters of daily use have two bytes from 0xa1.
     const isPaired = encoding !== 'gb18030' || names.every(hasPairs);
     try {
@@ -57,7 +57,6 @@ function findEncoding(names: readonly Uint8Array[]) {
       return false;
     }
   });
-  return found?.[0];
 }
 
 function hasPairs(name: Uint8Array): boolean {

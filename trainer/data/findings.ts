@@ -1,7 +1,7 @@
 /** What was found in a user's data: facts, warnings, and all that cannot be used. Pure. */
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { formatCount } from '../../shared/text.ts';
-import type { Dataset } from './dataset.ts';
+import { viewImage, type Dataset } from './dataset.ts';
 import { escapeControls, nameProblems, nameSome, type Problem } from './layouts/source.ts';
 
 export interface Findings {
@@ -135,13 +135,11 @@ export function countLabels({ classes, labels }: Dataset): number[] {
   return counts;
 }
 
-function countPlain({ images, count }: Dataset): number {
-  const size = images.length / count;
+function countPlain(dataset: Dataset): number {
   let plain = 0;
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < dataset.count; i++) {
     let [least, largest] = [255, 0];
-    for (let k = i * size; k < (i + 1) * size; k++) {
-      const value = images[k] as number;
+    for (const value of viewImage(dataset, i)) {
       least = value < least ? value : least;
       largest = value > largest ? value : largest;
     }
@@ -158,17 +156,14 @@ const NEAR = 6;
 const LOOKED_AT = 20_000;
 
 /** Counts pictures that have an earlier one's coarse pattern and nearly all of its pixels. */
-function countCopies({ images, count, width, height, channels }: Dataset): number {
-  const size = width * height * channels;
+function countCopies(dataset: Dataset): number {
   const groups = new Map<string, number[]>();
   let copies = 0;
-  for (let i = 0; i < Math.min(count, LOOKED_AT); i++) {
-    const own = images.subarray(i * size, (i + 1) * size);
-    const pattern = computePattern(own, width, height, channels);
+  for (let i = 0; i < Math.min(dataset.count, LOOKED_AT); i++) {
+    const own = viewImage(dataset, i);
+    const pattern = computePattern(own, dataset);
     const earlier = groups.get(pattern) ?? [];
-    const isCopy = earlier.some((other) =>
-      isNear(own, images.subarray(other * size, (other + 1) * size)),
-    );
+    const isCopy = earlier.some((other) => isNear(own, viewImage(dataset, other)));
     copies += isCopy ? 1 : 0;
     // A few of each pattern: plain pictures share theirs.
     if (!isCopy && earlier.length < 16) {
@@ -188,12 +183,7 @@ function isNear(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** Which fields of a picture are clearly brighter than the field before. */
-function computePattern(
-  pixels: Uint8Array,
-  width: number,
-  height: number,
-  channels: number,
-): string {
+function computePattern(pixels: Uint8Array, { width, height, channels }: Dataset): string {
   const sums = new Float64Array(FIELDS * FIELDS);
   for (let y = 0, k = 0; y < height; y++) {
     const row = Math.floor((y * FIELDS) / height) * FIELDS;

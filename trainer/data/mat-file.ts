@@ -2,21 +2,25 @@
 import { inflateSync } from 'node:zlib';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { sizeOf } from '../../shared/model/generator.ts';
-import { findNpyType, fromColumnMajor, type ArrayFile } from './array-file.ts';
+import { findType, fromColumnMajor, type NamedArray } from './array-file.ts';
+import { within } from './layouts/source.ts';
 
 /** Of an unpacked array. */
 const MAX_BYTES = 1024 ** 3;
 const [COMPRESSED, MATRIX, STRUCT] = [15, 14, 2];
 /** NumPy's names of the types of stored numbers. */
-const TYPES = new Map(
-  Object.entries({ 1: 'i1', 2: 'u1', 3: 'i2', 4: 'u2', 5: 'i4', 6: 'u4', 7: 'f4' } as const)
-    .map(([type, code]) => [Number(type), code as string] as const)
-    .concat([
-      [9, 'f8'],
-      [12, 'i8'],
-      [13, 'u8'],
-    ]),
-);
+const TYPES = new Map([
+  [1, 'i1'],
+  [2, 'u1'],
+  [3, 'i2'],
+  [4, 'u2'],
+  [5, 'i4'],
+  [6, 'u4'],
+  [7, 'f4'],
+  [9, 'f8'],
+  [12, 'i8'],
+  [13, 'u8'],
+]);
 
 /** @returns  Whether the file begins as one of MATLAB does. */
 export function isMat(bytes: Uint8Array): boolean {
@@ -29,26 +33,23 @@ export function isMat(bytes: Uint8Array): boolean {
  * order, [height, width, channels, n]; they become row-major with n first.
  * @throws ExpectedError  When the file is damaged or of another level.
  */
-export function decodeMat(bytes: Uint8Array, what: string): { name: string; array: ArrayFile }[] {
+export async function decodeMat(bytes: Uint8Array): Promise<NamedArray[]> {
   const start = Buffer.from(bytes.subarray(0, 128)).toString('latin1');
   if (!start.startsWith('MATLAB 5.0') || bytes.length < 128) {
     throw new ExpectedError(
-      `${what} is ${start.slice(0, 10)}, expected level 5: save it in MATLAB with -v7, or as .npz`,
+      `is ${start.slice(0, 10)}, expected level 5: save it in MATLAB with -v7, or as .npz`,
     );
   }
   const isLittle = start.endsWith('IM');
-  try {
-    return [...readElements(bytes.subarray(128), isLittle)].flatMap((element) => {
+  const read = (): NamedArray[] =>
+    [...readElements(bytes.subarray(128), isLittle)].flatMap((element) => {
       const [inner = element] =
         element.type === COMPRESSED
           ? readElements(inflateSync(element.data, { maxOutputLength: MAX_BYTES }), isLittle)
           : [];
       return inner.type === MATRIX ? readMatrix(inner.data, isLittle) : [];
     });
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new ExpectedError(`${what} cannot be read as MATLAB's .mat: ${message}`, { cause });
-  }
+  return await within('', read, (message) => `cannot be read as MATLAB's .mat: ${message}`);
 }
 
 function* readElements(bytes: Uint8Array, isLittle: boolean) {
@@ -66,7 +67,7 @@ function* readElements(bytes: Uint8Array, isLittle: boolean) {
   }
 }
 
-function readMatrix(data: Uint8Array, isLittle: boolean): { name: string; array: ArrayFile }[] {
+function readMatrix(data: Uint8Array, isLittle: boolean): NamedArray[] {
   const [flags, sizes, name, numbers, ...rest] = [...readElements(data, isLittle)];
   const code = TYPES.get(numbers?.type ?? 0);
   const view = (part: Uint8Array = new Uint8Array()): DataView =>
@@ -87,7 +88,7 @@ function readMatrix(data: Uint8Array, isLittle: boolean): { name: string; array:
       }));
     });
   }
-  const type = code === undefined ? undefined : findNpyType((isLittle ? '<' : '>') + code);
+  const type = code === undefined ? undefined : findType((isLittle ? '<' : '>') + code);
   if (kind < 6 || kind > 15 || type === undefined || numbers === undefined) {
     return [];
   }

@@ -62,13 +62,14 @@ function fits({ least, largest }: Extremes, [low, high]: PixelRange): boolean {
 /**
  * Decides what black and white are in a set of pictures.
  * @param given  By the user.
+ * @param place  Stands before a refusal: "--samples a.npy: ".
  * @returns  A note unless they are given, or 0 and 255.
  * @throws ExpectedError  When numbers lie beyond the given ones, or may mean several things.
  */
 export function decideRange(
   extremes: Extremes,
-  what: string,
   given?: PixelRange,
+  place = '',
 ): { range: PixelRange; note: string[] } {
   const { least, largest } = extremes;
   const range = given ?? guessRange(extremes);
@@ -76,8 +77,8 @@ export function decideRange(
   if (range === undefined || !fits(extremes, range)) {
     throw new ExpectedError(
       given === undefined
-        ? `${what}: the pictures have ${found}, expected 0 to 255, 0 to 1, -1 to 1, or 0 to 1023, 4095, 16383 or 65535. Say which are black and white: --range=${Math.min(0, least)}..${largest}`
-        : `${what}: --range ${given.join('..')}: the pictures have ${found}`,
+        ? `${place}the pictures have ${found}, expected 0 to 255, 0 to 1, -1 to 1, or 0 to 1023, 4095, 16383 or 65535. Say which are black and white: --range=${Math.min(0, least)}..${largest}`
+        : `${place}--range ${given.join('..')}: the pictures have ${found}`,
     );
   }
   const [black, white] = range;

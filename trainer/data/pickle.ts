@@ -5,7 +5,8 @@
  */
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { sizeOf } from '../../shared/model/generator.ts';
-import { decodeNumbers, listAsTexts, type ArrayFile } from './array-file.ts';
+import { decodeNumbers, listAsTexts, type ArrayFile, type NamedArray } from './array-file.ts';
+import { SAVE_IN_PYTHON, within } from './layouts/source.ts';
 
 /** A function that the pickle would call, with what it would call it with. */
 interface Call {
@@ -179,55 +180,40 @@ const PARTS = ['train', 'valid', 'test'];
  * @param name  Of an array that is alone in the pickle.
  * @throws ExpectedError  When the pickle is damaged, or has no arrays.
  */
-export function readPickledArrays(
-  bytes: Uint8Array,
-  name: string,
-  what: string,
-): { name: string; array: ArrayFile }[] {
-  let found: { name: string; array: ArrayFile }[];
-  try {
-    found = listArrays(readPickle(bytes), name, what);
-  } catch (cause) {
-    if (cause instanceof ExpectedError) {
-      throw cause;
-    }
-    const { message } = cause as Error;
-    throw new ExpectedError(`${what} cannot be read: ${message}. ${SAVE}`, { cause });
-  }
+export async function readPickledArrays(bytes: Uint8Array, name: string): Promise<NamedArray[]> {
+  const found = await within(
+    '',
+    () => listArrays(readPickle(bytes), name),
+    (message) => `cannot be read: ${message}. Read it ${SAVE_IN_PYTHON}`,
+  );
   if (found.length === 0) {
-    throw new ExpectedError(`${what} has no array of NumPy. ${SAVE}`);
+    throw new ExpectedError(`has no array of NumPy. Read it ${SAVE_IN_PYTHON}`);
   }
   return found;
 }
 
-const SAVE = 'Read it in Python, and save numpy.savez("set.npz", images=…, labels=…)';
-
 /** @throws ExpectedError  For a DataFrame. */
-function listArrays(
-  value: unknown,
-  name: string,
-  what: string,
-): { name: string; array: ArrayFile }[] {
+function listArrays(value: unknown, name: string): NamedArray[] {
   const array = toArray(value);
   if (array !== null) {
     return [{ name, array }];
   }
   const { shape = [0], body } = findArray(value) ?? {};
   if (shape.length === 0 && Array.isArray(body)) {
-    return listArrays(body[0], name, what); // `numpy.save(file, {...})`
+    return listArrays(body[0], name); // `numpy.save(file, {...})`
   }
   const { name: type = '', items } = (value ?? {}) as Partial<Call>;
   if (type.startsWith('pandas.')) {
     throw new ExpectedError(
-      `${what} has a DataFrame of Pandas: convert it with pandas.read_pickle(…).to_json("set.jsonl", orient="records", lines=True)`,
+      `has a DataFrame of Pandas: convert it with pandas.read_pickle(…).to_json("set.jsonl", orient="records", lines=True)`,
     );
   }
   if (items !== undefined) {
-    return listArrays(items, name, what);
+    return listArrays(items, name);
   }
   if (value instanceof Map) {
     const prefix = PARTS.includes(name) ? `${name}_` : '';
-    return [...value].flatMap(([key, one]) => listArrays(one, `${prefix}${String(key)}`, what));
+    return [...value].flatMap(([key, one]) => listArrays(one, `${prefix}${String(key)}`));
   }
   if (!Array.isArray(value)) {
     return [];
@@ -235,7 +221,7 @@ function listArrays(
   const rows = value.length > 4 ? readRows(value) : null;
   const four = value.length === 4 ? value.map(toArray) : [];
   if (rows !== null) {
-    return listArrays(rows, name, what);
+    return listArrays(rows, name);
   }
   if (four.every((one) => one !== null) && four.length > 0) {
     return nameFour(four);
@@ -248,11 +234,11 @@ function listArrays(
     : ROLES.map((role) => (PARTS.includes(name) ? `${name}_${role}` : role));
   return value.length > names.length
     ? []
-    : value.flatMap((one, i) => listArrays(one, names[i] as string, what));
+    : value.flatMap((one, i) => listArrays(one, names[i] as string));
 }
 
 /** Names X_train, y_train, X_test, y_test, or X_train, X_test, y_train, y_test. */
-export function nameFour(four: readonly ArrayFile[]): { name: string; array: ArrayFile }[] {
+export function nameFour(four: readonly ArrayFile[]): NamedArray[] {
   const seen = { images: 0, labels: 0 };
   const sizes = four.map(({ shape }) => sizeOf(shape.slice(1)));
   return four.map((array, i) => {
@@ -287,7 +273,7 @@ function toArray(value: unknown): ArrayFile | null {
   }
   const { code, shape, body, isColumnMajor } = found;
   return Buffer.isBuffer(body)
-    ? decodeNumbers(body, code, shape, isColumnMajor, 'an array in it')
+    ? decodeNumbers(body, code, shape, isColumnMajor)
     : shape.length === 1 && body.length > 0
       ? fromList(body)
       : null;

@@ -9,7 +9,7 @@ import { decodePixels } from '../../shared/picture/pixels.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { augmentImages } from '../evaluation/classifier/training.ts';
 import { joinArrays } from '../gan/network-state.ts';
-import { runNetwork } from './network.ts';
+import { createWeights, runNetwork } from './network.ts';
 import { AUGMENTATION, PURPOSES } from './training.ts';
 
 /** Steps of Adam over all pictures at once, and the learning rate of each part of them. */
@@ -42,9 +42,7 @@ export async function trainCertainties(
   const rows = (plan.weights.at(-2)?.shape[0] ?? 0) as number;
   const known = kernel.length / rows;
   const { features, labels } = tf.tidy(() => {
-    const tensors = hidden.map((values, i) =>
-      tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]),
-    );
+    const tensors = createWeights(plan, hidden);
     const all: tf.Tensor2D[] = [];
     const wanted: number[] = [];
     for (const { images, labels: own, count, height } of pictures) {

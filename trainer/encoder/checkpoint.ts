@@ -37,7 +37,7 @@ export async function loadCheckpoint(
   if (bytes === undefined) {
     return undefined;
   }
-  const { tensors, metadata } = tryDecode(bytes) ?? { tensors: {}, metadata: {} };
+  const { tensors, metadata } = tryDecode(bytes);
   const kept = metadata['settings'];
   if (kept !== undefined && kept !== settings) {
     throw new ExpectedError(
@@ -62,10 +62,10 @@ function listDifferences(kept: string, now: string): string {
     .join('; ');
 }
 
-function tryDecode(bytes: Uint8Array) {
+function tryDecode(bytes: Uint8Array): ReturnType<typeof decodeSafetensors> {
   try {
     return decodeSafetensors(bytes);
   } catch {
-    return undefined;
+    return { tensors: {}, metadata: {} };
   }
 }

@@ -6,12 +6,6 @@ import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { decodeWeights } from '../../shared/model/artifact.ts';
-import {
-  decodeEncoderWeights,
-  ENCODER_FILE,
-  ENCODER_WEIGHTS_FILE,
-  parseEncoder,
-} from '../../shared/model/encoder.ts';
 import { deriveKey } from '../../shared/model/random.ts';
 import { createVerifiedSampler } from '../../shared/model/sampler.ts';
 import { createHandReader } from '../../shared/hand/reader.ts';
@@ -25,6 +19,7 @@ import { selectBackend } from '../tensorflow/backend.ts';
 import { measurePersons, VARIATIONS } from './persons.ts';
 import { loadOtherPictures, makeOtherPictures } from './other-pictures.ts';
 import { drawHands, measureEncoder, measureTaken } from './quality.ts';
+import { openEncoder } from './train-encoder.ts';
 import { PURPOSES } from './training.ts';
 
 /** Rows of the sheet. */
@@ -60,30 +55,18 @@ async function evaluate(flags: {
   readonly backend: BackendChoice;
 }) {
   const model = await readArtifactFolder(flags.model);
-  const [description, bytes] = [ENCODER_FILE, ENCODER_WEIGHTS_FILE].map((path) =>
-    model.encoder.get(path),
-  );
-  if (description === undefined || bytes === undefined) {
-    throw new ExpectedError(
-      `--model ${flags.model}: has no ${ENCODER_FILE}; train one with train-encoder`,
-    );
-  }
+  const { encoder, weights: encoderWeights } = openEncoder(flags.model, model);
   const [height, width] = model.plan.outputShape;
   if (height !== SIDE || width !== SIDE) {
     throw new ExpectedError(`--model ${flags.model}: draws ${height} x ${width}, expected 28 x 28`);
   }
-  const encoder = parseEncoder(description, model);
   const weights = decodeWeights(model, model.weightsFile);
   const subject = {
     parsed: model,
     weights,
     encoder,
     sampler: createVerifiedSampler(model, weights, instantiateKernels()),
-    reader: createHandReader(
-      encoder.plan,
-      decodeEncoderWeights(encoder, bytes),
-      instantiateKernels(),
-    ),
+    reader: createHandReader(encoder.plan, encoderWeights, instantiateKernels()),
     classifier: (await loadClassifier()).weights,
   };
   if (flags.persons !== undefined) {

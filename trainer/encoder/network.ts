@@ -57,6 +57,14 @@ export function runNetwork(
   return plan.config.layers.reduce((x, layer) => applyLayer(layer, x, rest), input);
 }
 
+/** Weights of a plan as tensors, which the caller disposes. */
+export function createWeights(
+  { weights: plan }: Pick<NetworkPlan, 'weights'>,
+  weights: readonly Float32Array[],
+): tf.Tensor[] {
+  return weights.map((values, i) => tf.tensor(values, [...(plan[i]?.shape ?? [])]));
+}
+
 /**
  * Draws with a generator as it is served, clamped to the range of its pixels.
  * @param input    [batch, inputSize]

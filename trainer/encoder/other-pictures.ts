@@ -7,7 +7,7 @@ import { normaliseDigit } from '../../shared/hand/written-digit.ts';
 import { drawWords, type RandomKey } from '../../shared/model/random.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { loadDataFolder } from '../data/data-folder.ts';
-import { drawSubset, type Dataset } from '../data/dataset.ts';
+import { drawSubset, viewImage, type Dataset } from '../data/dataset.ts';
 
 /** More pictures of a folder would take minutes. */
 const MOST = 6000;
@@ -29,16 +29,11 @@ export async function loadOtherPictures(
   purpose: number,
 ): Promise<Dataset> {
   const { dataset } = await loadDataFolder(folder, { part, reading: { grey: true } });
-  const { height, width, images, labels, classes: names, count } = dataset;
-  const size = height * width;
+  const { height, width, labels, classes: names, count } = dataset;
   const pictures: Uint8Array[] = [];
   const known: number[] = [];
   for (const i of drawSubset(key, purpose, 0, count, Math.min(count, MOST))) {
-    const pixels = normaliseDigit({
-      height,
-      width,
-      pixels: images.subarray(i * size, (i + 1) * size),
-    });
+    const pixels = normaliseDigit({ height, width, pixels: viewImage(dataset, i) });
     if (!('reason' in pixels)) {
       const place = classes.indexOf(names[labels[i] as number] ?? '');
       pictures.push(pixels);
@@ -87,12 +82,11 @@ export function rewritePictures(
   purpose: number,
   count: number,
 ): Dataset {
-  const size = written.height * written.width;
   const pictures: Uint8Array[] = [];
   const labels: number[] = [];
   for (let index = 0; index < count; index++) {
     const random = createRandom(drawWords(key, purpose, index, 4));
-    const pixels = normaliseDigit(rewrite(random, written, index * size));
+    const pixels = normaliseDigit(rewrite(random, written, viewImage(written, index)));
     if (!('reason' in pixels)) {
       pictures.push(pixels);
       labels.push(written.labels[index] as number);
@@ -128,24 +122,37 @@ type Point = readonly [x: number, y: number];
 type Stroke = readonly Point[];
 type Picture = Parameters<typeof normaliseDigit>[0];
 
+const rotate = ([x, y]: Point, angle: number): Point => [
+  x * Math.cos(angle) - y * Math.sin(angle),
+  x * Math.sin(angle) + y * Math.cos(angle),
+];
+
+/** Interpolates between the four numbers around a place. */
+function interpolate(x: number, y: number, value: (x: number, y: number) => number): number {
+  const [left, top] = [Math.floor(x), Math.floor(y)];
+  const [a, b] = [x - left, y - top];
+  return (
+    (1 - b) * ((1 - a) * value(left, top) + a * value(left + 1, top)) +
+    b * ((1 - a) * value(left, top + 1) + a * value(left + 1, top + 1))
+  );
+}
+
 const repeat = <T>(count: number, make: (i: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => make(i));
 
-const drawScribbles = (random: Random): Picture =>
-  drawStrokes(
-    repeat(random.choose(1, 2), () => scribble(random)),
-    random,
-  );
+/** Draws so many strokes of a kind. */
+const drawSome =
+  (draw: (random: Random) => Stroke, least: number, most: number) =>
+  (random: Random): Picture =>
+    drawStrokes(
+      repeat(random.choose(least, most), () => draw(random)),
+      random,
+    );
 
-const drawBows = (random: Random): Picture =>
-  drawStrokes(
-    repeat(random.choose(3, 6), () => bow(random)),
-    random,
-  );
-
+const drawBows = drawSome(bow, 3, 6);
 /** Made in turns. Those that look most like written pictures stand here twice. */
 const KINDS: readonly ((random: Random, written: Dataset) => Picture)[] = [
-  drawScribbles,
+  drawSome(scribble, 1, 2),
   drawBows,
   (random) => drawStrokes([zigzag(random)], random),
   (random) => drawStrokes(figure(random), random),
@@ -190,11 +197,8 @@ function bow({ between }: Random): Stroke {
 function zigzag({ between, choose }: Random): Stroke {
   const [corners, height, angle] = [choose(5, 10), between(0.2, 1), between(0, 7)];
   return repeat(corners, (i) => {
-    const [x, y] = [
-      i / (corners - 1) + between(-0.05, 0.05),
-      (i % 2) * height + between(-0.1, 0.1),
-    ];
-    return [x * Math.cos(angle) - y * Math.sin(angle), x * Math.sin(angle) + y * Math.cos(angle)];
+    const across = i / (corners - 1) + between(-0.05, 0.05);
+    return rotate([across, (i % 2) * height + between(-0.1, 0.1)], angle);
   });
 }
 
@@ -226,15 +230,8 @@ function hatch({ between, choose }: Random): Stroke[] {
   const lines = (count: number, turn: number): Stroke[] =>
     repeat(count, (i) => {
       const at = (i + 0.5) / count + between(-0.05, 0.05);
-      const ends = [between(-0.1, 0.15), between(0.85, 1.1)].map((along): Point => {
-        const [x, y] = [along - 0.5, at - 0.5];
-        const whole = angle + turn;
-        return [
-          x * Math.cos(whole) - y * Math.sin(whole),
-          x * Math.sin(whole) + y * Math.cos(whole),
-        ];
-      });
-      return ends;
+      const ends = [between(-0.1, 0.15), between(0.85, 1.1)];
+      return ends.map((along) => rotate([along - 0.5, at - 0.5], angle + turn));
     });
   return [...lines(choose(2, 5), between(-0.1, 0.1)), ...lines(choose(1, 3), between(1, 2))];
 }
@@ -277,22 +274,19 @@ function drawStrokes(strokes: readonly Stroke[], { between }: Random): Picture {
 
 /** Puts two or three written pictures beside or above each other, so near that most touch. */
 function joinWritten({ between, choose }: Random, written: Dataset): Picture {
-  const { height, width, images, count } = written;
+  const { height, width, count } = written;
   const [pieces, isAbove] = [choose(2, 3), choose(0, 3) === 0];
   const side = 3 * Math.max(height, width);
   const pixels = new Uint8Array(side * side);
-  const starts = repeat(pieces, () => choose(0, count - 1) * height * width);
+  const pictures = repeat(pieces, () => viewImage(written, choose(0, count - 1)));
   let at = MARGIN;
-  for (const start of starts) {
+  for (const picture of pictures) {
     const across = Math.round(side / 3 + between(-2, 2));
     const [x0, y0] = isAbove ? [across, at] : [at, across];
     for (let i = 0; i < height * width; i++) {
       const [x, y] = [x0 + (i % width), y0 + Math.floor(i / width)];
       if (x < side && y < side) {
-        pixels[y * side + x] = Math.max(
-          pixels[y * side + x] as number,
-          images[start + i] as number,
-        );
+        pixels[y * side + x] = Math.max(pixels[y * side + x] as number, picture[i] as number);
       }
     }
     at += Math.round((isAbove ? 0.7 : between(0.4, 0.75)) * width);
@@ -304,31 +298,23 @@ function joinWritten({ between, choose }: Random, written: Dataset): Picture {
  * Writes a written picture again with another pen: larger, thinner or thicker, and slanted. Edges
  * of strokes do not tell such digits from made pictures.
  */
-function rewrite({ between }: Random, { height, width, images }: Dataset, at: number): Picture {
+function rewrite({ between }: Random, { height, width }: Dataset, picture: Uint8Array): Picture {
   const scale = between(1.2, 2);
   const [slant, pen] = [between(-0.35, 0.35), between(-0.8, 1.2)];
   // The nearest ink within a circle makes lines thicker, the nearest paper makes them thinner.
   const reach = Math.abs(pen);
   const [across, down] = [width / 2, height / 2];
   const side = Math.ceil(1.3 * scale * Math.max(width, height));
-  const read = (x: number, y: number): number => {
-    const [left, top] = [Math.floor(x), Math.floor(y)];
-    const value = (column: number, row: number): number =>
-      column < 0 || row < 0 || column >= width || row >= height
-        ? 0
-        : (images[at + row * width + column] as number);
-    const [a, b] = [x - left, y - top];
-    return (
-      (1 - b) * ((1 - a) * value(left, top) + a * value(left + 1, top)) +
-      b * ((1 - a) * value(left, top + 1) + a * value(left + 1, top + 1))
-    );
-  };
+  const read = (column: number, row: number): number =>
+    column < 0 || row < 0 || column >= width || row >= height
+      ? 0
+      : (picture[row * width + column] as number);
   const pixels = new Uint8Array(side * side).map((_, i) => {
     const y = (Math.floor(i / side) - side / 2) / scale;
     const x = ((i % side) - side / 2) / scale + slant * y + across;
     const around = repeat(8, (k) => {
       const angle = (k * Math.PI) / 4;
-      return read(x + reach * Math.cos(angle), y + down + reach * Math.sin(angle));
+      return interpolate(x + reach * Math.cos(angle), y + down + reach * Math.sin(angle), read);
     });
     return pen > 0 ? Math.max(...around) : Math.min(...around);
   });
@@ -340,17 +326,12 @@ function drawNoise({ between, choose }: Random): Picture {
   const cells = choose(4, 9);
   const levels = repeat((cells + 1) ** 2, () => between(0, 1));
   const threshold = between(0.45, 0.65);
+  const level = (column: number, row: number): number =>
+    levels[row * (cells + 1) + column] as number;
   const middle = SIDE / 2;
   const pixels = new Uint8Array(SIDE * SIDE).map((_, i) => {
     const [x, y] = [i % SIDE, Math.floor(i / SIDE)];
-    const [u, v] = [(x * cells) / SIDE, (y * cells) / SIDE];
-    const [column, row] = [Math.floor(u), Math.floor(v)];
-    const level = (dx: number, dy: number): number =>
-      levels[(row + dy) * (cells + 1) + column + dx] as number;
-    const [a, b] = [u - column, v - row];
-    const value =
-      (1 - b) * ((1 - a) * level(0, 0) + a * level(1, 0)) +
-      b * ((1 - a) * level(0, 1) + a * level(1, 1));
+    const value = interpolate((x * cells) / SIDE, (y * cells) / SIDE, level);
     const isInside = Math.hypot(x - middle, y - middle) < middle - MARGIN;
     return isInside ? 255 * Math.min(1, Math.max(0, 8 * (value - threshold))) : 0;
   });

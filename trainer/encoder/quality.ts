@@ -9,10 +9,10 @@ import type { Sampler } from '../../shared/model/sampler.ts';
 import { compareInk, readHand, type HandReader } from '../../shared/hand/reader.ts';
 import { measurePen } from '../../shared/picture/pen.ts';
 import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
-import type { Dataset } from '../data/dataset.ts';
+import { viewImage, type Dataset } from '../data/dataset.ts';
 import { CLASSIFIER_CONFIG, scoreImages } from '../evaluation/classifier/network.ts';
 import { pngEncoder } from '../node-kernels.ts';
-import { drawInk } from './network.ts';
+import { createWeights, drawInk } from './network.ts';
 
 interface EncoderSubject {
   readonly parsed: ParsedManifest;
@@ -65,14 +65,13 @@ export function measureTaken(
   pictures: Dataset,
   count: number,
 ): TakenRow[] {
-  const size = pictures.height * pictures.width;
   const classes = sampler.manifest.classes.length;
   return [false, true].flatMap((isOther) => {
     const places = [...pictures.labels.keys()]
       .filter((i) => (pictures.labels[i] === classes) === isOther)
       .slice(0, count);
     const taken = places.filter((i) => {
-      const pixels = pictures.images.subarray(i * size, (i + 1) * size);
+      const pixels = viewImage(pictures, i);
       const [digit] = readHand(reader, sampler.drawInk, [{ pixels }]).next().value.digits;
       return digit?.isRecognised;
     });
@@ -84,14 +83,13 @@ export function measureTaken(
 /** Measures the first `count` digits. */
 export function measureEncoder(subject: EncoderSubject, test: Dataset, count: number) {
   const size = test.height * test.width;
-  const take = (i: number): Uint8Array => test.images.subarray(i * size, (i + 1) * size);
   const labels = Array.from(test.labels.subarray(0, count));
   const written = test.images.subarray(0, count * size);
   const hands = [0, ...STEPS].map(() => [] as Float32Array[]);
   let right = 0;
   for (const [i, label] of labels.entries()) {
     const readings = readHand(subject.reader, subject.sampler.drawInk, [
-      { pixels: take(i), label },
+      { pixels: viewImage(test, i), label },
     ]);
     let reading = readings.next().value;
     hands[0]?.push(reading.latents);
@@ -101,11 +99,14 @@ export function measureEncoder(subject: EncoderSubject, test: Dataset, count: nu
         hands[next++]?.push(reading.latents);
       }
     }
-    const guess = readHand(subject.reader, subject.sampler.drawInk, [{ pixels: take(i) }]).next()
-      .value;
+    const guess = readHand(subject.reader, subject.sampler.drawInk, [
+      { pixels: viewImage(test, i) },
+    ]).next().value;
     right += guess.digits[0]?.label === label ? 1 : 0;
   }
-  const draw = (latents: readonly Float32Array[]) => drawOwn(subject, latents, labels);
+  /** Draws each digit's class in its hand. */
+  const draw = (own: readonly Float32Array[]): Uint8Array[] =>
+    own.map((latents, i) => drawHand(subject.sampler, latents, [labels[i] as number]));
   const means = drawMeans(test);
   const rows = [
     compare(
@@ -172,7 +173,7 @@ export function drawHands(subject: EncoderSubject, test: Dataset, count: number)
   const cols = 1 + 2 * classes.length;
   const pixels = new Uint8Array(count * cols * size);
   for (let i = 0; i < count; i++) {
-    const written = test.images.subarray(i * size, (i + 1) * size);
+    const written = viewImage(test, i);
     pixels.set(written, i * cols * size);
     const readings = readHand(subject.reader, subject.sampler.drawInk, [
       { pixels: written, label: test.labels[i] },
@@ -190,32 +191,21 @@ export function drawHands(subject: EncoderSubject, test: Dataset, count: number)
   return encodePng(pngEncoder, sheet, { bg: [255, 255, 255, 255], fg: [0, 0, 0, 255] });
 }
 
-/** Draws each digit's class in its hand. */
-function drawOwn(
-  { sampler }: EncoderSubject,
-  hands: readonly Float32Array[],
-  labels: readonly number[],
-): Uint8Array[] {
-  return hands.map((latents, i) => drawHand(sampler, latents, [labels[i] as number]));
-}
-
 function drawHand(sampler: Sampler, latents: Float32Array, labels: readonly number[]): Uint8Array {
   const hand = { latents, vary: 0 };
   return sampler.drawHand({ seed: '', start: 0, labels: Uint8Array.from(labels), hand }).pixels;
 }
 
 /** Draws the mean of each class's test digits. */
-function drawMeans({ images, labels, classes, height, width }: Dataset): Uint8Array[] {
-  const size = height * width;
+function drawMeans(test: Dataset): Uint8Array[] {
+  const { labels, classes, height, width } = test;
   return classes.map((_, label) => {
-    const sums = new Float64Array(size);
+    const sums = new Float64Array(height * width);
     let count = 0;
     labels.forEach((each, i) => {
       if (each === label) {
         count++;
-        for (let k = 0; k < size; k++) {
-          sums[k] = (sums[k] as number) + (images[i * size + k] as number);
-        }
+        viewImage(test, i).forEach((value, k) => (sums[k] = (sums[k] as number) + value));
       }
     });
     return Uint8Array.from(sums, (sum) => Math.round(sum / count));
@@ -232,10 +222,10 @@ function searchByGradient(
   const { latentSize, classes } = plan.config;
   const rows = count * starts;
   const ink = toInk(test.images.subarray(0, count * test.height * test.width));
-  const found = tf.tidy(() => {
-    const frozen = weights.map((values, i) =>
-      tf.tensor(values, [...(plan.weights[i]?.shape ?? [])]),
-    );
+  let errors: Float32Array = new Float32Array();
+  let latents = errors;
+  tf.tidy(() => {
+    const frozen = createWeights(plan, weights);
     const repeat = (x: tf.Tensor): tf.Tensor =>
       tf.reshape(tf.tile(tf.expandDims(x, 1), [1, starts, 1]), [rows, -1]);
     const wanted = repeat(tf.tensor2d(ink, [count, ink.length / count]));
@@ -259,13 +249,11 @@ function searchByGradient(
         [u],
       );
     }
-    const errors = Array.from(tf.tidy(() => measureErrors().dataSync<'float32'>()));
-    const latents = tf.tidy(() => tf.tanh(u).dataSync<'float32'>());
+    errors = measureErrors().dataSync<'float32'>();
+    latents = tf.tanh(u).dataSync<'float32'>().slice();
     adam.dispose();
     u.dispose();
-    return [{ errors, latents: new Float32Array(latents) }] as never;
-  }) as unknown as [{ errors: number[]; latents: Float32Array }];
-  const [{ errors, latents }] = found;
+  });
   return Array.from({ length: count }, (_, i) => {
     const group = errors.slice(i * starts, (i + 1) * starts);
     const best = i * starts + group.indexOf(Math.min(...group));
@@ -281,12 +269,11 @@ function measureTransfer(
   hands: readonly Float32Array[],
 ): TransferRow[] {
   const { height, width, classes } = test;
-  const size = height * width;
   const measure = (count: number, pixels: Uint8Array): number[] => {
     const pen = measurePen({ count, height, width, channels: 1, pixels, labels: null });
     return [2 * pen.radius, pen.lean, pen.bottom - pen.top];
   };
-  const written = labels.map((_, i) => measure(1, test.images.subarray(i * size, (i + 1) * size)));
+  const written = labels.map((_, i) => measure(1, viewImage(test, i)));
   const others = hands.map((latents, i) => {
     const rest = classes.map((_, label) => label).filter((label) => label !== labels[i]);
     return measure(rest.length, drawHand(sampler, latents, rest));

@@ -17,6 +17,8 @@ import {
   ENCODER_WEIGHTS_FILE,
   parseEncoder,
   planEncoder,
+  type EncoderDescription,
+  type EncoderPlan,
 } from '../../shared/model/encoder.ts';
 import { deriveKey } from '../../shared/model/random.ts';
 import { writeAtomically } from '../../storage/files.ts';
@@ -136,13 +138,9 @@ async function train(flags: {
         `step ${String(state.step).padStart(6)}   ${parts.join('   ')}   ${describeSeconds(left)} left`,
       );
     }
-    const { encoding, bytes } = encodeWeights(plan, average, 'uint8');
-    const description = encodeEncoder({
+    await saveEncoder(folder, model, plan, average, {
       schema: ENCODER_SCHEMA,
       model: { name: manifest.name, version: manifest.version },
-      encoder: plan.config,
-      weights: encoding,
-      file: { path: ENCODER_WEIGHTS_FILE, bytes: bytes.length, sha256: hashBytes(bytes) },
       training: {
         steps,
         batchSize: training.written + training.drawn,
@@ -153,8 +151,6 @@ async function train(flags: {
       },
       figures: {},
     });
-    parseEncoder(description, model);
-    await saveEncoder(folder, bytes, description);
   } finally {
     await backend.release();
   }
@@ -176,10 +172,41 @@ export async function loadWritten(
   return dataset;
 }
 
-async function saveEncoder(folder: string, weights: Uint8Array, description: Uint8Array) {
-  await writeAtomically(join(folder, ENCODER_WEIGHTS_FILE), weights);
+type EncoderFacts = Omit<EncoderDescription, 'encoder' | 'weights' | 'file'>;
+
+/** Writes an encoder beside its model. @param weights  Of the plan, flat. */
+async function saveEncoder(
+  folder: string,
+  model: ArtifactFolder,
+  plan: EncoderPlan,
+  weights: Float32Array,
+  facts: EncoderFacts,
+): Promise<void> {
+  const { encoding, bytes } = encodeWeights(plan, weights, 'uint8');
+  const description = encodeEncoder({
+    ...facts,
+    encoder: plan.config,
+    weights: encoding,
+    file: { path: ENCODER_WEIGHTS_FILE, bytes: bytes.length, sha256: hashBytes(bytes) },
+  });
+  parseEncoder(description, model);
+  await writeAtomically(join(folder, ENCODER_WEIGHTS_FILE), bytes);
   await writeAtomically(join(folder, ENCODER_FILE), description);
-  console.log(`${folder}: ${ENCODER_FILE} and ${ENCODER_WEIGHTS_FILE}, ${weights.length} bytes`);
+  console.log(`${folder}: ${ENCODER_FILE} and ${ENCODER_WEIGHTS_FILE}, ${bytes.length} bytes`);
+}
+
+/** Opens the encoder of a model. @throws ExpectedError  When the model has none. */
+export function openEncoder(folder: string, model: ArtifactFolder) {
+  const [file, weights] = [ENCODER_FILE, ENCODER_WEIGHTS_FILE].map((path) =>
+    model.encoder.get(path),
+  );
+  if (file === undefined || weights === undefined) {
+    throw new ExpectedError(
+      `--model ${folder}: has no ${ENCODER_FILE}; train one with train-encoder, without --others`,
+    );
+  }
+  const encoder = parseEncoder(file, model);
+  return { encoder, weights: decodeEncoderWeights(encoder, weights) };
 }
 
 /** Teaches a model's encoder which pictures are of no class. */
@@ -189,15 +216,7 @@ async function teachOthers(
   dataset: Dataset,
   flags: { readonly others: string; readonly seed: string; readonly backend: BackendChoice },
 ): Promise<void> {
-  const [file, weights] = [ENCODER_FILE, ENCODER_WEIGHTS_FILE].map((path) =>
-    model.encoder.get(path),
-  );
-  if (file === undefined || weights === undefined) {
-    throw new ExpectedError(
-      `--model ${folder}: has no ${ENCODER_FILE}; train one without --others first`,
-    );
-  }
-  const encoder = parseEncoder(file, model);
+  const { encoder, weights } = openEncoder(folder, model);
   const { layers } = encoder.description.encoder;
   const last = layers.at(-1);
   const units = encoder.plan.classes * (encoder.plan.latentSize + 1) + 1;
@@ -220,20 +239,8 @@ async function teachOthers(
   try {
     const sizes = pictures.map(({ count, name }) => `${count} of ${name}`).join(', ');
     console.log(`Learns from ${sizes}; ${backend.description}`);
-    const own = decodeEncoderWeights(encoder, weights);
-    const { encoding, bytes } = encodeWeights(
-      plan,
-      await trainCertainties(plan, own, pictures, key),
-      'uint8',
-    );
-    const description = encodeEncoder({
-      ...encoder.description,
-      encoder: config,
-      weights: encoding,
-      file: { path: ENCODER_WEIGHTS_FILE, bytes: bytes.length, sha256: hashBytes(bytes) },
-    });
-    parseEncoder(description, model);
-    await saveEncoder(folder, bytes, description);
+    const learned = await trainCertainties(plan, weights, pictures, key);
+    await saveEncoder(folder, model, plan, learned, encoder.description);
   } finally {
     await backend.release();
   }

@@ -27,7 +27,7 @@ import {
   splitWeights,
   type NetworkArrays,
 } from '../gan/network-state.ts';
-import { drawInk, runEncoder } from './network.ts';
+import { createWeights, drawInk, runEncoder } from './network.ts';
 
 /** Streams of the key. Never reuse a number. */
 export const PURPOSES = {
@@ -112,11 +112,7 @@ export async function* trainEncoder(
   const initial = from ?? { ...drawInitialArrays(plan.weights, key, PURPOSES.weights), step: 0 };
   const state = createState(plan.weights, initial);
   const average = createVariable(from?.average ?? initial.weights);
-  const frozen = tf.tidy(() =>
-    teacher.weights.map((values, i) =>
-      tf.tensor(values, [...(generator.weights[i] as { shape: readonly number[] }).shape]),
-    ),
-  );
+  const frozen = createWeights(generator, teacher.weights);
   const classifier = teacher.classifier;
   const judge =
     classifier === undefined

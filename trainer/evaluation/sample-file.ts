@@ -2,7 +2,9 @@
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { hashBytes } from '../../shared/model/artifact.ts';
 import { encodePixels, type PixelRange } from '../../shared/picture/pixels.ts';
-import { decodeArrayFile, readBoundedFile, type ArrayFile } from '../data/array-file.ts';
+import { decodeArrayFile, type ArrayFile } from '../data/array-file.ts';
+import { within } from '../data/layouts/source.ts';
+import { locateFile, readFile } from '../data/layouts/tree.ts';
 import { decideRange, findExtremes } from '../data/number-range.ts';
 import { CLASSES } from './digits.ts';
 
@@ -61,7 +63,7 @@ export function decodeImages(array: ArrayFile, what: string, range?: PixelRange)
     }
     return { count, images: values, range: given };
   }
-  const decided = decideRange(extremes, what, range).range;
+  const decided = decideRange(extremes, range, `${what}: `).range;
   if (range === undefined && decided[1] > 255) {
     const { least, largest } = extremes;
     throw new ExpectedError(
@@ -104,8 +106,10 @@ export async function readSamples(
   labelsFile: string | undefined,
   range: PixelRange | undefined,
 ): Promise<OpenedSamples> {
-  const read = async (path: string, what: string): Promise<ArrayFile> =>
-    decodeArrayFile(await readBoundedFile(path, what, MAX_FILE_BYTES), what);
+  const read = (path: string, what: string): Promise<ArrayFile> =>
+    within(`${what} `, async () =>
+      decodeArrayFile(await readFile(locateFile(path, path), MAX_FILE_BYTES)),
+    );
   const what = `--samples ${file}`;
   const array = await read(file, what);
   const { count, images, range: understood } = decodeImages(array, what, range);

@@ -1,7 +1,7 @@
 /** Names of classes that a set numbers, in a list beside it: classes.txt, class_names.json. */
 import { nameSome, areWholeNumbers, type Sample } from '../layouts/source.ts';
 import { readFile, type TreeFile } from '../layouts/tree.ts';
-import { decodeText } from './text-encoding.ts';
+import { decodeText, parseJson } from './text-encoding.ts';
 
 const LIST =
   /(?:^|\/)(?:(?:class(?:es)?|labels?|categor(?:y|ies))(?:[-_ ]?(?:names?|map|list))?|names)\.(?:txt|json)$/i;
@@ -23,7 +23,7 @@ export async function findClassNames(
   for (const file of files.filter(({ path }) => LIST.test(path))) {
     const bytes = await readFile(file, MAX_BYTES).catch(() => new Uint8Array());
     const text = decodeText(bytes);
-    const names = /json$/i.test(file.path) ? parseJson(text) : parseLines(text);
+    const names = /json$/i.test(file.path) ? listNames(parseJson(text)) : parseLines(text);
     if (names.length > largest && new Set(names).size === names.length && !names.includes('')) {
       const note = `The classes are named by ${file.path}: 0 is ${nameSome([names[0] as string])}.`;
       return { path: file.path, classNames: names, note };
@@ -46,13 +46,7 @@ function parseLines(text: string): string[] {
 }
 
 /** ["cat", "dog"], {"0": "cat"} or {"cat": 0}. */
-function parseJson(text: string): string[] {
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch {
-    return [];
-  }
+function listNames(content: unknown): string[] {
   const pairs = Object.entries(content ?? {}).map(([key, value]: [string, unknown]) =>
     typeof value === 'number' ? [value, key] : [Number(key), String(value)],
   );

@@ -1,6 +1,7 @@
 /** Labels in a table of their own, a row for each picture of another file: y_train.csv. */
+import { parse } from 'node:path';
 import { listAsTexts, type ArrayFile } from '../array-file.ts';
-import { findSplit, namesLabels } from '../layouts/source.ts';
+import { namesLabels } from '../layouts/source.ts';
 import type { TreeFile } from '../layouts/tree.ts';
 import { findLabels, IS_INDEX, normaliseLabel, type Column } from './label-column.ts';
 import { readTable } from './listed-labels.ts';
@@ -12,11 +13,9 @@ export interface LabelRows {
   readonly array: ArrayFile;
 }
 
-const ENDING = /\.(?:[ct]sv|txt)$/i;
-
 /** @returns  Null without labels that repeat, or where rows are not in the pictures' order. */
 export async function readLabelRows(file: TreeFile): Promise<LabelRows | null> {
-  const name = (file.path.split('/').at(-1) as string).replace(ENDING, '');
+  const { name } = parse(file.path);
   const table = await readTable(file);
   const [first = []] = table;
   const others = new Set(table.slice(1).flatMap((row) => row));
@@ -46,13 +45,4 @@ export async function readLabelRows(file: TreeFile): Promise<LabelRows | null> {
     return null; // Names of classes, or of files.
   }
   return { path: file.path, name, array: listAsTexts(cells, [cells.length], 'CSV') };
-}
-
-/** Finds the only labels for a part of a set. */
-export function findRowsOf<T extends { readonly name: string }>(
-  all: readonly T[],
-  split: string,
-): T | undefined {
-  const own = all.filter((one) => (findSplit(one.name) ?? 'train') === split);
-  return own.length === 1 ? own[0] : undefined;
 }

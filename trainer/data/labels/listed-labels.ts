@@ -2,6 +2,7 @@
  * Labels in files beside pictures: tables with names of picture files (CSV, text, JSON, and JSON
  * lines as Hugging Face's metadata.jsonl), and WebDataset's .cls file beside each picture.
  */
+import { basename, parse } from 'node:path';
 import Papa from 'papaparse';
 import { hasPictureEnding } from '../pictures/format.ts';
 import {
@@ -12,8 +13,15 @@ import {
   type Problem,
   type Split,
 } from '../layouts/source.ts';
-import { describeFault, readFile, readStart, type Tree, type TreeFile } from '../layouts/tree.ts';
-import { decodeText } from './text-encoding.ts';
+import {
+  describeFault,
+  folderOf,
+  readFile,
+  readStart,
+  type Tree,
+  type TreeFile,
+} from '../layouts/tree.ts';
+import { decodeText, parseJson } from './text-encoding.ts';
 import { findLabels, findParts, normaliseLabel, readPart, type Column } from './label-column.ts';
 
 const MAX_BYTES = { table: 128 * 1024 * 1024, label: 1024 } as const;
@@ -33,12 +41,15 @@ interface ListedLabel {
   readonly split: Split | null;
 }
 
+/** Collected from several files. */
 export interface ListedLabels {
-  readonly labels: ReadonlyMap<TreeFile, ListedLabel>;
+  readonly labels: Map<TreeFile, ListedLabel>;
   /** Paths of the files with labels. */
-  readonly files: readonly string[];
-  readonly problems: readonly Problem[];
-  readonly notes: readonly string[];
+  readonly files: string[];
+  /** Those files by the column with the classes: ", column label". */
+  readonly columns: Map<string, string[]>;
+  readonly problems: Problem[];
+  readonly notes: string[];
 }
 
 /** @returns  Null when no file names the pictures. */
@@ -51,15 +62,16 @@ export async function findListedLabels(
   // A .txt or .json with a picture's name has something else: boxes, or a caption.
   const tables = tree.files.filter(
     ({ path }) =>
-      IS_TABLE.test(path) && !NO_TABLE.test(path) && !byName.has(toKey(stemOfAny(path))),
+      IS_TABLE.test(path) && !NO_TABLE.test(path) && !byName.has(toKey(parse(path).name)),
   );
-  const found = (await readClassFiles(tree, pictures)) ?? {
-    labels: new Map<TreeFile, ListedLabel>(),
+  const found: ListedLabels = {
+    labels: new Map(),
     files: [],
-    columns: new Map<string, string[]>(),
+    columns: new Map(),
     problems: [],
     notes: [],
   };
+  await takeClassFiles(tree, pictures, found);
   for (const file of found.files.length > 0 ? [] : tables) {
     const table = await readTable(file).catch((error: unknown) => describeFault(error));
     if (typeof table === 'string') {
@@ -77,30 +89,15 @@ export async function findListedLabels(
   return found.files.length === 0 && found.notes.length === 0 ? null : found;
 }
 
-/** Collected from several files. */
-interface Found {
-  readonly labels: Map<TreeFile, ListedLabel>;
-  readonly files: string[];
-  /** Tables by the column with the classes: ", column label". */
-  readonly columns: Map<string, string[]>;
-  readonly problems: Problem[];
-  readonly notes: string[];
-}
-
 type FindPicture = (name: string, table: TreeFile) => TreeFile | undefined;
 
 /** Pictures by the last part of their path, with and without its ending. */
 function indexNames(pictures: readonly TreeFile[]): ReadonlyMap<string, readonly TreeFile[]> {
   const index = new Map<string, TreeFile[]>();
   for (const file of pictures) {
-    const name = lastOf(file.path);
+    const name = basename(file.path);
     for (const key of new Set([toKey(name), toKey(stemOf(name))])) {
-      const others = index.get(key);
-      if (others === undefined) {
-        index.set(key, [file]);
-      } else {
-        others.push(file);
-      }
+      index.set(key, [...(index.get(key) ?? []), file]);
     }
   }
   return index;
@@ -117,7 +114,7 @@ function createFinder(
   const byPath = new Map(pictures.map((file) => [file.path.normalize(), file]));
   const findNamed = (name: string, table: TreeFile): TreeFile | undefined => {
     const files = byName.get(toKey(name)) ?? [];
-    const part = findSplit(lastOf(table.path));
+    const part = findSplit(basename(table.path));
     const own =
       files.length > 1 ? files.filter(({ path }) => findFolderSplit(path) === part) : files;
     return own.length === 1 ? own[0] : undefined;
@@ -130,8 +127,8 @@ function createFinder(
       .normalize()
       .replaceAll('\\', '/')
       .replace(/^\.?\//, '');
-    const folder = table.path.slice(0, -lastOf(table.path).length);
-    const last = lastOf(path);
+    const folder = folderOf(table.path);
+    const last = basename(path);
     return (
       byPath.get(folder + path) ??
       byPath.get(path) ??
@@ -148,16 +145,8 @@ function toKey(name: string): string {
   return /^\d+(?:\.[a-z]+)?$/.test(key) ? key.replace(/^0+(?=\d)/, '') : key;
 }
 
-function lastOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
-
 function stemOf(name: string): string {
   return hasPictureEnding(name) ? name.slice(0, name.lastIndexOf('.')) : name;
-}
-
-function stemOfAny(path: string): string {
-  return lastOf(path).replace(/\.[a-z]+$/i, '');
 }
 
 /** Reads a table; its first row may be one of cells. @throws UnusablePicture */
@@ -174,15 +163,6 @@ export async function readTable(file: TreeFile): Promise<string[][]> {
   const delimitersToGuess = [',', ';', '\t', '|', ...(isText ? [' '] : [])];
   const comments = text.startsWith('#') ? '#' : false;
   return Papa.parse<string[]>(text, { delimitersToGuess, skipEmptyLines: 'greedy', comments }).data;
-}
-
-/** @returns  Null for text that is no JSON, such as an empty last line. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return null;
-  }
 }
 
 /** Reads {file: label}, {class: [files]}, {file: {label}}, and an object with a list of objects. */
@@ -223,7 +203,12 @@ function toCells(values: readonly unknown[]): string[] {
 }
 
 /** Takes the labels of a table of which a column names most pictures, or nothing. */
-function takeLabels(file: TreeFile, table: string[][], find: FindPicture, found: Found): void {
+function takeLabels(
+  file: TreeFile,
+  table: string[][],
+  find: FindPicture,
+  found: ListedLabels,
+): void {
   // A first line may count the rows.
   const width = Math.max(...table.slice(0, 2).map(({ length }) => length), 0);
   const named = Array.from({ length: width }, (_, place) => {
@@ -273,7 +258,7 @@ function takeLabels(file: TreeFile, table: string[][], find: FindPicture, found:
       return;
     } else {
       const part = splits && readPart(splits.name, splits.cells[i] ?? '');
-      const split = part ?? findSplit(lastOf(file.path));
+      const split = part ?? findSplit(basename(file.path));
       own.set(picture, { label, split });
     }
   }
@@ -301,8 +286,8 @@ export async function namesPictures(
   pictures: readonly TreeFile[],
 ): Promise<boolean> {
   const start = Buffer.from(await readStart(file, LOOKED_INTO)).toString('utf8');
-  const names = new Set(pictures.map(({ path }) => stemOf(lastOf(path)).normalize()));
-  const cells = start.split(/[\r\n,;\t]+/).map((cell) => stemOf(lastOf(cell.replace(/"/g, ''))));
+  const names = new Set(pictures.map(({ path }) => stemOf(basename(path)).normalize()));
+  const cells = start.split(/[\r\n,;\t]+/).map((cell) => stemOf(basename(cell.replace(/"/g, ''))));
   return cells.some((cell) => /\p{L}/u.test(cell) && names.has(cell.normalize()));
 }
 
@@ -311,7 +296,7 @@ async function takeSidecars(
   { files }: Tree,
   pictures: readonly TreeFile[],
   find: FindPicture,
-  found: Found,
+  found: ListedLabels,
 ): Promise<void> {
   const byStem = new Map(pictures.map(({ path }) => [stemOf(path), path]));
   const sidecars = files.flatMap((file) => {
@@ -327,33 +312,33 @@ async function takeSidecars(
     const content = parseJson(decodeText(await readFile(file, LOOKED_INTO)));
     rows.push({ file: picture, ...(content as object | null) });
   }
-  const own: Found = { ...found, notes: [], files: [] };
+  const own: ListedLabels = { ...found, notes: [], files: [] };
   takeLabels(first.file, toTable(rows), find, own);
   found.files.push(...(own.columns.size > 0 ? sidecars.map(({ file }) => file.path) : []));
 }
 
-/** WebDataset's 000012.png and 000012.cls. */
-async function readClassFiles(
+/** Takes labels of WebDataset's 000012.png and 000012.cls. */
+async function takeClassFiles(
   { files }: Tree,
   pictures: readonly TreeFile[],
-): Promise<Found | null> {
-  const keyOf = (path: string): string => {
-    const name = lastOf(path);
-    return path.slice(0, -name.length) + (name.split('.', 1)[0] as string);
-  };
+  found: ListedLabels,
+): Promise<void> {
+  const keyOf = (path: string): string =>
+    folderOf(path) + (basename(path).split('.', 1)[0] as string);
   const classFiles = files.filter(({ path }) => IS_CLASS.test(path));
   const byKey = new Map(pictures.map((file) => [keyOf(file.path), file]));
-  const labels = new Map<TreeFile, ListedLabel>();
   for (const file of classFiles) {
     const picture = byKey.get(keyOf(file.path));
     if (picture !== undefined) {
       const text = Buffer.from(await readFile(file, MAX_BYTES.label)).toString('utf8');
-      labels.set(picture, { label: normaliseLabel(text), split: null });
+      found.labels.set(picture, { label: normaliseLabel(text), split: null });
     }
   }
-  const paths = classFiles.map(({ path }) => path);
-  const columns = new Map([['', paths]]);
-  return labels.size === 0 ? null : { labels, files: paths, columns, problems: [], notes: [] };
+  if (found.labels.size > 0) {
+    const paths = classFiles.map(({ path }) => path);
+    found.files.push(...paths);
+    found.columns.set('', paths);
+  }
 }
 
 /**
@@ -364,23 +349,24 @@ export function describeUnreadLabels(
   others: readonly string[],
   pictures: readonly TreeFile[],
 ): string[] {
-  const stems = new Set(pictures.map(({ path }) => stemOf(lastOf(path))));
+  const stems = new Set(pictures.map(({ path }) => stemOf(basename(path))));
   const found = others.filter((path) => {
-    const [stem = '', ending = ''] = lastOf(path).split(/\.(?=[^.]*$)/);
+    const [stem = '', ending = ''] = basename(path).split(/\.(?=[^.]*$)/);
     const isBeside = stems.has(stem) && /^(?:txt|xml|json)$/i.test(ending);
     return isBeside || (/json/i.test(ending) && /annotations?|instances|coco/i.test(path));
   });
+  const notes: string[] = [];
+  if (found.length > 0) {
+    notes.push(
+      `Labels of objects in pictures and captions are not read (${nameSome(found)}). Classes are folders, or in a table of file names: file,label.`,
+    );
+  }
   const tables = others.filter((path) => IS_SHEET.test(path) && !NO_TABLE.test(path));
-  return [
-    ...(found.length === 0
-      ? []
-      : [
-          `Labels of objects in pictures and captions are not read (${nameSome(found)}). Classes are folders, or in a table of file names: file,label.`,
-        ]),
-    ...(tables.length === 0
-      ? []
-      : [
-          `${nameSome(tables)}: not used for classes.${tables.some((path) => /\.(?:xlsx?|ods)$/i.test(path)) ? ' Save it as CSV.' : ''} Expected CSV, TSV, TXT or JSON with a column of file names and one called "label".`,
-        ]),
-  ];
+  if (tables.length > 0) {
+    const save = tables.some((path) => /\.(?:xlsx?|ods)$/i.test(path)) ? ' Save it as CSV.' : '';
+    notes.push(
+      `${nameSome(tables)}: not used for classes.${save} Expected CSV, TSV, TXT or JSON with a column of file names and one called "label".`,
+    );
+  }
+  return notes;
 }

@@ -1,17 +1,15 @@
 /** Finds out which columns of a CSV table have pixels, and which has the classes. */
-import { Readable } from 'node:stream';
 import Papa from 'papaparse';
 import { CLASS_LIMITS } from '../../../shared/model/classes.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { findLabelColumns, findParts } from './label-column.ts';
 import { LEAST_PIXELS, readList } from './number-lists.ts';
-import { decodeText, findUnicode } from './text-encoding.ts';
-import { readChunks, readStart, type TreeFile } from '../layouts/tree.ts';
+import { decodeText, MAX_LINE, readLines } from './text-encoding.ts';
+import { within } from '../layouts/source.ts';
+import { readStart, type TreeFile } from '../layouts/tree.ts';
 
 /** The first line of a table of 128 x 128 RGB pixels fits. */
 const HEADER_BYTES = 1024 * 1024;
-/** Of a line: 128 x 128 RGB pixels with 80 digits each. */
-const MAX_LINE = 4 * 1024 * 1024;
 /** Lines by which columns of labels are found. */
 const SAMPLED_LINES = 200;
 const DELIMITERS = [';', ',', '\t', '|', ' '] as const;
@@ -43,7 +41,11 @@ export interface Table extends Columns {
 }
 
 /** @returns  Null for a table without pixels. @throws ExpectedError  When some lack. */
-export async function readColumns(file: TreeFile, what: string): Promise<Table | null> {
+export function readColumns(file: TreeFile): Promise<Table | null> {
+  return within(`${file.path} `, () => findColumns(file));
+}
+
+async function findColumns(file: TreeFile): Promise<Table | null> {
   const start = decodeText(await readStart(file, HEADER_BYTES));
   const lines = start.split(/\r?\n/, SAMPLED_LINES);
   // A blank beside another delimiter divides nothing.
@@ -61,10 +63,9 @@ export async function readColumns(file: TreeFile, what: string): Promise<Table |
   // The last line may be cut.
   const whole = rows.filter((row) => row.length === cells.length);
   const first = readFirstLine(cells, whole);
-  const named = `${what}: ${file.path}`;
   const columns = first.hasNames
-    ? findNamed(cells, whole, named)
-    : await findUnnamed(cells, file, { ...first, delimiter }, named);
+    ? findNamed(cells, whole)
+    : await findUnnamed(cells, file, { ...first, delimiter });
   return columns && { ...columns, ...first, delimiter };
 }
 
@@ -136,11 +137,7 @@ export function parseDecimal(cell: string): number {
   return Number(cell.replace(',', '.'));
 }
 
-function findNamed(
-  cells: readonly string[],
-  rows: readonly (readonly string[])[],
-  named: string,
-): Columns | null {
+function findNamed(cells: readonly string[], rows: readonly (readonly string[])[]): Columns | null {
   const width = cells.length;
   const places = [...cells.keys()];
   const rest = places.filter((place) => !IS_PIXEL.test(cells[place] as string));
@@ -161,7 +158,7 @@ function findNamed(
   }
   if (measureSquare(pixels.length) === null) {
     throw new ExpectedError(
-      `${named}: has ${pixels.length} columns of pixels (${cells[pixels[0] as number]} to ${cells[pixels.at(-1) as number]}), ` +
+      `has ${pixels.length} columns of pixels (${cells[pixels[0] as number]} to ${cells[pixels.at(-1) as number]}), ` +
         `which is no square${describeGap(cells, pixels)}: expected 784 for 28 x 28, for instance`,
     );
   }
@@ -173,7 +170,6 @@ async function findUnnamed(
   cells: readonly string[],
   file: TreeFile,
   first: FirstLine & { readonly delimiter: string },
-  named: string,
 ): Promise<Columns | null> {
   const width = cells.length;
   let [from, to] = [cells[0] === '' ? 1 : 0, width];
@@ -189,7 +185,7 @@ async function findUnnamed(
     if (!isPicture(1) && !isPicture(2)) {
       return null;
     }
-    const [start, second, last] = await countValues(file, first, named, [from, from + 1, to - 1]);
+    const [start, second, last] = await countValues(file, first, [from, from + 1, to - 1]);
     const hasIndex = isPicture(1) ? start.isIndex : true;
     if (!isPicture(1) && !start.isIndex) {
       return null;
@@ -227,12 +223,11 @@ interface ColumnValues {
 async function countValues(
   file: TreeFile,
   { isHeader, isMangled, delimiter }: FirstLine & { readonly delimiter: string },
-  named: string,
   places: readonly [number, number, number],
 ) {
   const counts = places.map(() => new Map<string, number>());
   let rows = 0;
-  await eachRow(file, named, delimiter, (cells, line) => {
+  await eachRow(file, delimiter, (cells, line) => {
     if (cells.length <= 1 || (line === 1 && (isHeader || isMangled))) {
       return;
     }
@@ -324,81 +319,32 @@ export function measureSquare(numbers: number): { side: number; channels: number
  * Passes the rows of a table on, one after the other, as they are.
  * @param take      Gets a row and its line, from 1. What it throws ends the reading.
  * @param isQuoted  Cells may hold delimiters and line breaks within quotes.
- * @throws ExpectedError  When a line is too long.
+ * @throws ExpectedError  When a line is too long, or a quote does not end.
  */
 export async function eachRow(
   file: TreeFile,
-  named: string,
   delimiter: string,
   take: (cells: readonly string[], line: number) => void,
   isQuoted = false,
 ): Promise<void> {
-  if (isQuoted) {
-    let [line, first, open] = [0, 0, ''];
-    const readLine = (text: string): void => {
-      line++;
-      first ||= line;
-      open += text;
-      // An odd number of quotes leaves a cell open.
-      if (open.split('"').length % 2 === 1) {
-        take(Papa.parse<string[]>(open.trimEnd(), { delimiter }).data[0] ?? [''], first);
-        [first, open] = [0, ''];
-      } else if (open.length > MAX_LINE) {
-        throw new ExpectedError(`${named}: line ${first} has a quote that does not end`);
-      } else {
-        open += '\n';
-      }
-    };
-    let rest = '';
-    for await (const chunk of boundLines(file, named)) {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop() as string;
-      lines.forEach(readLine);
+  let [line, first, open] = [0, 0, ''];
+  for await (const text of readLines(file)) {
+    line++;
+    if (!isQuoted) {
+      // An unclosed quote would collect the rest of the file.
+      take(normaliseRow(text.replace(/\r$/, '').split(delimiter), delimiter), line);
+      continue;
     }
-    readLine(rest);
-    return;
-  }
-  const stream = Readable.from(boundLines(file, named));
-  let line = 0;
-  let fault: Error | undefined;
-  await new Promise<void>((resolve, reject) => {
-    Papa.parse<string[]>(stream, {
-      delimiter,
-      fastMode: true, // An unclosed quote would collect the rest of the file.
-      step: ({ data }, parser) => {
-        line++;
-        try {
-          take(normaliseRow(data, delimiter), line);
-        } catch (error) {
-          fault = error as Error;
-          parser.abort();
-        }
-      },
-      complete: () => (fault === undefined ? resolve() : reject(fault)),
-      error: reject,
-    });
-  });
-  stream.destroy();
-}
-
-/** Passes text on whose lines are not too long. @throws ExpectedError */
-async function* boundLines(file: TreeFile, named: string): AsyncGenerator<string> {
-  let decoder: InstanceType<typeof TextDecoder> | undefined;
-  let length = 0;
-  for await (const bytes of readChunks(file)) {
-    decoder ??= new TextDecoder(findUnicode(bytes), { fatal: true });
-    let chunk: string;
-    try {
-      chunk = decoder.decode(bytes, { stream: true });
-    } catch {
-      decoder = new TextDecoder('windows-1252'); // Of Excel; a part of a letter cannot be before.
-      chunk = decoder.decode(bytes, { stream: true });
+    first ||= line;
+    open += text;
+    // An odd number of quotes leaves a cell open.
+    if (open.split('"').length % 2 === 1) {
+      take(Papa.parse<string[]>(open.trimEnd(), { delimiter }).data[0] ?? [''], first);
+      [first, open] = [0, ''];
+    } else if (open.length > MAX_LINE) {
+      throw new ExpectedError(`has a quote in line ${first} that does not end`);
+    } else {
+      open += '\n';
     }
-    const end = chunk.lastIndexOf('\n');
-    length = end === -1 ? length + chunk.length : chunk.length - end;
-    if (length > MAX_LINE) {
-      throw new ExpectedError(`${named}: has a line of more than ${MAX_LINE} characters: no table`);
-    }
-    yield chunk;
   }
 }

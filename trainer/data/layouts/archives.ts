@@ -4,7 +4,7 @@ import { createGunzip, createZstdDecompress, gunzipSync, zstdDecompressSync } fr
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { decodeNames } from '../file-names.ts';
 import { MAX_ARRAY_BYTES } from './arrays.ts';
-import { UnusablePicture } from './source.ts';
+import { within } from './source.ts';
 import { isJunk, MAX_FILES, readFile, readStart, type Tree, type TreeFile } from './tree.ts';
 import { listZip } from './zip.ts';
 
@@ -43,35 +43,33 @@ export function isArchive({ path }: TreeFile): boolean {
  * Puts the files of archives where the archives are: cats.zip and dogs.zip become cats/ and dogs/.
  * @throws ExpectedError  When an archive is damaged, or holds too much for memory.
  */
-export async function unpackArchives(tree: Tree, what: string): Promise<Tree> {
+export async function unpackArchives(tree: Tree): Promise<Tree> {
   const archives = tree.files.filter(isArchive);
   const all = archives.reduce((sum, { size }) => sum + size, 0);
   if (archives.some(({ diskPath }) => diskPath === undefined) && all > MAX_ARRAY_BYTES) {
     throw new ExpectedError(
-      `${what}: the archives in it have ${all} bytes, at most ${MAX_ARRAY_BYTES} allowed: unpack them`,
+      `has archives of ${all} bytes, at most ${MAX_ARRAY_BYTES} allowed: unpack them`,
     );
   }
   const inner: Tree[] = [];
   for (const file of archives) {
     const folder = archives.length === 1 ? '' : `${file.path.replace(ENDING, '')}/`;
-    const { files, problems, notes = [] } = await listArchive(file, `${what}: ${file.path}`);
+    const { files, problems, notes = [] } = await listArchive(file);
     // cats.zip often holds a folder cats.
     const own = folder.split('/').at(-2);
     const isWrapped = files.every(({ path }) => path.startsWith(`${own}/`));
-    const place = <T extends { path: string } | { name: string }>(one: T, path: string): T => {
-      const moved = `${folder}${isWrapped ? path.slice((own?.length ?? 0) + 1) : path}`;
-      return { ...one, ...('path' in one ? { path: moved } : { name: moved }) };
-    };
+    const place = (path: string): string =>
+      `${folder}${isWrapped ? path.slice((own?.length ?? 0) + 1) : path}`;
     inner.push({
       ...tree,
-      files: files.map((one) => place(one, one.path)),
-      problems: problems.map((one) => place(one, one.name)),
+      files: files.map((one) => ({ ...one, path: place(one.path) })),
+      problems: problems.map((one) => ({ ...one, name: place(one.name) })),
       notes,
     });
   }
   const files = inner.flatMap((one) => one.files);
   if (files.length > MAX_FILES) {
-    throw new ExpectedError(`${what}: holds more than ${MAX_FILES} files: take a part of them`);
+    throw new ExpectedError(`holds more than ${MAX_FILES} files: take a part of them`);
   }
   const rest = tree.files.filter((file) => !archives.includes(file));
   return {
@@ -82,27 +80,16 @@ export async function unpackArchives(tree: Tree, what: string): Promise<Tree> {
   };
 }
 
-async function listArchive(
-  file: TreeFile,
-  what: string,
-): Promise<Pick<Tree, 'files' | 'problems' | 'notes'>> {
-  try {
+async function listArchive(file: TreeFile): Promise<Pick<Tree, 'files' | 'problems' | 'notes'>> {
+  const list = async () => {
     const isZip = await isZipFile(file);
     if (isZip && file.diskPath !== undefined) {
-      return await listZip(file.diskPath, what);
+      return await listZip(file.diskPath);
     }
     const content = await readFile(file, MAX_ARRAY_BYTES);
-    return isZip ? await listZip(content, what) : { ...listTar(content), problems: [] };
-  } catch (cause) {
-    if (cause instanceof ExpectedError) {
-      throw cause;
-    }
-    const { message } = cause as Error;
-    const isOwn = cause instanceof UnusablePicture;
-    throw new ExpectedError(`${what} ${isOwn ? message : `is no whole archive (${message})`}`, {
-      cause,
-    });
-  }
+    return isZip ? await listZip(content) : { ...listTar(content), problems: [] };
+  };
+  return await within(`${file.path} `, list, (message) => `is no whole archive (${message})`);
 }
 
 /**

@@ -2,18 +2,20 @@
  * Pictures as arrays: NumPy's .npy and .npz, and MATLAB's .mat, with names as "x_train", and the
  * same arrays of other formats.
  */
+import { basename } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { encodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
-import { decodeArrayFile, type ArrayFile } from '../array-file.ts';
+import { decodeArrayFile, type ArrayFile, type NamedArray } from '../array-file.ts';
 import type { LabelRows } from '../labels/label-rows.ts';
 import { measureSquare } from '../labels/table-columns.ts';
 import { decodeMat, isMat } from '../mat-file.ts';
 import { nameFour, readPickledArrays, stackArrays } from '../pickle.ts';
-import { decideRange, findExtremes, type Extremes } from '../number-range.ts';
+import { decideRange, findExtremes } from '../number-range.ts';
 import {
   findFolderSplit,
   findSplit,
   namesLabels,
+  within,
   type RawPicture,
   type Sample,
   type Source,
@@ -28,94 +30,75 @@ export const MAX_ARRAY_BYTES = 1024 ** 3;
 
 const ENDING = /\.(?:np[yz]|mat|idx\d?(?:-ubyte)?|pkl|pickle)$/i;
 
-export interface NamedArray {
-  /** "x_train", or a file's name without its ending. */
-  readonly name: string;
-  readonly array: ArrayFile;
-}
-
 /**
  * Reads pictures and labels of .npy, .npz and .mat files.
- * @param what       Names the data in errors.
  * @param tables  Labels beside arrays that have none.
  * @throws ExpectedError  When arrays are no images, or do not belong together.
  */
 export async function readArrays(
   files: readonly TreeFile[],
-  what: string,
   tables: readonly LabelRows[],
   range: PixelRange | undefined,
 ): Promise<Source> {
-  const { arrays: found, notes } = await readArrayFiles(files, what);
+  const notes: string[] = [];
+  const found: NamedArray[] = [];
+  for (const file of files) {
+    found.push(...(await within(`${file.path} `, () => readArrayFile(file, notes))));
+  }
+  if (found.length === 0) {
+    throw new ExpectedError(`holds no array that can be read. ${notes.join(' ')}`);
+  }
   const arrays = files.length === found.length ? joinPictures(files, found) : found;
   const isLabelled = arrays.some((one) => isLabels(one) && namesLabels(one.name));
   const labelRows = isLabelled ? [] : tables;
-  const source = arrangeArrays({ arrays: [...arrays, ...labelRows], notes }, what, range);
+  const source = arrangeArrays([...arrays, ...labelRows], range, notes);
   return { ...source, used: labelRows.map(({ path }) => path) };
 }
 
-/** Reads .npy, .npz and .mat files. @throws ExpectedError */
-async function readArrayFiles(
-  files: readonly TreeFile[],
-  what: string,
-): Promise<{ arrays: NamedArray[]; notes: string[] }> {
+/** A name that NumPy gives. */
+const IS_UNNAMED = /^arr_\d+$/;
+
+/** Reads a .npy, .npz or .mat file. @throws ExpectedError */
+async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArray[]> {
+  const own = basename(file.path).replace(ENDING, '');
+  const folder = findSplit(own) === null ? findFolderSplit(file.path) : null;
+  const stem = folder === null ? own : `${folder}_${own}`;
+  /** Where the file tells a part that the arrays' own names do not: train.npz with x and y. */
+  const nameAll = (arrays: NamedArray[], keys = arrays.map(({ name }) => name)): NamedArray[] =>
+    findSplit(stem) !== null && keys.every((key) => findSplit(key) === null)
+      ? arrays.map((one) => (one.name === stem ? one : { ...one, name: `${stem}_${one.name}` }))
+      : arrays;
+  const content = await readFile(file, MAX_ARRAY_BYTES);
+  if (isMat(content)) {
+    const found = await decodeMat(content);
+    notes.push(...renumberSvhn(stem, found));
+    return nameAll(found);
+  }
+  if (Buffer.from(content.subarray(0, 2)).toString('latin1') !== 'PK') {
+    return nameAll(await decodeAny(content, stem));
+  }
+  const { files: members } = await listZip(content);
+  const keys = members.map(({ path }) => path.replace(/\.npy$/i, ''));
   const arrays: NamedArray[] = [];
-  const notes: string[] = [];
-  for (const file of files) {
-    const named = `${what}: ${file.path}`;
-    const own = (file.path.split('/').at(-1) as string).replace(ENDING, '');
-    const folder = findSplit(own) === null ? findFolderSplit(file.path) : null;
-    const stem = folder === null ? own : `${folder}_${own}`;
-    /** Where the file tells a part that the array's own name does not: train.npz with x and y. */
-    const nameArray = (key: string, keys: readonly string[]): string =>
-      keys.every((one) => findSplit(one) === null) && findSplit(stem) !== null
-        ? `${stem}_${key}`
-        : key;
-    const addAll = (found: readonly NamedArray[]): void => {
-      const keys = found.map(({ name }) => name);
-      arrays.push(...found.map(({ name, array }) => ({ name: nameArray(name, keys), array })));
-    };
-    const content = await readWhole(file, named);
-    if (isMat(content)) {
-      const found = decodeMat(content, named);
-      addAll(found);
-      notes.push(...renumberSvhn(stem, found));
-      continue;
-    }
-    if (Buffer.from(content.subarray(0, 2)).toString('latin1') !== 'PK') {
-      addAll(decodeAny(content, stem, named));
-      continue;
-    }
-    const members = (await listZip(content, named)).files.map((inner) => ({
-      inner,
-      key: inner.path.replace(/\.npy$/i, ''),
-    }));
-    const keys = members.map(({ key }) => key);
-    const first = arrays.length;
-    for (const { inner, key } of members) {
-      const bytes = await readWhole(inner, `${named}: ${inner.path}`);
-      // `numpy.savez(file, images)` without a keyword: the file's name tells more.
-      const name = /^arr_\d+$/.test(key) ? stem : nameArray(key, keys);
-      try {
-        arrays.push(...decodeAny(bytes, name, `${named}: ${inner.path}`));
-      } catch (error) {
-        const { message } = error as Error;
-        const isLabel = namesLabels(name) && !/names?$/i.test(name);
-        if (isLabel || !isPickled(bytes)) {
-          throw error;
-        }
-        // Objects of Python may lie beside the pictures.
-        notes.push(`Passed over an array: ${message}`);
+  for (const [i, inner] of members.entries()) {
+    const key = keys[i] as string;
+    // `numpy.savez(file, images)` without a keyword: the file's name tells more.
+    const name = IS_UNNAMED.test(key) ? stem : key;
+    const bytes = await within(`${inner.path} `, () => readFile(inner, MAX_ARRAY_BYTES));
+    try {
+      arrays.push(...(await within(`${inner.path} `, () => decodeAny(bytes, name))));
+    } catch (error) {
+      const isLabel = namesLabels(name) && !/names?$/i.test(name);
+      if (isLabel || !isPickled(bytes)) {
+        throw error;
       }
-    }
-    if (arrays.length - first === 4 && keys.every((key) => /^arr_\d+$/.test(key))) {
-      arrays.push(...nameFour(arrays.splice(first).map(({ array }) => array)));
+      // Objects of Python may lie beside the pictures.
+      notes.push(`Passed over an array: ${(error as Error).message}`);
     }
   }
-  if (arrays.length === 0) {
-    throw new ExpectedError(`${what}: holds no array that can be read. ${notes.join(' ')}`);
-  }
-  return { arrays, notes };
+  return arrays.length === 4 && keys.every((key) => IS_UNNAMED.test(key))
+    ? nameFour(arrays.map(({ array }) => array))
+    : nameAll(arrays, keys);
 }
 
 /** "\x80" with a protocol begins a pickle; .npy files of objects have one after their header. */
@@ -125,17 +108,13 @@ function isPickled(bytes: Uint8Array): boolean {
   return (first === 0x80 && second <= 5) || /^NUMPY.*'descr': '\|O'/s.test(start);
 }
 
-function decodeAny(bytes: Uint8Array, name: string, named: string): NamedArray[] {
+async function decodeAny(bytes: Uint8Array, name: string): Promise<NamedArray[]> {
   if (!isPickled(bytes)) {
-    return [{ name, array: decodeArrayFile(bytes, named) }];
+    return [{ name, array: decodeArrayFile(bytes) }];
   }
   const isNumPy = bytes[0] === 0x93;
   // The header ends with a line break.
-  return readPickledArrays(
-    isNumPy ? bytes.subarray(bytes.indexOf(10, 10) + 1) : bytes,
-    name,
-    named,
-  );
+  return await readPickledArrays(isNumPy ? bytes.subarray(bytes.indexOf(10, 10) + 1) : bytes, name);
 }
 
 /** Fewer files of one shape may be sets of as many pictures. */
@@ -174,23 +153,15 @@ function renumberSvhn(stem: string, arrays: readonly NamedArray[]): string[] {
   return [`${stem}: the label 10 of SVHN is the digit 0.`];
 }
 
-async function readWhole(file: TreeFile, named: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file, MAX_ARRAY_BYTES);
-  } catch (cause) {
-    throw new ExpectedError(`${named} ${(cause as Error).message}`, { cause });
-  }
-}
-
 /**
  * Pairs images with labels by the splits in their names: x_train and y_train. Several sets of
  * images without labels become a class each, named after their files, as Quick, Draw! has them.
  * @throws ExpectedError  When arrays are no images, or do not belong together.
  */
 export function arrangeArrays(
-  { arrays, notes }: Awaited<ReturnType<typeof readArrayFiles>>,
-  what: string,
-  givenRange?: PixelRange,
+  arrays: readonly NamedArray[],
+  givenRange: PixelRange | undefined,
+  notes: readonly string[] = [],
 ): Source {
   const listings = arrays.filter(isListing);
   const labels = arrays.filter((one) => isLabels(one) && !listings.includes(one));
@@ -203,14 +174,13 @@ export function arrangeArrays(
     ({ length }) => length > 0,
   );
   // scikit-learn's sets have the same numbers as `data` and as `images`.
-  const flat = found.filter(
+  const images = found.filter(
     ({ array }, i) => !found.slice(0, i).some((one) => haveSameNumbers(one.array, array)),
   );
-  const { arrays: images, note: orderNote } = orderColours(flat);
-  const unused = others.filter((one) => !flat.includes(one));
+  const unused = others.filter((one) => !images.includes(one));
   if (images.length === 0) {
     throw new ExpectedError(
-      `${what}: holds no array of images, only ${describeArrays(labels) || 'nothing'}: expected ${SHAPES}. ${notes.join(' ')}`,
+      `holds no array of images, only ${describeArrays(labels) || 'nothing'}: expected ${SHAPES}. ${notes.join(' ')}`,
     );
   }
   const byName =
@@ -221,53 +191,38 @@ export function arrangeArrays(
   const twice = images.find(({ name }, i) => images.findIndex((one) => one.name === name) !== i);
   if (byName && twice !== undefined) {
     throw new ExpectedError(
-      `${what}: holds several arrays named ${twice.name}: expected one file for each class, with all its pictures`,
+      `holds several arrays named ${twice.name}: expected one file for each class, with all its pictures`,
     );
   }
-  images.forEach(({ name, array }) => measureArray(array, `${what}: ${name}`));
-  const { range, note } = chooseRange(images, what, givenRange);
   const chosenLabels: NamedArray[] = [];
   const claimed = new Set<Split>();
-  const samples: Sample[] = [];
-  let shape: Source['shape'];
-  for (const { name, array } of images) {
+  const sets = images.map(({ name, array }): PictureRows => {
+    const { count } = measureArray(array, name);
     const split = findSplit(name) ?? 'train';
     if (!byName && claimed.has(split)) {
       throw new ExpectedError(
-        `${what}: holds several arrays of images for one part: ${describeArrays(images)}: expected one (numpy.concatenate joins them), or names with train and test`,
+        `holds several arrays of images for one part: ${describeArrays(images)}: expected one (numpy.concatenate joins them), or names with train and test`,
       );
     }
     claimed.add(split);
-    const named = `${what}: ${name}`;
-    const pictures = toPictures(array, named, range);
-    const [{ width, height, channels }] = [pictures];
-    if (
-      shape !== undefined &&
-      [width, height, channels].join() !== [shape.width, shape.height, shape.channels].join()
-    ) {
-      throw new ExpectedError(
-        `${named} holds pictures of ${width} x ${height} x ${channels}, others ${shape.width} x ${shape.height} x ${shape.channels}: expected one shape`,
-      );
-    }
-    shape ??= { width, height, channels };
     const own = labels.filter((one) => (findSplit(one.name) ?? 'train') === split);
     const [chosen = own.length === 1 ? own.find(repeats) : undefined] = own.filter((one) =>
       namesLabels(one.name),
     );
     unused.push(...own.filter((one) => one !== chosen));
     chosenLabels.push(...(chosen === undefined ? [] : [chosen]));
-    const values = chosen && toLabels(chosen, pictures.count, what);
-    for (let i = 0; i < pictures.count; i++) {
+    const values = chosen && toLabels(chosen, count);
+    const rows = Array.from({ length: count }, (_, i) => {
       const label = byName ? name.replace(NO_CLASS, '') : (values?.[i] ?? null);
-      const read = (): Promise<RawPicture> => Promise.resolve(pictures.pick(i));
-      samples.push({ name: `${name}, picture ${i}`, split, label, read });
-    }
-  }
-  const numbers = samples.map(({ label }) => (typeof label === 'number' ? label : -1));
+      return { name: `${name}, picture ${i}`, split, label };
+    });
+    return { name, array, rows };
+  });
+  const { notes: ownNotes, ...pictures } = listPictures(sets, chooseRange(images, givenRange));
+  const numbers = pictures.samples.map(({ label }) => (typeof label === 'number' ? label : -1));
   const largest = numbers.reduce((a, b) => Math.max(a, b), -1);
   const [listing] = listings.filter(({ array }) => largest >= 0 && array.values.length > largest);
   unused.push(...listings.filter((one) => one !== listing));
-  const classNames = listing && listTexts(listing.array);
   const used = [...images, ...chosenLabels, ...(listing ? [listing] : [])]
     .map(({ name }) => name)
     .join(', ');
@@ -275,12 +230,40 @@ export function arrangeArrays(
     unused.length > 0 ? [`Used: ${used}; not used: ${describeArrays(unused)}`] : [];
   return {
     kind: images.some(({ array }) => array.format.startsWith('mat')) ? 'MATLAB' : 'NumPy arrays',
-    samples,
-    problems: [],
-    notes: [...notes, ...note, ...orderNote, ...passedOver],
-    ...(shape && { shape }),
-    ...(classNames && { classNames }),
+    ...pictures,
+    notes: [...notes, ...ownNotes, ...passedOver],
+    ...(listing && { classNames: listTexts(listing.array) }),
   };
+}
+
+/** Pictures in an array, with what is known of each. */
+export interface PictureRows extends NamedArray {
+  readonly rows: readonly Omit<Sample, 'read'>[];
+}
+
+/**
+ * Makes samples of the pictures in arrays.
+ * @param range  The numbers of black and white, with the note on them.
+ * @throws ExpectedError  When an array's shape is not that of pictures, or the shapes differ.
+ */
+export function listPictures(
+  sets: readonly PictureRows[],
+  { range, note }: ReturnType<typeof chooseRange> = { range: BYTES, note: [] },
+) {
+  const ordered = orderColours(sets);
+  const all = ordered.arrays.map(({ name, array }) => toPictures(array, name, range));
+  const [{ width, height, channels } = { width: 0, height: 0, channels: 0 }] = all;
+  const shape = { width, height, channels };
+  const samples = ordered.arrays.flatMap(({ name, rows }, place): Sample[] => {
+    const own = all[place] as (typeof all)[number];
+    if (own.width !== width || own.height !== height || own.channels !== channels) {
+      throw new ExpectedError(
+        `${name} holds pictures of ${own.width} x ${own.height} x ${own.channels}, others ${Object.values(shape).join(' x ')}: expected one shape`,
+      );
+    }
+    return rows.map((row, i) => ({ ...row, read: () => Promise.resolve(own.pick(i)) }));
+  });
+  return { samples, shape, problems: [], notes: [...note, ...ordered.note] };
 }
 
 function haveSameNumbers(a: ArrayFile, b: ArrayFile): boolean {
@@ -329,8 +312,8 @@ const SHAPES =
  * @param range  The numbers of black and white.
  * @throws ExpectedError  When its shape is not that of pictures.
  */
-export function toPictures(array: ArrayFile, what: string, range: PixelRange) {
-  const { count, height, width, channels, isPlanar } = measureArray(array, what);
+function toPictures(array: ArrayFile, name: string, range: PixelRange) {
+  const { height, width, channels, isPlanar } = measureArray(array, name);
   const { values } = array;
   const size = height * width * channels;
   const isBytes = values instanceof Uint8Array && range.join() === BYTES.join();
@@ -342,21 +325,21 @@ export function toPictures(array: ArrayFile, what: string, range: PixelRange) {
       : own;
     return { width, height, channels, pixels };
   };
-  return { count, width, height, channels, pick };
+  return { width, height, channels, pick };
 }
 
 /** Pictures are not so many times higher than wide. */
 const THIN = 20;
 
 /** @throws ExpectedError  When its shape is not that of pictures. */
-export function measureArray({ shape, values }: ArrayFile, what: string) {
+export function measureArray({ shape, values }: ArrayFile, name: string) {
   const [count = 0, ...rest] = shape;
   const dimensions = findDimensions(rest);
   const [examples = 0, classes = 0] = rest;
   // USPS in MATLAB: 256 pixels of 1100 pictures in 10 classes. No picture is so thin.
   if (shape.length === 3 && dimensions && measureSquare(count) && examples >= THIN * classes) {
     throw new ExpectedError(
-      `${what} has the shape [${shape.join(', ')}], which seems to be pixels, pictures, classes: expected ${SHAPES}. ` +
+      `${name} has the shape [${shape.join(', ')}], which seems to be pixels, pictures, classes: expected ${SHAPES}. ` +
         `In Python: numpy.savez("set.npz", images=a.transpose(2, 1, 0).reshape(-1, ${count}), labels=numpy.repeat(range(${classes}), ${examples}))`,
     );
   }
@@ -370,7 +353,7 @@ export function measureArray({ shape, values }: ArrayFile, what: string) {
         ? '. If pictures are counted last: numpy.moveaxis(images, -1, 0)'
         : '';
     throw new ExpectedError(
-      `${what} has the shape [${shape.join(', ')}], expected ${SHAPES}${advice}`,
+      `${name} has the shape [${shape.join(', ')}], expected ${SHAPES}${advice}`,
     );
   }
   return { count, ...dimensions };
@@ -409,7 +392,7 @@ const COMPARED = 1000;
  * Finds whether rows of a set's pictures have all red numbers first, or red, green and blue of each
  * pixel: the right order is the one in which a pixel differs less from the one below it.
  */
-export function orderColours<T extends { readonly array: ArrayFile }>(
+function orderColours<T extends { readonly array: ArrayFile }>(
   arrays: readonly T[],
 ): { arrays: readonly T[]; note: string[] } {
   const unknown = arrays.filter(({ array }) => isFlat(array));
@@ -430,26 +413,23 @@ export function orderColours<T extends { readonly array: ArrayFile }>(
       }
     }
   }
+  if (unknown.length === 0) {
+    return { arrays, note: [] };
+  }
   const isPlanar = planar < interleaved;
   const order = isPlanar ? [3, side, side] : [side, side, 3];
   const found = isPlanar ? 'all red ones first' : 'red, green and blue of each pixel together';
-  return {
-    arrays: arrays.map((one) => {
-      const { array } = one;
-      return array.shape[1] === size && isFlat(array)
-        ? { ...one, array: { ...array, shape: [array.shape[0] as number, ...order] } }
-        : one;
-    }),
-    note:
-      unknown.length === 0
-        ? []
-        : [
-            `The ${size.toLocaleString('en')} numbers of a picture are read as ${side} x ${side} pixels, ${found}: neighbours differ less so.`,
-          ],
-  };
+  const ordered = arrays.map((one) => {
+    const { array } = one;
+    return array.shape[1] === size && isFlat(array)
+      ? { ...one, array: { ...array, shape: [array.shape[0] as number, ...order] } }
+      : one;
+  });
+  const note = `The ${size.toLocaleString('en')} numbers of a picture are read as ${side} x ${side} pixels, ${found}: neighbours differ less so.`;
+  return { arrays: ordered, note: [note] };
 }
 
-export const BYTES: PixelRange = [0, 255];
+const BYTES: PixelRange = [0, 255];
 
 /**
  * Finds the numbers of black and white in all arrays of a set: a part may be darker than the whole.
@@ -459,36 +439,30 @@ export const BYTES: PixelRange = [0, 255];
  */
 export function chooseRange(
   arrays: readonly NamedArray[],
-  what: string,
   given?: PixelRange,
 ): { range: PixelRange; note: string[] } {
   if (arrays.length === 0) {
     return { range: BYTES, note: [] };
   }
-  const all: Extremes[] = arrays.map(({ name, array: { shape, values } }) => {
-    const extremes = findExtremes(values);
-    if ('notFinite' in extremes) {
-      const { notFinite: i } = extremes;
+  const extremes = { least: Infinity, largest: -Infinity };
+  for (const { name, array } of arrays) {
+    const { shape, values } = array;
+    const found = findExtremes(values);
+    if ('notFinite' in found) {
+      const { notFinite: i } = found;
       const picture = Math.floor((i * (shape[0] ?? 1)) / values.length);
       throw new ExpectedError(
-        `${what}: ${name} holds ${values[i]} in picture ${picture}: expected finite numbers`,
+        `${name} holds ${values[i]} in picture ${picture}: expected finite numbers`,
       );
     }
-    return extremes;
-  });
-  const extremes = {
-    least: Math.min(...all.map(({ least }) => least)),
-    largest: Math.max(...all.map(({ largest }) => largest)),
-  };
-  return decideRange(extremes, what, given);
+    extremes.least = Math.min(extremes.least, found.least);
+    extremes.largest = Math.max(extremes.largest, found.largest);
+  }
+  return decideRange(extremes, given);
 }
 
 /** Texts, whole numbers from 0, or the places of the ones in one-hot rows. */
-export function toLabels(
-  { name, array }: NamedArray,
-  count: number,
-  what: string,
-): readonly (number | string)[] {
+export function toLabels({ name, array }: NamedArray, count: number): readonly (number | string)[] {
   const { shape, values } = array;
   const [rows = 0, columns = 1] = shape;
   // Pandas calls the only column "0".
@@ -497,7 +471,7 @@ export function toLabels(
   }
   if (rows !== count) {
     throw new ExpectedError(
-      `${what}: ${name} holds ${rows} labels for ${count} pictures: expected as many. The first axis counts pictures`,
+      `${name} holds ${rows} labels for ${count} pictures: expected as many. The first axis counts pictures`,
     );
   }
   if (array.texts !== undefined && columns === 1) {
@@ -509,7 +483,7 @@ export function toLabels(
       const ones = [...row].filter((value) => value === 1).length;
       if (ones !== 1 || row.some((value) => value !== 0 && value !== 1)) {
         throw new ExpectedError(
-          `${what}: ${name} holds in row ${i} no one-hot label: expected one 1 beside zeros, or numbers`,
+          `${name} holds in row ${i} no one-hot label: expected one 1 beside zeros, or numbers`,
         );
       }
       return row.indexOf(1);
@@ -518,7 +492,7 @@ export function toLabels(
   const place = values.findIndex((value) => !Number.isInteger(value) || value < 0);
   if (place !== -1) {
     throw new ExpectedError(
-      `${what}: ${name} holds the label ${values[place]} at place ${place}: expected whole numbers from 0`,
+      `${name} holds the label ${values[place]} at place ${place}: expected whole numbers from 0`,
     );
   }
   return Array.from(values);

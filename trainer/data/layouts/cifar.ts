@@ -1,9 +1,9 @@
 /** CIFAR-10 and CIFAR-100 as published: the binary version, and the pickles for Python. */
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { findBytes, readPickle } from '../pickle.ts';
-import { BYTES, MAX_ARRAY_BYTES, toPictures } from './arrays.ts';
-import { nameSome, type Sample, type Source } from './source.ts';
-import { readFile, type Tree, type TreeFile } from './tree.ts';
+import { listPictures, MAX_ARRAY_BYTES, type PictureRows } from './arrays.ts';
+import { nameSome, within, type Source } from './source.ts';
+import { folderOf, readFile, type Tree, type TreeFile } from './tree.ts';
 
 const NAMES = /(?:^|\/)(?:batches\.meta(?:\.txt)?|meta|fine_label_names\.txt)$/;
 const BATCH = /(?:^|\/)(?:(data_batch_\d+|train)|(test(?:_batch)?))(?:\.bin)?$/;
@@ -19,67 +19,56 @@ function findNames({ files }: Tree): TreeFile | undefined {
   );
 }
 
-function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/') + 1);
-}
-
 export function isCifar(tree: Tree): boolean {
   return findNames(tree) !== undefined;
 }
 
 /** @throws ExpectedError  When a file is damaged. */
-export async function readCifar(tree: Tree, what: string): Promise<Source> {
+export async function readCifar(tree: Tree): Promise<Source> {
   const listing = findNames(tree) as TreeFile;
   const folder = folderOf(listing.path);
   const batches = tree.files.filter(({ path }) => folderOf(path) === folder && BATCH.test(path));
   const isHundred = !listing.path.includes('batches.meta');
-  const samples: Sample[] = [];
+  const sets: PictureRows[] = [];
   for (const file of batches) {
-    const { images, labels } = await inFile(file, what, (content) =>
+    const { images, labels } = await inFile(file, (content) =>
       file.path.endsWith('.bin') ? readBinary(content, isHundred) : readPython(content),
     );
     const split = BATCH.exec(file.path)?.[2] === undefined ? 'train' : 'test';
-    const shape = [labels.length, 3, SIDE, SIDE];
-    const pictures = toPictures({ format: 'CIFAR', shape, values: images }, file.path, BYTES);
-    for (const [i, label] of labels.entries()) {
-      const read = () => Promise.resolve(pictures.pick(i));
-      samples.push({ name: `${file.path}, picture ${i}`, split, label, read });
-    }
+    sets.push({
+      name: file.path,
+      array: { format: 'CIFAR', shape: [labels.length, 3, SIDE, SIDE], values: images },
+      rows: labels.map((label, i) => ({ name: `${file.path}, picture ${i}`, split, label })),
+    });
   }
-  const classNames = await inFile(listing, what, (content) => {
+  const pictures = listPictures(sets);
+  const classNames = await inFile(listing, (content) => {
     const lines = Buffer.from(content).toString('utf8').split(/\r?\n/);
     return listing.path.endsWith('.txt')
       ? lines.filter((line) => line.trim() !== '')
       : readNames(content);
   });
-  const unnamed = samples.find(({ label }) => classNames[Number(label)] === undefined);
+  const unnamed = pictures.samples.find(({ label }) => classNames[Number(label)] === undefined);
   if (unnamed !== undefined) {
     throw new ExpectedError(
-      `${what}: ${unnamed.name} has the label ${unnamed.label}; ${listing.path} has names for ${classNames.length}: ${nameSome(classNames)}`,
+      `${unnamed.name} has the label ${unnamed.label}; ${listing.path} has names for ${classNames.length}: ${nameSome(classNames)}`,
     );
   }
   const fine = 'The classes are the 100 fine ones; the 20 coarse ones are not used.';
   return {
+    ...pictures,
     layout: `CIFAR-${isHundred ? 100 : 10}, train`,
-    samples,
-    problems: [],
     notes: isHundred ? [fine] : [],
     classNames,
-    shape: { width: SIDE, height: SIDE, channels: 3 },
   };
 }
 
-async function inFile<T>(
-  file: TreeFile,
-  what: string,
-  read: (content: Uint8Array) => T,
-): Promise<T> {
-  try {
-    return read(await readFile(file, MAX_ARRAY_BYTES));
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new ExpectedError(`${what}: ${file.path} is no file of CIFAR: ${message}`, { cause });
-  }
+function inFile<T>(file: TreeFile, read: (content: Uint8Array) => T): Promise<T> {
+  return within(
+    `${file.path} `,
+    async () => read(await readFile(file, MAX_ARRAY_BYTES)),
+    (message) => `is no file of CIFAR: ${message}`,
+  );
 }
 
 /** Records of a label, or of a coarse and a fine one, and the pixels. */

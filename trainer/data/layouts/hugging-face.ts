@@ -1,4 +1,5 @@
 /** Tables of pictures as Hugging Face writes them, `image.bytes` and `label`: Parquet and Arrow. */
+import { basename } from 'node:path';
 import { tableFromIPC, Type } from '@uwdata/flechette';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
@@ -9,20 +10,28 @@ import {
   type Column,
 } from '../labels/label-column.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
-import { findPixels, readPixelTables, type PartTable } from '../pictures/pixel-columns.ts';
-import { arrangeArrays, MAX_ARRAY_BYTES } from './arrays.ts';
+import {
+  findPixels,
+  IS_JSON,
+  openJson,
+  readPixelTables,
+  type PartTable,
+} from '../pictures/pixel-columns.ts';
+import { MAX_ARRAY_BYTES } from './arrays.ts';
+import { parseJson } from '../labels/text-encoding.ts';
 import { openParquet } from './parquet.ts';
 import {
   findSplit,
   nameSome,
   UnusablePicture,
+  within,
   type PictureTable,
   type Problem,
   type Sample,
   type Source,
   type Split,
 } from './source.ts';
-import { MAX_FILES, readFile, type TreeFile } from './tree.ts';
+import { folderOf, MAX_FILES, readFile, type TreeFile } from './tree.ts';
 
 const BINARY = new Set<number>([Type.Binary, Type.LargeBinary, Type.BinaryView]);
 
@@ -47,40 +56,36 @@ interface Columns {
 /** @throws ExpectedError  When a file is damaged, or has no pictures. */
 export async function readHuggingFace(
   files: readonly TreeFile[],
-  what: string,
   range: PixelRange | undefined,
 ): Promise<Source> {
   const kind = files.some(({ path }) => IS_ARROW.test(path)) ? 'Arrow' : 'Parquet';
-  const pixels = await readPixels(files, what, range);
-  if (pixels !== null) {
-    return { ...pixels, kind };
+  const tables = await openPixelTables(files);
+  if (tables.length === files.length) {
+    return { ...(await readPixelTables(tables, range)), kind };
   }
   const samples: Sample[] = [];
   const problems: Problem[] = [];
   const notes: string[] = [];
   let classNames: readonly string[] | undefined;
   const places = new Set(
-    files
-      .filter((file) => findPart(file) === 'train')
-      .map(({ path }) => path.slice(0, path.lastIndexOf('/') + 1)),
+    files.filter((file) => findPart(file) === 'train').map(({ path }) => folderOf(path)),
   );
   if (places.size > 1) {
     throw new ExpectedError(
-      `${what}: holds several sets (${nameSome([...places])}): name the folder that you mean`,
+      `holds several sets (${nameSome([...places])}): name the folder that you mean`,
     );
   }
   for (const file of files) {
-    const named = `${what}: ${file.path}`;
-    try {
+    const take = async (): Promise<void> => {
       const table = await openTable(file);
-      const { image, label, parts, names, others } = await findColumns(table, named);
+      const { image, label, parts, names, others } = await findColumns(table);
       classNames ??= names;
       if (
         classNames !== undefined &&
         names !== undefined &&
         classNames.join('\n') !== names.join('\n')
       ) {
-        throw new ExpectedError(`${named}: names other classes than the other files: give one set`);
+        throw new ExpectedError(`names other classes than the other files: give one set`);
       }
       if (others.length > 0 && notes.length === 0) {
         const found =
@@ -107,13 +112,10 @@ export async function readHuggingFace(
         });
       }
       if (samples.length > MAX_FILES) {
-        throw new ExpectedError(`${named}: holds more than ${MAX_FILES} rows: take a part of them`);
+        throw new ExpectedError(`holds more than ${MAX_FILES} rows: take a part of them`);
       }
-    } catch (cause) {
-      throw cause instanceof ExpectedError
-        ? cause
-        : new ExpectedError(`${named}: cannot be read (${(cause as Error).message})`, { cause });
-    }
+    };
+    await within(`${file.path} `, take, (message) => `cannot be read (${message})`);
   }
   return { kind, samples, problems, notes, ...(classNames && { classNames }) };
 }
@@ -122,31 +124,29 @@ function openTable(file: TreeFile): Promise<PictureTable> {
   return IS_ARROW.test(file.path) ? openArrow(file) : openParquet(file);
 }
 
-/** Reads tables of numbers. @returns  Null for picture files, and for what cannot be read. */
-async function readPixels(
-  files: readonly TreeFile[],
-  what: string,
-  range: PixelRange | undefined,
-): Promise<Source | null> {
+/** Opens the tables that have the pixels of a picture in each row, also those of JSON. */
+export async function openPixelTables(files: readonly TreeFile[]): Promise<PartTable[]> {
   const tables: PartTable[] = [];
   for (const file of files) {
-    const table = await openTable(file).catch(() => null);
-    const hasPixels = table !== null && !table.columns.some(table.holdsBytes);
-    if (!hasPixels || (await findPixels(table)).length === 0) {
-      return null;
+    // A damaged file is refused when its columns are looked for.
+    const table = IS_JSON.test(file.path)
+      ? await openJson(file)
+      : await openTable(file).catch(() => null);
+    const isOfPixels = table !== null && !table.columns.some(table.holdsBytes);
+    if (isOfPixels && (await findPixels(table)).length > 0) {
+      tables.push({ table, split: findPart(file), path: file.path });
     }
-    tables.push({ table, split: findPart(file), path: file.path });
   }
-  return arrangeArrays({ arrays: await readPixelTables(tables, what), notes: [] }, what, range);
+  return tables;
 }
 
 /** The part that a file's name or its folders tell. */
-export function findPart({ path }: TreeFile): Split {
-  return findSplit(path.split('/').at(-1) as string) ?? findSplit(path) ?? 'train';
+function findPart({ path }: TreeFile): Split {
+  return findSplit(basename(path)) ?? findSplit(path) ?? 'train';
 }
 
 /** Finds the columns by Hugging Face's description of them, else by their types and names. */
-async function findColumns(table: PictureTable, named: string): Promise<Columns> {
+async function findColumns(table: PictureTable): Promise<Columns> {
   const { columns: names, holdsBytes } = table;
   const features = readFeatures(table);
   const kindOf = (name: string) => features[name]?.['_type'];
@@ -154,7 +154,7 @@ async function findColumns(table: PictureTable, named: string): Promise<Columns>
     names.find((name) => kindOf(name) === 'Image' && holdsBytes(name)) ?? names.find(holdsBytes);
   if (image === undefined) {
     throw new ExpectedError(
-      `${named}: has the columns ${nameSome(names)}; expected one with the bytes of picture files, as image.bytes, one with lists of pixels, or columns pixel0, pixel1, … of a square`,
+      `has the columns ${nameSome(names)}; expected one with the bytes of picture files, as image.bytes, one with lists of pixels, or columns pixel0, pixel1, … of a square`,
     );
   }
   const columns: Column[] = [];
@@ -187,13 +187,10 @@ async function findOther(table: PictureTable, names: readonly string[]): Promise
 
 type Features = Record<string, Readonly<Record<string, unknown>> | undefined>;
 
+/** Without a description the types and names of columns tell enough. */
 function readFeatures({ description = '{}' }: PictureTable): Features {
-  try {
-    const content = JSON.parse(description) as { info?: { features?: Features } };
-    return content.info?.features ?? {};
-  } catch {
-    return {}; // Types and names of columns tell enough.
-  }
+  const content = parseJson(description) as { info?: { features?: Features } } | null;
+  return content?.info?.features ?? {};
 }
 
 /** Hugging Face writes -1 for a label that is not known. */

@@ -1,25 +1,26 @@
 /** IDX files under the names of MNIST, Fashion-MNIST, KMNIST, EMNIST and QMNIST, as published. */
-import { gunzipSync } from 'node:zlib';
+import { basename } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { UNSIGNED_BYTE } from '../../../shared/array-headers.ts';
+import { decodeIdx, unzip } from '../array-file.ts';
 import { checkClassNames } from '../dataset.ts';
-import { decodeIdxPair, MAX_IDX_BYTES, type NamedBytes } from '../idx.ts';
-import { nameSome, type RawPicture, type Sample, type Source } from './source.ts';
-import { readFile, type Tree, type TreeFile } from './tree.ts';
+import { listPictures } from './arrays.ts';
+import { nameSome, within, type RawPicture, type Source } from './source.ts';
+import { folderOf, readFile, type Tree, type TreeFile } from './tree.ts';
 
+/** Of an unpacked file: ten times all of MNIST's training images. */
+const MAX_BYTES = 512 * 1024 * 1024;
 /** "emnist-letters-train-images-idx3-ubyte.gz"; many copies have a dot before "idx". */
 const NAME = /^(?:(.+)-)?(train|t10k|test)-(images|labels)[-.]idx[1-4]-(?:ubyte|int)(?:\.gz)?$/;
+/** Labels that are integers of 32 bits, as QMNIST has them. */
+const INTEGERS = [0x0c01, 0x0c02];
 
-export function isIdxFile({ path }: TreeFile): boolean {
-  return NAME.test(splitPath(path).name);
-}
-
-function splitPath(path: string) {
-  const slash = path.lastIndexOf('/') + 1;
-  return { folder: path.slice(0, slash), name: path.slice(slash) };
+export function isIdxFile({ path }: Pick<TreeFile, 'path'>): boolean {
+  return NAME.test(basename(path));
 }
 
 /** Files of one set: those with one prefix in one folder. */
-interface IdxSet {
+export interface IdxSet {
   readonly prefix: string;
   readonly folder: string;
   /** By part and kind: "train images". A plain file comes before its .gz. */
@@ -27,19 +28,19 @@ interface IdxSet {
 }
 
 /** Groups files by folder and prefix, or by prefix alone when no folder has a whole set. */
-function groupSets({ files }: Tree): IdxSet[] {
+export function groupSets(files: readonly TreeFile[]): IdxSet[] {
   const group = (key: (folder: string, prefix: string) => string): IdxSet[] => {
-    const groups = Map.groupBy(files.filter(isIdxFile), ({ path }) => {
-      const { folder, name } = splitPath(path);
-      return key(folder, NAME.exec(name)?.[1] ?? '');
-    });
+    const groups = Map.groupBy(files.filter(isIdxFile), ({ path }) =>
+      key(folderOf(path), NAME.exec(basename(path))?.[1] ?? ''),
+    );
     return [...groups.values()].map((members) => {
-      const { folder, name } = splitPath((members[0] as TreeFile).path);
+      const { path } = members[0] as TreeFile;
       const roles = members.toReversed().map((file) => {
-        const [, , part, kind] = NAME.exec(splitPath(file.path).name) ?? [];
+        const [, , part, kind] = NAME.exec(basename(file.path)) ?? [];
         return [`${part === 'train' ? 'train' : 'test'} ${kind}`, file] as const;
       });
-      return { folder, prefix: NAME.exec(name)?.[1] ?? '', files: new Map(roles) };
+      const [, prefix = ''] = NAME.exec(basename(path)) ?? [];
+      return { folder: folderOf(path), prefix, files: new Map(roles) };
     });
   };
   const isWhole = (set: IdxSet): boolean =>
@@ -55,11 +56,10 @@ function groupSets({ files }: Tree): IdxSet[] {
  */
 export async function readIdxFiles(
   tree: Tree,
-  what: string,
   part: 'train' | 'test',
   chosen?: string,
 ): Promise<Source> {
-  const all = groupSets(tree);
+  const all = groupSets(tree.files);
   const sets =
     chosen === undefined
       ? all
@@ -68,36 +68,102 @@ export async function readIdxFiles(
   if (set === undefined || sets.length > 1) {
     const names = sets.map(({ folder, prefix }) => `${folder}${prefix}`);
     throw new ExpectedError(
-      `${what}: holds ${sets.length} sets of IDX files (${nameSome(names)}): give one of their files, such as ${what}/${
+      `holds ${sets.length} sets of IDX files (${nameSome(names)}): give one of their files, such as ${
         set?.files.get('train images')?.path
       }`,
     );
   }
-  const hasTest = set.files.has('test images');
-  const samples = await readPart(tree, set, what, 'train');
+  const read = async (own: 'train' | 'test') => {
+    const { images, labels } = await readIdxPair(tree.files, set, own);
+    const rows = Array.from(labels, (label, i) => ({
+      name: `${own}, picture ${i}`,
+      split: own,
+      label,
+    }));
+    return { name: own, array: images, rows };
+  };
+  const parts = [await read('train')];
   const notes: string[] = [];
   try {
-    samples.push(...(hasTest ? await readPart(tree, set, what, 'test') : []));
+    parts.push(...(set.files.has('test images') ? [await read('test')] : []));
   } catch (error) {
     if (part === 'test' || !(error instanceof ExpectedError)) {
       throw error;
     }
     notes.push(`The test files are left out: ${error.message}`); // Training needs none.
   }
-  // EMNIST's files hold columns where the others hold rows.
-  const isTransposed = set.prefix.startsWith('emnist');
-  const first = (await samples[0]?.read()) as RawPicture;
-  const training = samples.filter(({ split }) => split === 'train');
-  const classNames = await readClassNames(tree, set, what, training);
+  const [{ rows: training }] = parts as [(typeof parts)[number]];
+  const known = new Set(training.map(({ label }) => label));
+  const classNames = await readClassNames(tree.files, set, [...known]);
   const source = {
+    ...listPictures(parts),
     layout: `${(set.prefix || tree.name).slice(0, 64)} (IDX files)`,
-    samples,
-    problems: [],
     notes,
-    shape: first,
     ...(classNames && { classNames }),
   };
-  return isTransposed ? turnEmnist(source) : source;
+  // EMNIST's files hold columns where the others hold rows.
+  return set.prefix.startsWith('emnist') ? turnEmnist(source) : source;
+}
+
+/**
+ * Reads the images of a part, [count, height, width, channels], with a label each.
+ * @param files  All, to name them when one is missing.
+ * @throws ExpectedError  When files are missing or malformed, or do not belong together.
+ */
+export async function readIdxPair(files: readonly TreeFile[], set: IdxSet, part: 'train' | 'test') {
+  const read = async (kind: string, ranks: readonly number[], others: readonly number[]) => {
+    const file = set.files.get(`${part} ${kind}`);
+    if (file === undefined) {
+      const stem = [set.prefix, part === 'train' ? part : 't10k', kind].filter((text) => text);
+      const name = `${set.folder}${stem.join('-')}-idx${ranks[0]}-ubyte`;
+      const present = nameSome(files.map(({ path }) => path)) || 'nothing';
+      const hint = part === 'train' ? '' : '. Training does without the test files, this does not';
+      throw new ExpectedError(`expected ${name} or ${name}.gz, the folder holds ${present}${hint}`);
+    }
+    return await within(`${file.path} `, async () => ({
+      ...decodeBytes(unzip(await readFile(file, MAX_BYTES)), ranks, others),
+      path: file.path,
+    }));
+  };
+  const { path, shape, values: images } = await read('images', [3, 4], []);
+  const labelsFile = await read('labels', [1], INTEGERS);
+  const { values: labels } = labelsFile;
+  const [count = 0, height = 0, width = 0, channels = 1] = shape;
+  const says = `${path} says ${shape.join(' x ')}`;
+  if (labels.length !== count) {
+    throw new ExpectedError(
+      `${path} has ${count} images, ${labelsFile.path} has ${labels.length} labels: expected as many`,
+    );
+  }
+  if (count === 0 || height === 0 || width === 0) {
+    throw new ExpectedError(`${says}: expected at least one image with pixels`);
+  }
+  if (channels !== 1 && channels !== 3) {
+    throw new ExpectedError(`${says}: expected 1 (grey) or 3 (RGB) as the last number`);
+  }
+  const array = { format: 'IDX, uint8', shape: [count, height, width, channels], values: images };
+  return { images: array, labels };
+}
+
+/** Decodes a file of bytes in one of the `ranks`, the allowed numbers of dimensions. */
+function decodeBytes(bytes: Uint8Array, ranks: readonly number[], others: readonly number[]) {
+  const magic = Buffer.from(bytes.subarray(0, 4)).toString('hex');
+  const allowed = [...ranks.map((rank) => (UNSIGNED_BYTE << 8) | rank), ...others].map((number) =>
+    number.toString(16).padStart(8, '0'),
+  );
+  if (!allowed.includes(magic)) {
+    const got = magic.length === 8 ? `0x${magic}` : `${bytes.length} bytes`;
+    throw new ExpectedError(
+      `cannot be read: it starts with ${got}, expected the magic number 0x${allowed.join(' or 0x')}`,
+    );
+  }
+  const { shape, values } = decodeIdx(bytes);
+  const place = values.findIndex((value) => value < 0 || value > 255);
+  if (shape.length === 2 || place !== -1) {
+    const found = place === -1 ? `${shape[1]} numbers for each` : `the label ${values[place]}`;
+    throw new ExpectedError(`holds ${found}: expected a label from 0 to 255 for each`);
+  }
+  return { shape, values: Uint8Array.from(values) };
 }
 
 /** Turns pictures whose columns are where others have rows. */
@@ -114,52 +180,6 @@ export function turnEmnist(source: Source): Source {
   };
 }
 
-async function readPart(
-  tree: Tree,
-  { folder, prefix, files }: IdxSet,
-  what: string,
-  part: 'train' | 'test',
-): Promise<Sample[]> {
-  const read = async (kind: string): Promise<NamedBytes> => {
-    const file = files.get(`${part} ${kind}`);
-    const stem = `${folder}${prefix === '' ? '' : `${prefix}-`}${part}-${kind}`;
-    if (file === undefined) {
-      const present = tree.files.map(({ path }) => path);
-      throw new ExpectedError(
-        `${what}: expected ${stem}-idx${kind === 'images' ? '3' : '1'}-ubyte or the same with .gz, the folder holds ${nameSome(present)}`,
-      );
-    }
-    const name = `${what}/${file.path}`;
-    try {
-      const bytes = await readFile(file, MAX_IDX_BYTES);
-      const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
-      return {
-        name,
-        bytes: isPacked ? gunzipSync(bytes, { maxOutputLength: MAX_IDX_BYTES }) : bytes,
-      };
-    } catch (cause) {
-      throw new ExpectedError(`${name} cannot be read: ${(cause as Error).message}`, { cause });
-    }
-  };
-  const { count, width, height, channels, images, labels } = decodeIdxPair(
-    await read('images'),
-    await read('labels'),
-  );
-  const size = width * height * channels;
-  return Array.from({ length: count }, (_, i) => ({
-    name: `${part}, picture ${i}`,
-    split: part,
-    label: labels[i] as number,
-    read: () =>
-      Promise.resolve({
-        width,
-        height,
-        channels,
-        pixels: images.subarray(i * size, (i + 1) * size),
-      }),
-  }));
-}
-
 function transpose({ width, height, channels, pixels }: RawPicture): RawPicture {
   const turned = new Uint8Array(pixels.length);
   for (let y = 0; y < height; y++) {
@@ -171,50 +191,43 @@ function transpose({ width, height, channels, pixels }: RawPicture): RawPicture 
   return { width: height, height: width, channels, pixels: turned };
 }
 
-/** Names of classes: the lines of classes.txt, or the characters of EMNIST's mapping. */
-async function readClassNames(
-  tree: Tree,
+/**
+ * Reads names of classes, by their labels: the lines of classes.txt, or the characters of EMNIST's
+ * mapping.
+ * @returns  Undefined without either.
+ * @throws ExpectedError  When a label has no name, or a bad one.
+ */
+export async function readClassNames(
+  files: readonly TreeFile[],
   { folder, prefix }: IdxSet,
-  what: string,
-  samples: readonly Sample[],
+  labels: readonly number[],
 ): Promise<readonly string[] | undefined> {
-  const find = (name: string) => tree.files.find(({ path }) => path === `${folder}${name}`);
-  const [listed, mapped] = [find('classes.txt'), find(`${prefix}-mapping.txt`)];
-  const file = listed ?? mapped;
+  const find = (name: string) => files.find(({ path }) => path === `${folder}${name}`);
+  const listed = find('classes.txt');
+  const file = listed ?? find(`${prefix}-mapping.txt`);
   if (file === undefined) {
     return undefined;
   }
-  const lines = Buffer.from(await readFile(file, MAX_IDX_BYTES))
-    .toString('utf8')
-    .trimEnd()
-    .split('\n');
-  const path = `${what}/${file.path}`;
-  const last = samples.reduce((most, { label }) => Math.max(most, Number(label)), 0);
+  const text = Buffer.from(await readFile(file, MAX_BYTES)).toString('utf8');
+  const lines = text.trimEnd().split('\n');
   const names: string[] = [];
-  if (listed === undefined) {
-    // "10 65 97": a label and its characters in ASCII.
-    for (const line of lines) {
-      const [, label, code] = /^\s*(\d{1,3})\s+(\d{1,5})(?:\s|$)/.exec(line) ?? [];
-      if (label === undefined) {
-        throw new ExpectedError(
-          `${path} has the line ${JSON.stringify(line.slice(0, 40))}: expected a label and a character's number`,
-        );
-      }
-      names[Number(label)] = String.fromCodePoint(Number(code));
+  // "10 65 97": a label and its characters in ASCII.
+  for (const line of listed === undefined ? lines : []) {
+    const [, label, code] = /^\s*(\d{1,3})\s+(\d{1,5})(?:\s|$)/.exec(line) ?? [];
+    if (label === undefined) {
+      throw new ExpectedError(
+        `${file.path} has the line ${JSON.stringify(line.slice(0, 40))}: expected a label and a character's number`,
+      );
     }
-  } else {
-    names.push(...lines);
+    names[Number(label)] = String.fromCodePoint(Number(code));
   }
+  names.push(...(listed === undefined ? [] : lines));
+  const last = Math.max(...labels);
   if (last >= names.length) {
-    const { length } = names;
     throw new ExpectedError(
-      `${what} holds the label ${last}, ${path} has ${length} lines: expected a name for each of 0 to ${last}`,
+      `holds the label ${last}, ${file.path} has ${names.length} lines: expected a name for each of 0 to ${last}`,
     );
   }
-  const used = new Set(samples.map(({ label }) => Number(label)));
-  checkClassNames(
-    [...used].map((label) => names[label] ?? ''),
-    path,
-  );
+  await within(`${file.path} `, () => checkClassNames(labels.map((label) => names[label] ?? '')));
   return names;
 }

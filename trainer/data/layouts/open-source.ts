@@ -15,22 +15,17 @@ import { decodeText } from '../labels/text-encoding.ts';
 import { readLabelRows } from '../labels/label-rows.ts';
 import { namesPictures } from '../labels/listed-labels.ts';
 import { isArchive, isZipFile, openPacked, unpackArchives } from './archives.ts';
-import { arrangeArrays, readArrays, type NamedArray } from './arrays.ts';
-import {
-  findPixels,
-  openJson,
-  readPixelTables,
-  type PartTable,
-} from '../pictures/pixel-columns.ts';
+import { readArrays } from './arrays.ts';
+import { IS_JSON, readPixelTables } from '../pictures/pixel-columns.ts';
 import { isCifar, readCifar } from './cifar.ts';
-import { findPart, isHuggingFace, readHuggingFace } from './hugging-face.ts';
+import { isHuggingFace, openPixelTables, readHuggingFace } from './hugging-face.ts';
 import { isIdxFile, readIdxFiles, turnEmnist } from './idx-files.ts';
 import { arrangePictures } from './picture-files.ts';
 import {
   nameProblems,
   namesLabels,
   nameSome,
-  UnusablePicture,
+  SAVE_IN_PYTHON,
   type FolderMeaning,
   type Source,
 } from './source.ts';
@@ -67,85 +62,68 @@ const NO_PICTURES =
  * @throws ExpectedError  When there is nothing that can be trained on, or several things.
  */
 export async function openSource(
-  ...[path, part, request]: Parameters<typeof findSource>
-): ReturnType<typeof findSource> {
-  try {
-    return await findSource(path, part, request);
-  } catch (cause) {
-    const { syscall, message } = cause as NodeJS.ErrnoException;
-    const isOfData = cause instanceof UnusablePicture || syscall !== undefined;
-    throw isOfData ? new ExpectedError(`--data ${path}: ${message}`, { cause }) : cause;
-  }
-}
-
-async function findSource(
   path: string,
   part: 'train' | 'test',
   request: LayoutRequest,
 ): Promise<{ source: Source; name: string }> {
-  const what = `--data ${path}`;
   const facts = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOTDIR') {
       return null;
     }
     const reason =
       cause.code === 'ENOENT' ? describeMissing(path) : `cannot be read (${cause.code})`;
-    throw new ExpectedError(`${what}: ${reason}`, { cause });
+    throw new ExpectedError(reason, { cause });
   });
   if (facts === null) {
-    return await findInZip(path, part, request);
+    return { source: await readInZip(path, part, request), name: stemOf(path) };
   }
   if (facts.isDirectory()) {
     const tree = await listFolder(path);
-    return { source: await readTree(tree, what, part, request), name: tree.name };
+    return { source: await readTree(tree, part, request), name: tree.name };
   }
   if (!facts.isFile()) {
-    throw new ExpectedError(`${what}: is neither a file nor a folder`);
+    throw new ExpectedError('is neither a file nor a folder');
   }
   const real = await realpath(path);
   const siblings = await listFolder(dirname(real), 0);
   const file = siblings.files.find((one) => one.path === basename(real));
   const name = stemOf(path);
   if (file === undefined) {
-    throw new ExpectedError(`${what}: cannot be read, or is hidden`);
+    throw new ExpectedError('cannot be read, or is hidden');
   }
   if (isIdxFile(file)) {
-    const source = await readIdxFiles(siblings, `--data ${dirname(path)}`, part, file.path);
-    return { source, name };
+    return { source: await readIdxFiles(siblings, part, file.path), name };
   }
   const alone: Tree = { name, files: [file], problems: [], passedOver: [] };
-  await refuseStrangers([file], what);
-  const tree = (await isZipFile(file)) ? await listZip(real, what) : alone;
-  return { source: await readTree(tree, what, part, request), name };
+  await refuseStrangers([file]);
+  const tree = (await isZipFile(file)) ? await listZip(real) : alone;
+  return { source: await readTree(tree, part, request), name };
 }
 
 /** Takes a file or a folder within an archive: `--data gzip.zip/gzip/emnist-letters-…`. */
-async function findInZip(
+async function readInZip(
   path: string,
   part: 'train' | 'test',
   request: LayoutRequest,
-): Promise<{ source: Source; name: string }> {
+): Promise<Source> {
   let archive = dirname(path);
   while (!(await stat(archive).catch(() => null))?.isFile()) {
     archive = dirname(archive);
   }
-  const what = `--data ${archive}`;
   const inner = path
     .slice(archive.length)
     .split(/[\\/]/)
     .filter((name) => name !== '')
     .join('/');
-  const tree = await listZip(await realpath(archive), what);
+  const tree = await listZip(await realpath(archive));
   const files = tree.files.filter((file) => `${file.path}/`.startsWith(`${inner}/`));
   const [first] = files;
   if (first === undefined) {
-    throw new ExpectedError(`--data ${path}: the archive holds no ${inner}`);
+    throw new ExpectedError(`the archive holds no ${inner}`);
   }
-  const source =
-    first.path === inner && isIdxFile(first)
-      ? await readIdxFiles(tree, what, part, inner)
-      : await readTree({ ...tree, files }, `--data ${path}`, part, request);
-  return { source, name: stemOf(path) };
+  return first.path === inner && isIdxFile(first)
+    ? await readIdxFiles(tree, part, inner)
+    : await readTree({ ...tree, files }, part, request);
 }
 
 function stemOf(path: string): string {
@@ -172,7 +150,6 @@ function describeMissing(path: string): string {
   return `no such folder or file${advice}`;
 }
 
-const SAVE = 'read it in Python, and save numpy.savez("set.npz", images=…, labels=…)';
 /** By endings, and by the first bytes as Latin-1. */
 const ADVICE = [
   [/\.(?:(?:zip|7z)\.\d+|z\d\d)$/i, /^(?!)/, 'join its parts, and unpack them'],
@@ -194,7 +171,7 @@ const ADVICE = [
   [
     /\.(?:h5|hdf5|pth?|tfrecords?(?:-\d+-of-\d+)?|feather|mdb|beton|safetensors|sqlite\d?|db|dcm|nii|ndjson|arff|libsvm)$/i,
     /^(?:\x89HDF|SQLite)/,
-    SAVE,
+    `read it ${SAVE_IN_PYTHON}`,
   ],
 ] as const;
 
@@ -217,30 +194,29 @@ async function adviseOn(files: readonly TreeFile[]): Promise<string> {
 }
 
 /** @throws ExpectedError  When a file holds something else than its name says. */
-async function refuseStrangers(files: readonly TreeFile[], what: string): Promise<void> {
+async function refuseStrangers(files: readonly TreeFile[]): Promise<void> {
   for (const file of files.slice(0, LOOKED_INTO)) {
     const stranger = identifyStranger(
       await readStart(file, SNIFFED_BYTES).catch(() => Buffer.alloc(0)),
     );
     if (stranger !== null) {
-      throw new ExpectedError(`${what}: ${file.path} ${stranger}`);
+      throw new ExpectedError(`${file.path} ${stranger}`);
     }
   }
 }
 
 async function readTree(
   tree: Tree,
-  what: string,
   part: 'train' | 'test',
   request: LayoutRequest,
   depth = 0,
 ): Promise<Source> {
   const files = tree.files.map(openPacked);
   if (files.some(isIdxFile)) {
-    return await readIdxFiles(tree, what, part);
+    return await readIdxFiles(tree, part);
   }
   if (isCifar(tree)) {
-    return await readCifar(tree, what);
+    return await readCifar(tree);
   }
   const isEnding = (ending: RegExp) => files.filter(({ path }) => ending.test(path));
   const arrays = isEnding(/\.(?:np[yz]|mat)$/i);
@@ -264,8 +240,7 @@ async function readTree(
   }
   const tables: TreeFile[] = [];
   for (const file of csv) {
-    const hasPixels =
-      !(await namesPictures(file, pictures)) && (await readColumns(file, what)) !== null;
+    const hasPixels = !(await namesPictures(file, pictures)) && (await readColumns(file)) !== null;
     if (hasPixels) {
       tables.push(file);
     } else if (!others.includes(file.path)) {
@@ -288,24 +263,24 @@ async function readTree(
         ? `. Labels of pictures are read from a CSV table with file names: file,label (not from ${nameSome(labels.map(({ path }) => path))})`
         : '';
     throw new ExpectedError(
-      `${what}: holds ${found.join(' and ')}: name the file or the folder that you mean${advice}`,
+      `holds ${found.join(' and ')}: name the file or the folder that you mean${advice}`,
     );
   }
-  await refuseStrangers([...arrays, ...huggingFace, ...csv, ...files.filter(isArchive)], what);
+  await refuseStrangers([...arrays, ...huggingFace, ...csv, ...files.filter(isArchive)]);
   const isAlone = kinds.length === 0 && !files.some(isArchive);
-  const json = isAlone ? await readJson(isEnding(/\.(?:json|jsonl|ndjson)$/i), what) : [];
+  const json = isAlone ? await openPixelTables(isEnding(IS_JSON)) : [];
   if (json.length > 0) {
-    const source = arrangeArrays({ arrays: json, notes: [] }, what, request.range);
+    const source = await readPixelTables(json, request.range);
     return { ...source, kind: 'JSON', problems: tree.problems };
   }
   if (kinds.length === 0 && files.some(isArchive) && depth < MAX_DEPTH) {
-    return await readTree(await unpackArchives(tree, what), what, part, request, depth + 1);
+    return await readTree(await unpackArchives(tree), part, request, depth + 1);
   }
   if (kinds.length === 0) {
-    await refuseStrangers(files, what);
+    await refuseStrangers(files);
     const listed = [nameSome(others), nameProblems(tree.problems)].filter((text) => text !== '');
     const found = `it holds ${listed.join(', and ') || 'nothing'}`;
-    throw new ExpectedError(`${what}: ${EXPECTED}; ${found}${await adviseOn(files)}`);
+    throw new ExpectedError(`${EXPECTED}; ${found}${await adviseOn(files)}`);
   }
   const text = new Set([...csv, ...isEnding(/\.txt$/i)]);
   const beside =
@@ -314,12 +289,12 @@ async function readTree(
   const labelRows = rows.filter((one) => one !== null);
   const found =
     arrays.length > 0
-      ? await readArrays(arrays, what, labelRows, request.range)
+      ? await readArrays(arrays, labelRows, request.range)
       : huggingFace.length > 0
-        ? await readHuggingFace(huggingFace, what, request.range)
+        ? await readHuggingFace(huggingFace, request.range)
         : tables.length > 0
-          ? await readTables(tables, what, labelRows, request.range)
-          : await arrangePictures({ ...tree, files }, pictures, what, request.folders);
+          ? await readTables(tables, labelRows, request.range)
+          : await arrangePictures({ ...tree, files }, pictures, request.folders);
   const isEmnist = [...arrays, ...tables].some(({ path }) => EMNIST.test(path));
   const source = isEmnist ? turnEmnist(found) : found;
   const used = new Set(source.used);
@@ -339,18 +314,6 @@ async function readTree(
       ...(ignored.length > 0 ? [`Passed over what is no picture: ${nameSome(ignored)}`] : []),
     ],
   };
-}
-
-/** Reads pictures in JSON as arrays; none without such. */
-async function readJson(files: readonly TreeFile[], what: string): Promise<NamedArray[]> {
-  const tables: PartTable[] = [];
-  for (const file of files) {
-    const table = await openJson(file);
-    if (table !== null && (await findPixels(table)).length > 0) {
-      tables.push({ table, split: findPart(file), path: file.path });
-    }
-  }
-  return await readPixelTables(tables, what);
 }
 
 /** Names decide where they say what a file is meant to be, else the content does. */

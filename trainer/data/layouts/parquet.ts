@@ -1,6 +1,6 @@
 /** Parquet files as tables of pictures, with hyparquet. */
-import { open } from 'node:fs/promises';
 import {
+  asyncBufferFromFile,
   parquetMetadataAsync,
   parquetReadObjects,
   parquetSchema,
@@ -25,15 +25,19 @@ const COMPRESSORS = Object.fromEntries(
   ]),
 ) as Compressors;
 
+/** How rows are read. */
 interface Table {
-  readonly buffer: AsyncBuffer;
+  readonly file: AsyncBuffer;
   readonly metadata: FileMetaData;
+  readonly compressors: Compressors;
+  readonly utf8: boolean;
 }
 
 /** @throws Error  When the file is damaged. */
 export async function openParquet(file: TreeFile): Promise<PictureTable> {
   const buffer = await openBuffer(file);
-  const table = { buffer, metadata: await parquetMetadataAsync(buffer) };
+  const metadata = await parquetMetadataAsync(buffer);
+  const table = { file: buffer, metadata, compressors: COMPRESSORS, utf8: false };
   const { num_rows: count, key_value_metadata: pairs = [] } = table.metadata;
   const { children } = parquetSchema(table.metadata);
   return {
@@ -48,7 +52,7 @@ export async function openParquet(file: TreeFile): Promise<PictureTable> {
       return hasBytes || isBinary;
     },
     readColumn: async (column) => {
-      const rows = await parquetReadObjects({ ...readOptions(table), columns: [column] });
+      const rows = await parquetReadObjects({ ...table, columns: [column] });
       return rows.map((row) => row[column] as unknown);
     },
     openCells: (column) => openCells(table, column),
@@ -56,36 +60,12 @@ export async function openParquet(file: TreeFile): Promise<PictureTable> {
 }
 
 /** Reads ranges of a file on disk; a file in an archive is read whole. */
-async function openBuffer({ diskPath, size, ...file }: TreeFile): Promise<AsyncBuffer> {
-  if (diskPath === undefined) {
-    const bytes = await readFile({ ...file, size }, MAX_ARRAY_BYTES);
-    const { buffer, byteOffset } = bytes;
-    return {
-      byteLength: bytes.length,
-      slice: (start, end = bytes.length) =>
-        buffer.slice(byteOffset + start, byteOffset + end) as ArrayBuffer,
-    };
+async function openBuffer(file: TreeFile): Promise<AsyncBuffer> {
+  if (file.diskPath !== undefined) {
+    return await asyncBufferFromFile(file.diskPath);
   }
-  return {
-    byteLength: size,
-    async slice(start, end = size) {
-      const handle = await open(diskPath);
-      try {
-        const bytes = new Uint8Array(end - start);
-        const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
-        if (bytesRead < bytes.length) {
-          throw new Error('it became shorter while it was read');
-        }
-        return bytes.buffer;
-      } finally {
-        await handle.close();
-      }
-    },
-  };
-}
-
-function readOptions({ buffer, metadata }: Table) {
-  return { file: buffer, metadata, compressors: COMPRESSORS, utf8: false };
+  const { buffer, byteOffset, byteLength } = await readFile(file, MAX_ARRAY_BYTES);
+  return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
 }
 
 /** Reads a column by row groups. It keeps the last two, because pictures are read in order. */
@@ -109,7 +89,7 @@ function openCells(table: Table, column: string) {
         throw new UnusablePicture(`lies in a row group of ${bytes} bytes: write smaller ones`);
       }
       rows = parquetReadObjects({
-        ...readOptions(table),
+        ...table,
         columns: [column],
         rowStart: start,
         rowEnd: start + Number(count),

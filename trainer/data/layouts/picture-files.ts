@@ -10,6 +10,7 @@ import {
   findListedLabels,
   type ListedLabels,
 } from '../labels/listed-labels.ts';
+import { decodeText } from '../labels/text-encoding.ts';
 import {
   areWholeNumbers,
   compareLabels,
@@ -18,13 +19,14 @@ import {
   guessSplit,
   nameSome,
   parseSplit,
+  within,
   type FolderMeaning,
   type Problem,
   type Sample,
   type Source,
   type Split,
 } from './source.ts';
-import { readFile, type Tree, type TreeFile } from './tree.ts';
+import { folderOf, readFile, type Tree, type TreeFile } from './tree.ts';
 
 /** A larger picture file is refused. Photographs have 10 MB. */
 const MAX_PICTURE_BYTES = 64 * 1024 * 1024;
@@ -41,23 +43,21 @@ interface Placed {
 }
 
 /**
- * @param what     Names the data in errors: `--data pictures`.
  * @param folders  What subfolders mean; absent: found out.
  * @throws ExpectedError  When folders could mean several things, or labels are no labels.
  */
 export async function arrangePictures(
   tree: Tree,
   pictures: readonly TreeFile[],
-  what: string,
   folders?: FolderMeaning,
 ): Promise<Source> {
   const listing = tree.files.find(({ path }) => basename(path) === STYLEGAN_LABELS);
   if (listing !== undefined && folders === undefined) {
-    return await readStyleGanLabels(listing, pictures, what);
+    return await readStyleGanLabels(listing, pictures);
   }
   const isGiven = folders !== undefined && folders !== 'splits';
   const listed = isGiven ? null : await findListedLabels(tree, pictures);
-  const { placed, notes, problems } = placeByAll(pictures, what, folders, listed);
+  const { placed, notes, problems } = placeByAll(pictures, folders, listed);
   const labels = new Set(placed.flatMap(({ label }) => label ?? []));
   const compare = compareLabels(areWholeNumbers(labels));
   const samples = placed
@@ -76,14 +76,13 @@ export async function arrangePictures(
 /** Takes the classes of folders; where they tell none, those of tables that name the files. */
 function placeByAll(
   pictures: readonly TreeFile[],
-  what: string,
   folders: FolderMeaning | undefined,
   listed: ListedLabels | null,
 ): { placed: Placed[]; notes: readonly string[]; problems: readonly Problem[] } {
   const isListed = [...(listed?.labels.values() ?? [])].some(({ label }) => label !== null);
   let byFolders: ReturnType<typeof placePictures>;
   try {
-    byFolders = placePictures(pictures, what, folders);
+    byFolders = placePictures(pictures, folders);
   } catch (error) {
     if (!isListed) {
       throw error;
@@ -200,7 +199,6 @@ const BESIDE = /^(?:masks?|segmentations?|annotations?|labels?|depths?|ground[-_
 
 function placePictures(
   pictures: readonly TreeFile[],
-  what: string,
   folders: FolderMeaning | undefined,
 ): { placed: Placed[]; notes: string[] } {
   const unlabelled = (): Placed[] =>
@@ -219,7 +217,7 @@ function placePictures(
     around.length > 0 &&
     around.every((name) => parseSplit(name) !== 'train')
   ) {
-    throw refuseWithoutTraining(around, what);
+    throw refuseWithoutTraining(around);
   }
   if (paths.every((path) => path.length === 0)) {
     // One folder with all pictures is a class of its own, unless it is named after a split.
@@ -228,9 +226,9 @@ function placePictures(
     const placed = unlabelled();
     return { placed: isClass ? placed.map((one) => ({ ...one, label: only })) : placed, notes: [] };
   }
-  refuseLoose(pictures, paths, what);
+  refuseLoose(pictures, paths);
   const tops = [...new Set(paths.map(([top = '']) => top))];
-  const meaning = folders ?? guessMeaning(tops, paths, what);
+  const meaning = folders ?? guessMeaning(tops, paths);
   if (meaning === 'classes') {
     const placed = pictures.map((file, i): Placed => {
       const [label = null, second = ''] = paths[i] as readonly string[];
@@ -245,7 +243,7 @@ function placePictures(
     const split = guessSplit(top);
     if (split === null) {
       throw new ExpectedError(
-        `${what}: --folders splits takes folders named train, val and test; ${JSON.stringify(top)} is none of them`,
+        `--folders splits takes folders named train, val and test; ${JSON.stringify(top)} is none of them`,
       );
     }
     const inner = stripCommon(places.map((i) => (paths[i] as readonly string[]).slice(1)));
@@ -254,12 +252,12 @@ function placePictures(
       const label = inner.common.at(-1) ?? null;
       return files.map((file) => ({ file, split, label }));
     }
-    refuseLoose(files, inner.paths, what);
+    refuseLoose(files, inner.paths);
     return files.map((file, i) => ({ file, split, label: inner.paths[i]?.[0] ?? null }));
   });
   const hasTraining = placed.some(({ split }) => split === 'train');
   if (!hasTraining) {
-    throw refuseWithoutTraining(tops, what);
+    throw refuseWithoutTraining(tops);
   }
   const notes =
     folders === undefined && !tops.every((top) => parseSplit(top) !== null)
@@ -268,9 +266,9 @@ function placePictures(
   return { placed, notes };
 }
 
-function refuseWithoutTraining(parts: readonly string[], what: string): ExpectedError {
+function refuseWithoutTraining(parts: readonly string[]): ExpectedError {
   return new ExpectedError(
-    `${what}: has no training part, only ${nameSome(parts)}. Give a folder within it as --data, ` +
+    `has no training part, only ${nameSome(parts)}. Give a folder within it as --data, ` +
       'add a folder train, or say what the folders are: --folders classes or none',
   );
 }
@@ -285,16 +283,12 @@ function stripCommon(paths: readonly (readonly string[])[]) {
   return { common: first.slice(0, depth), paths: paths.map((path) => path.slice(depth)) };
 }
 
-function refuseLoose(
-  files: readonly TreeFile[],
-  paths: readonly (readonly string[])[],
-  what: string,
-): void {
+function refuseLoose(files: readonly TreeFile[], paths: readonly (readonly string[])[]): void {
   const loose = files.find((_, i) => paths[i]?.length === 0);
   if (loose !== undefined) {
     const top = paths.find((path) => path.length > 0)?.[0];
     throw new ExpectedError(
-      `${what}: holds pictures (${loose.path}, ...) beside subfolders of pictures (${top}, ...): expected one or the other. ` +
+      `holds pictures (${loose.path}, ...) beside subfolders of pictures (${top}, ...): expected one or the other. ` +
         'Move the loose ones into a subfolder each class has, or take all of them without classes: --folders none',
     );
   }
@@ -318,7 +312,6 @@ function areSplitsWithin(paths: readonly (readonly string[])[]): boolean {
 function guessMeaning(
   tops: readonly string[],
   paths: readonly (readonly string[])[],
-  what: string,
 ): 'classes' | 'splits' {
   const seeming = tops.filter((top) => parseSplit(top) !== null || findSplit(top) !== null);
   if (seeming.length === tops.length) {
@@ -332,21 +325,21 @@ function guessMeaning(
   if (seeming.length > 0) {
     const others = tops.filter((top) => !seeming.includes(top));
     throw new ExpectedError(
-      `${what}: the subfolders ${nameSome(seeming)} are named like parts of a set` +
+      `the subfolders ${nameSome(seeming)} are named like parts of a set` +
         `${others.length > 0 ? `, ${nameSome(others)} like classes` : ''}. ` +
         'Say which they are: --folders splits (only the training part is trained on), --folders classes, or --folders none',
     );
   }
   if (tops.every((top) => SHARD.test(top)) && !areSplitsWithin(paths)) {
     throw new ExpectedError(
-      `${what}: the subfolders ${nameSome(tops)} are named like shards of one set. ` +
+      `the subfolders ${nameSome(tops)} are named like shards of one set. ` +
         'Say what they are: --folders none (one set without classes), or --folders classes',
     );
   }
   const beside = tops.filter((top) => BESIDE.test(top));
   if (beside.length > 0) {
     throw new ExpectedError(
-      `${what}: the subfolders ${nameSome(beside)} seem to belong to the pictures of the others. ` +
+      `the subfolders ${nameSome(beside)} seem to belong to the pictures of the others. ` +
         'Give the folder of the pictures as --data, or say what the folders are: --folders classes',
     );
   }
@@ -357,55 +350,46 @@ function guessMeaning(
 async function readStyleGanLabels(
   listing: TreeFile,
   pictures: readonly TreeFile[],
-  what: string,
 ): Promise<Source> {
-  const name = `${what}: ${listing.path}`;
-  let content: unknown;
-  try {
-    content = JSON.parse(Buffer.from(await readFile(listing, MAX_LABELS_BYTES)).toString());
-  } catch (cause) {
-    throw new ExpectedError(`${name} cannot be read: ${(cause as Error).message}`, { cause });
-  }
+  const content = await within(
+    `${listing.path} `,
+    async () => JSON.parse(decodeText(await readFile(listing, MAX_LABELS_BYTES))) as unknown,
+    (message) => `cannot be read: ${message}`,
+  );
   const { labels } = (content ?? {}) as { labels?: unknown };
-  const folder = listing.path.slice(0, -STYLEGAN_LABELS.length);
-  const byPath = new Map(pictures.map((file) => [file.path, file]));
-  const sample = (file: TreeFile, label: number | null): Sample => ({
-    name: file.path,
-    split: 'train',
-    label,
-    read: () => read(file),
-  });
-  if (labels === null || labels === undefined) {
-    const samples = pictures.toSorted(comparePaths).map((file) => sample(file, null));
-    return { samples, problems: [], notes: [], used: [listing.path] };
+  if (labels !== null && labels !== undefined && !Array.isArray(labels)) {
+    throw new ExpectedError(
+      `${listing.path}: expected "labels" to be a list of [file, label], or null`,
+    );
   }
-  if (!Array.isArray(labels)) {
-    throw new ExpectedError(`${name}: expected "labels" to be a list of [file, label], or null`);
-  }
-  const samples: Sample[] = [];
-  const problems: Problem[] = [];
-  const seen = new Set<string>();
-  for (const [i, entry] of (labels as unknown[]).entries()) {
+  /** By path; the first label counts. */
+  const listed = new Map<string, number>();
+  for (const [i, entry] of ((labels ?? []) as unknown[]).entries()) {
     const [path, value] = Array.isArray(entry) ? (entry as unknown[]) : [];
     const label = parseLabel(value);
     if (typeof path !== 'string' || label === null) {
       throw new ExpectedError(
-        `${name}: entry ${i} is ${(JSON.stringify(entry) ?? 'nothing').slice(0, 80)}, expected [file, label] with a whole number or one-hot vector`,
+        `${listing.path}: entry ${i} is ${(JSON.stringify(entry) ?? 'nothing').slice(0, 80)}, expected [file, label] with a whole number or one-hot vector`,
       );
     }
-    const full = folder + path.replaceAll('\\', '/');
-    const file = byPath.get(full);
-    if (file === undefined) {
-      problems.push({ name: full, reason: `is not there, but ${STYLEGAN_LABELS} names it` });
-    } else if (!seen.has(full)) {
-      samples.push(sample(file, label));
-    }
-    seen.add(full);
+    const full = folderOf(listing.path) + path.replaceAll('\\', '/');
+    listed.set(full, listed.get(full) ?? label);
   }
-  for (const { path } of pictures.filter((file) => !seen.has(file.path))) {
-    problems.push({ name: path, reason: `has no label in ${STYLEGAN_LABELS}` });
-  }
-  samples.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const isLabelled = Array.isArray(labels);
+  const known = new Set(pictures.map(({ path }) => path));
+  const missing = [...listed.keys()].filter((path) => !known.has(path));
+  const others = isLabelled ? pictures.filter(({ path }) => !listed.has(path)) : [];
+  const samples = pictures
+    .filter(({ path }) => !isLabelled || listed.has(path))
+    .sort(comparePaths)
+    .map((file): Sample => {
+      const label = listed.get(file.path) ?? null;
+      return { name: file.path, split: 'train', label, read: () => read(file) };
+    });
+  const problems = [
+    ...missing.map((name) => ({ name, reason: `is not there, but ${STYLEGAN_LABELS} names it` })),
+    ...others.map(({ path }) => ({ name: path, reason: `has no label in ${STYLEGAN_LABELS}` })),
+  ];
   return { samples, problems, notes: [], used: [listing.path] };
 }
 

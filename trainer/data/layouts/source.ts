@@ -1,4 +1,8 @@
-/** What every reader of a layout gives: a list of labelled pictures that are not read yet. */
+/**
+ * What every reader of a layout gives: a list of labelled pictures that are not read yet. Readers
+ * refuse data by errors whose messages follow the name of a file or of the data: "holds nothing".
+ */
+import { ExpectedError } from '../../../shared/expected-error.ts';
 
 /** The part of a set that a picture belongs to. Only `train` is trained on. */
 export type Split = 'train' | 'val' | 'test';
@@ -64,11 +68,48 @@ export class UnusablePicture extends Error {
   override name = 'UnusablePicture' as const;
 }
 
+/**
+ * Reads something, and puts its place before the messages of refusals.
+ * @param place  "train.csv ", or "--data set: ".
+ * @param fault  Words an error of any kind, for files that no one has checked; absent: those that
+ *               are no refusals pass as they are.
+ * @throws ExpectedError  In place of what `read` throws.
+ */
+export async function within<T>(
+  place: string,
+  read: () => T | Promise<T>,
+  fault?: (message: string) => string,
+): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    const { message, syscall } = cause as NodeJS.ErrnoException;
+    if (cause instanceof ExpectedError) {
+      cause.message = `${place}${message}`; // It keeps its class and its fields.
+      throw cause;
+    }
+    if (cause instanceof UnusablePicture) {
+      throw new ExpectedError(`${place}${message}`, { cause });
+    }
+    const words =
+      fault ?? (syscall === undefined ? undefined : (text) => `cannot be read: ${text}`);
+    throw words === undefined ? cause : new ExpectedError(`${place}${words(message)}`, { cause });
+  }
+}
+
+/** Advice for what only Python reads. */
+export const SAVE_IN_PYTHON = 'in Python, and save numpy.savez("set.npz", images=…, labels=…)';
+
 /** The meanings of subfolders that `--folders` offers. */
 export const FOLDER_MEANINGS = ['classes', 'splits', 'names', 'none'] as const;
 export type FolderMeaning = (typeof FOLDER_MEANINGS)[number];
 
-const EXACT = /^(?:(train(?:ing)?)|(val(?:id(?:ation)?)?|eval(?:uation)?|dev)|(test(?:ing)?\d?))$/i;
+/** Whole names of folders, and cells of columns. */
+const EXACT = {
+  train: 'train(?:ing)?',
+  val: 'val(?:id(?:ation)?)?|eval(?:uation)?|dev',
+  test: 'test(?:ing)?\\d?',
+} as const;
 /** Words in the names of files, arrays and columns. */
 const WORDS = {
   train: 'train(?:ing)?',
@@ -85,7 +126,12 @@ const ROLE = `${WORDS.labels}|${WORDS.pictures}`;
 /** Two words without anything between: "xtrain", "ytr", "trainlabels". */
 const GLUED = buildWord(`(${ROLE})(${PART}|${Object.values(SHORT).join('|')})|(${PART})(${ROLE})`);
 const [IS_LABELS, IS_ROLE] = [buildWord(WORDS.labels), buildWord(ROLE)];
-const [IS_PART, IS_SHORT] = [buildParts(WORDS), buildParts(SHORT)];
+const [IS_EXACT, IS_PART, IS_SHORT] = [EXACT, WORDS, SHORT].map(buildParts) as [
+  IsPart,
+  IsPart,
+  IsPart,
+];
+type IsPart = ReturnType<typeof buildParts>;
 
 function buildParts(words: Readonly<Record<Split, string>>) {
   return PARTS.map((part) => [part, buildWord(words[part])] as const);
@@ -97,20 +143,19 @@ function buildWord(words: string): RegExp {
 
 /** Finds the split that a folder's name is: "train", "valid", "test1". */
 export function parseSplit(name: string): Split | null {
-  return toSplit(EXACT.exec(name));
+  return matchPart(IS_EXACT, name.toLowerCase());
 }
 
 /** Finds the split that a folder's name may be beside a training part: "te", "images_test". */
 export function guessSplit(name: string): Split | null {
-  const short = IS_SHORT.find(([, isPart]) => isPart.test(name.toLowerCase()));
-  return parseSplit(name) ?? findSplit(name) ?? short?.[0] ?? null;
+  return parseSplit(name) ?? findSplit(name) ?? matchPart(IS_SHORT, name.toLowerCase());
 }
 
 /** Finds the split among the words of a name: "x_train", "trainA", "train-00000-of-00002". */
 export function findSplit(name: string): Split | null {
   const words = listWords(name);
-  const find = (known: typeof IS_PART): Split | null =>
-    words.flatMap((word) => known.find(([, isPart]) => isPart.test(word))?.[0] ?? [])[0] ?? null;
+  const find = (known: IsPart): Split | null =>
+    words.map((word) => matchPart(known, word)).find((part) => part !== null) ?? null;
   return find(IS_PART) ?? (words.some((word) => IS_ROLE.test(word)) ? find(IS_SHORT) : null);
 }
 
@@ -133,8 +178,8 @@ export function findFolderSplit(path: string): Split | null {
   return folders.map((name) => parseSplit(name) ?? findSplit(name)).find((one) => one) ?? null;
 }
 
-function toSplit(match: RegExpExecArray | null): Split | null {
-  return match && (match[1] !== undefined ? 'train' : match[2] !== undefined ? 'val' : 'test');
+function matchPart(known: IsPart, word: string): Split | null {
+  return known.find(([, isPart]) => isPart.test(word))?.[0] ?? null;
 }
 
 /** Orders labels: by value when all are numbers, else by character codes. */

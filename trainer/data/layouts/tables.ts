@@ -1,28 +1,19 @@
 /** Pictures as rows of a CSV table: a label and a number for each pixel, as Kaggle has MNIST. */
+import { basename, parse } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
-import type { ArrayFile } from '../array-file.ts';
+import { sizeOf } from '../../../shared/model/generator.ts';
 import { normaliseLabel, readPart } from '../labels/label-column.ts';
-import { findRowsOf, type LabelRows } from '../labels/label-rows.ts';
+import type { LabelRows } from '../labels/label-rows.ts';
 import { readList } from '../labels/number-lists.ts';
 import {
   chooseRange,
+  listPictures,
   MAX_ARRAY_BYTES,
-  measureArray,
-  orderColours,
   toLabels,
-  toPictures,
+  type PictureRows,
 } from './arrays.ts';
-import {
-  findSplit,
-  nameSome,
-  UnusablePicture,
-  type Problem,
-  type RawPicture,
-  type Sample,
-  type Source,
-  type Split,
-} from './source.ts';
+import { findSplit, nameSome, within, type Problem, type Source, type Split } from './source.ts';
 import {
   eachRow,
   measureSquare,
@@ -39,110 +30,71 @@ const MAX_BAD_ROWS = 1_000_000;
 /** Reads tables whole. @throws ExpectedError  When they are too large, or of several sizes. */
 export async function readTables(
   files: readonly TreeFile[],
-  what: string,
   labelRows: readonly LabelRows[],
   givenRange: PixelRange | undefined,
 ): Promise<Source> {
   const [notes, used]: [string[], string[]] = [[], []];
-  const tables: { name: string; array: ArrayFile; rows: readonly Row[]; fileSplit: Split }[] = [];
-  const samples: Sample[] = [];
+  const tables: TableRows[] = [];
   const problems: Problem[] = [];
-  let shape: Source['shape'];
   for (const file of files) {
-    const named = `${what}: ${file.path}`;
-    const columns = await readColumns(file, what);
-    if (columns === null) {
+    const { path } = file;
+    const columns = await readColumns(file);
+    const rows = columns && (await within(`${path} `, () => readRows(file, columns, problems)));
+    if (!rows || rows.kept.length === 0) {
       continue;
     }
-    const fileSplit = findSplit(file.path.split('/').at(-1) as string) ?? 'train';
-    const rows = await readRows(file, columns, named, problems);
-    if (rows.kept.length === 0) {
-      continue;
-    }
-    const names = columns.pixels.map((place) => columns.header?.[place] ?? '');
-    const isList = columns.size === null;
-    const array = {
-      format: 'CSV',
-      shape: [rows.kept.length, ...(isList ? rows.shape : shapePixels(names))],
-      values: rows.values.subarray(0, rows.kept.length * rows.size),
-    };
-    const { width, height, channels: colours } = measureArray(array, named);
-    if (
-      shape !== undefined &&
-      [width, height, colours].join() !== [shape.width, shape.height, shape.channels].join()
-    ) {
-      throw new ExpectedError(
-        `${named}: holds pictures of ${width} x ${height}, another table of ${shape.width} x ${shape.height}: expected one size`,
-      );
-    }
-    shape ??= { width, height, channels: colours };
+    const split = findSplit(basename(path)) ?? 'train';
     const [place = -1] = columns.labels;
     if (!columns.hasNames && place !== -1) {
       notes.push(
-        `The columns of ${file.path} have no names: column ${place + 1} is taken for the classes.`,
+        `The columns of ${path} have no names: column ${place + 1} is taken for the classes.`,
       );
     }
-    const beside = columns.labels.length === 0 ? findRowsOf(labelRows, fileSplit) : undefined;
-    tables.push({
-      name: file.path,
-      array,
-      rows: beside === undefined ? rows.kept : joinLabels(rows, beside, what),
-      fileSplit,
-    });
+    const fitting = labelRows.filter((one) => (findSplit(one.name) ?? 'train') === split);
+    const beside = place === -1 && fitting.length === 1 ? fitting[0] : undefined;
+    const labels = beside && toLabels(beside, rows.count);
     if (beside !== undefined) {
       used.push(beside.path);
-      notes.push(`The classes of ${file.path} are those of ${beside.path}, row by row.`);
+      notes.push(`The classes of ${path} are those of ${beside.path}, row by row.`);
     }
+    const kept = rows.kept.map(({ line, index, label, part }) => ({
+      name: `${path}, line ${line}`,
+      split: part ?? split,
+      label: labels === undefined ? label : String(labels[index]),
+    }));
+    const hasParts = rows.kept.some(({ part }) => part !== null);
+    tables.push({ name: path, array: rows.array, rows: kept, hasParts });
   }
   const byFile = areClasses(tables);
   if (byFile) {
     notes.push(`Each table is a class: ${nameSome(tables.map(({ name }) => stemOf(name)))}.`);
   }
-  const { range, note } = chooseRange(tables, what, givenRange);
-  const ordered = orderColours(tables);
-  for (const { name, array, rows, fileSplit } of ordered.arrays) {
-    const pictures = toPictures(array, `${what}: ${name}`, range);
-    for (const [i, { line, label, part }] of rows.entries()) {
-      const split = part ?? fileSplit;
-      const read = (): Promise<RawPicture> => Promise.resolve(pictures.pick(i));
-      const own = byFile ? stemOf(name) : label;
-      samples.push({ name: `${name}, line ${line}`, split, label: own, read });
-    }
-  }
-  return {
-    kind: 'CSV table',
-    samples,
-    problems,
-    notes: [...notes, ...note, ...ordered.note],
-    used,
-    ...(shape && { shape }),
-  };
+  const sets = tables.map((table) =>
+    byFile
+      ? { ...table, rows: table.rows.map((row) => ({ ...row, label: stemOf(table.name) })) }
+      : table,
+  );
+  const pictures = listPictures(sets, chooseRange(tables, givenRange));
+  return { kind: 'CSV table', ...pictures, problems, notes: [...notes, ...pictures.notes], used };
 }
 
-function stemOf(path: string): string {
-  return (path.split('/').at(-1) as string).replace(/\.[a-z]+$/i, '');
+interface TableRows extends PictureRows {
+  /** Whether a column tells the part of some rows. */
+  readonly hasParts: boolean;
 }
+
+const stemOf = (path: string): string => parse(path).name;
 
 /** Whether cat.csv and dog.csv are classes: part-0.csv and part-1.csv are none. */
-function areClasses(tables: readonly { readonly name: string; readonly rows: readonly Row[] }[]) {
+function areClasses(tables: readonly TableRows[]): boolean {
   const stems = tables.map(({ name }) => stemOf(name));
   const kinds = new Set(stems.map((stem) => stem.replace(/\d+/g, '')));
   return (
     tables.length > 1 &&
     kinds.size === tables.length &&
     stems.every((stem) => findSplit(stem) === null) &&
-    tables.every(({ rows }) => rows.every(({ label, part }) => label === null && part === null))
+    tables.every(({ rows, hasParts }) => !hasParts && rows.every(({ label }) => label === null))
   );
-}
-
-/** Gives the rows of a table the labels of another. @throws ExpectedError  When they are fewer. */
-function joinLabels(
-  { kept, count }: Awaited<ReturnType<typeof readRows>>,
-  { name, array }: LabelRows,
-  what: string,
-): Row[] {
-  const labels = toLabels({ name, array }, count, what);
-  return kept.map((row) => ({ ...row, label: String(labels[row.index]) }));
 }
 
 interface Row {
@@ -155,19 +107,16 @@ interface Row {
   readonly part: Split | null;
 }
 
-/** Reads a table as numbers, row after row. Rows that do not fit become problems. */
+/** Reads a table as an array, row after row. Rows that do not fit become problems. */
 async function readRows(
   file: TreeFile,
-  { header, width, labels, split, pixels, size: given, delimiter, isMangled }: Table,
-  named: string,
+  { header, width, labels, split, pixels, size, delimiter, isMangled }: Table,
   problems: Problem[],
 ) {
   const kept: Row[] = [];
-  let size = given ?? 0;
-  let shape: readonly number[] = [];
-  let values = new Float32Array(0);
-  let [line, count] = [0, 0];
+  const pictures: Float32Array[] = [];
   const name = (place: number): string => header?.[place] ?? `column ${place + 1}`;
+  let sizes = size === null ? [] : shapePixels(pixels.map((place) => header?.[place] ?? ''));
   /** @returns  Null without labels, and empty when the row lacks its label. */
   const readLabel = (cells: readonly string[]): string | null => {
     const [place, ...others] = labels;
@@ -176,91 +125,76 @@ async function readRows(
     }
     const isOne = (one: number): boolean => Number(unquote(cells[one] as string)) === 1;
     const ones = labels.filter(isOne);
-    return others.length === 0
-      ? unquote(cells[place] as string)
-      : ones.length === 1
-        ? name(ones[0] as number)
-        : '';
+    const text = others.length === 0 ? unquote(cells[place] as string) : '';
+    return normaliseLabel(others.length > 0 && ones.length === 1 ? name(ones[0] as number) : text);
   };
-  /** @returns  Why the row cannot be used. */
-  const take = (cells: readonly string[]): string | undefined => {
-    if (cells.length !== width) {
-      return `has ${cells.length} columns, expected ${width}`;
+  /** @returns  The numbers, or why the row cannot be used. */
+  const readPixels = (cells: readonly string[]): Float32Array | string => {
+    const [first = -1] = pixels;
+    const list = size === null ? readList(cells[first]) : null;
+    if (list !== null) {
+      const isPicture = list.shape.length > 1 || measureSquare(list.values.length) !== null;
+      sizes = sizes.length === 0 && isPicture ? list.shape : sizes;
+      return list.shape.join() === sizes.join()
+        ? Float32Array.from(list.values)
+        : `has ${list.shape.join(' x ')} pixels, expected ${sizes.join(' x ') || 'a square'}`;
     }
-    const isList = given === null;
-    const found = isList ? readList(cells[pixels[0] as number]) : null;
-    if (isList && found === null) {
-      return `has no list of numbers as ${name(pixels[0] as number)}`;
+    if (size === null) {
+      return `has no list of numbers as ${name(first)}`;
     }
-    const list = found?.values ?? cells;
-    if (found !== null && size === 0 && (found.shape.length > 1 || measureSquare(list.length))) {
-      [size, shape] = [list.length, found.shape];
-    }
-    if (found !== null && (list.length !== size || found.shape.join() !== shape.join())) {
-      return `has ${found.shape.join(' x ')} pixels, expected ${size === 0 ? 'a square' : shape.join(' x ')}`;
-    }
-    const own = readLabel(cells);
-    const text = own && normaliseLabel(own);
-    if (text === '') {
-      return `has no ${labels.map(name).join(', ')}`;
-    }
-    const first = kept.length * size;
-    if (first + size > values.length) {
-      if ((first + size) * 4 > MAX_ARRAY_BYTES) {
-        throw new ExpectedError(
-          `${named}: holds more than ${MAX_ARRAY_BYTES / 4} numbers: too many`,
-        );
-      }
-      const longer = new Float32Array(
-        Math.max(first + size, Math.min(values.length * 2, MAX_ARRAY_BYTES / 4)),
-      );
-      longer.set(values);
-      values = longer;
-    }
+    const values = new Float32Array(size);
     for (let i = 0; i < size; i++) {
-      const place = isList ? i : (pixels[i] as number);
-      const raw = list[place] as string | number;
-      if (typeof raw === 'number') {
-        values[first + i] = raw;
-        continue;
-      }
+      const place = pixels[i] as number;
+      const raw = cells[place] as string;
       const cell = raw.startsWith('"') ? unquote(raw) : raw;
       const value = delimiter === ';' ? parseDecimal(cell) : Number(cell);
       if (!Number.isFinite(value) || cell.trim() === '') {
         return `holds ${JSON.stringify(cell.slice(0, 20))} as ${name(place)}, expected a number`;
       }
-      values[first + i] = value;
+      values[i] = value;
+    }
+    return values;
+  };
+  let count = 0;
+  /** @returns  Why the row cannot be used. */
+  const take = (cells: readonly string[], line: number): string | undefined => {
+    if (cells.length !== width) {
+      return `has ${cells.length} columns, expected ${width}`;
+    }
+    const label = readLabel(cells);
+    if (label === '') {
+      return `has no ${labels.map(name).join(', ')}`;
+    }
+    const picture = readPixels(cells);
+    if (typeof picture === 'string') {
+      return picture;
+    }
+    if ((kept.length + 1) * picture.byteLength > MAX_ARRAY_BYTES) {
+      throw new ExpectedError(`holds more than ${MAX_ARRAY_BYTES / 4} numbers: too many`);
     }
     const part = split === -1 ? null : readPart(name(split), unquote(cells[split] as string));
-    kept.push({ line, index: count - 1, label: text, part });
+    pictures.push(picture);
+    kept.push({ line, index: count - 1, label, part });
     return undefined;
   };
-  await eachRow(
-    file,
-    named,
-    delimiter,
-    (row, at) => {
-      line = at;
-      const isMangledLine = line === 1 && isMangled;
-      const cells = isMangledLine ? row.map((cell) => cell.replace(/^(\d+)\.\d+$/, '$1')) : row;
-      const isEmpty = cells.every((cell) => cell.trim() === '');
-      if (isEmpty || (line === 1 && header !== null)) {
-        return;
-      }
-      count++;
-      const reason = take(cells);
-      if (reason !== undefined) {
-        problems.push({ name: `${file.path}, line ${line}`, reason });
-      }
-      if (problems.length > MAX_BAD_ROWS) {
-        throw new ExpectedError(`${named}: has too many bad rows`);
-      }
-    },
-    given === null,
-  ).catch((cause: Error) => {
-    throw cause instanceof UnusablePicture
-      ? new ExpectedError(`${named} ${cause.message}`, { cause })
-      : cause;
-  });
-  return { kept, values, size, shape, count };
+  const takeLine = (row: readonly string[], line: number): void => {
+    const isMangledLine = line === 1 && isMangled;
+    const cells = isMangledLine ? row.map((cell) => cell.replace(/^(\d+)\.\d+$/, '$1')) : row;
+    const isEmpty = cells.every((cell) => cell.trim() === '');
+    if (isEmpty || (line === 1 && header !== null)) {
+      return;
+    }
+    count++;
+    const reason = take(cells, line);
+    if (reason !== undefined) {
+      problems.push({ name: `${file.path}, line ${line}`, reason });
+    }
+    if (problems.length > MAX_BAD_ROWS) {
+      throw new ExpectedError('has too many bad rows');
+    }
+  };
+  await eachRow(file, delimiter, takeLine, size === null);
+  const values = new Float32Array(sizeOf([kept.length, ...sizes]));
+  pictures.forEach((picture, i) => values.set(picture, i * picture.length));
+  return { kept, count, array: { format: 'CSV', shape: [kept.length, ...sizes], values } };
 }

@@ -38,6 +38,11 @@ export interface Tree {
 /** Files that systems leave in folders: hidden ones, and those that Windows and macOS make. */
 const JUNK = /^(?:\..*|__MACOSX|Thumbs\.db|desktop\.ini|\$RECYCLE\.BIN|@eaDir)$/i;
 
+/** The folder of a path with slashes: "train/cats/", or empty at the top. */
+export function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1);
+}
+
 export function isJunk(path: string): boolean {
   return path.split('/').some((part) => JUNK.test(part));
 }
@@ -63,7 +68,7 @@ export async function listFolder(folder: string, depth = MAX_DEPTH): Promise<Tre
       listed.push(entry as unknown as Dirent<Buffer>);
       if (files.length + listed.length > MAX_FILES) {
         throw new ExpectedError(
-          `--data ${folder}: holds more than ${MAX_FILES.toLocaleString('en')} files: take a part of them`,
+          `holds more than ${MAX_FILES.toLocaleString('en')} files: take a part of them`,
         );
       }
     }
@@ -97,8 +102,7 @@ export async function listFolder(folder: string, depth = MAX_DEPTH): Promise<Tre
             await list(inner, [...above, real]);
           }
         } else if (facts.isFile()) {
-          const openFile = (): Promise<Readable> => Promise.resolve(createReadStream(real));
-          files.push({ path: inner, size: facts.size, diskPath: real, open: openFile });
+          files.push(locateFile(real, inner, facts.size));
         } else {
           passedOver.push(inner); // A pipe would be read for ever.
         }
@@ -112,6 +116,11 @@ export async function listFolder(folder: string, depth = MAX_DEPTH): Promise<Tre
   };
   await list('', [root]);
   return { name: basename(resolve(folder)), files, problems, passedOver };
+}
+
+/** A file on disk. @param size  0 when it is not known. */
+export function locateFile(diskPath: string, path: string, size = 0): TreeFile {
+  return { path, size, diskPath, open: () => Promise.resolve(createReadStream(diskPath)) };
 }
 
 /** Says why something could not be read. Rethrows errors that are no one's data's fault. */
@@ -128,20 +137,18 @@ export function describeFault(error: unknown): string {
 
 /** Reads a file up to a number of bytes. @throws UnusablePicture  When it holds more. */
 export async function readFile(file: TreeFile, maxBytes: number): Promise<Uint8Array> {
-  const tooLarge = (bytes: number): UnusablePicture =>
-    new UnusablePicture(
-      `has ${bytes.toLocaleString('en')} bytes, at most ${maxBytes.toLocaleString('en')} allowed`,
-    );
-  if (file.size > maxBytes) {
-    throw tooLarge(file.size);
-  }
+  const check = (bytes: number): void => {
+    if (bytes > maxBytes) {
+      const [found, most] = [bytes, maxBytes].map((count) => count.toLocaleString('en'));
+      throw new UnusablePicture(`has ${found} bytes, at most ${most} allowed`);
+    }
+  };
+  check(file.size);
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of readChunks(file)) {
     bytes += chunk.length;
-    if (bytes > maxBytes) {
-      throw tooLarge(bytes);
-    }
+    check(bytes);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

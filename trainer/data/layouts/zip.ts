@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import yauzl, { type Entry } from 'yauzl';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { decodeCp437, decodeNames } from '../file-names.ts';
-import type { Problem } from './source.ts';
+import { within, type Problem } from './source.ts';
 import { isJunk, MAX_FILES, type Tree, type TreeFile } from './tree.ts';
 
 /** A sound archive may inflate this much, or this many times its size: more is a ZIP bomb. */
@@ -12,25 +12,22 @@ const ALLOWED = { bytes: 1024 ** 3, times: 200 } as const;
 /**
  * Lists an archive. Its file stays open until the process ends.
  * @param from  Its path, or its bytes when it lies within another archive.
- * @param what  Names it in errors.
  * @throws ExpectedError  When it is damaged, holds too many files, or would inflate too much.
  */
-export async function listZip(from: string | Uint8Array, what: string): Promise<Tree> {
+export async function listZip(from: string | Uint8Array): Promise<Tree> {
   const files: TreeFile[] = [];
   const problems: Problem[] = [];
   // The names are decoded here, all together.
   const options = { autoClose: false, lazyEntries: true, decodeStrings: false };
   let inflated = 0;
   let notes: readonly string[] = [];
-  try {
+  const list = async (): Promise<void> => {
     const zip =
       typeof from === 'string'
         ? await yauzl.openPromise(from, options)
         : await yauzl.fromBufferPromise(Buffer.from(from), options);
     if (zip.entryCount > MAX_FILES) {
-      throw new ExpectedError(
-        `${what}: holds ${zip.entryCount} files, at most ${MAX_FILES} allowed`,
-      );
+      throw new ExpectedError(`holds ${zip.entryCount} files, at most ${MAX_FILES} allowed`);
     }
     const entries: Entry[] = [];
     for await (const entry of zip.eachEntry()) {
@@ -58,18 +55,14 @@ export async function listZip(from: string | Uint8Array, what: string): Promise<
     }
     if (inflated > Math.max(ALLOWED.bytes, zip.fileSize * ALLOWED.times)) {
       throw new ExpectedError(
-        `${what}: its ${zip.fileSize} bytes would inflate to ${inflated}: too much for an honest archive`,
+        `has ${zip.fileSize} bytes that would inflate to ${inflated}: too much for an honest archive`,
       );
     }
-  } catch (cause) {
-    if (cause instanceof ExpectedError) {
-      throw cause;
-    }
-    const { message } = cause as Error;
-    throw new ExpectedError(`${what}: is no whole ZIP archive (${message})`, { cause });
-  }
+  };
+  await within('', list, (message) => `is no whole ZIP archive (${message})`);
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { name: basename(what), files, problems, notes, passedOver: [] };
+  const name = typeof from === 'string' ? basename(from) : '';
+  return { name, files, problems, notes, passedOver: [] };
 }
 
 /** A name's bytes. Some programs add the name in UTF-8, which yauzl finds. */

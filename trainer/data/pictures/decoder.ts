@@ -111,14 +111,14 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
     if (isFitted && 'pixels' in content) {
       return flatten(content, background);
     }
-    let failure: unknown;
+    let failure: UnusablePicture | undefined;
     if (isFitted && facts.format === 'PNG') {
       // Pictures that need no resizing keep the bytes that they had before sharp was used.
       try {
         const pixels = decodePngPicture(content as Uint8Array, background);
         return { channels: 3, pixels };
       } catch (error) {
-        failure = error;
+        failure = new UnusablePicture((error as Error).message, { cause: error });
       }
     }
     const raw = 'pixels' in content ? content : decodeRaw(content, facts);
@@ -126,11 +126,8 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
       return raw;
     }
     if (sharp === null) {
-      throw new UnusablePicture(
-        failure instanceof Error
-          ? failure.message
-          : `has ${facts.width} x ${facts.height} pixels, expected ${side} x ${side}, and sharp cannot be loaded to resize it`,
-      );
+      const size = `has ${facts.width} x ${facts.height} pixels, expected ${side} x ${side}`;
+      throw failure ?? new UnusablePicture(`${size}, and sharp cannot be loaded to resize it`);
     }
     const options: SharpOptions = {
       failOn: 'error',
@@ -142,21 +139,14 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
       }),
     };
     const [r, g, b] = background;
-    try {
-      const { data, info } = await sharp(raw?.pixels ?? (content as Uint8Array), options)
-        .timeout({ seconds: MAX_SECONDS })
-        .flatten({ background: { r, g, b } })
-        .resize(side, side, { fit: SHARP_FITS[fit], background: { r, g, b } })
-        .toColourspace('srgb')
-        .raw({ depth: 'uchar' })
-        .toBuffer({ resolveWithObject: true });
-      return flatten({ ...info, pixels: data }, background);
-    } catch (cause) {
-      const { message } = failure instanceof Error ? failure : (cause as Error);
-      throw failure instanceof Error
-        ? new UnusablePicture(message, { cause })
-        : toUnusable(cause as Error);
-    }
+    const fitted = sharp(raw?.pixels ?? (content as Uint8Array), options)
+      .flatten({ background: { r, g, b } })
+      .resize(side, side, { fit: SHARP_FITS[fit], background: { r, g, b } })
+      .toColourspace('srgb');
+    const drawn = await render(fitted, 'uchar').catch((cause: unknown) => {
+      throw failure ?? cause;
+    });
+    return flatten(drawn, background);
   };
 
   return {
@@ -173,17 +163,8 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
       if (sharp === null) {
         throw new UnusablePicture('is a sheet, and sharp cannot be loaded to cut it');
       }
-      try {
-        const picture = sharp(content as Uint8Array, { failOn: 'error', autoOrient: true });
-        const { data, info } = await picture
-          .timeout({ seconds: MAX_SECONDS })
-          .toColourspace('srgb')
-          .raw({ depth: 'uchar' })
-          .toBuffer({ resolveWithObject: true });
-        return { ...pickSize(info), channels: info.channels, pixels: data };
-      } catch (cause) {
-        throw toUnusable(cause as Error);
-      }
+      const picture = sharp(content as Uint8Array, { failOn: 'error', autoOrient: true });
+      return await render(picture.toColourspace('srgb'), 'uchar');
     },
     /**
      * Decodes a picture or takes pixels, fits them, and makes them grey and inverted if wanted.
@@ -218,16 +199,24 @@ type ContentFacts = Omit<PictureFacts, 'largest'> & { readonly isDeep?: boolean 
 
 /** Decodes PNG or TIFF without a change of its numbers. @throws UnusablePicture */
 async function readWords(content: Uint8Array, sharp: SharpModule) {
+  const picture = sharp(content, { limitInputPixels: MAX_PIXELS, autoOrient: true });
+  const { channels } = await picture.metadata().catch((cause: Error) => {
+    throw toUnusable(cause);
+  });
+  const space = channels < 3 ? 'grey16' : 'rgb16';
+  const { pixels, ...size } = await render(picture.toColourspace(space), 'ushort');
+  const words = new Uint16Array(pixels.buffer, pixels.byteOffset, pixels.length / 2);
+  return { ...size, values: Int32Array.from(words) };
+}
+
+/** Computes the bytes of a picture's numbers. @throws UnusablePicture */
+async function render(picture: Sharp, depth: 'uchar' | 'ushort'): Promise<RawPicture> {
   try {
-    const picture = sharp(content, { limitInputPixels: MAX_PIXELS, autoOrient: true });
-    const { channels: all } = await picture.metadata();
     const { data, info } = await picture
       .timeout({ seconds: MAX_SECONDS })
-      .toColourspace(all < 3 ? 'grey16' : 'rgb16')
-      .raw({ depth: 'ushort' })
+      .raw({ depth })
       .toBuffer({ resolveWithObject: true });
-    const words = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
-    return { ...pickSize(info), channels: info.channels, values: Int32Array.from(words) };
+    return { ...pickSize(info), channels: info.channels, pixels: data };
   } catch (cause) {
     throw toUnusable(cause as Error);
   }
@@ -252,18 +241,23 @@ async function readFacts(
         : `is of the format ${format}: save it as PNG or JPEG`,
     );
   }
+  const describe = (size: Parameters<typeof pickSize>[0], isDeep = false, frames = 1) => ({
+    format: readable,
+    frames,
+    isDeep,
+    ...pickSize(size),
+  });
   if (readable === 'BMP') {
-    return { format: readable, frames: 1, ...pickSize(parseBmpHeader(content)) };
+    return describe(parseBmpHeader(content));
   }
   if (readable === 'PGM or PPM') {
-    const { largest, ...header } = parseNetpbmHeader(content);
-    return { format: readable, frames: 1, isDeep: largest === 65_535, ...pickSize(header) };
+    const header = parseNetpbmHeader(content);
+    return describe(header, header.largest === 65_535);
   }
   if (readable === 'PNG') {
     try {
-      const { depth, colourType, ...header } = parsePngHeader(content);
-      const isDeep = depth === 16 && (colourType === 0 || colourType === 2);
-      return { format: readable, frames: 1, isDeep, ...pickSize(header) };
+      const header = parsePngHeader(content);
+      return describe(header, header.depth === 16 && [0, 2].includes(header.colourType));
     } catch (error) {
       throw new UnusablePicture((error as Error).message);
     }
@@ -278,7 +272,7 @@ async function readFacts(
       throw new UnusablePicture(`holds numbers of the type ${depth}: save it with 8 or 16 bits`);
     }
     const isDeep = readable === 'TIFF' && depth === 'ushort' && !hasAlpha;
-    return { format: readable, frames: pages, isDeep, ...pickSize(autoOrient) };
+    return describe(autoOrient, isDeep, pages);
   } catch (cause) {
     if (cause instanceof UnusablePicture) {
       throw cause;
@@ -347,10 +341,9 @@ function convertChannels(
   return converted;
 }
 
-/** Says what works without sharp; empty when it is there. */
-export function describeMissingSharp({ fault }: Pick<PictureDecoder, 'fault'>): string {
+/** Says what works without sharp; nothing when it is there. */
+export function describeMissingSharp({ fault }: Pick<PictureDecoder, 'fault'>): string[] {
   const advice = IS_PACKED ? 'this bundle has none' : 'npm ci installs it';
-  return fault === ''
-    ? ''
-    : `sharp cannot be loaded (${fault}; ${advice}): only PNG files and arrays of one size that fits are read`;
+  const rest = 'only PNG files and arrays of one size that fits are read';
+  return fault === '' ? [] : [`sharp cannot be loaded (${fault}; ${advice}): ${rest}`];
 }

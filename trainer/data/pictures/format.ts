@@ -16,17 +16,15 @@ export const READ_FORMATS = [
   'PGM or PPM',
 ] as const;
 export type ReadFormat = (typeof READ_FORMATS)[number];
-/** Others are only recognised, to name them. */
-const OTHER_FORMATS = [
-  'HEIC',
-  'JPEG XL',
-  'JPEG 2000',
-  'icon',
-  'Photoshop',
-  'compressed SVG',
-  'PBM, or PGM or PPM in text',
-] as const;
-type PictureFormat = ReadFormat | (typeof OTHER_FORMATS)[number];
+/** The others are only recognised, to name them. */
+type PictureFormat =
+  | ReadFormat
+  | 'HEIC'
+  | 'JPEG XL'
+  | 'JPEG 2000'
+  | 'icon'
+  | 'Photoshop'
+  | 'PBM, or PGM or PPM in text';
 
 /** Texts at places, as Latin-1. All of a line must be there; the first line that fits decides. */
 const SIGNATURES: readonly (readonly [

@@ -23,8 +23,7 @@ export function parseNetpbmHeader(bytes: Uint8Array) {
 
 /** @returns  Grey or RGB with 8 bits. @throws UnusablePicture */
 export function decodeNetpbm(bytes: Uint8Array): RawPicture {
-  const { values, ...picture } = readNetpbm(bytes);
-  const { largest } = parseNetpbmHeader(bytes);
+  const { values, largest, ...picture } = readNetpbm(bytes);
   const scale = (value: number): number => Math.min(255, Math.round((value * 255) / largest));
   return { ...picture, pixels: Uint8Array.from(values, scale) };
 }
@@ -39,5 +38,11 @@ export function readNetpbm(bytes: Uint8Array) {
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset);
   const read = (i: number): number => (size === 2 ? view.getUint16(2 * i) : view.getUint8(i));
-  return { width, height, channels, values: Int32Array.from({ length: count }, (_, i) => read(i)) };
+  return {
+    width,
+    height,
+    channels,
+    largest,
+    values: Int32Array.from({ length: count }, (_, i) => read(i)),
+  };
 }

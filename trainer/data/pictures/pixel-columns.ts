@@ -1,9 +1,9 @@
 /** Tables that have the pixels of a picture in each row: Parquet, Arrow and JSON. */
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { sizeOf } from '../../../shared/model/generator.ts';
-import { listAsTexts, type ArrayFile } from '../array-file.ts';
-import { parseJson } from '../labels/listed-labels.ts';
-import { decodeText } from '../labels/text-encoding.ts';
+import type { PixelRange } from '../../../shared/picture/pixels.ts';
+import type { ArrayFile } from '../array-file.ts';
+import { decodeText, parseJson, readLines } from '../labels/text-encoding.ts';
 import {
   findLabels,
   findParts,
@@ -13,9 +13,9 @@ import {
 } from '../labels/label-column.ts';
 import { LEAST_PIXELS, readList, type NumberList } from '../labels/number-lists.ts';
 import { findPixelNames, shapePixels } from '../labels/table-columns.ts';
-import { MAX_ARRAY_BYTES, type NamedArray } from '../layouts/arrays.ts';
-import { readChunks, readFile, type TreeFile } from '../layouts/tree.ts';
-import type { PictureTable, Split } from '../layouts/source.ts';
+import { chooseRange, listPictures, MAX_ARRAY_BYTES, type PictureRows } from '../layouts/arrays.ts';
+import { readFile, type TreeFile } from '../layouts/tree.ts';
+import { within, type PictureTable, type Source, type Split } from '../layouts/source.ts';
 
 /** The columns with the pixels: one with lists, one for each pixel, or none. */
 export async function findPixels(table: PictureTable): Promise<readonly string[]> {
@@ -40,123 +40,73 @@ export interface PartTable {
 }
 
 /**
- * Reads tables as arrays of pictures and labels for each part. The pixels are a list in one column,
- * also lists in a list or text, or a column each.
+ * Reads the pictures of tables. The pixels are a list in one column, also lists in a list or text,
+ * or a column each.
  * @param tables  With pixels, by `findPixels`.
  * @throws ExpectedError  When rows have pictures of different sizes.
  */
 export async function readPixelTables(
   tables: readonly PartTable[],
-  what: string,
-): Promise<NamedArray[]> {
-  const parts = new Map<Split, { pixels: ArrayFile[]; labels: (readonly string[] | null)[] }>();
+  range: PixelRange | undefined,
+): Promise<Source> {
+  const sets: PictureRows[] = [];
+  const unlabelled = new Set<Split>();
   for (const { table, split: own, path } of tables) {
-    const { columns, count } = table;
     const named = await findPixels(table);
-    const [list = '', more] = named;
-    const place = `${what}: ${path}`;
-    const pixels =
-      more === undefined
-        ? await readLists(table.openCells(list), count, `${place}: column ${list}`)
-        : await readColumns(table, named, place);
+    const array = await within(`${path} `, () => readPixels(table, named));
     const others: Column[] = [];
-    for (const name of columns.filter((column) => !named.includes(column))) {
+    for (const name of table.columns.filter((column) => !named.includes(column))) {
       others.push({ name, cells: Array.from(await table.readColumn(name), toText) });
     }
-    const splits = findParts(others);
-    const labels = findLabels(others.filter((column) => column !== splits));
-    const rows = Array.from({ length: count }, (_, row) => row);
-    const groups = Map.groupBy(
-      rows,
-      (row) => (splits && readPart(splits.name, splits.cells[row] ?? '')) ?? own,
-    );
-    for (const [split, members] of groups) {
-      const part = parts.get(split) ?? { pixels: [], labels: [] };
-      part.pixels.push(groups.size === 1 ? pixels : pickRows(pixels, members));
-      part.labels.push(labels && members.map((row) => normaliseLabel(labels.cells[row] ?? '')));
-      parts.set(split, part);
+    const parts = findParts(others);
+    const labels = findLabels(others.filter((column) => column !== parts));
+    const rows = Array.from({ length: table.count }, (_, row) => ({
+      name: `${path}, row ${row}`,
+      split: (parts && readPart(parts.name, parts.cells[row] ?? '')) ?? own,
+      label: labels && normaliseLabel(labels.cells[row] ?? ''),
+    }));
+    if (labels === null) {
+      rows.forEach(({ split }) => unlabelled.add(split));
     }
+    sets.push({ name: path, array, rows });
   }
-  return [...parts].flatMap(([split, { pixels, labels }]) => {
-    const images = { name: `${split}_images`, array: joinRows(pixels, what) };
-    const all = labels.flatMap((one) => one ?? []);
-    return labels.includes(null)
-      ? [images]
-      : [images, { name: `${split}_labels`, array: listAsTexts(all, [all.length], 'table') }];
-  });
+  // Classes of some files of a part are none.
+  const equal = sets.map(({ rows, ...set }) => ({
+    ...set,
+    rows: rows.map((row) => (unlabelled.has(row.split) ? { ...row, label: null } : row)),
+  }));
+  return listPictures(equal, chooseRange(sets, range));
 }
 
-/** Reads lists of numbers, of which the first tells the shape. @throws ExpectedError */
-async function readLists(
-  readCell: (row: number) => Promise<unknown>,
-  count: number,
-  what: string,
-): Promise<ArrayFile> {
-  const { shape } = readList(await readCell(0)) as NumberList;
-  const size = sizeOf(shape);
-  checkSize(count * size, what);
-  const values = new Float32Array(count * size);
-  for (let row = 0; row < count; row++) {
-    const list = readList(await readCell(row));
-    if (list?.shape.join() !== shape.join()) {
-      const found = list === null ? 'no list of numbers' : `[${list.shape.join(', ')}] numbers`;
-      throw new ExpectedError(`${what}: row ${row} has ${found}, row 0 [${shape.join(', ')}]`);
-    }
-    values.set(list.values, row * size);
-  }
-  return { format: 'table', shape: [count, ...shape], values };
-}
-
-async function readColumns(
-  { count, readColumn }: PictureTable,
-  names: readonly string[],
-  what: string,
-): Promise<ArrayFile> {
-  checkSize(count * names.length, what);
-  const values = new Float32Array(count * names.length);
-  for (const [place, name] of names.entries()) {
-    const cells = await readColumn(name);
-    for (let row = 0; row < count; row++) {
-      values[row * names.length + place] = Number(cells[row] ?? NaN);
-    }
-  }
-  return { format: 'table', shape: [count, ...shapePixels(names)], values };
-}
-
-function checkSize(numbers: number, what: string): void {
-  if (numbers * 4 > MAX_ARRAY_BYTES) {
-    throw new ExpectedError(`${what}: holds ${numbers} numbers: too many. Take a part of them`);
-  }
-}
-
-function joinRows(arrays: readonly ArrayFile[], what: string): ArrayFile {
-  const [first] = arrays as [ArrayFile];
-  const [, ...sizes] = first.shape;
-  const other = arrays.find(({ shape }) => shape.slice(1).join() !== sizes.join());
-  if (other !== undefined) {
-    throw new ExpectedError(
-      `${what}: tables have [${sizes.join(', ')}] and [${other.shape.slice(1).join(', ')}] numbers a row: expected one size`,
-    );
-  }
-  if (arrays.length === 1) {
-    return first;
-  }
-  const count = arrays.reduce((sum, { shape: [rows = 0] }) => sum + rows, 0);
-  checkSize(count * sizeOf(sizes), what);
-  const values = new Float32Array(count * sizeOf(sizes));
-  let at = 0;
-  for (const one of arrays) {
-    values.set(one.values, at);
-    at += one.values.length;
-  }
-  return { format: first.format, shape: [count, ...sizes], values };
-}
-
-function pickRows({ format, shape: [, ...sizes], values }: ArrayFile, rows: readonly number[]) {
+/** Reads a list in a column, or a column for each pixel. @throws ExpectedError */
+async function readPixels(table: PictureTable, names: readonly string[]): Promise<ArrayFile> {
+  const { count } = table;
+  const [list = '', ...more] = names;
+  const readCell = table.openCells(list);
+  const sizes =
+    more.length === 0 ? (readList(await readCell(0)) as NumberList).shape : shapePixels(names);
   const size = sizeOf(sizes);
-  const own = new Float32Array(rows.length * size);
-  rows.forEach((row, i) => own.set(values.subarray(row * size, (row + 1) * size), i * size));
-  return { format, shape: [rows.length, ...sizes], values: own };
+  if (count * size * 4 > MAX_ARRAY_BYTES) {
+    throw new ExpectedError(`holds ${count * size} numbers: too many. Take a part of them`);
+  }
+  const values = new Float32Array(count * size);
+  for (const [place, name] of more.length === 0 ? [] : names.entries()) {
+    const cells = await table.readColumn(name);
+    for (let row = 0; row < count; row++) {
+      values[row * size + place] = Number(cells[row] ?? NaN);
+    }
+  }
+  for (let row = 0; more.length === 0 && row < count; row++) {
+    const found = readList(await readCell(row));
+    if (found?.shape.join() !== sizes.join()) {
+      const other = found === null ? 'no list of numbers' : `[${found.shape.join(', ')}] numbers`;
+      throw new ExpectedError(
+        `has ${other} in row ${row} of the column ${list}, [${sizes.join(', ')}] in row 0`,
+      );
+    }
+    values.set(found.values, row * size);
+  }
+  return { format: 'table', shape: [count, ...sizes], values };
 }
 
 function toText(cell: unknown): string {
@@ -164,6 +114,7 @@ function toText(cell: unknown): string {
   return isText ? String(cell) : '';
 }
 
+export const IS_JSON = /\.(?:json|jsonl|ndjson)$/i;
 /** A text of V8 is no longer. */
 const MAX_JSON_BYTES = 512 * 1024 * 1024;
 
@@ -173,9 +124,15 @@ const MAX_JSON_BYTES = 512 * 1024 * 1024;
  * @returns  Null for anything else.
  */
 export async function openJson(file: TreeFile): Promise<PictureTable | null> {
-  const columns = /\.json$/i.test(file.path)
-    ? toColumns(parseJson(decodeText(await readFile(file, MAX_JSON_BYTES))))
-    : toColumns(await readLines(file));
+  const rows: unknown[] = [];
+  for await (const line of /\.json$/i.test(file.path) ? [] : readLines(file)) {
+    rows.push(parseJson(line));
+  }
+  const columns = toColumns(
+    rows.length === 0
+      ? parseJson(decodeText(await readFile(file, MAX_JSON_BYTES)))
+      : rows.filter((row) => row !== null),
+  );
   const names = Object.keys(columns);
   const count = columns[names[0] as string]?.length ?? 0;
   return count === 0 || names.some((name) => columns[name]?.length !== count)
@@ -188,18 +145,6 @@ export async function openJson(file: TreeFile): Promise<PictureTable | null> {
         readColumn: (name) => Promise.resolve(columns[name] as unknown[]),
         openCells: (name) => (row) => Promise.resolve(columns[name]?.[row]),
       };
-}
-
-async function readLines(file: TreeFile): Promise<unknown[]> {
-  const rows: unknown[] = [];
-  let rest = '';
-  const decoder = new TextDecoder();
-  for await (const chunk of readChunks(file)) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop() as string;
-    rows.push(...lines.map(parseJson));
-  }
-  return [...rows, parseJson(rest)].filter((row) => row !== null);
 }
 
 function toColumns(content: unknown): Record<string, readonly unknown[]> {

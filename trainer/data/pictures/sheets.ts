@@ -19,7 +19,6 @@ export async function cutSheets(
   source: Source,
   size: CutSize,
   decoder: Pick<PictureDecoder, 'decodeWhole'>,
-  what: string,
 ): Promise<Source> {
   const samples: Sample[] = [];
   const problems = [...source.problems];
@@ -36,9 +35,7 @@ export async function cutSheets(
       problems.push({ name: sheet.name, reason: describeFault(error) });
     }
     if (bytes > MAX_BYTES) {
-      throw new ExpectedError(
-        `${what}: --cut: the sheets have more than ${MAX_BYTES} bytes: take fewer`,
-      );
+      throw new ExpectedError(`--cut: the sheets have more than ${MAX_BYTES} bytes: take fewer`);
     }
   }
   const note = `${source.samples.length} sheets are cut into ${samples.length} pictures of ${size.join(' x ')}`;
