@@ -15,8 +15,6 @@ import {
   type GetOptions,
   type ListedObject,
   type ObjectStore,
-  type PutCondition,
-  type PutResult,
   type StorageFailure,
   type StoredObject,
 } from './object-store.ts';
@@ -74,7 +72,7 @@ export function createFolderStore(path: string): ObjectStore {
       const object = await get(key, options);
       return object?.etag === etag ? 'unchanged' : object;
     },
-    put: (key, bytes, condition) => attempt(() => putFile(root, locate(key), bytes, condition)),
+    put: (key, bytes, etag) => attempt(() => putFile(root, locate(key), bytes, etag)),
     list: (prefix) => attempt(() => listObjects(root, prefix)),
     delete: (key) => attempt(() => withLock(root, () => rm(locate(key), { force: true }))),
     spendReserve: () => attempt(() => succeeds(rm(join(root, RESERVE_FILE)), 'ENOENT')),
@@ -129,21 +127,16 @@ async function putFile(
   root: string,
   file: string,
   bytes: Uint8Array,
-  condition: PutCondition,
-): Promise<PutResult> {
+  etag: string | null,
+): Promise<boolean> {
   const folder = dirname(file);
   await mkdir(folder, { recursive: true });
   await sweepLeftovers(folder);
   await keepReserve(root);
   const temporary = join(folder, `${TEMPORARY_PREFIX}${randomUUID()}`);
-  const isDone = await writeThenPlace(temporary, bytes, () =>
-    condition.when === 'absent'
-      ? linkIfFree(temporary, file)
-      : replace(root, temporary, file, condition.etag),
+  return writeThenPlace(temporary, bytes, () =>
+    etag === null ? linkIfFree(temporary, file) : replace(root, temporary, file, etag),
   );
-  return isDone
-    ? { ok: true, etag: computeEtag(bytes) }
-    : { ok: false, reason: 'precondition_failed' };
 }
 
 /** Keeps room for commands that free space, if there is enough of it now. Never fails. */

@@ -10,15 +10,6 @@ export interface StoredObject {
   readonly etag: string;
 }
 
-/** `absent`: only if the key is free. `unchanged`: only if the object still has this ETag. */
-export type PutCondition =
-  | { readonly when: 'absent' }
-  | { readonly when: 'unchanged'; readonly etag: string };
-
-export type PutResult =
-  | { readonly ok: true; readonly etag: string }
-  | { readonly ok: false; readonly reason: 'precondition_failed' };
-
 export interface ListedObject {
   readonly key: string;
   readonly bytes: number;
@@ -48,13 +39,13 @@ export interface ObjectStore {
     etag: string,
     options?: GetOptions,
   ): Promise<StoredObject | 'unchanged' | null>;
-  /** @param contentType  Media type for readers over HTTP. */
-  put(
-    key: string,
-    bytes: Uint8Array,
-    condition: PutCondition,
-    contentType?: string,
-  ): Promise<PutResult>;
+  /**
+   * Writes an object if nobody has changed it.
+   * @param etag         Of the object as it is; null for a key that is free.
+   * @param contentType  Media type for readers over HTTP.
+   * @returns  False when the object has another ETag, or the key is not free.
+   */
+  put(key: string, bytes: Uint8Array, etag: string | null, contentType?: string): Promise<boolean>;
   /** Lists objects whose keys start with `prefix`, in ascending order; skips invalid keys. */
   list(prefix: string): Promise<ListedObject[]>;
   /** Removes an object; a missing one is no failure. */

@@ -8,8 +8,8 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import { PublishError } from './publish-error.ts';
 import {
   isSameVersion,
+  JSON_TYPE,
   retryContended,
-  swapJson,
   type Publication,
   type VersionId,
 } from './writes.ts';
@@ -123,7 +123,7 @@ export function changeLedger(
     if (bytes.length > LEDGER_LIMITS.bytes) {
       throw new PublishError(store.description, { reason: 'ledger_full', bytes: bytes.length });
     }
-    return (await swapJson(store, LEDGER_KEY, bytes, etag)) ? wanted : undefined;
+    return (await store.put(LEDGER_KEY, bytes, etag, JSON_TYPE)) ? wanted : undefined;
   });
 }
 

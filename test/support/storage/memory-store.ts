@@ -46,16 +46,15 @@ export function createMemoryStore(
       const object = await this.get(key, options);
       return object?.etag === etag ? 'unchanged' : object;
     },
-    async put(key, bytes, condition) {
+    async put(key, bytes, etag) {
       checkKey(description, key);
-      const there = objects.get(key);
-      if (condition.when === 'absent' ? there !== undefined : there?.etag !== condition.etag) {
-        return { ok: false, reason: 'precondition_failed' };
+      if ((objects.get(key)?.etag ?? null) !== etag) {
+        return false;
       }
       writes += 1;
-      const etag = `"${writes}"`;
-      objects.set(key, { bytes: bytes.slice(), etag, lastModifiedMs: Date.now() });
-      return { ok: true, etag };
+      const written = { bytes: bytes.slice(), etag: `"${writes}"`, lastModifiedMs: Date.now() };
+      objects.set(key, written);
+      return true;
     },
     async list(prefix) {
       const keys = [...objects.keys()].filter((key) => key.startsWith(prefix) && isValidKey(key));
