@@ -12,7 +12,6 @@ import {
   isValidKey,
   sortListed,
   StorageError,
-  type GetOptions,
   type ListedObject,
   type ObjectStore,
   type StorageFailure,
@@ -55,12 +54,11 @@ export function createFolderStore(path: string): ObjectStore {
     }
   }
 
-  const get = (key: string, { maxBytes }: GetOptions = {}): Promise<StoredObject | null> =>
+  const get = (key: string, maxBytes = Infinity): Promise<StoredObject | null> =>
     attempt(async () => {
       const bytes = await readObject(locate(key), maxBytes);
       if (bytes === 'too_large') {
-        const limit = maxBytes ?? Number.POSITIVE_INFINITY;
-        throw new StorageError(description, { reason: 'too_large', key, maxBytes: limit });
+        throw new StorageError(description, { reason: 'too_large', key, maxBytes });
       }
       return bytes === null ? null : { bytes, etag: computeEtag(bytes) };
     });
@@ -68,8 +66,8 @@ export function createFolderStore(path: string): ObjectStore {
   return {
     description,
     get,
-    async getIfChanged(key, etag, options) {
-      const object = await get(key, options);
+    async getIfChanged(key, etag, maxBytes) {
+      const object = await get(key, maxBytes);
       return object?.etag === etag ? 'unchanged' : object;
     },
     put: (key, bytes, etag) => attempt(() => putFile(root, locate(key), bytes, etag)),
@@ -91,7 +89,7 @@ function computeEtag(bytes: Uint8Array): string {
  */
 async function readObject(
   file: string,
-  maxBytes = Number.POSITIVE_INFINITY,
+  maxBytes = Infinity,
 ): Promise<Uint8Array | 'too_large' | null> {
   let handle: FileHandle;
   try {

@@ -17,11 +17,6 @@ export interface ListedObject {
   readonly lastModifiedMs: number;
 }
 
-/** A larger object than `maxBytes` is refused with `too_large` before it is read whole. */
-export interface GetOptions {
-  readonly maxBytes?: number;
-}
-
 /**
  * A place for objects. All methods throw {@link StorageError}.
  *
@@ -31,13 +26,16 @@ export interface GetOptions {
 export interface ObjectStore {
   /** The place in words, for messages; never holds a credential. */
   readonly description: string;
-  /** @returns  null when there is no such object. */
-  get(key: string, options?: GetOptions): Promise<StoredObject | null>;
+  /**
+   * @param maxBytes  A larger object is refused with `too_large` before it is read whole.
+   * @returns  null when there is no such object.
+   */
+  get(key: string, maxBytes?: number): Promise<StoredObject | null>;
   /** Like `get`, but transfers nothing when the object still has this ETag. */
   getIfChanged(
     key: string,
     etag: string,
-    options?: GetOptions,
+    maxBytes?: number,
   ): Promise<StoredObject | 'unchanged' | null>;
   /**
    * Writes an object if nobody has changed it.

@@ -21,7 +21,6 @@ import {
   isValidKey,
   sortListed,
   StorageError,
-  type GetOptions,
   type ListedObject,
   type ObjectStore,
   type StoredObject,
@@ -135,7 +134,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
 
   async function read(
     key: string,
-    { maxBytes = Number.POSITIVE_INFINITY }: GetOptions,
+    maxBytes = Infinity,
     knownEtag?: string,
   ): Promise<StoredObject | 'unchanged' | null> {
     checkKey(description, key);
@@ -156,8 +155,8 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     return { bytes, etag: requireEtag(found.ETag) };
   }
 
-  const get = (key: string, getOptions: GetOptions = {}): Promise<StoredObject | null> =>
-    read(key, getOptions) as Promise<StoredObject | null>;
+  const get = (key: string, maxBytes?: number): Promise<StoredObject | null> =>
+    read(key, maxBytes) as Promise<StoredObject | null>;
 
   async function put(
     key: string,
@@ -238,7 +237,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   return {
     description,
     get,
-    getIfChanged: (key, etag, getOptions = {}) => read(key, getOptions, etag),
+    getIfChanged: (key, etag, maxBytes) => read(key, maxBytes, etag),
     put,
     list,
     async delete(key) {

@@ -133,7 +133,7 @@ describe('a folder store', () => {
     await make();
     const store = createFolderStore(folder);
     for (const call of [
-      () => store.get('current.json', { maxBytes: 100 }),
+      () => store.get('current.json', 100),
       () => store.get('current.json'),
       () => store.put('current.json', utf8.encode('x'), '"e"'),
     ]) {

@@ -347,7 +347,7 @@ describe('an S3 store on a faulty server', () => {
       headers: { etag: '"e"' },
       body: 'x'.repeat(1_000_000),
     });
-    expect(await catchStorageFailure(store.get('key', { maxBytes: 1000 }))).toEqual({
+    expect(await catchStorageFailure(store.get('key', 1000))).toEqual({
       reason: 'too_large',
       key: 'key',
       maxBytes: 1000,
@@ -443,8 +443,8 @@ describe('an S3 store on a faulty server', () => {
       const shown = [inspect(opened, { depth: Infinity, showHidden: true }), opened.description];
       const lines: string[] = [];
       for (const call of [
-        () => opened.get('key', { maxBytes: 1 }),
-        () => opened.getIfChanged('key', '"etag"', { maxBytes: 1 }),
+        () => opened.get('key', 1),
+        () => opened.getIfChanged('key', '"etag"', 1),
         () => opened.put('key', utf8.encode('x'), absent),
         () => opened.list('prefix'),
         () => opened.delete('key'),

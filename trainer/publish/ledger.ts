@@ -71,7 +71,7 @@ const EMPTY: Ledger = { schema: 1, history: [], pins: [], holds: [] };
  * @throws PublishError  For a malformed or newer one, which must not be overwritten.
  */
 export async function readLedger(store: ObjectStore) {
-  const stored = await store.get(LEDGER_KEY, { maxBytes: LEDGER_LIMITS.bytes });
+  const stored = await store.get(LEDGER_KEY, LEDGER_LIMITS.bytes);
   return stored === null
     ? { ledger: EMPTY, etag: null }
     : { ledger: parseLedger(store.description, stored.bytes), etag: stored.etag };

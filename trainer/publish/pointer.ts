@@ -21,7 +21,7 @@ export type StoredPointer = { readonly pointer: Pointer; readonly etag: string }
 
 /** @throws PublishError  For a malformed or newer pointer, which must not be overwritten. */
 export async function readPointer(store: ObjectStore): Promise<StoredPointer> {
-  const stored = await store.get(POINTER_KEY, { maxBytes: ARTIFACT_LIMITS.pointerBytes });
+  const stored = await store.get(POINTER_KEY, ARTIFACT_LIMITS.pointerBytes);
   try {
     return stored === null ? null : { pointer: parsePointer(stored.bytes), etag: stored.etag };
   } catch (cause) {

@@ -79,7 +79,7 @@ export async function isThere(store: ObjectStore, object: PublishedObject): Prom
 
 async function compareStored(store: ObjectStore, { key, bytes, sha256 }: PublishedObject) {
   try {
-    const stored = await store.get(key, { maxBytes: bytes });
+    const stored = await store.get(key, bytes);
     if (stored === null) {
       return 'free';
     }

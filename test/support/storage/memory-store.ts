@@ -34,7 +34,7 @@ export function createMemoryStore(
     description,
     copy: () => createMemoryStore(objects),
     peek: (key) => objects.get(key)?.bytes,
-    async get(key, { maxBytes = Number.POSITIVE_INFINITY } = {}) {
+    async get(key, maxBytes = Infinity) {
       checkKey(description, key);
       const object = objects.get(key);
       if (object !== undefined && object.bytes.length > maxBytes) {
@@ -42,8 +42,8 @@ export function createMemoryStore(
       }
       return object === undefined ? null : { bytes: object.bytes.slice(), etag: object.etag };
     },
-    async getIfChanged(key, etag, options) {
-      const object = await this.get(key, options);
+    async getIfChanged(key, etag, maxBytes) {
+      const object = await this.get(key, maxBytes);
       return object?.etag === etag ? 'unchanged' : object;
     },
     async put(key, bytes, etag) {
