@@ -7,19 +7,13 @@ import { buildPage } from './build/page.ts';
 const ROOT = join(import.meta.dirname, '..');
 const WRANGLER = join(ROOT, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
 /** Those of wrangler's flags that change what is uploaded, or where. */
-const FLAGS = [
-  { long: '--dry-run' },
-  { long: '--env', value: 'NAME' },
-  { long: '--name', value: 'NAME' },
-  { long: '--outdir', value: 'FOLDER' },
-];
+const FLAGS = ['--dry-run', '--env NAME', '--name NAME', '--outdir FOLDER'];
 
-const words = process.argv.slice(2);
-const swallowed = describeSwallowed(FLAGS, { words, env: process.env });
+const swallowed = describeSwallowed(FLAGS, process);
 if (swallowed === null) {
   await buildPage();
   const options = { cwd: ROOT, stdio: 'inherit' } as const;
-  const child = spawn(process.execPath, [WRANGLER, 'deploy', ...words], options);
+  const child = spawn(process.execPath, [WRANGLER, 'deploy', ...process.argv.slice(2)], options);
   ['SIGTERM', 'SIGHUP'].forEach((signal) =>
     process.on(signal, () => child.kill(signal as NodeJS.Signals)),
   );

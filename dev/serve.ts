@@ -8,12 +8,7 @@ import { USAGES } from '../server/settings.ts';
 import { describeSwallowed } from '../shared/npm-flags.ts';
 import { SERVER_FILE } from './build/server.ts';
 
-const flags = USAGES.map((usage) => {
-  const [long = '', value = ''] = usage.split(' ');
-  return { long, value };
-});
-const words = process.argv.slice(2);
-const swallowed = describeSwallowed(flags, { words, env: process.env });
+const swallowed = describeSwallowed(USAGES, process);
 if (swallowed !== null) {
   console.error(`digitmint: ${swallowed}`);
   process.exit(1);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { unstable_startWorker as startWorker } from 'wrangler';
 import { POINTER_KEY } from '../shared/model/artifact.ts';
 import { publishArtifact } from '../trainer/publish/publish.ts';
-import { createLocalStore, DEV_SERVER_FILE, readDevServer } from '../storage/local-r2.ts';
+import { createLocalStore, DEV_SERVER_FILE, findDevServer } from '../storage/local-r2.ts';
 import { buildPage } from './build/page.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -29,7 +29,8 @@ await main();
 async function main(): Promise<void> {
   const port = parsePort(process.env['PORT']);
   const host = parseHost(process.env['HOST']);
-  const running = await findRunningServer();
+  // One that does not answer is gone, or the port is taken: see below.
+  const running = await findDevServer(ROOT).catch(() => null);
   if (running !== null) {
     fail(
       `a server runs already at ${running.url} (process ${running.pid}), ` +
@@ -155,13 +156,6 @@ function formatBanner(url: string): string {
   Ctrl-C stops.
 
 `;
-}
-
-/** Finds the server that another `npm start` runs in this folder, if it lives and answers. */
-async function findRunningServer() {
-  const note = await readDevServer(ROOT);
-  const answer = note && ask(`${note.url}/errors`, 2000).then(() => note);
-  return answer?.catch(() => null) ?? null;
 }
 
 function parseHost(text = ''): string {

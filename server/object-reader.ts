@@ -72,7 +72,7 @@ export function createObjectReader(store: ObjectStore): ObjectReader {
     if (other === undefined) {
       return false;
     }
-    const read = store.getIfChanged(other.key, other.etag, { maxBytes: MAX_KNOWN_BYTES });
+    const read = store.getIfChanged(other.key, other.etag, MAX_KNOWN_BYTES);
     return read.then(
       () => true,
       (cause: unknown) => isTooLarge(cause), // It changed, and its beginning was read.
@@ -88,8 +88,8 @@ export function createObjectReader(store: ObjectStore): ObjectReader {
       try {
         const object =
           knownEtag === undefined
-            ? await store.get(key, { maxBytes })
-            : await store.getIfChanged(key, knownEtag, { maxBytes });
+            ? await store.get(key, maxBytes)
+            : await store.getIfChanged(key, knownEtag, maxBytes);
         if (object !== null && object !== 'unchanged' && isOfModel(key)) {
           remember(key, object.etag);
         }

@@ -3,31 +3,25 @@
  * them, and a dry run would be a real one. npm leaves them in the environment. Pure.
  */
 
-/** A flag, such as `--steps`. */
-export interface CommandFlag {
-  readonly long: string;
-  /** Its value's placeholder, such as `<count>`; absent: it takes none. */
-  readonly value?: string;
-}
-
 /** The part of commander's Command that is read here. */
 interface Command {
   name(): string;
-  readonly options: readonly { readonly long?: string | undefined; readonly flags: string }[];
+  readonly options: readonly { readonly flags: string }[];
   readonly commands: readonly Command[];
 }
 
-interface Call {
-  /** The words that the program got. */
-  readonly words: readonly string[];
+/** The part of Node's `process` that is read here. */
+interface Process {
+  /** Node, the program, and the words that the program got. */
+  readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** npm completes a few flags to its own. */
 const COMPLETED: Readonly<Record<string, string>> = { '--to': 'token_description' };
 
-/** Lists the flags of a program's command that the words call. */
-export function listFlags(program: Command, words: readonly string[]): CommandFlag[] {
+/** Lists the flags of a program's command that the words call: `--steps <count>`, `--json`. */
+export function listFlags(program: Command, words: readonly string[]): string[] {
   let command = program;
   for (const word of words) {
     const next = command.commands.find((each) => each.name() === word);
@@ -36,21 +30,20 @@ export function listFlags(program: Command, words: readonly string[]): CommandFl
     }
     command = next;
   }
-  return command.options.flatMap(({ long, flags }) => {
-    const value = /<[^<>]+>/.exec(flags)?.[0];
-    return long === undefined ? [] : [{ long, ...(value !== undefined && { value }) }];
-  });
+  return command.options.map(({ flags }) => flags.replace(/^-\w, /, ''));
 }
 
 /**
- * @param base  How the program is called, up to the place of its flags; by default npm's script.
+ * @param flags  Each with the placeholder of its value, if it takes one: `--steps <count>`.
+ * @param base   How the program is called, up to the place of its flags; by default npm's script.
  * @returns  What happened and what to type instead; null when npm took none of the flags.
  */
 export function describeSwallowed(
-  flags: readonly CommandFlag[],
-  { words, env }: Call,
+  flags: readonly string[],
+  { argv, env }: Process,
   base?: string,
 ): string | null {
+  const words = argv.slice(2);
   const script = env['npm_lifecycle_event'];
   const swallowed = script === undefined ? [] : flags.flatMap((flag) => readFlag(flag, words, env));
   if (script === undefined || swallowed.length === 0) {
@@ -64,9 +57,11 @@ export function describeSwallowed(
   // npm left the value among the words. Of several values nobody knows which is whose.
   const left = unknown.length === 1 ? given.pop() : undefined;
   const kept = unknown.length > 1 ? [] : given;
-  const typed = swallowed.map(({ long, value, placeholder }) =>
-    describeFlag(long, value === UNKNOWN ? left : value, placeholder),
-  );
+  const typed = swallowed.map(({ long, value, placeholder }) => {
+    const known = value === UNKNOWN ? left : value;
+    const shown = known === undefined ? placeholder : known && quoteArgument(known);
+    return shown === '' ? long : `${long} ${shown}`;
+  });
   const names = swallowed.map(({ long }) => long).join(', ');
   const command = [base ?? `npm run ${script} --`, ...kept.map(quoteArgument), ...typed].join(' ');
   return (
@@ -83,24 +78,16 @@ export function quoteArgument(text: string): string {
 /** npm's own flags of the same name have no value that says more. */
 const UNKNOWN = 'true';
 
-function describeFlag(long: string, value: string | undefined, placeholder: string): string {
-  const shown = value === undefined ? placeholder : value && quoteArgument(value);
-  return shown === '' ? long : `${long} ${shown}`;
-}
-
-function readFlag(
-  { long, value: placeholder }: CommandFlag,
-  words: Call['words'],
-  env: Call['env'],
-) {
+function readFlag(flag: string, words: readonly string[], env: Process['env']) {
+  const [long = '', placeholder = ''] = flag.split(' ');
   if (words.some((word) => word === long || word.startsWith(`${long}=`))) {
     return [];
   }
   const isNegated = long.startsWith('--no-');
   const key = long.slice(isNegated ? 5 : 2).replaceAll('-', '_');
   const raw = env[`npm_config_${key}`] ?? env[`npm_config_${COMPLETED[long]}`];
-  if (placeholder === undefined) {
-    return raw === (isNegated ? '' : 'true') ? [{ long, value: '', placeholder: '' }] : [];
+  if (placeholder === '') {
+    return raw === (isNegated ? '' : 'true') ? [{ long, value: '', placeholder }] : [];
   }
   // npm joins the values of a flag that is given more than once.
   const values = raw === undefined || raw === '' ? [] : raw.split('\n\n');

@@ -12,11 +12,8 @@ import {
   isValidKey,
   sortListed,
   StorageError,
-  type GetOptions,
   type ListedObject,
   type ObjectStore,
-  type PutCondition,
-  type PutResult,
   type StorageFailure,
   type StoredObject,
 } from './object-store.ts';
@@ -57,12 +54,11 @@ export function createFolderStore(path: string): ObjectStore {
     }
   }
 
-  const get = (key: string, { maxBytes }: GetOptions = {}): Promise<StoredObject | null> =>
+  const get = (key: string, maxBytes = Infinity): Promise<StoredObject | null> =>
     attempt(async () => {
       const bytes = await readObject(locate(key), maxBytes);
       if (bytes === 'too_large') {
-        const limit = maxBytes ?? Number.POSITIVE_INFINITY;
-        throw new StorageError(description, { reason: 'too_large', key, maxBytes: limit });
+        throw new StorageError(description, { reason: 'too_large', key, maxBytes });
       }
       return bytes === null ? null : { bytes, etag: computeEtag(bytes) };
     });
@@ -70,11 +66,11 @@ export function createFolderStore(path: string): ObjectStore {
   return {
     description,
     get,
-    async getIfChanged(key, etag, options) {
-      const object = await get(key, options);
+    async getIfChanged(key, etag, maxBytes) {
+      const object = await get(key, maxBytes);
       return object?.etag === etag ? 'unchanged' : object;
     },
-    put: (key, bytes, condition) => attempt(() => putFile(root, locate(key), bytes, condition)),
+    put: (key, bytes, etag) => attempt(() => putFile(root, locate(key), bytes, etag)),
     list: (prefix) => attempt(() => listObjects(root, prefix)),
     delete: (key) => attempt(() => withLock(root, () => rm(locate(key), { force: true }))),
     spendReserve: () => attempt(() => succeeds(rm(join(root, RESERVE_FILE)), 'ENOENT')),
@@ -93,7 +89,7 @@ function computeEtag(bytes: Uint8Array): string {
  */
 async function readObject(
   file: string,
-  maxBytes = Number.POSITIVE_INFINITY,
+  maxBytes = Infinity,
 ): Promise<Uint8Array | 'too_large' | null> {
   let handle: FileHandle;
   try {
@@ -129,21 +125,16 @@ async function putFile(
   root: string,
   file: string,
   bytes: Uint8Array,
-  condition: PutCondition,
-): Promise<PutResult> {
+  etag: string | null,
+): Promise<boolean> {
   const folder = dirname(file);
   await mkdir(folder, { recursive: true });
   await sweepLeftovers(folder);
   await keepReserve(root);
   const temporary = join(folder, `${TEMPORARY_PREFIX}${randomUUID()}`);
-  const isDone = await writeThenPlace(temporary, bytes, () =>
-    condition.when === 'absent'
-      ? linkIfFree(temporary, file)
-      : replace(root, temporary, file, condition.etag),
+  return writeThenPlace(temporary, bytes, () =>
+    etag === null ? linkIfFree(temporary, file) : replace(root, temporary, file, etag),
   );
-  return isDone
-    ? { ok: true, etag: computeEtag(bytes) }
-    : { ok: false, reason: 'precondition_failed' };
 }
 
 /** Keeps room for commands that free space, if there is enough of it now. Never fails. */

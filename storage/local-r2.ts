@@ -40,8 +40,8 @@ const devServerSchema = z.object({
  * @throws StorageError  When `npm start` does not answer, or another publisher holds the bucket.
  */
 export async function openLocalR2(root: string): Promise<ObjectStore> {
-  const url = await findDevServer(root);
-  return url === null ? openPersisted(root) : createLocalStore(url, `local R2 of ${url}`);
+  const url = (await findDevServer(root))?.url;
+  return url === undefined ? openPersisted(root) : createLocalStore(url, `local R2 of ${url}`);
 }
 
 /** Opens the bucket through the S3 interface of the simulator's server. */
@@ -50,17 +50,15 @@ export function createLocalStore(url: string, description: string): ObjectStore 
   return { ...createS3Store({ endpoint, region: 'auto', ...LOCAL_BUCKET }), description };
 }
 
-/** @returns  What the note of `npm start` says; null when its process does not run. */
-export async function readDevServer(root: string) {
+/**
+ * Finds the running dev server by the note of `npm start`.
+ * @returns  null when none runs.
+ * @throws StorageError  When its process runs and does not answer.
+ */
+export async function findDevServer(root: string) {
   const text = await readFile(join(root, DEV_SERVER_FILE), 'utf8').catch(() => '');
   const server = parseJson(devServerSchema, text);
-  return server !== null && isProcessAlive(server.pid) ? server : null;
-}
-
-/** @returns  The running dev server's address; null when none runs. */
-async function findDevServer(root: string): Promise<string | null> {
-  const server = await readDevServer(root);
-  if (server === null) {
+  if (server === null || !isProcessAlive(server.pid)) {
     return null;
   }
   try {
@@ -69,7 +67,7 @@ async function findDevServer(root: string): Promise<string | null> {
       signal: AbortSignal.timeout(PING_TIMEOUT_MS),
     });
     await response.body?.cancel();
-    return server.url;
+    return server;
   } catch (cause) {
     // It keeps the bucket open; a second writer could lose its writes.
     const detail =

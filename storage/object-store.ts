@@ -10,25 +10,11 @@ export interface StoredObject {
   readonly etag: string;
 }
 
-/** `absent`: only if the key is free. `unchanged`: only if the object still has this ETag. */
-export type PutCondition =
-  | { readonly when: 'absent' }
-  | { readonly when: 'unchanged'; readonly etag: string };
-
-export type PutResult =
-  | { readonly ok: true; readonly etag: string }
-  | { readonly ok: false; readonly reason: 'precondition_failed' };
-
 export interface ListedObject {
   readonly key: string;
   readonly bytes: number;
   /** Last write by the store's clock: milliseconds since 1970, in some stores whole seconds. */
   readonly lastModifiedMs: number;
-}
-
-/** A larger object than `maxBytes` is refused with `too_large` before it is read whole. */
-export interface GetOptions {
-  readonly maxBytes?: number;
 }
 
 /**
@@ -40,21 +26,24 @@ export interface GetOptions {
 export interface ObjectStore {
   /** The place in words, for messages; never holds a credential. */
   readonly description: string;
-  /** @returns  null when there is no such object. */
-  get(key: string, options?: GetOptions): Promise<StoredObject | null>;
+  /**
+   * @param maxBytes  A larger object is refused with `too_large` before it is read whole.
+   * @returns  null when there is no such object.
+   */
+  get(key: string, maxBytes?: number): Promise<StoredObject | null>;
   /** Like `get`, but transfers nothing when the object still has this ETag. */
   getIfChanged(
     key: string,
     etag: string,
-    options?: GetOptions,
+    maxBytes?: number,
   ): Promise<StoredObject | 'unchanged' | null>;
-  /** @param contentType  Media type for readers over HTTP. */
-  put(
-    key: string,
-    bytes: Uint8Array,
-    condition: PutCondition,
-    contentType?: string,
-  ): Promise<PutResult>;
+  /**
+   * Writes an object if nobody has changed it.
+   * @param etag         Of the object as it is; null for a key that is free.
+   * @param contentType  Media type for readers over HTTP.
+   * @returns  False when the object has another ETag, or the key is not free.
+   */
+  put(key: string, bytes: Uint8Array, etag: string | null, contentType?: string): Promise<boolean>;
   /** Lists objects whose keys start with `prefix`, in ascending order; skips invalid keys. */
   list(prefix: string): Promise<ListedObject[]>;
   /** Removes an object; a missing one is no failure. */

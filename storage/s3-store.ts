@@ -21,11 +21,8 @@ import {
   isValidKey,
   sortListed,
   StorageError,
-  type GetOptions,
   type ListedObject,
   type ObjectStore,
-  type PutCondition,
-  type PutResult,
   type StoredObject,
 } from './object-store.ts';
 import { realWaiting, waitAfter, type Waiting } from './retry.ts';
@@ -82,8 +79,8 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   const place = endpoint ?? (region === undefined ? 'AWS' : `AWS in ${region}`);
   const description = `s3://${bucket}${prefix && `/${options.prefix}`} at ${place}`;
   const client = createS3Client(options);
-  /** The conditions that the server refused. */
-  const refused = new Set<PutCondition['when']>();
+  /** The headers of conditions that the server refused. */
+  const refused = new Set<'IfNoneMatch' | 'IfMatch'>();
 
   /** Limits of one attempt: its answer's size, and its time in milliseconds. */
   function limit(key: string, maxBytes = MAX_DOCUMENT_BYTES, payloadBytes = 0) {
@@ -137,7 +134,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
 
   async function read(
     key: string,
-    { maxBytes = Number.POSITIVE_INFINITY }: GetOptions,
+    maxBytes = Infinity,
     knownEtag?: string,
   ): Promise<StoredObject | 'unchanged' | null> {
     checkKey(description, key);
@@ -158,50 +155,48 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     return { bytes, etag: requireEtag(found.ETag) };
   }
 
-  const get = (key: string, getOptions: GetOptions = {}): Promise<StoredObject | null> =>
-    read(key, getOptions) as Promise<StoredObject | null>;
+  const get = (key: string, maxBytes?: number): Promise<StoredObject | null> =>
+    read(key, maxBytes) as Promise<StoredObject | null>;
 
   async function put(
     key: string,
     bytes: Uint8Array,
-    condition: PutCondition,
+    etag: string | null,
     contentType = 'application/octet-stream',
-  ): Promise<PutResult> {
+  ): Promise<boolean> {
     checkKey(description, key);
     const object = { Bucket: bucket, Key: prefix + key, Body: bytes, ContentType: contentType };
     const limits = limit(key, MAX_DOCUMENT_BYTES, bytes.length);
-    if (refused.has(condition.when)) {
-      const stored = await get(key);
-      const isMet = condition.when === 'absent' ? stored === null : stored?.etag === condition.etag;
-      if (!isMet) {
-        return { ok: false, reason: 'precondition_failed' };
+    const header = etag === null ? 'IfNoneMatch' : 'IfMatch';
+    if (refused.has(header)) {
+      if (((await get(key))?.etag ?? null) !== etag) {
+        return false;
       }
       const { ETag } = await send<PutObjectCommandOutput>(new PutObjectCommand(object), limits);
-      return { ok: true, etag: requireEtag(ETag) };
+      requireEtag(ETag);
+      return true;
     }
-    const header = condition.when === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag };
     const answer = await send<PutObjectCommandOutput, S3Failure>(
-      new PutObjectCommand({ ...object, ...header }),
+      new PutObjectCommand({ ...object, [header]: etag ?? '*' }),
       limits,
       (failure) => {
         // AWS answers 404 to If-Match on a free key.
-        const isFree = condition.when === 'unchanged' && failure.code === 'NoSuchKey';
+        const isFree = etag !== null && failure.code === 'NoSuchKey';
         const isRefused = allowUnsafeConditions && isUnsupported(failure);
         return failure.status === 412 || isFree || isRefused ? failure : undefined;
       },
     );
     if (!('attempts' in answer)) {
-      return { ok: true, etag: requireEtag(answer.ETag) };
+      requireEtag(answer.ETag);
+      return true;
     }
     if (isUnsupported(answer)) {
-      refused.add(condition.when);
-      return put(key, bytes, condition, contentType);
+      refused.add(header);
+      return put(key, bytes, etag, contentType);
     }
     // An earlier attempt, whose answer was lost, may have made the condition fail.
     const stored = answer.attempts > 1 ? await get(key) : null;
-    return stored !== null && Buffer.compare(stored.bytes, bytes) === 0
-      ? { ok: true, etag: stored.etag }
-      : { ok: false, reason: 'precondition_failed' };
+    return stored !== null && Buffer.compare(stored.bytes, bytes) === 0;
   }
 
   async function list(keyPrefix: string): Promise<ListedObject[]> {
@@ -242,7 +237,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   return {
     description,
     get,
-    getIfChanged: (key, etag, getOptions = {}) => read(key, getOptions, etag),
+    getIfChanged: (key, etag, maxBytes) => read(key, maxBytes, etag),
     put,
     list,
     async delete(key) {

@@ -44,8 +44,7 @@ const TAKES: Readonly<Record<string, (word: string) => boolean>> = {
 
 const [name = '', ...words] = process.argv.slice(2);
 try {
-  const call = { words: process.argv.slice(2), env: process.env };
-  const swallowed = describeSwallowed([{ long: '--check' }], call);
+  const swallowed = describeSwallowed(['--check'], process);
   if (swallowed !== null) {
     throw new ExpectedError(swallowed);
   }

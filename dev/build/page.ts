@@ -63,10 +63,8 @@ export async function buildPage(): Promise<void> {
     const find = (name: keyof typeof SOURCES) => findOutput(metafile, SOURCES[name]);
     const names = Object.keys(SOURCES) as (keyof typeof SOURCES)[];
     const list = {
-      ...Object.fromEntries(names.map((name) => [name, `${ASSET_PATH}${find(name).file}`])),
-      bytes: {
-        painter: measureGzipped(metafile, find('painter').file, folder),
-      },
+      ...Object.fromEntries(names.map((name) => [name, `${ASSET_PATH}${find(name)}`])),
+      bytes: { painter: measureGzipped(metafile, find('painter'), folder) },
       quality: BUNDLED_MODELS.map((name) =>
         readQualityCard(fs.readFileSync(join(ROOT, 'models', name, 'README.md'), 'utf8')),
       ),
@@ -99,12 +97,12 @@ async function makeOpenapiDocument(folder: string): Promise<string> {
   return writeOpenapiDocument();
 }
 
-function findOutput({ outputs }: Metafile, source: string): { file: string; bytes: number } {
+function findOutput({ outputs }: Metafile, source: string): string {
   const found = Object.entries(outputs).find(([, { entryPoint }]) => entryPoint === source);
   if (found === undefined) {
     throw new Error(`the bundle has no output of ${source}`);
   }
-  return { file: basename(found[0]), bytes: found[1].bytes };
+  return basename(found[0]);
 }
 
 /** Gzipped bytes that a browser fetches for a script, with its imports and the wasm they read. */

@@ -29,9 +29,7 @@ const PACKAGE = 'schemathesis==4.32.5';
 await main();
 
 async function main(): Promise<void> {
-  const words = process.argv.slice(2);
-  const flags = [{ long: '--url', value: 'URL' }];
-  const text = describeSwallowed(flags, { words, env: process.env }, 'npm run hunt -- fuzz');
+  const text = describeSwallowed(['--url URL'], process, 'npm run hunt -- fuzz');
   if (text !== null) {
     console.error(`digitmint: ${text}`);
     process.exitCode = 1;

@@ -4,17 +4,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { describeSwallowed, listFlags, type CommandFlag } from '../../shared/npm-flags.ts';
+import { describeSwallowed, listFlags } from '../../shared/npm-flags.ts';
 import { TRAINER } from '../support/trainer-program.ts';
 
-const FLAGS: readonly CommandFlag[] = [
-  { long: '--dry-run' },
-  { long: '--no-publish' },
-  { long: '--json' },
-  { long: '--steps', value: '<count>' },
-  { long: '--seed', value: '<text>' },
-  { long: '--model', value: '<folder>' },
-  { long: '--to', value: '<target>' },
+const FLAGS = [
+  '--dry-run',
+  '--no-publish',
+  '--json',
+  '--steps <count>',
+  '--seed <text>',
+  '--model <folder>',
+  '--to <target>',
 ];
 
 const TRAIN = {
@@ -23,7 +23,10 @@ const TRAIN = {
 };
 const typed = (config: Record<string, string>, ...words: string[]) => {
   const env = Object.fromEntries(Object.entries(config).map(([k, v]) => [`npm_config_${k}`, v]));
-  const text = describeSwallowed(FLAGS, { words: ['train', ...words], env: { ...TRAIN, ...env } });
+  const text = describeSwallowed(FLAGS, {
+    argv: ['node', 'main.ts', 'train', ...words],
+    env: { ...TRAIN, ...env },
+  });
   return /Type: (.*)$/.exec(text ?? '')?.[1];
 };
 
@@ -43,13 +46,13 @@ describe('a flag that npm kept for itself', () => {
 
   it('is named with the reason', () => {
     const env = { ...TRAIN, npm_config_dry_run: 'true', npm_config_steps: '3' };
-    expect(describeSwallowed(FLAGS, { words: ['train'], env })).toBe(
+    expect(describeSwallowed(FLAGS, { argv: ['node', 'main.ts', 'train'], env })).toBe(
       'npm kept --dry-run, --steps for itself, because no `--` stands before it, so nothing was done. ' +
         'Type: npm run train -- --dry-run --steps 3',
     );
-    expect(describeSwallowed(FLAGS, { words: [], env }, 'npm run hunt -- crash')).toContain(
-      'Type: npm run hunt -- crash --dry-run --steps 3',
-    );
+    expect(
+      describeSwallowed(FLAGS, { argv: ['node', 'main.ts'], env }, 'npm run hunt -- crash'),
+    ).toContain('Type: npm run hunt -- crash --dry-run --steps 3');
   });
 
   it.each([
@@ -63,7 +66,7 @@ describe('a flag that npm kept for itself', () => {
 
   it('does not count outside of npm', () => {
     const env = { npm_config_dry_run: 'true' };
-    expect(describeSwallowed(FLAGS, { words: ['train'], env })).toBeNull();
+    expect(describeSwallowed(FLAGS, { argv: ['node', 'main.ts', 'train'], env })).toBeNull();
   });
 });
 
@@ -71,7 +74,7 @@ it('the flags of the command that the words call are listed', () => {
   type Fake = Parameters<typeof listFlags>[0];
   const command = (name: string, flags: string[], ...commands: Fake[]): Fake => ({
     name: () => name,
-    options: flags.map((each) => ({ flags: each, long: each.split(' ')[0] })),
+    options: flags.map((each) => ({ flags: each })),
     commands,
   });
   const program = command(
@@ -79,11 +82,8 @@ it('the flags of the command that the words call are listed', () => {
     ['--version'],
     command('models', [], command('prune', ['--keep <n>', '--dry-run'])),
   );
-  expect(listFlags(program, ['models', 'prune', '3'])).toEqual([
-    { long: '--keep', value: '<n>' },
-    { long: '--dry-run' },
-  ]);
-  expect(listFlags(program, [])).toEqual([{ long: '--version' }]);
+  expect(listFlags(program, ['models', 'prune', '3'])).toEqual(['--keep <n>', '--dry-run']);
+  expect(listFlags(program, [])).toEqual(['--version']);
 });
 
 describe('the real npm', () => {

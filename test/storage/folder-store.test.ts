@@ -9,7 +9,7 @@ import { createFolderStore } from '../../storage/folder-store.ts';
 import { catchStorageFailure, listKeys } from '../support/storage/object-store-contract.ts';
 
 const utf8 = new TextEncoder();
-const absent = { when: 'absent' } as const;
+const absent = null;
 const STORE_MODULE = new URL('../../storage/folder-store.ts', import.meta.url).href;
 const run = promisify(execFile);
 
@@ -62,11 +62,9 @@ async function runOnMount(options: string, prepare: string, program: string): Pr
 describe('a folder store', () => {
   it('leaves only objects and its reserve behind', async () => {
     const store = createFolderStore(folder);
-    const created = await store.put('current.json', utf8.encode('1'), absent);
-    await store.put('current.json', utf8.encode('2'), {
-      when: 'unchanged',
-      etag: created.ok ? created.etag : '',
-    });
+    await store.put('current.json', utf8.encode('1'), absent);
+    const created = await store.get('current.json');
+    await store.put('current.json', utf8.encode('2'), created?.etag ?? '');
     await store.put('current.json', utf8.encode('3'), absent);
     expect(await readdir(folder)).toEqual(['.reserve', 'current.json']);
   });
@@ -90,17 +88,14 @@ describe('a folder store', () => {
 
   it('is not blocked by the lock of a killed publisher', async () => {
     const store = createFolderStore(folder);
-    const created = await store.put('a.json', utf8.encode('1'), absent);
+    await store.put('a.json', utf8.encode('1'), absent);
+    const created = await store.get('a.json');
     const { pid } = spawnSync(process.execPath, ['--version']);
     await writeFile(
       join(folder, '.lock'),
       JSON.stringify({ token: 'of the dead', pid, host: hostname() }),
     );
-    const replaced = await store.put('a.json', utf8.encode('2'), {
-      when: 'unchanged',
-      etag: created.ok ? created.etag : '',
-    });
-    expect(replaced.ok).toBe(true);
+    expect(await store.put('a.json', utf8.encode('2'), created?.etag ?? '')).toBe(true);
   });
 
   it('reports when the folder is a file', async () => {
@@ -138,9 +133,9 @@ describe('a folder store', () => {
     await make();
     const store = createFolderStore(folder);
     for (const call of [
-      () => store.get('current.json', { maxBytes: 100 }),
+      () => store.get('current.json', 100),
       () => store.get('current.json'),
-      () => store.put('current.json', utf8.encode('x'), { when: 'unchanged', etag: '"e"' }),
+      () => store.put('current.json', utf8.encode('x'), '"e"'),
     ]) {
       expect(await catchStorageFailure(call())).toMatchObject({
         reason: 'unexpected',
@@ -154,11 +149,12 @@ describe('a folder store', () => {
     'keeps its objects on a full disk and leaves nothing half-written (needs a mount namespace)',
     async () => {
       const program = `
-      const first = await store.put('current.json', new TextEncoder().encode('old'), { when: 'absent' });
+      await store.put('current.json', new TextEncoder().encode('old'), null);
+      const first = await store.get('current.json');
       const big = new Uint8Array(100_000).fill(1);
       return {
-        create: await attempt(store.put('models/weights.bin', big, { when: 'absent' })),
-        replace: await attempt(store.put('current.json', big, { when: 'unchanged', etag: first.etag })),
+        create: await attempt(store.put('models/weights.bin', big, null)),
+        replace: await attempt(store.put('current.json', big, first.etag)),
         keys: (await store.list('')).map(({ key }) => key),
         current: new TextDecoder().decode((await store.get('current.json')).bytes),
         left: (await import('node:fs')).readdirSync('store/models'),
@@ -179,7 +175,7 @@ describe('a folder store', () => {
       const result = await runOnMount(
         'size=64k',
         'mkdir store; mount -o remount,ro .',
-        `return attempt(store.put('a.json', new Uint8Array(1), { when: 'absent' }));`,
+        `return attempt(store.put('a.json', new Uint8Array(1), null));`,
       );
       expect(result).toMatchObject({ reason: 'forbidden' });
     },

@@ -111,8 +111,8 @@ export function parseText(max: number): (text: string) => string {
  * @throws ExpectedError
  */
 export function refuseSwallowedFlags(program: Command, base?: string): void {
-  const words = process.argv.slice(2);
-  const text = describeSwallowed(listFlags(program, words), { words, env: process.env }, base);
+  const flags = listFlags(program, process.argv.slice(2));
+  const text = describeSwallowed(flags, process, base);
   if (text !== null) {
     throw new ExpectedError(text);
   }

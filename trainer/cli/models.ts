@@ -53,6 +53,9 @@ interface Flags extends StorageFlags {
 
 type Call = StorageCall<Flags>;
 
+/** Runs a sub-command. @param argument  The command's own, parsed. */
+type Run<Argument> = (call: Call, argument: Argument) => Promise<void>;
+
 /** A model, or one version of it. */
 type ModelId = { readonly name: string; readonly version: string | undefined };
 
@@ -70,12 +73,7 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
   const models = new Command('models').description(
     'Shows and changes what is published. docs/publication.md has the protocol.',
   );
-  /** @param run  Its second argument is the command's own, parsed. */
-  const add = <Argument>(
-    name: string,
-    description: string,
-    run: (call: Call, argument: Argument) => Promise<void>,
-  ): Command => {
+  const add = <Argument>(name: string, description: string, run: Run<Argument>): Command => {
     const command = models.command(name).description(description);
     return addStorageOptions(command)
       .addHelpText('after', HELP)
@@ -85,11 +83,7 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
         await withCall(flags, context, (call) => run(call, argument));
       });
   };
-  const addWriting = <Argument>(
-    name: string,
-    description: string,
-    run: (call: Call, argument: Argument) => Promise<void>,
-  ): Command =>
+  const addWriting = <Argument>(name: string, description: string, run: Run<Argument>): Command =>
     addWriteOptions(
       add<Argument>(name, description, (call, argument) =>
         retryOnFullDisk(call.store, () => run(call, argument)),
@@ -213,8 +207,7 @@ async function verify(call: Call, only: ModelId | undefined): Promise<void> {
   if (only !== undefined && versions.length + leftovers.length + faults.length === 0) {
     throw createNotThere(store, only);
   }
-  const shown = versions.map((version) => ({ ...version, manifest: undefined }));
-  report({ ...result, versions: shown }, describeVerification(result));
+  report(result, describeVerification(result));
   if (faults.length > 0) {
     throw new ExpectedError(
       `${store.description}: ${faults.length} fault(s) found; ` +

@@ -91,34 +91,24 @@ export function withCall<Flags extends StorageFlags>(
       const json = JSON.stringify({ target: store.description, ...value });
       (isJson ? [json] : lines).forEach((line) => print(line));
     };
-    const options = createWriteOptions(store, flags, context, say);
+    const options: WriteOptions = {
+      store,
+      now: context.now,
+      dryRun: flags.dryRun === true,
+      allowUnsafePointer: flags.allowUnsafePointer === true,
+      onConditionsIgnored: () =>
+        say(
+          '  warning: this storage ignores or refuses conditional writes; ' +
+            'nobody else may publish to it at the same time',
+        ),
+      onWait: (id, until) =>
+        say(
+          `  waiting        ${nameVersion(id)} is being deleted; ` +
+            `that ends at ${until.toISOString()} at the latest`,
+        ),
+    };
     return run({ store, target, flags, context, options, say, report });
   });
-}
-
-/** @param say  Prints a line for people. */
-function createWriteOptions(
-  store: ObjectStore,
-  { dryRun, allowUnsafePointer }: StorageFlags,
-  { now }: StorageContext,
-  say: (line: string) => void,
-): WriteOptions {
-  return {
-    store,
-    now,
-    dryRun: dryRun === true,
-    allowUnsafePointer: allowUnsafePointer === true,
-    onConditionsIgnored: () =>
-      say(
-        '  warning: this storage ignores or refuses conditional writes; ' +
-          'nobody else may publish to it at the same time',
-      ),
-    onWait: (id, until) =>
-      say(
-        `  waiting        ${nameVersion(id)} is being deleted; ` +
-          `that ends at ${until.toISOString()} at the latest`,
-      ),
-  };
 }
 
 /** Opens the store for an action. @throws ExpectedError, StorageError */

@@ -93,28 +93,24 @@ interface Request {
 }
 
 /** Checks the GPU, then times the CPU beside it. Changes TensorFlow.js's backend. */
-export async function checkGpu({ dataset, maxSeconds, onPart }: Request): Promise<GpuCheck> {
-  const startedAt = new Date();
+export async function checkGpu(request: Request): Promise<GpuCheck> {
   const start = performance.now();
-  const vulkan = process.platform === 'linux' ? prepareVulkan() : null;
-  const facts = {
+  return {
     schema: 1,
-    startedAt: startedAt.toISOString(),
+    startedAt: new Date().toISOString(),
     versions: { node: process.versions.node, tfjs: tf.version_core },
     machine: describeMachine(),
-    vulkan,
-  } as const;
-  const finish = (
-    found: Pick<GpuCheck, 'gpu' | 'problem' | 'comparisons' | 'speeds'>,
-  ): GpuCheck => ({
-    ...facts,
-    ...found,
+    vulkan: process.platform === 'linux' ? prepareVulkan() : null,
+    ...(await tryGpu(request)),
     seconds: (performance.now() - start) / 1000,
-  });
+  };
+}
+
+async function tryGpu({ dataset, maxSeconds, onPart }: Request) {
   onPart('looking for a GPU');
   const backend = await openOrExplain(() => openWebgpu({ threads: 1, acceptsSoftware: true }));
   if (typeof backend === 'string') {
-    return finish({ gpu: null, problem: backend, comparisons: [], speeds: [] });
+    return { gpu: null, problem: backend, comparisons: [], speeds: [] };
   }
   const comparisons: Comparison[] = [];
   const speeds: Speed[] = [];
@@ -130,14 +126,14 @@ export async function checkGpu({ dataset, maxSeconds, onPart }: Request): Promis
     const time = { dataset, onPart, takeFault: backend.takeFault };
     speeds.push(...(await timeBatches('webgpu', batches, { ...time, seconds: maxSeconds })));
     speeds.push(...(await timeCpu({ ...time, seconds: maxSeconds * CPU_SHARE })));
-    return finish({ gpu, problem: null, comparisons, speeds });
+    return { gpu, problem: null, comparisons, speeds };
   } catch (error) {
     const fault = backend.takeFault?.();
     if (fault === undefined) {
       throw error;
     }
     const problem = `the GPU failed: ${fault.message} Update its driver and check again`;
-    return finish({ gpu, problem, comparisons, speeds });
+    return { gpu, problem, comparisons, speeds };
   } finally {
     await backend.release();
   }
@@ -214,17 +210,14 @@ async function timeBatches(
         continue;
       }
       onPart(`timing ${preset} on ${backend} with batches of ${batch}`);
-      const speed = await measureSpeed(subject, dataset).catch((error: unknown) => {
-        const fault = takeFault?.();
-        if (fault === undefined) {
-          throw error;
-        }
-        return { ...subject, skipped: fault.message };
-      });
+      const speed = await measureSpeed(subject, dataset).catch((error: Error) => error);
       const fault = takeFault?.();
-      if (fault !== undefined || !('msPerStep' in speed)) {
-        speeds.push(fault === undefined ? speed : { ...subject, skipped: fault.message });
+      if (fault !== undefined) {
+        speeds.push({ ...subject, skipped: fault.message });
         break; // A larger batch does not fit either.
+      }
+      if (speed instanceof Error) {
+        throw speed;
       }
       speeds.push(speed);
       msPerImage = speed.msPerStep / batch;

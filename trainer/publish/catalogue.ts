@@ -159,7 +159,7 @@ function describeVersion(
 export async function readManifest(store: ObjectStore, { name, version }: VersionId) {
   try {
     const key = buildKey(name, version, MANIFEST_FILE);
-    const object = await store.get(key, { maxBytes: ARTIFACT_LIMITS.manifestBytes });
+    const object = await store.get(key, ARTIFACT_LIMITS.manifestBytes);
     return object === null ? null : parseManifest(object.bytes, { name, version }).manifest;
   } catch (cause) {
     if (cause instanceof ArtifactError || isTooLarge(cause)) {

@@ -8,8 +8,8 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import { PublishError } from './publish-error.ts';
 import {
   isSameVersion,
+  JSON_TYPE,
   retryContended,
-  swapJson,
   type Publication,
   type VersionId,
 } from './writes.ts';
@@ -71,7 +71,7 @@ const EMPTY: Ledger = { schema: 1, history: [], pins: [], holds: [] };
  * @throws PublishError  For a malformed or newer one, which must not be overwritten.
  */
 export async function readLedger(store: ObjectStore) {
-  const stored = await store.get(LEDGER_KEY, { maxBytes: LEDGER_LIMITS.bytes });
+  const stored = await store.get(LEDGER_KEY, LEDGER_LIMITS.bytes);
   return stored === null
     ? { ledger: EMPTY, etag: null }
     : { ledger: parseLedger(store.description, stored.bytes), etag: stored.etag };
@@ -123,7 +123,7 @@ export function changeLedger(
     if (bytes.length > LEDGER_LIMITS.bytes) {
       throw new PublishError(store.description, { reason: 'ledger_full', bytes: bytes.length });
     }
-    return (await swapJson(store, LEDGER_KEY, bytes, etag)) ? wanted : undefined;
+    return (await store.put(LEDGER_KEY, bytes, etag, JSON_TYPE)) ? wanted : undefined;
   });
 }
 

@@ -14,14 +14,14 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import { changeLedger, findServed, recordServed } from './ledger.ts';
 import type { Lease } from './lease.ts';
 import { PublishError } from './publish-error.ts';
-import { retryContended, swapJson, type Publication, type VersionId } from './writes.ts';
+import { JSON_TYPE, retryContended, type Publication, type VersionId } from './writes.ts';
 
 /** The pointer in the store; null when there is none. */
 export type StoredPointer = { readonly pointer: Pointer; readonly etag: string } | null;
 
 /** @throws PublishError  For a malformed or newer pointer, which must not be overwritten. */
 export async function readPointer(store: ObjectStore): Promise<StoredPointer> {
-  const stored = await store.get(POINTER_KEY, { maxBytes: ARTIFACT_LIMITS.pointerBytes });
+  const stored = await store.get(POINTER_KEY, ARTIFACT_LIMITS.pointerBytes);
   try {
     return stored === null ? null : { pointer: parsePointer(stored.bytes), etag: stored.etag };
   } catch (cause) {
@@ -140,12 +140,8 @@ function changePointer(
     await check?.(before);
     await changeLedger(publication, (ledger) => recordServed(ledger, before?.pointer, next, now()));
     await lease.assure();
-    const isSwapped = await swapJson(
-      store,
-      POINTER_KEY,
-      encodePointer(after),
-      before?.etag ?? null,
-    );
+    const etag = before?.etag ?? null;
+    const isSwapped = await store.put(POINTER_KEY, encodePointer(after), etag, JSON_TYPE);
     // Without conditions another publisher may have overwritten the change; then it is made again.
     const isKept = isSwapped && (isSafe || isDone((await readPointer(store))?.pointer));
     return isKept ? { before, after } : undefined;

@@ -100,12 +100,12 @@ export async function signVersion(
   const { store, id, signer, dryRun = false } = options;
   const sha256 = await requireWhole(store, id);
   const key = buildKey(id.name, id.version, MANIFEST_FILE);
-  const manifest = await store.get(key, { maxBytes: ARTIFACT_LIMITS.manifestBytes });
+  const manifest = await store.get(key, ARTIFACT_LIMITS.manifestBytes);
   if (manifest === null || hashBytes(manifest.bytes) !== sha256) {
     throw createNotWhole(store, id, [{ key, problem: 'was changed while it was read' }]);
   }
   const encoderKey = buildKey(id.name, id.version, ENCODER_FILE);
-  const encoder = await store.get(encoderKey, { maxBytes: MAX_ENCODER_FILE_BYTES });
+  const encoder = await store.get(encoderKey, MAX_ENCODER_FILE_BYTES);
   const uploads: Upload[] = [];
   for (const [signed, bytes] of [
     [ENCODER_FILE, encoder?.bytes],

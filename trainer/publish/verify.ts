@@ -60,7 +60,7 @@ async function checkVersion(
   /** A missing or too large object is a fault. */
   async function read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
     try {
-      const object = await store.get(folder + path, { maxBytes });
+      const object = await store.get(folder + path, maxBytes);
       if (object === null) {
         note(path, 'is missing');
       }
@@ -150,8 +150,6 @@ async function checkVersion(
     name,
     version,
     faults,
-    /** Absent when it could not be read or trusted. */
-    ...(parsed !== undefined && { manifest: parsed.manifest }),
     ...(manifestBytes !== undefined && { manifestSha256: hashBytes(manifestBytes) }),
     objects: objects.length,
     bytes: objects.reduce((sum, object) => sum + object.bytes, 0),

@@ -4,12 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { buildVersionPrefix, hashBytes } from '../../shared/model/artifact.ts';
-import {
-  isTooLarge,
-  StorageError,
-  type ObjectStore,
-  type PutCondition,
-} from '../../storage/object-store.ts';
+import { isTooLarge, StorageError, type ObjectStore } from '../../storage/object-store.ts';
 import { repeat, type Waiting } from '../../storage/retry.ts';
 import { PublishError } from './publish-error.ts';
 
@@ -84,7 +79,7 @@ export async function isThere(store: ObjectStore, object: PublishedObject): Prom
 
 async function compareStored(store: ObjectStore, { key, bytes, sha256 }: PublishedObject) {
   try {
-    const stored = await store.get(key, { maxBytes: bytes });
+    const stored = await store.get(key, bytes);
     if (stored === null) {
       return 'free';
     }
@@ -97,29 +92,20 @@ async function compareStored(store: ObjectStore, { key, bytes, sha256 }: Publish
   }
 }
 
+export const JSON_TYPE = 'application/json';
+
 /**
  * Creates an object and reads it back.
  * @throws PublishError  When another publisher took the key, or the store kept other bytes.
  */
 export async function putOnce(store: ObjectStore, { object, content }: Upload): Promise<void> {
   const { key } = object;
-  const type = key.endsWith('.json') ? 'application/json' : 'application/octet-stream';
-  const put = await store.put(key, content, { when: 'absent' }, type);
+  const type = key.endsWith('.json') ? JSON_TYPE : 'application/octet-stream';
+  const isNew = await store.put(key, content, null, type);
   if ((await compareStored(store, object)) !== 'same') {
-    const reason = put.ok ? 'read_back_differs' : 'object_differs';
+    const reason = isNew ? 'read_back_differs' : 'object_differs';
     throw new PublishError(store.description, { reason, key });
   }
-}
-
-/** @param etag  Of the object as it was read; null when there was none. */
-export async function swapJson(
-  store: ObjectStore,
-  key: string,
-  bytes: Uint8Array,
-  etag: string | null,
-): Promise<boolean> {
-  const condition: PutCondition = etag === null ? { when: 'absent' } : { when: 'unchanged', etag };
-  return (await store.put(key, bytes, condition, 'application/json')).ok;
 }
 
 const ATTEMPTS = 12;
@@ -155,33 +141,28 @@ export const PROBE_PREFIX = 'publish-probe-';
  */
 export async function checkConditionalWrites(store: ObjectStore) {
   const key = `${PROBE_PREFIX}${randomUUID()}`;
-  const put = async (text: string, condition: PutCondition): Promise<boolean> =>
-    (await store.put(key, new TextEncoder().encode(text), condition)).ok;
+  /** False also when the server says that it does not know the condition. */
+  const put = async (text: string, etag: string | null): Promise<boolean> => {
+    try {
+      return await store.put(key, new TextEncoder().encode(text), etag);
+    } catch (cause) {
+      if (cause instanceof StorageError && cause.failure.reason === 'unsupported') {
+        return false;
+      }
+      throw cause;
+    }
+  };
   try {
-    if (!(await isDone(put('first', { when: 'absent' })))) {
+    if (!(await put('first', null))) {
       return { createOnly: false, compareAndSwap: false };
     }
-    const createOnly = !(await isDone(put('second', { when: 'absent' })));
-    const wrongEtag = `"${'0'.repeat(32)}"`;
-    const isSwappedWrongly = await isDone(put('third', { when: 'unchanged', etag: wrongEtag }));
+    const createOnly = !(await put('second', null));
+    const isSwappedWrongly = await put('third', `"${'0'.repeat(32)}"`);
     const etag = (await store.get(key))?.etag;
-    const isSwapped =
-      etag !== undefined && (await isDone(put('fourth', { when: 'unchanged', etag })));
+    const isSwapped = etag !== undefined && (await put('fourth', etag));
     return { createOnly, compareAndSwap: !isSwappedWrongly && isSwapped };
   } finally {
     await store.delete(key);
-  }
-}
-
-/** False also when the server says that it does not know the condition. */
-async function isDone(put: Promise<boolean>): Promise<boolean> {
-  try {
-    return await put;
-  } catch (cause) {
-    if (cause instanceof StorageError && cause.failure.reason === 'unsupported') {
-      return false;
-    }
-    throw cause;
   }
 }
 

@@ -110,25 +110,19 @@ async function chooseFaster(
   second: Named,
   measure: (backend: OpenBackend) => Promise<number>,
 ) {
-  const timed = [
-    { backend: first, ms: await measure(first) },
-    { backend: second, ms: await measure(second) },
-  ].toSorted((a, b) => a.ms - b.ms) as [Timed, Timed];
-  const [{ backend, ms }, slower] = timed;
-  await slower.backend.release();
+  const [firstMs, secondMs] = [await measure(first), await measure(second)];
+  const [faster, slower] = firstMs <= secondMs ? [first, second] : [second, first];
+  const least = Math.min(firstMs, secondMs).toFixed(0);
+  const most = Math.max(firstMs, secondMs).toFixed(0);
+  await slower.release();
   const tf = await import('@tensorflow/tfjs');
-  await tf.setBackend(backend.tfBackend);
-  const took = `${slower.ms.toFixed(0)} ms in place of ${ms.toFixed(0)} ms for the same convolutions`;
+  await tf.setBackend(faster.tfBackend);
+  const took = `${most} ms in place of ${least} ms for the same convolutions`;
   const considered = [
-    { name: slower.backend.name, usable: false, reason: `slower here: ${took}` },
-    { name: backend.name, usable: true, reason: backend.description },
+    { name: slower.name, usable: false, reason: `slower here: ${took}` },
+    { name: faster.name, usable: true, reason: faster.description },
   ];
-  return { ...backend, considered };
-}
-
-interface Timed {
-  readonly backend: Named;
-  readonly ms: number;
+  return { ...faster, considered };
 }
 
 /** Times gradients of small convolutions, of which a step consists: the best of three rounds. */

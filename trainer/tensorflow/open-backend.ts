@@ -1,6 +1,7 @@
 /** Backends that need no native library of TensorFlow, and the interface of every backend. */
 import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { IS_PACKED } from '../packed.ts';
 import { canOfferGpu, explainMissingGpu, prepareVulkan } from './vulkan.ts';
 import { registerWebgpuKernels } from './webgpu/kernels.ts';
@@ -115,15 +116,6 @@ export async function openWasm(): Promise<OpenBackend> {
   return { tfBackend: 'wasm', description, threads: 1, release };
 }
 
-/** The parts of WebGPU's interface that are used here. */
-interface Gpu {
-  requestAdapter(options: { powerPreference: string }): Promise<{
-    readonly info: Record<'vendor' | 'architecture' | 'device' | 'description', string> & {
-      readonly isFallbackAdapter?: boolean;
-    };
-  } | null>;
-}
-
 /**
  * Dawn clears a workgroup's memory before each kernel. All kernels, TensorFlow.js's and ours, write
  * that memory before they read it. On SwiftShader the clearing is most of what is compiled.
@@ -150,7 +142,7 @@ export async function openWebgpu({ acceptsSoftware }: OpenOptions): Promise<Open
     throw new BackendUnusable(explainMissingGpu(vulkan));
   }
   Object.assign(globalThis, dawn.globals);
-  const gpu = dawn.create(DAWN_FLAGS) as unknown as Gpu;
+  const gpu = dawn.create(DAWN_FLAGS);
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) {
     throw new BackendUnusable(
@@ -163,7 +155,7 @@ export async function openWebgpu({ acceptsSoftware }: OpenOptions): Promise<Open
   const name =
     description || [vendor, architecture].filter(Boolean).join(' ') || 'an unnamed adapter';
   const words = [vendor, architecture, device, description].join(' ');
-  const isSoftware = isFallbackAdapter === true || SOFTWARE.test(words);
+  const isSoftware = isFallbackAdapter || SOFTWARE.test(words);
   if (isSoftware && !acceptsSoftware) {
     throw new BackendUnusable(
       `${name} is no GPU but software: ask for it with --backend webgpu if you want it`,
@@ -184,18 +176,10 @@ export function adviseOnDawn(reason: string): string {
 }
 
 /** A buffer that no device of this kind could hold counts as full memory too. */
-function isAboutMemory({ constructor, message }: Error): boolean {
+function isAboutMemory({ constructor, message }: GPUError): boolean {
   return (
     constructor.name === 'GPUOutOfMemoryError' || /out of memory|exceeds the max/i.test(message)
   );
-}
-
-/** The parts of WebGPU's device that are used here. */
-interface Device {
-  readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
-  readonly limits: Readonly<Record<string, number>>;
-  readonly features: ReadonlySet<string>;
-  onuncapturederror: ((event: { readonly error: Error }) => void) | null;
 }
 
 /** Limits that decide which shaders run, and how large a batch may be. */
@@ -206,18 +190,18 @@ const LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
   'maxComputeWorkgroupStorageSize',
   'maxComputeWorkgroupsPerDimension',
-];
+] as const;
 
 /**
  * Makes TensorFlow.js compute on a GPU; its package reads `navigator.gpu` when it is loaded. Only
  * {@link openWebgpu} and tests call it.
  */
 export async function useGpu(
-  gpu: Gpu,
+  gpu: GPU,
   description: string,
   facts: Pick<GpuDescription, 'isSoftware' | 'adapter'>,
 ): Promise<OpenBackend> {
-  const scope = globalThis as unknown as { navigator?: { gpu?: Gpu } };
+  const scope = globalThis as unknown as { navigator?: { gpu?: GPU } };
   const navigator = (scope.navigator ??= {});
   navigator.gpu = gpu;
   const tf = await import('@tensorflow/tfjs');
@@ -232,7 +216,7 @@ export async function useGpu(
     throw new BackendUnusable(`${description}: TensorFlow.js could not open the device`);
   }
   registerWebgpuKernels();
-  const { device } = tf.backend() as unknown as { device: Device };
+  const { device } = tf.backend() as WebGPUBackend;
   let fault: DeviceFault | undefined;
   void device.lost.then(({ reason, message }) => {
     fault = { kind: 'lost', message: message === '' ? reason : message };

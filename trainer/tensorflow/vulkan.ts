@@ -49,7 +49,8 @@ export function prepareVulkan(env: NodeJS.ProcessEnv = process.env): VulkanFacts
   const given = env[ADDED]?.split(':') ?? [];
   const { usual, unusual } = listFolders(env);
   const folders = [...usual, ...unusual];
-  const files = chosen?.split(':') ?? [...given, ...folders.flatMap(listDescriptions)];
+  const described = folders.flatMap((folder) => listFiles(folder, /\.json$/));
+  const files = chosen?.split(':') ?? [...given, ...described];
   const drivers = files.flatMap(readDriver);
   const nvidia = readNvidiaVersion();
   if (chosen === undefined && given.length === 0) {
@@ -123,9 +124,10 @@ function listFolders(env: NodeJS.ProcessEnv) {
   };
 }
 
-function listDescriptions(folder: string): string[] {
+/** Lists the files of a folder, which may be missing. */
+function listFiles(folder: string, pattern: RegExp): string[] {
   try {
-    const names = fs.readdirSync(folder).filter((name) => name.endsWith('.json'));
+    const names = fs.readdirSync(folder).filter((name) => pattern.test(name));
     return names.map((name) => join(folder, name));
   } catch {
     return [];
@@ -195,18 +197,8 @@ function readNvidiaVersion(): string | undefined {
 
 /** Lists the devices of GPUs that this user may not open. */
 function listForbidden(): string[] {
-  const list = (folder: string, pattern: RegExp): string[] => {
-    try {
-      return fs
-        .readdirSync(folder)
-        .filter((name) => pattern.test(name))
-        .map((name) => join(folder, name));
-    } catch {
-      return [];
-    }
-  };
-  const devices = [...list('/dev', /^nvidia(ctl|[0-9]+)$/), ...list('/dev/dri', /^renderD/)];
-  return devices.filter((path) => {
+  const nvidia = listFiles('/dev', /^nvidia(ctl|[0-9]+)$/);
+  return [...nvidia, ...listFiles('/dev/dri', /^renderD/)].filter((path) => {
     try {
       fs.accessSync(path, fs.constants.R_OK | fs.constants.W_OK);
       return false;

@@ -34,7 +34,7 @@ export function createMemoryStore(
     description,
     copy: () => createMemoryStore(objects),
     peek: (key) => objects.get(key)?.bytes,
-    async get(key, { maxBytes = Number.POSITIVE_INFINITY } = {}) {
+    async get(key, maxBytes = Infinity) {
       checkKey(description, key);
       const object = objects.get(key);
       if (object !== undefined && object.bytes.length > maxBytes) {
@@ -42,20 +42,19 @@ export function createMemoryStore(
       }
       return object === undefined ? null : { bytes: object.bytes.slice(), etag: object.etag };
     },
-    async getIfChanged(key, etag, options) {
-      const object = await this.get(key, options);
+    async getIfChanged(key, etag, maxBytes) {
+      const object = await this.get(key, maxBytes);
       return object?.etag === etag ? 'unchanged' : object;
     },
-    async put(key, bytes, condition) {
+    async put(key, bytes, etag) {
       checkKey(description, key);
-      const there = objects.get(key);
-      if (condition.when === 'absent' ? there !== undefined : there?.etag !== condition.etag) {
-        return { ok: false, reason: 'precondition_failed' };
+      if ((objects.get(key)?.etag ?? null) !== etag) {
+        return false;
       }
       writes += 1;
-      const etag = `"${writes}"`;
-      objects.set(key, { bytes: bytes.slice(), etag, lastModifiedMs: Date.now() });
-      return { ok: true, etag };
+      const written = { bytes: bytes.slice(), etag: `"${writes}"`, lastModifiedMs: Date.now() };
+      objects.set(key, written);
+      return true;
     },
     async list(prefix) {
       const keys = [...objects.keys()].filter((key) => key.startsWith(prefix) && isValidKey(key));

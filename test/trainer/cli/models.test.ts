@@ -118,7 +118,7 @@ describe('models list', () => {
     await store.put(
       `models/mlp/${versionOf(older)}/manifest.json`,
       new TextEncoder().encode('{"schema":9}'),
-      { when: 'absent' },
+      null,
     );
     for (const file of other.files.keys()) {
       await store.delete(`models/other/${versionOf(other)}/${file}`);
@@ -191,7 +191,7 @@ describe('models rollback', () => {
   it('refuses an incomplete version, and names its fault', async () => {
     const key = `models/mlp/${versionOf(older)}/weights.bin`;
     const there = await store.get(key);
-    await store.put(key, new Uint8Array(320), { when: 'unchanged', etag: there?.etag ?? '' });
+    await store.put(key, new Uint8Array(320), there?.etag ?? '');
     expect(await catchMessage(run('rollback mlp'))).toContain(key);
     await store.delete(key);
     expect(await catchMessage(run('rollback mlp'))).toContain(`${key} is missing`);
@@ -296,22 +296,22 @@ describe('models verify', () => {
     [
       'cut off',
       /weights\.bin has 10 bytes/,
-      (key, bytes, etag) => store.put(key, bytes.slice(0, 10), { when: 'unchanged', etag }),
+      (key, bytes, etag) => store.put(key, bytes.slice(0, 10), etag),
     ],
     [
       'too long',
       /more than the 321 bytes/,
-      (key, _, etag) => store.put(key, new Uint8Array(1000), { when: 'unchanged', etag }),
+      (key, _, etag) => store.put(key, new Uint8Array(1000), etag),
     ],
     [
       'altered',
       /weights\.bin has SHA-256/,
-      (key, bytes, etag) => store.put(key, bytes.with(3, 1), { when: 'unchanged', etag }),
+      (key, bytes, etag) => store.put(key, bytes.with(3, 1), etag),
     ],
     [
       'joined by a stranger',
       /stranger\.bin: is not listed/,
-      (key, bytes) => store.put(key.replace('weights', 'stranger'), bytes, { when: 'absent' }),
+      (key, bytes) => store.put(key.replace('weights', 'stranger'), bytes, null),
     ],
     [
       'without its manifest',
@@ -411,7 +411,7 @@ describe('models prune', () => {
 
   it('deletes old leftovers of stopped publishers: files without a manifest, and probes of conditional writes', async () => {
     await store.delete(`models/mlp/${versionOf(older)}/manifest.json`);
-    await store.put('publish-probe-left', new Uint8Array(1), { when: 'absent' });
+    await store.put('publish-probe-left', new Uint8Array(1), null);
     expect(await runJson('prune --older-than 1h')).toMatchObject({ deleted: [], probes: [] });
     laterMs = 2 * DAY_MS;
     // A rollback goes to the previous version, so it stays even when it is incomplete. Publishing
@@ -429,8 +429,8 @@ describe('models prune', () => {
   it('keeps unknown objects', async () => {
     const key = `models/mlp/${versionOf(oldest)}/manifest.json`;
     await store.delete(key);
-    await store.put(key, new TextEncoder().encode('{"schema":2}'), { when: 'absent' });
-    await store.put('models/a-folder/of-another/kind.bin', new Uint8Array(1), { when: 'absent' });
+    await store.put(key, new TextEncoder().encode('{"schema":2}'), null);
+    await store.put('models/a-folder/of-another/kind.bin', new Uint8Array(1), null);
     laterMs = 31 * DAY_MS;
     const result = await runJson('prune --keep 0');
     expect(result.deleted).toEqual([]);
@@ -446,7 +446,7 @@ describe('models prune', () => {
     await store.delete('current.json');
     const before = await store.list('');
     expect(await catchMessage(run('prune --keep 0'))).toContain('expected current.json');
-    await store.put('current.json', new TextEncoder().encode('{}'), { when: 'absent' });
+    await store.put('current.json', new TextEncoder().encode('{}'), null);
     await expect(run('prune --keep 0')).rejects.toThrow('nothing was changed');
     await store.delete('current.json');
     expect(await store.list('')).toEqual(before);
@@ -459,7 +459,7 @@ describe('models prune', () => {
     `{"schema":1,"history":[],"pins":[],"holds":[],"more":1}`,
   ])('and every other writer leave the ledger %s unchanged', async (text) => {
     await store.delete('ledger.json');
-    await store.put('ledger.json', new TextEncoder().encode(text), { when: 'absent' });
+    await store.put('ledger.json', new TextEncoder().encode(text), null);
     const before = await store.list('');
     for (const args of [
       'prune',
@@ -572,10 +572,7 @@ describe('signatures', () => {
     await store.put(
       key,
       Uint8Array.from(there?.bytes ?? [], (byte) => byte ^ 1),
-      {
-        when: 'unchanged',
-        etag: there?.etag ?? '',
-      },
+      there?.etag ?? '',
     );
     expect(
       await catchMessage(run(`verify ${nameOf(present)} --public-keys ${publicKey}`)),

@@ -192,9 +192,9 @@ describe('in a store', () => {
     const fixtures = Array.from({ length: 60 }, (_, i) => buildTiny('mlp', `version ${i}`));
     const served = fixtures[0] as (typeof fixtures)[number];
     for (const [key, bytes] of fixtures.flatMap(listObjects)) {
-      await store.put(key, bytes, { when: 'absent' });
+      await store.put(key, bytes, null);
     }
-    await store.put('current.json', buildPointer(served), { when: 'absent' });
+    await store.put('current.json', buildPointer(served), null);
     nowMs = Date.now();
     const result = await pruneStore({ store, now, waiting, olderThanMs: 0, keep: 2 });
     expect(result.deleted).toHaveLength(57);

@@ -93,12 +93,7 @@ function wrapPuts(
 function ignoreConditions(inner: ObjectStore): ObjectStore {
   return wrapPuts(inner, async (_index, key, bytes, _condition, options) => {
     const there = await inner.get(key);
-    return inner.put(
-      key,
-      bytes,
-      there === null ? { when: 'absent' } : { when: 'unchanged', etag: there.etag },
-      options,
-    );
+    return inner.put(key, bytes, there === null ? null : there.etag, options);
   });
 }
 
@@ -271,7 +266,7 @@ describe('a model that draws nothing', () => {
 
     const { name, version } = manifest;
     for (const [path, bytes] of files) {
-      await store.put(buildKey(name, version, path), bytes, { when: 'absent' });
+      await store.put(buildKey(name, version, path), bytes, null);
     }
     await expect(rollBack({ store, now, name, version })).rejects.toThrow('is blank');
     expect((await readPointer(store)).models[name]?.version).toBe(first.manifest.version);
@@ -374,7 +369,7 @@ describe('a store that must not be overwritten', () => {
     const key = buildKey('mlp', second.manifest.version, WEIGHTS_FILE);
     for (const bytes of [utf8.encode('another'), new Uint8Array(1_000_000)]) {
       await store.delete(key);
-      await store.put(key, bytes, { when: 'absent' });
+      await store.put(key, bytes, null);
       const before = await store.list('');
       expect(await catchPublishFailure(publish(second))).toEqual({ reason: 'object_differs', key });
       expect(await store.list('')).toEqual(before);
@@ -391,7 +386,7 @@ describe('a store that must not be overwritten', () => {
     ['is of a newer schema', '{"schema":2,"models":[]}', 'update it'],
     ['is endless', ' '.repeat(70_000), 'more than the 65536 bytes allowed'],
   ])('is left unchanged when its pointer %s', async (_what, text, message) => {
-    await store.put(POINTER_KEY, utf8.encode(text), { when: 'absent' });
+    await store.put(POINTER_KEY, utf8.encode(text), null);
     await expect(publish(first)).rejects.toThrow(message);
     expect(await listKeys(store)).toEqual([POINTER_KEY]);
     expect((await store.get(POINTER_KEY))?.bytes).toEqual(utf8.encode(text));
@@ -408,7 +403,7 @@ describe('a store that must not be overwritten', () => {
     for (let i = 1; encode().length < ARTIFACT_LIMITS.pointerBytes - 200; i += 1) {
       models[`m${i}`] = entry;
     }
-    await store.put(POINTER_KEY, encode(), { when: 'absent' });
+    await store.put(POINTER_KEY, encode(), null);
     expect((await catchPublishFailure(publish(first))).reason).toBe('pointer_too_large');
   });
 });
@@ -475,7 +470,7 @@ describe('a store that fails', () => {
       const put = await unsafe.put(...call);
       if (call[0] === POINTER_KEY && lost === 0) {
         lost += 1;
-        await unsafe.put(POINTER_KEY, stale, { when: 'absent' });
+        await unsafe.put(POINTER_KEY, stale, null);
       }
       return put;
     });
@@ -495,9 +490,7 @@ describe('a store that fails', () => {
     await publish(first);
     const waits: number[] = [];
     const contended = wrapPuts(store, (_index, ...call) =>
-      call[0] === POINTER_KEY
-        ? Promise.resolve({ ok: false, reason: 'precondition_failed' })
-        : store.put(...call),
+      call[0] === POINTER_KEY ? Promise.resolve(false) : store.put(...call),
     );
     const waiting = {
       sleep: (ms: number) => Promise.resolve(void waits.push(ms)),

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { decodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
 import type { Dataset } from '../../data/dataset.ts';
 import { getNodeBackend } from './graph.ts';
+import { KINDS } from './saved-model.ts';
 
 /**
  * Puts the images on the backend, for {@link gatherDeviceImages} only.
@@ -34,7 +35,7 @@ export function gatherDeviceImages(
 ): tf.Tensor4D {
   const backend = getNodeBackend();
   const { binding } = backend;
-  const type = (name: string, value: number) => ({ name, type: binding.TF_ATTR_TYPE, value });
+  const type = (name: string, value: number) => ({ name, type: KINDS.type, value });
   return tf.tidy(() => {
     const axis = tf.scalar(0, 'int32');
     const gather = (values: tf.Tensor, dtype: number, places: tf.Tensor): tf.Tensor => {
@@ -42,7 +43,7 @@ export function gatherDeviceImages(
         type('Tparams', dtype),
         type('Tindices', binding.TF_INT32),
         type('Taxis', binding.TF_INT32),
-        { name: 'batch_dims', type: binding.TF_ATTR_INT, value: 0 },
+        { name: 'batch_dims', type: KINDS.integer, value: 0 },
       ];
       return backend.executeSingleOutput('GatherV2', attributes, [values, places, axis]);
     };
@@ -50,7 +51,7 @@ export function gatherDeviceImages(
     const casting = [
       type('SrcT', binding.TF_UINT8),
       type('DstT', binding.TF_INT32),
-      { name: 'Truncate', type: binding.TF_ATTR_BOOL, value: false },
+      { name: 'Truncate', type: KINDS.boolean, value: false },
     ];
     const places = backend.executeSingleOutput('Cast', casting, [bytes]);
     const table = tf.tensor1d(decodePixels(ALL_BYTES, range));

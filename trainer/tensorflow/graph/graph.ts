@@ -7,7 +7,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { encodeSavedModel, FILE_NAME, TAG, type Attribute, type GraphNode } from './saved-model.ts';
+import {
+  encodeSavedModel,
+  FILE_NAME,
+  KINDS,
+  TAG,
+  type Attribute,
+  type GraphNode,
+  type TensorValue,
+} from './saved-model.ts';
 
 /**
  * The parts of tfjs-node beyond TensorFlow.js's own interface that are used here. Source: its
@@ -35,10 +43,7 @@ export interface NodeBackend {
 }
 
 /** The native calls into TensorFlow. Its properties are read-only. */
-interface Binding extends Readonly<
-  Record<`TF_${'FLOAT' | 'INT32' | 'UINT8' | 'STRING'}`, number> &
-    Record<`TF_ATTR_${'STRING' | 'INT' | 'FLOAT' | 'BOOL' | 'TYPE' | 'SHAPE'}`, number>
-> {
+interface Binding extends Readonly<Record<`TF_${'FLOAT' | 'INT32' | 'UINT8' | 'STRING'}`, number>> {
   readonly TF_Version: string;
   createTensor(shape: readonly number[], type: number, values: ArrayBufferView): number;
   executeOp(
@@ -50,11 +55,8 @@ interface Binding extends Readonly<
   tensorDataSync(id: number): ArrayBufferView;
 }
 
-/** A setting of an operation; its type is one of the binding's `TF_ATTR_`. */
-interface OpAttribute {
+interface OpAttribute extends Attribute {
   readonly name: string;
-  readonly type: number;
-  readonly value: unknown;
 }
 
 interface TensorMetadata {
@@ -118,8 +120,8 @@ function startRecording(backend: NodeBackend, inputs: readonly tf.Tensor[]) {
   const inputNames = backend.getInputTensorIds(inputs).map((id, i) => {
     const { dataId, shape } = inputs[i] as tf.Tensor;
     const name = `${add('Placeholder', [], {
-      dtype: { kind: 'type', value: backend.tensorMap.get(dataId).dtype },
-      shape: { kind: 'shape', value: shape },
+      dtype: { type: KINDS.type, value: backend.tensorMap.get(dataId).dtype },
+      shape: { type: KINDS.shape, value: shape },
     })}:0`;
     names.set(id, name);
     return name;
@@ -134,24 +136,21 @@ function startRecording(backend: NodeBackend, inputs: readonly tf.Tensor[]) {
         names.set(id, `${NUMBERS}:${count - 1}`);
       } else {
         const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
-        const value: Attribute = { kind: 'tensor', value: { type, shape: [...shape], bytes } };
-        names.set(id, `${add('Const', [], { dtype: { kind: 'type', value: type }, value })}:0`);
+        const constant: TensorValue = { type, shape: [...shape], bytes };
+        const dtype = { type: KINDS.type, value: type };
+        const value = { type: KINDS.tensor, value: constant };
+        names.set(id, `${add('Const', [], { dtype, value })}:0`);
       }
       return id;
     },
     executeOp(op, attributes, ids, count) {
       const outputs = binding.executeOp(op, attributes, ids, count);
       const from = ids.map((id) => names.get(id));
-      const settings = attributes.map(
-        (attribute) => [attribute.name, readAttribute(binding, attribute)] as const,
-      );
       if (from.includes(undefined)) {
         faults.push(`${op} takes a tensor that is no input`);
-      } else if (settings.some(([, setting]) => setting === undefined)) {
-        faults.push(`${op} has a setting of an unknown kind`);
       } else {
-        const known = Object.fromEntries(settings) as Record<string, Attribute>;
-        const name = add(op, from as string[], { ...known, ...NOT_OPTIMIZED });
+        const settings = Object.fromEntries(attributes.map((each) => [each.name, each]));
+        const name = add(op, from as string[], { ...settings, ...NOT_OPTIMIZED });
         outputs.forEach(({ id }, place) => names.set(id, `${name}:${place}`));
       }
       return outputs;
@@ -176,31 +175,8 @@ const NUMBERS_INPUT = 'NumbersInput';
 
 /** Keeps the optimizer from replacing an operation by one that differs in the last bits. */
 const NOT_OPTIMIZED: Readonly<Record<string, Attribute>> = {
-  _grappler_do_not_remove: { kind: 'boolean', value: true },
+  _grappler_do_not_remove: { type: KINDS.boolean, value: true },
 };
-
-/** @returns  Undefined for a kind that no operation of a training step has. */
-function readAttribute(binding: Binding, { type, value }: OpAttribute): Attribute | undefined {
-  const isList = Array.isArray(value);
-  switch (type) {
-    case binding.TF_ATTR_STRING:
-      return { kind: 'text', value: value as string };
-    case binding.TF_ATTR_INT:
-      return isList
-        ? { kind: 'integers', value: value as number[] }
-        : { kind: 'integer', value: value as number };
-    case binding.TF_ATTR_FLOAT:
-      return isList ? undefined : { kind: 'float', value: value as number };
-    case binding.TF_ATTR_BOOL:
-      return isList ? undefined : { kind: 'boolean', value: value as boolean };
-    case binding.TF_ATTR_TYPE:
-      return { kind: 'type', value: value as number };
-    case binding.TF_ATTR_SHAPE:
-      return { kind: 'shape', value: value as number[] };
-    default:
-      return undefined;
-  }
-}
 
 function buildGraph(
   backend: NodeBackend,
@@ -212,9 +188,9 @@ function buildGraph(
   }
   const nodes = [...recorded];
   if (numbers.length > 0) {
-    const type: Attribute = { kind: 'type', value: backend.binding.TF_FLOAT };
-    const shape: Attribute = { kind: 'shape', value: [numbers.length] };
-    const num: Attribute = { kind: 'integer', value: numbers.length };
+    const type = { type: KINDS.type, value: backend.binding.TF_FLOAT };
+    const shape = { type: KINDS.shape, value: [numbers.length] };
+    const num = { type: KINDS.integer, value: numbers.length };
     const input = { dtype: type, shape };
     nodes.push({ name: NUMBERS_INPUT, op: 'Placeholder', inputs: [], attributes: input });
     const [inputs, attributes] = [[`${NUMBERS_INPUT}:0`], { T: type, num }];

@@ -13,16 +13,18 @@ export interface GraphNode {
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
-/** A setting of an operation, by its kind in tensorflow/core/framework/attr_value.proto. */
-export type Attribute =
-  | { readonly kind: 'text'; readonly value: string }
-  | { readonly kind: 'integer' | 'float' | 'type'; readonly value: number }
-  | { readonly kind: 'integers' | 'shape'; readonly value: readonly number[] }
-  | { readonly kind: 'boolean'; readonly value: boolean }
-  | { readonly kind: 'tensor'; readonly value: TensorValue };
+/** A setting of an operation: its kind, and its value as tfjs-node takes it. */
+export interface Attribute {
+  /** One of {@link KINDS}. */
+  readonly type: number;
+  readonly value: unknown;
+}
+
+/** Kinds of settings, as in tensorflow/c/tf_attrtype.h. */
+export const KINDS = { text: 0, integer: 1, float: 2, boolean: 3, type: 4, shape: 5, tensor: 6 };
 
 /** A constant: its type in types.proto, and its numbers row by row, little-endian. */
-interface TensorValue {
+export interface TensorValue {
   readonly type: number;
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;
@@ -50,6 +52,7 @@ const SCHEMA_VERSION = 1;
 /** Rules for reading the graph: those of TensorFlow 2.13, which later releases know too. */
 const GRAPH_VERSION = 1482;
 
+/** @throws Error  For a setting of a kind that no operation of a training step has. */
 export function encodeSavedModel(nodes: readonly GraphNode[]): Uint8Array {
   const pbf = new PbfWriter();
   pbf.writeVarintField(SAVED_MODEL.version, SCHEMA_VERSION);
@@ -76,32 +79,38 @@ function writeNode(pbf: PbfWriter, { name, op, inputs, attributes }: GraphNode):
   for (const [key, attribute] of Object.entries(attributes)) {
     writeNested(pbf, NODE.attribute, () => {
       pbf.writeStringField(ENTRY.key, key);
-      writeNested(pbf, ENTRY.value, () => writeAttribute(pbf, attribute));
+      writeNested(pbf, ENTRY.value, () => writeAttribute(pbf, op, attribute));
     });
   }
 }
 
-function writeAttribute(pbf: PbfWriter, { kind, value }: Attribute): void {
-  switch (kind) {
-    case 'text':
-      return pbf.writeBytesField(VALUE.text, Buffer.from(value));
-    case 'integer':
-    case 'type':
-      return pbf.writeVarintField(VALUE[kind], value);
-    case 'integers':
-      return writeNested(pbf, VALUE.list, () => pbf.writePackedVarint(LIST.integers, [...value]));
-    case 'float':
-      return pbf.writeFloatField(VALUE.float, value);
-    case 'boolean':
+function writeAttribute(pbf: PbfWriter, op: string, { type, value }: Attribute): void {
+  const isList = Array.isArray(value) && type !== KINDS.shape;
+  if (isList && type === KINDS.integer) {
+    return writeNested(pbf, VALUE.list, () => pbf.writePackedVarint(LIST.integers, value));
+  }
+  switch (isList ? undefined : type) {
+    case KINDS.text:
+      return pbf.writeBytesField(VALUE.text, Buffer.from(value as string));
+    case KINDS.integer:
+      return pbf.writeVarintField(VALUE.integer, value as number);
+    case KINDS.float:
+      return pbf.writeFloatField(VALUE.float, value as number);
+    case KINDS.boolean:
       return pbf.writeVarintField(VALUE.boolean, Number(value));
-    case 'shape':
-      return writeShape(pbf, VALUE.shape, value);
-    case 'tensor':
+    case KINDS.type:
+      return pbf.writeVarintField(VALUE.type, value as number);
+    case KINDS.shape:
+      return writeShape(pbf, VALUE.shape, value as number[]);
+    case KINDS.tensor:
       return writeNested(pbf, VALUE.tensor, () => {
-        pbf.writeVarintField(TENSOR.type, value.type);
-        writeShape(pbf, TENSOR.shape, value.shape);
-        pbf.writeBytesField(TENSOR.bytes, value.bytes);
+        const { type: numbers, shape, bytes } = value as TensorValue;
+        pbf.writeVarintField(TENSOR.type, numbers);
+        writeShape(pbf, TENSOR.shape, shape);
+        pbf.writeBytesField(TENSOR.bytes, bytes);
       });
+    default:
+      throw new Error(`${op} has a setting of an unknown kind`);
   }
 }
 

@@ -1,24 +1,13 @@
 /** The current GPU: the data set on it, and the work that waits for it. */
 import * as tf from '@tensorflow/tfjs';
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { decodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
 import type { Dataset } from '../../data/dataset.ts';
 import { runFused } from '../../gan/fused.ts';
 
-/** What is used here of TensorFlow.js's backend. */
-interface WebgpuBackend {
-  readonly device: {
-    readonly queue: { onSubmittedWorkDone(): Promise<void> };
-    readonly limits: Readonly<Record<'maxBufferSize' | 'maxStorageBufferBindingSize', number>>;
-  };
-  submitQueue(): void;
-  ensureCommandEncoderReady(): void;
-  endComputePassEncoder(): void;
-  memory(): { readonly numBytesAllocatedInGPU: number };
-}
-
 /** @returns  Undefined when another backend is the current one. */
-export function findWebgpu(): WebgpuBackend | undefined {
-  return tf.getBackend() === 'webgpu' ? (tf.backend() as unknown as WebgpuBackend) : undefined;
+export function findWebgpu(): WebGPUBackend | undefined {
+  return tf.getBackend() === 'webgpu' ? (tf.backend() as WebGPUBackend) : undefined;
 }
 
 /** Shaders count bytes in 32 bits with a sign. */

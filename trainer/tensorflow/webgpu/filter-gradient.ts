@@ -1,6 +1,6 @@
 /** The gradient of a convolution by its filter. */
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs';
-import { computeEach, createProgram, THREADS, type Kernel, type Program } from './program.ts';
+import { computeEach, runProgram, THREADS, type Kernel } from './program.ts';
 
 /** Rows and columns of a filter’s gradient in a workgroup, and terms that it loads at once. */
 const TILE = 32;
@@ -34,7 +34,7 @@ export const differentiateFilter: Kernel = ({ inputs, backend, attrs = {} }) => 
   const wanted = Math.ceil(WORKGROUPS / (tiles[0] * tiles[1]));
   const chunks = Math.ceil(Math.ceil(terms / CHUNK) / wanted);
   const parts = Math.ceil(terms / (chunks * CHUNK));
-  const numbers = {
+  const integers = {
     rows,
     columns,
     terms,
@@ -50,30 +50,14 @@ export const differentiateFilter: Kernel = ({ inputs, backend, attrs = {} }) => 
     top: padInfo.top,
     left: padInfo.left,
   };
-  const program: Program = {
-    ...createProgram(
-      {
-        shaderKey: 'DigitmintFilterGradient',
-        outputShape: parts === 1 ? filterShape : [parts, rows * columns],
-        variableNames: ['x', 'dy'],
-        uniforms: Object.keys(numbers)
-          .map((name) => `${name} : i32`)
-          .join(', '),
-        userCode: FILTER_GRADIENT,
-      },
-      0,
-    ),
-    dispatch: [...tiles, parts],
-  };
-  const data = Object.values(numbers).map((value) => ({ type: 'int32', data: [value] }));
-  const sums = backend.runWebGPUProgram(program, [x, dy], 'float32', data);
+  const shape = parts === 1 ? filterShape : [parts, rows * columns];
+  const call = { name: 'DigitmintFilterGradient', backend, inputs: { x, dy } };
+  const sums = runProgram(call, { shape, integers }, FILTER_GRADIENT, [...tiles, parts]);
   if (parts === 1) {
     return sums;
   }
-  const added = computeEach({
-    name: 'DigitmintSumParts',
-    backend,
-    inputs: { x: sums },
+  const sumParts = { name: 'DigitmintSumParts', backend, inputs: { x: sums } };
+  const added = computeEach(sumParts, {
     shape: filterShape,
     integers: { parts },
     code: `

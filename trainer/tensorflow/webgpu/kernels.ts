@@ -1,23 +1,27 @@
 /** Kernels for WebGPU: each does in one dispatch what TensorFlow.js does in several. */
-import {
-  getKernel,
-  registerKernel,
-  unregisterKernel,
-  type KernelConfig,
-  type TensorInfo,
-} from '@tensorflow/tfjs';
+import { getKernel, registerKernel, unregisterKernel, type KernelConfig } from '@tensorflow/tfjs';
 import { sizeOf } from '../../../shared/model/generator.ts';
 import { CONTESTS, KERNELS } from '../../gan/fused.ts';
 import { copyParts, join, split } from './copies.ts';
 import { differentiateFilter } from './filter-gradient.ts';
-import { computeEach, computeSums, type Inputs, type Kernel } from './program.ts';
+import {
+  computeEach,
+  computeSums,
+  shapeOf,
+  type Call,
+  type Inputs,
+  type Kernel,
+} from './program.ts';
 
 /** Registers the kernels with TensorFlow.js. Of its own they replace the filter's gradient. */
 export function registerWebgpuKernels(): void {
-  for (const [kernelName, kernelFunc] of Object.entries(WEBGPU_KERNELS)) {
+  const names: Readonly<Record<string, string>> = KERNELS;
+  for (const [key, kernel] of Object.entries(WEBGPU_KERNELS)) {
+    const kernelName = names[key] ?? key;
     if (getKernel(kernelName, 'webgpu') !== undefined) {
       unregisterKernel(kernelName, 'webgpu');
     }
+    const kernelFunc = (call: Omit<Call, 'name'>) => kernel({ ...call, name: kernelName });
     const config = { kernelName, backendName: 'webgpu', kernelFunc };
     registerKernel(config as unknown as KernelConfig);
   }
@@ -27,43 +31,25 @@ export function registerWebgpuKernels(): void {
 const selectSlope = (t: string): string =>
   `select(select(uniforms.below, uniforms.atZero, ${t} == 0.0), 1.0, ${t} > 0.0)`;
 
-/** An activation of x + bias, which is `t`. */
-const activate =
-  (name: string, value: string): Kernel =>
-  ({ inputs, backend, attrs }) =>
-    computeEach({
-      name,
-      backend,
-      inputs,
-      shape: (inputs['x'] as TensorInfo).shape,
-      floats: attrs as Record<string, number>,
-      code: 'let t = x[index] + bias[index % uniforms.biasShape];',
-      value,
-    });
+const readFloats = ({ attrs }: Call) => attrs as Record<string, number>;
 
 /** A function of numbers at the same place; `first` has the result's shape. */
 const combine =
-  (name: string, first: string, value: string): Kernel =>
-  ({ inputs, backend, attrs }) =>
-    computeEach({
-      name,
-      backend,
-      inputs,
-      shape: (inputs[first] as TensorInfo).shape,
-      floats: attrs as Record<string, number>,
-      value,
-    });
+  (first: string, value: string, code = ''): Kernel =>
+  (call) =>
+    computeEach(call, { shape: shapeOf(call, first), floats: readFloats(call), code, value });
+
+/** An activation of x + bias, which is `t`. */
+const activate = (value: string): Kernel =>
+  combine('x', value, 'let t = x[index] + bias[index % uniforms.biasShape];');
 
 /** Adam's new weights, m and v, which one dispatch computes side by side. */
-const adam: Kernel = ({ inputs, backend, attrs }) => {
-  const n = sizeOf((inputs['weights'] as TensorInfo).shape);
-  const all = computeEach({
-    name: KERNELS.adam,
-    backend,
-    inputs,
+const adam: Kernel = (call) => {
+  const n = sizeOf(shapeOf(call, 'weights'));
+  const all = computeEach(call, {
     shape: [3, n],
     integers: { n },
-    floats: attrs as Record<string, number>,
+    floats: readFloats(call),
     code: `
       let i = index % uniforms.n;
       let g = gradient[i];
@@ -73,18 +59,15 @@ const adam: Kernel = ({ inputs, backend, attrs }) => {
     value:
       'select(select(nextV, nextM, index < 2 * uniforms.n), weights[i] - step, index < uniforms.n)',
   });
-  const parts = copyParts(backend, all, [n, n, n]);
-  backend.disposeData(all.dataId);
+  const parts = copyParts(call.backend, all, [n, n, n]);
+  call.backend.disposeData(all.dataId);
   return parts;
 };
 
-const sumRows: Kernel = ({ inputs, backend }) => {
-  const { shape } = inputs['x'] as TensorInfo;
+const sumRows: Kernel = (call) => {
+  const shape = shapeOf(call, 'x');
   const columns = shape.at(-1) as number;
-  return computeSums({
-    name: KERNELS.sumRows,
-    backend,
-    inputs,
+  return computeSums(call, {
     shape: [columns],
     integers: { columns },
     count: sizeOf(shape.slice(0, -1)),
@@ -93,12 +76,9 @@ const sumRows: Kernel = ({ inputs, backend }) => {
   });
 };
 
-const squareRows: Kernel = ({ inputs, backend }) => {
-  const [rows = 1, ...rest] = (inputs['x'] as TensorInfo).shape;
-  return computeSums({
-    name: KERNELS.squareRows,
-    backend,
-    inputs,
+const squareRows: Kernel = (call) => {
+  const [rows = 1, ...rest] = shapeOf(call, 'x');
+  return computeSums(call, {
     shape: [rows],
     count: sizeOf(rest),
     code: 'let number = x[row * uniforms.count + i];',
@@ -107,14 +87,11 @@ const squareRows: Kernel = ({ inputs, backend }) => {
   });
 };
 
-const sumAll: Kernel = ({ inputs, backend, attrs }) =>
-  computeSums({
-    name: KERNELS.sumAll,
-    backend,
-    inputs,
+const sumAll: Kernel = (call) =>
+  computeSums(call, {
     shape: [],
-    floats: attrs as Record<string, number>,
-    count: sizeOf((inputs['x'] as TensorInfo).shape),
+    floats: readFloats(call),
+    count: sizeOf(shapeOf(call, 'x')),
     term: 'x[i]',
     value: 'uniforms.factor * sum',
   });
@@ -136,30 +113,24 @@ function describeWeight({ projection, labels }: Inputs) {
   return { functions, classes };
 }
 
-const computeLogits: Kernel = ({ inputs, backend }) => {
-  const [rows, units] = (inputs['features'] as TensorInfo).shape as [number, number];
-  const { functions, classes } = describeWeight(inputs);
-  return computeSums({
-    name: KERNELS.logits,
-    backend,
-    inputs,
+const computeLogits: Kernel = (call) => {
+  const [rows, units] = shapeOf(call, 'features') as [number, number];
+  const { functions, classes } = describeWeight(call.inputs);
+  return computeSums(call, {
     shape: [rows, 1],
     integers: { classes },
     functions,
     count: units,
     term: 'features[row * uniforms.count + i] * weigh(row, i)',
-    value: inputs['bias'] === undefined ? 'sum' : 'sum + bias[0]',
+    value: call.inputs['bias'] === undefined ? 'sum' : 'sum + bias[0]',
   });
 };
 
-const differentiateLogits: Kernel = ({ inputs, backend }) => {
-  const [rows] = (inputs['dy'] as TensorInfo).shape as [number];
-  const [units] = (inputs['kernel'] as TensorInfo).shape as [number];
-  const { functions, classes } = describeWeight(inputs);
-  return computeEach({
-    name: KERNELS.logitsGradient,
-    backend,
-    inputs,
+const differentiateLogits: Kernel = (call) => {
+  const [rows] = shapeOf(call, 'dy') as [number];
+  const [units] = shapeOf(call, 'kernel') as [number];
+  const { functions, classes } = describeWeight(call.inputs);
+  return computeEach(call, {
     shape: [rows, units],
     integers: { units, classes },
     functions,
@@ -210,47 +181,37 @@ const SLOPE = `fn computeSlope(i : i32) -> f32 {
   }
 }`;
 
-/** The number of images, real ones if there are both kinds, over which a contest's mean goes. */
-const countImages = ({ shape }: TensorInfo, contest: number): number =>
-  sizeOf(shape) / (contest === CONTESTS.fakes ? 1 : 2);
+/** The kind of a contest; the number of images, real ones if there are both kinds, of its mean. */
+function readContest(call: Call): { contest: number; count: number } {
+  const contest = call.attrs?.['contest'] as number;
+  const images = sizeOf(shapeOf(call, 'logits'));
+  return { contest, count: contest === CONTESTS.fakes ? images : images / 2 };
+}
 
-const computeContest: Kernel = ({ inputs, backend, attrs }) => {
-  const contest = attrs?.['contest'] as number;
-  return computeSums({
-    name: KERNELS.contest,
-    backend,
-    inputs,
+const computeContest: Kernel = (call) => {
+  const { contest, count } = readContest(call);
+  return computeSums(call, {
     shape: [],
     integers: { contest },
     functions: `${SOFTPLUS}\n${TERM}`,
-    count: countImages(inputs['logits'] as TensorInfo, contest),
+    count,
     term: 'computeTerm(i)',
     value: 'sum / f32(uniforms.count)',
   });
 };
 
-const differentiateContest: Kernel = ({ inputs, backend, attrs }) => {
-  const contest = attrs?.['contest'] as number;
-  const logits = inputs['logits'] as TensorInfo;
-  return computeEach({
-    name: KERNELS.contestGradient,
-    backend,
-    inputs,
-    shape: logits.shape,
-    integers: { contest, count: countImages(logits, contest) },
+const differentiateContest: Kernel = (call) =>
+  computeEach(call, {
+    shape: shapeOf(call, 'logits'),
+    integers: readContest(call),
     functions: `${SIGMOID}\n${SLOPE}`,
     value: 'dy[0] * computeSlope(index) / f32(uniforms.count)',
   });
-};
 
-const pickImages: Kernel = ({ inputs, backend, attrs }) => {
-  const shape = attrs?.['shape'] as number[]; // of an image
-  const { indices } = inputs as { indices: TensorInfo };
-  return computeEach({
-    name: KERNELS.pickImages,
-    backend,
-    inputs,
-    shape: [indices.shape[0] as number, ...shape],
+const pickImages: Kernel = (call) => {
+  const shape = call.attrs?.['shape'] as number[]; // of an image
+  return computeEach(call, {
+    shape: [...shapeOf(call, 'indices'), ...shape],
     integers: { pixels: sizeOf(shape) },
     code: `
       let place = indices[index / uniforms.pixels] * uniforms.pixels + index % uniforms.pixels;
@@ -259,30 +220,26 @@ const pickImages: Kernel = ({ inputs, backend, attrs }) => {
   });
 };
 
-const WEBGPU_KERNELS: Readonly<Record<string, Kernel>> = {
-  [KERNELS.blend]: combine(KERNELS.blend, 'x', 'uniforms.a * x[index] + uniforms.b * y[index]'),
-  [KERNELS.scale]: combine(KERNELS.scale, 'x', 'uniforms.factor * dy[0] * x[index]'),
-  [KERNELS.biasLeaky]: activate(KERNELS.biasLeaky, `t * ${selectSlope('t')}`),
-  [KERNELS.biasSigmoid]: activate(KERNELS.biasSigmoid, '1.0 / (1.0 + exp(-t))'),
+const WEBGPU_KERNELS: Readonly<Record<keyof typeof KERNELS | 'Conv2DBackpropFilter', Kernel>> = {
+  blend: combine('x', 'uniforms.a * x[index] + uniforms.b * y[index]'),
+  scale: combine('x', 'uniforms.factor * dy[0] * x[index]'),
+  biasLeaky: activate(`t * ${selectSlope('t')}`),
+  biasSigmoid: activate('1.0 / (1.0 + exp(-t))'),
   // Beyond 15 the result is 1; some drivers' tanh overflows there.
-  [KERNELS.biasTanh]: activate(KERNELS.biasTanh, 'tanh(clamp(t, -15.0, 15.0))'),
-  [KERNELS.leakySlope]: combine(KERNELS.leakySlope, 'dy', `dy[index] * ${selectSlope('y[index]')}`),
-  [KERNELS.sigmoidSlope]: combine(
-    KERNELS.sigmoidSlope,
-    'dy',
-    'dy[index] * y[index] * (1.0 - y[index])',
-  ),
-  [KERNELS.tanhSlope]: combine(KERNELS.tanhSlope, 'dy', 'dy[index] * (1.0 - y[index] * y[index])'),
-  [KERNELS.adam]: adam,
-  [KERNELS.sumRows]: sumRows,
-  [KERNELS.squareRows]: squareRows,
-  [KERNELS.sumAll]: sumAll,
-  [KERNELS.logits]: computeLogits,
-  [KERNELS.logitsGradient]: differentiateLogits,
-  [KERNELS.contest]: computeContest,
-  [KERNELS.contestGradient]: differentiateContest,
-  [KERNELS.split]: split,
-  [KERNELS.join]: join,
-  [KERNELS.pickImages]: pickImages,
+  biasTanh: activate('tanh(clamp(t, -15.0, 15.0))'),
+  leakySlope: combine('dy', `dy[index] * ${selectSlope('y[index]')}`),
+  sigmoidSlope: combine('dy', 'dy[index] * y[index] * (1.0 - y[index])'),
+  tanhSlope: combine('dy', 'dy[index] * (1.0 - y[index] * y[index])'),
+  adam,
+  sumRows,
+  squareRows,
+  sumAll,
+  logits: computeLogits,
+  logitsGradient: differentiateLogits,
+  contest: computeContest,
+  contestGradient: differentiateContest,
+  split,
+  join,
+  pickImages,
   Conv2DBackpropFilter: differentiateFilter,
 };

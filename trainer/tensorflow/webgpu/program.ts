@@ -3,50 +3,35 @@ import { sizeOf } from '../../../shared/model/generator.ts';
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 
-export type Program = Parameters<WebGPUBackend['runWebGPUProgram']>[0];
-
 export type Inputs = Readonly<Record<string, TensorInfo>>;
 
-interface Arguments {
+/** A call of a kernel by TensorFlow.js, with the kernel's name. */
+export interface Call {
+  /** Programs with the same name and shapes are compiled once. */
+  readonly name: string;
   readonly inputs: Inputs;
   readonly backend: WebGPUBackend;
   readonly attrs?: Readonly<Record<string, unknown>>;
 }
 
-export type Kernel = (args: Arguments) => TensorInfo | TensorInfo[];
+export type Kernel = (call: Call) => TensorInfo | TensorInfo[];
+
+export function shapeOf({ inputs }: Call, input: string): number[] {
+  return (inputs[input] as TensorInfo).shape;
+}
 
 /** Threads of a workgroup. */
 export const THREADS = 64;
 
-interface Shader {
-  /** Shaders with the same key are compiled once. */
-  readonly shaderKey: string;
-  readonly outputShape: number[];
-  readonly variableNames: string[];
-  readonly uniforms: string;
-  readonly size?: boolean;
-  readonly userCode: string;
-}
-
-/** @param workgroups  TensorFlow.js splits more than a dimension may have. */
-export function createProgram({ userCode, ...shader }: Shader, workgroups: number): Program {
-  return {
-    ...shader,
-    workgroupSize: [THREADS, 1, 1],
-    dispatchLayout: { x: shader.outputShape.map((_, axis) => axis) },
-    dispatch: [workgroups, 1, 1],
-    getUserCode: () => userCode,
-  };
-}
-
-/** A program as its kernel describes it. WGSL reads numbers as `uniforms.NAME`. */
-interface Task {
-  readonly name: string;
-  readonly backend: WebGPUBackend;
-  readonly inputs: Inputs;
+/** A program's result. WGSL reads numbers as `uniforms.NAME`. */
+interface Result {
   readonly shape: readonly number[];
   readonly integers?: Readonly<Record<string, number>>;
   readonly floats?: Readonly<Record<string, number>>;
+}
+
+/** A result whose numbers are computed in the same way. */
+interface Task extends Result {
   /** WGSL: functions. */
   readonly functions?: string;
   /** WGSL: statements before the value. */
@@ -56,7 +41,7 @@ interface Task {
 }
 
 /** Computes each number of a tensor in a thread, at `index`. */
-export function computeEach(task: Task): TensorInfo {
+export function computeEach(call: Call, task: Task): TensorInfo {
   const { functions = '', code = '', value, shape } = task;
   const userCode = `${functions}
   fn main(index : i32) {
@@ -65,7 +50,7 @@ export function computeEach(task: Task): TensorInfo {
       result[index] = ${value};
     }
   }`;
-  return run(task, userCode, Math.ceil(sizeOf(shape) / THREADS));
+  return runProgram(call, task, userCode, [Math.ceil(sizeOf(shape) / THREADS), 1, 1]);
 }
 
 /** A task whose numbers are sums: `row` is the number's place, `i` the term's. */
@@ -76,11 +61,11 @@ interface SumTask extends Task {
 }
 
 /** Computes each number of a tensor in a workgroup, whose threads share the terms of its sum. */
-export function computeSums({ count, ...task }: SumTask): TensorInfo {
+export function computeSums(call: Call, { count, ...task }: SumTask): TensorInfo {
   const { functions = '', code = '', term, value, shape } = task;
   const rows = sizeOf(shape);
-  if (Object.values(task.inputs).some((input) => sizeOf(input.shape) === 0)) {
-    return task.backend.makeTensorInfo([...shape], 'float32', new Float32Array(rows));
+  if (Object.values(call.inputs).some((input) => sizeOf(input.shape) === 0)) {
+    return call.backend.makeTensorInfo([...shape], 'float32', new Float32Array(rows));
   }
   // Barriers must be met by all threads, so rows that are too many are summed too.
   const userCode = `${functions}
@@ -105,27 +90,36 @@ export function computeSums({ count, ...task }: SumTask): TensorInfo {
       result[row] = ${value};
     }
   }`;
-  return run({ ...task, integers: { count, ...task.integers } }, userCode, rows);
+  const integers = { count, ...task.integers };
+  return runProgram(call, { ...task, integers }, userCode, [rows, 1, 1]);
 }
 
-function run(task: Task, userCode: string, workgroups: number): TensorInfo {
-  const { name, backend, inputs, shape, integers = {}, floats = {} } = task;
+/**
+ * Runs a program.
+ * @param userCode    WGSL: functions, and `main(index : i32)`.
+ * @param workgroups  TensorFlow.js splits more than a dimension may have.
+ */
+export function runProgram(
+  { name, inputs, backend }: Call,
+  { shape, integers = {}, floats = {} }: Result,
+  userCode: string,
+  workgroups: [number, number, number],
+): TensorInfo {
   const numbers = [
-    ...Object.entries(integers).map(([key, value]) => ({ key, type: 'i32', value })),
-    ...Object.entries(floats).map(([key, value]) => ({ key, type: 'f32', value })),
+    ...Object.entries(integers).map(([key, value]) => ({ key, wgsl: 'i32', type: 'int32', value })),
+    ...Object.entries(floats).map(([key, value]) => ({ key, wgsl: 'f32', type: 'float32', value })),
   ];
-  const shader = {
+  const program: Parameters<WebGPUBackend['runWebGPUProgram']>[0] = {
     shaderKey: name,
     outputShape: [...shape],
     variableNames: Object.keys(inputs),
-    uniforms: numbers.map(({ key, type }) => `${key} : ${type}`).join(', '),
+    uniforms: numbers.map(({ key, wgsl }) => `${key} : ${wgsl}`).join(', '),
     size: true,
-    userCode,
+    workgroupSize: [THREADS, 1, 1],
+    dispatchLayout: { x: shape.map((_, axis) => axis) },
+    dispatch: workgroups,
+    getUserCode: () => userCode,
   };
-  const data = numbers.map(({ type, value }) => ({
-    type: type === 'i32' ? 'int32' : 'float32',
-    data: [value],
-  }));
-  const program = createProgram(shader, workgroups);
+  const data = numbers.map(({ type, value }) => ({ type, data: [value] }));
   return backend.runWebGPUProgram(program, Object.values(inputs), 'float32', data);
 }
