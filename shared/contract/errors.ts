@@ -5,21 +5,7 @@
 import { describeClasses } from '../model/classes.ts';
 
 interface ErrorEntry<F> {
-  readonly status:
-    | 400
-    | 401
-    | 404
-    | 405
-    | 406
-    | 412
-    | 413
-    | 414
-    | 416
-    | 422
-    | 429
-    | 500
-    | 501
-    | 503;
+  readonly status: number;
   readonly title: string;
   /** What was expected, what came, what to do. */
   readonly detail: (fields: F) => string;

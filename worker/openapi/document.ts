@@ -241,7 +241,7 @@ function groupErrors({ errors = [] }: Operation) {
 /** Lists the codes that each status has. */
 function listCodes(operation: Operation): string {
   const listed = Object.entries(groupErrors(operation)).map(
-    ([status, codes]) => `${status} ${codes.map((code) => `\`${code}\``).join(', ')}`,
+    ([status, codes = []]) => `${status} ${codes.map((code) => `\`${code}\``).join(', ')}`,
   );
   return `Errors: ${listed.join('; ')}.`;
 }
