@@ -5,6 +5,7 @@ import { TrieRouter } from 'hono/router/trie-router';
 import { encodeBase64Url } from 'hono/utils/encode';
 import { FORMATS, type RouteName } from '../shared/contract/formats.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
+import { Refusal } from '../shared/contract/refusal.ts';
 import type { App, AppContext, AppEnv } from './context.ts';
 import type { AppDependencies, GivenDependencies } from './dependencies.ts';
 import { countRequest, describePolicy, HEAVY_WORK, STREAM_TURNS } from './http/admission.ts';
@@ -116,6 +117,9 @@ export function createApp(given: GivenDependencies): App {
     );
   });
   app.onError((cause, c) => {
+    if (cause instanceof Refusal) {
+      return respondError(c, cause.error);
+    }
     const requestId = c.get('requestId');
     const [method, route] = [c.req.method, findRoute(c)];
     const event = 'request_failed';

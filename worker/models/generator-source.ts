@@ -11,6 +11,7 @@ import {
   type PublishedModel,
 } from '../../shared/model/artifact.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
+import { Refusal } from '../../shared/contract/refusal.ts';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import type { Sampler } from '../../shared/model/sampler.ts';
 import type { Defer } from '../context.ts';
@@ -80,16 +81,6 @@ interface GeneratorSourceOptions {
 /** Counts a load against the caller's limits. @returns  The error when it is refused. */
 type AdmitLoad = () => Promise<ApiError | undefined>;
 type VersionId = Pick<Generator, 'name' | 'version'>;
-
-/** A model costs more to load than a request may. */
-class LoadRefused extends Error {
-  readonly error: ApiError;
-
-  constructor(error: ApiError) {
-    super(error.code);
-    this.error = error;
-  }
-}
 
 /** How long a failed load is remembered: a model costs as much when it fails at the last check. */
 const FAILED_MS = 2_000;
@@ -246,7 +237,7 @@ export class GeneratorSource {
       if (pinned !== undefined && failure.reason === 'missing') {
         return { code: 'model_not_found', model: pinned };
       }
-      if (cause instanceof LoadRefused) {
+      if (cause instanceof Refusal) {
         return cause.error;
       }
       if (cause instanceof BusyError) {
@@ -298,7 +289,7 @@ export class GeneratorSource {
       const stored = await this.#options.store.readModel(name, version, manifestSha256);
       const refused = limit && this.#options.checkLoad?.(stored.parsed.plan);
       if (refused !== undefined) {
-        throw new LoadRefused(refused);
+        throw new Refusal(refused);
       }
       return this.#open(stored, 'r2');
     };
