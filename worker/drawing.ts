@@ -9,7 +9,12 @@ import { findClass, listClasses } from '../shared/model/classes.ts';
 import { formatColour, type Colour } from '../shared/picture/colour.ts';
 import type { RouteName } from '../shared/contract/formats.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
-import { pickDigits, settleQuery, type UnknownName } from '../shared/contract/query.ts';
+import {
+  pickDigits,
+  settleQuery,
+  type PinnedDigits,
+  type UnknownName,
+} from '../shared/contract/query.ts';
 import { Refusal, refuseValue } from '../shared/contract/refusal.ts';
 import type { GeneratorPlan } from '../shared/model/generator.ts';
 import type { Samples } from '../shared/model/sampler.ts';
@@ -403,6 +408,8 @@ export function refuse(parameter: string, received: string, model: string, reaso
   throw new Refusal({ code: 'parameter_not_supported', parameter, received, model, reason });
 }
 
+type PinnedSequence = Pinned & Pick<PinnedDigits, 'start' | 'truncation' | 'hand' | 'vary'>;
+
 /**
  * Draws samples later. Each turn takes no longer than a light answer and leases the model anew: a
  * reader who leaves keeps no lease.
@@ -410,19 +417,7 @@ export function refuse(parameter: string, received: string, model: string, reaso
 export function createDraw(
   c: AppContext,
   { generators, streamTurns }: Pick<AppDependencies, 'generators' | 'streamTurns'>,
-  {
-    model,
-    seed,
-    start,
-    truncation,
-    hand: text,
-    vary,
-  }: Pinned & {
-    readonly start: number;
-    readonly truncation: number;
-    readonly hand: string | undefined;
-    readonly vary: number;
-  },
+  { model, seed, start, truncation, hand: text, vary }: PinnedSequence,
   label: number | undefined,
 ): (first: number, count: number) => Promise<Samples> {
   const defer = c.get('defer');

@@ -13,8 +13,6 @@ interface ErrorEntry<F> {
   readonly example: F;
   /** The parameters at fault, where no field names them. */
   readonly parameters?: readonly string[];
-  /** Seconds after which the request may succeed; absent where waiting does not help. */
-  readonly retryAfterSeconds?: (fields: F) => number;
 }
 
 /** Declares an error with the fields `F`. */
@@ -220,7 +218,6 @@ const ERRORS = {
     detail: ({ retryAfterSeconds }) =>
       `No model could be loaded. Try again in ${retryAfterSeconds} s.`,
     example: { retryAfterSeconds: 10 },
-    retryAfterSeconds: (error) => error.retryAfterSeconds,
   }),
   rate_limited: define<{
     /** Which rate limit was exceeded: that of all answers, or that of large ones. */
@@ -234,7 +231,6 @@ const ERRORS = {
       `More than ${requests} ${kind === 'heavy' ? 'large answers' : 'answers'} in ${windowSeconds} s for your address. ` +
       `Try again in ${windowSeconds} s. Answers to URLs with seed and model can be cached permanently.`,
     example: { kind: 'all', requests: 600, windowSeconds: 60 },
-    retryAfterSeconds: ({ windowSeconds }) => windowSeconds,
   }),
   busy: define<{ retryAfterSeconds: number }>({
     status: 503,
@@ -242,7 +238,6 @@ const ERRORS = {
     detail: ({ retryAfterSeconds }) =>
       `The service is busy with other large answers. Try again in ${retryAfterSeconds} s, or ask for less at once.`,
     example: { retryAfterSeconds: 1 },
-    retryAfterSeconds: (error) => error.retryAfterSeconds,
   }),
   unauthorized: define<object>({
     status: 401,
@@ -292,14 +287,16 @@ export const ERROR_CODES = Object.keys(ERRORS) as ApiErrorCode[];
 /** Describes an error as RFC 9457 defines it. Text from the caller is quoted as JSON and cut. */
 export function describeError(error: ApiError) {
   const entry = ERRORS[error.code] as unknown as ErrorEntry<ApiError>;
-  const { status, title, detail, retryAfterSeconds } = entry;
+  const { status, title, detail } = entry;
+  const waits = 'windowSeconds' in error ? error.windowSeconds : undefined;
   const named = 'parameter' in error ? [error.parameter] : (entry.parameters ?? []);
   return {
     status,
     title,
     detail: detail(error),
     parameters: 'parameters' in error ? error.parameters : named,
-    retryAfterSeconds: retryAfterSeconds?.(error),
+    /** Seconds after which the request may succeed; undefined where waiting does not help. */
+    retryAfterSeconds: 'retryAfterSeconds' in error ? error.retryAfterSeconds : waits,
   };
 }
 
