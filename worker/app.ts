@@ -26,14 +26,17 @@ import { addDatasetRoutes, DATASET_OPERATION } from './routes/dataset.ts';
 import { addDigitRoutes, DIGIT_OPERATIONS } from './routes/digits.ts';
 import { addErrorRoutes, ERROR_OPERATIONS } from './routes/errors.ts';
 import { addHandRoute, HAND_OPERATION } from './routes/hand.ts';
-import { addHealthRoute, HEALTH_OPERATION } from './routes/health.ts';
 import { addJobRoutes, JOB_OPERATIONS } from './routes/jobs.ts';
-import { addLimitsRoute, LIMITS_OPERATION } from './routes/limits.ts';
 import { addModelRoutes, MODEL_OPERATIONS } from './routes/models.ts';
 import { addMorphRoutes, MORPH_OPERATIONS } from './routes/morph.ts';
 import { addOembedRoute, OEMBED_OPERATION } from './routes/oembed.ts';
-import { addOpenapiRoute, OPENAPI_OPERATION } from './routes/openapi.ts';
-import { addSiteRoutes, SITE_OPERATIONS } from './routes/site.ts';
+import {
+  addServiceRoutes,
+  HEALTH_OPERATION,
+  LIMITS_OPERATION,
+  OPENAPI_OPERATION,
+  SITE_OPERATIONS,
+} from './routes/service.ts';
 
 /** Everything that the service answers, in the order of the documentation. */
 export const OPERATIONS: readonly Operation[] = [
@@ -80,17 +83,14 @@ export function createApp(given: GivenDependencies): App {
   addDatasetRoutes(app, dependencies);
   addHandRoute(app, dependencies);
   addJobRoutes(app, dependencies);
-  addHealthRoute(app, dependencies);
   addErrorRoutes(app);
   addModelRoutes(app, dependencies);
-  addLimitsRoute(app, dependencies);
   addOembedRoute(app, dependencies);
-  addSiteRoutes(app, dependencies);
+  addServiceRoutes(app, dependencies);
   addLlmsRoute(app, OPERATIONS, dependencies);
   const guides = new Guides(dependencies.guides);
   addReferenceRoute(app, OPERATIONS, guides, dependencies);
   addGuideRoutes(app, OPERATIONS, guides, dependencies);
-  addOpenapiRoute(app, dependencies);
   addOtherMethods(app);
   app.notFound((c) => {
     const { path } = c.req;
