@@ -16,6 +16,7 @@ import type { Sampler } from '../../shared/model/sampler.ts';
 import type { Defer } from '../context.ts';
 import { BusyError, ConcurrencyLimit } from '../http/concurrency-limit.ts';
 import type { Log } from '../http/log.ts';
+import { keepNewest } from '../newest.ts';
 import { ModelCache, type Generator, type Lease } from './model-cache.ts';
 import {
   limitTime,
@@ -219,12 +220,8 @@ export class GeneratorSource {
   /** Remembers a model that cannot be used. A failure of the storage may be over at once. */
   #rememberFailure(key: string, cause: unknown): void {
     if (cause instanceof ArtifactError) {
-      this.#failed.delete(key);
-      this.#failed.set(key, { cause, until: this.#options.clock() + FAILED_MS });
-      const [oldest] = this.#failed.keys();
-      if (this.#failed.size > MAX_FAILED && oldest !== undefined) {
-        this.#failed.delete(oldest);
-      }
+      const until = this.#options.clock() + FAILED_MS;
+      keepNewest(this.#failed, key, { cause, until }, MAX_FAILED);
     }
   }
 
