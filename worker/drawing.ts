@@ -476,13 +476,10 @@ export function describeFile(disposition: 'inline' | 'attachment', name: string)
 /** Names a file of pictures. */
 export function nameFile(
   prefix: string,
-  seed: string,
-  start: number,
-  n: number,
-  extension: string,
+  { seed, start, n, format }: { seed: string; start: number; n: number; format: string },
 ): string {
   const last = n === 1 ? '' : `-${start + n - 1}`;
-  return `digitmint-${prefix}${nameSeed(seed)}-${start}${last}.${extension}`;
+  return `digitmint-${prefix}${nameSeed(seed)}-${start}${last}.${format}`;
 }
 
 /** Writes a seed as part of a file's name: letters, digits and pictographs of any language. */

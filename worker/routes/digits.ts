@@ -344,13 +344,12 @@ function check(digits: PinnedDigits, query: DigitQuery, generator: Generator): v
 const SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
 function describeContent(digits: PinnedDigits): Record<string, string> {
-  const { format, number, seed, start, n } = digits;
+  const { format, number } = digits;
   const mediaType = DIGIT_FORMATS[format];
   const prefix = number === undefined ? '' : `${number.replaceAll(/[ :']/g, '_')}-`;
-  const name = nameFile(prefix, seed, start, n, format);
   return {
     'Content-Type': mediaType === 'text/plain' ? `${mediaType}; charset=utf-8` : mediaType,
-    'Content-Disposition': describeFile('inline', name),
+    'Content-Disposition': describeFile('inline', nameFile(prefix, digits)),
     ...(format === 'svg' && { 'Content-Security-Policy': SVG_POLICY }),
   };
 }

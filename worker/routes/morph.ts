@@ -108,17 +108,11 @@ function answerMorph(
       checkColours(query, generator);
       checkSize(fitLoop(morph, generator), generator);
     },
-    describeContent({ seed, start, n, digits, labels }) {
-      const name = nameFile(
-        'morph-',
-        seed,
-        start,
-        (digits ?? labels) === undefined ? n : 1,
-        format,
-      );
+    describeContent(morph) {
+      const n = (morph.digits ?? morph.labels) === undefined ? morph.n : 1;
       return {
         'Content-Type': MORPH_FORMATS[format],
-        'Content-Disposition': describeFile('inline', name),
+        'Content-Disposition': describeFile('inline', nameFile('morph-', { ...morph, n })),
       };
     },
     measureWork(morph, generator) {
