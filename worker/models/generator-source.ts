@@ -6,6 +6,7 @@
 import {
   ArtifactError,
   POINTER_KEY,
+  type Manifest,
   type ParsedManifest,
   type Pointer,
 } from '../../shared/model/artifact.ts';
@@ -456,6 +457,15 @@ export function useModel<T>(
   };
   const acquired = source.acquire(choice, defer, admitLoad);
   return acquired instanceof Promise ? acquired.then(use) : use(acquired);
+}
+
+/** Finds the manifest of the default model; undefined where none serves. */
+export async function findManifest(
+  source: Pick<GeneratorSource, 'acquire'>,
+  defer: Defer,
+): Promise<Manifest | undefined> {
+  const model = await useModel(source, undefined, defer, ({ sampler }) => sampler.manifest);
+  return 'code' in model ? undefined : model;
 }
 
 /** Answers name the origin, so a version has one entry for each origin. */
