@@ -2,12 +2,7 @@
  * `GET /digit`, `/digit.png`, `/digit/7.png`, the same as `/sample`, and `/number/2026.png` in one
  * handwriting.
  */
-import {
-  DIGIT_FORMATS,
-  FOREIGN_FORMATS,
-  FORMATS,
-  type DigitFormat,
-} from '../../shared/contract/formats.ts';
+import { DIGIT_FORMATS, FORMATS, type DigitFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { NUMBER, ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
 import { Refusal } from '../../shared/contract/refusal.ts';
@@ -164,6 +159,9 @@ export const DIGIT_OPERATIONS: readonly OperationEntry[] = [
   },
 ];
 
+/** Extensions that people ask for and neither /digit nor /number has. */
+const FOREIGN_FORMATS = 'webp avif gif jpg jpeg jxl heic bmp tiff pdf'.split(' ');
+
 /** The icon of answers that are no pages. */
 const FAVICON = new URLSearchParams('seed=digitmint');
 
@@ -175,25 +173,19 @@ export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
         answerDigits(c, dependencies, extension, parseDigitQuery(c.get('url').searchParams)),
       );
     }
-    app.get(`/${root}/:label`, (c) => answerClass(c, dependencies, c.req.param('label')));
+    app.get(`/${root}/:label`, (c) => {
+      const { text, extension } = splitExtension(c.req.param('label'));
+      // The label counts as a parameter, so that one in the query as well is a repetition.
+      const search = new URLSearchParams(c.get('url').searchParams);
+      search.append('label', text);
+      return answerDigits(c, dependencies, extension, parseDigitQuery(search));
+    });
   }
   app.get('/number/:digits', (c) => {
     const { text, extension } = splitExtension(c.req.param('digits'));
     const query = parseDigitQuery(c.get('url').searchParams, text);
     return answerDigits(c, dependencies, extension, query);
   });
-}
-
-function answerClass(
-  c: AppContext,
-  dependencies: AppDependencies,
-  segment: string,
-): Promise<Response> {
-  const { text, extension } = splitExtension(segment);
-  // The label counts as a parameter, so that one in the query as well is a repetition.
-  const search = new URLSearchParams(c.get('url').searchParams);
-  search.append('label', text);
-  return answerDigits(c, dependencies, extension, parseDigitQuery(search));
 }
 
 /**
@@ -209,7 +201,7 @@ function splitExtension(segment: string): { text: string; extension: DigitFormat
     return { text: segment.slice(0, dot), extension };
   }
   const near = received.toLowerCase();
-  if (dot >= 0 && [...FOREIGN_FORMATS, ...FORMATS.digit].some((format) => format === near)) {
+  if (dot >= 0 && [...FOREIGN_FORMATS, ...FORMATS.digit].includes(near)) {
     throw new Refusal({ code: 'format_not_found', received, available: FORMATS.digit });
   }
   return { text: segment, extension: undefined };
