@@ -193,8 +193,7 @@ type Length = (typeof LENGTHS)[number];
 
 /**
  * Multiplies lengths in output pixels by `dpr`, device pixels for each CSS pixel, and rounds them.
- * So a picture for
- * a dense screen and the equal one without `dpr` have the same canonical URL.
+ * So a picture for a dense screen and the equal one without `dpr` have the same canonical URL.
  * @returns  The lengths that change; or what was expected, where one would be too large.
  */
 export function multiplyPixels({
