@@ -403,6 +403,11 @@ export function fitInto<P extends Fit>(picture: P, measure: (scale: number) => S
   return { ...picture, scale };
 }
 
+/** Finds the start of absolute URLs; undefined where no service answers. */
+export function findBase(c: AppContext, { isOffline }: AppDependencies): string | undefined {
+  return isOffline === true ? undefined : c.get('base');
+}
+
 /** Says that a model does not support a parameter. */
 export function refuse(parameter: string, received: string, model: string, reason: string): never {
   throw new Refusal({ code: 'parameter_not_supported', parameter, received, model, reason });

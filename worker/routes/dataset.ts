@@ -18,7 +18,7 @@ import {
 import { deriveSeedKey, drawLabels } from '../../shared/model/random.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { answerDrawing, createDraw, describeFile, nameSeed, refuse } from '../drawing.ts';
+import { answerDrawing, createDraw, describeFile, findBase, nameSeed, refuse } from '../drawing.ts';
 import { planDataset, renderRows, type DatasetContext } from '../formats/dataset.ts';
 import { countNumbers, measureSamples } from '../http/admission.ts';
 import { DRAWING_ERRORS, listBodies, PARTIAL, type OperationEntry } from '../http/operation.ts';
@@ -136,7 +136,7 @@ function answerDataset(
       image,
       classes,
       latentSize: latent.size,
-      base: dependencies.isOffline === true ? undefined : c.get('base'),
+      base: findBase(c, dependencies),
       draw: createDraw(c, dependencies, dataset, label),
       drawLabels: (first, count) =>
         label === undefined

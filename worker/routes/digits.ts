@@ -22,6 +22,7 @@ import {
   answerDrawing,
   checkColours,
   describeFile,
+  findBase,
   fitInto,
   nameFile,
   omitOwnColours,
@@ -254,8 +255,7 @@ function answerDigits(
       const { seed, start, n: count, number, truncation } = digits;
       const { classes, latent, subject } = sampler.manifest;
       const hand = digits.hand === undefined ? undefined : readHand(digits.hand, digits.vary);
-      const base = dependencies.isOffline === true ? undefined : c.get('base');
-      const png = c.get('png');
+      const [base, png] = [findBase(c, dependencies), c.get('png')];
       const context = { digits, classes, subject, latentSize: latent.size, base, png };
       if (number !== undefined) {
         const drawn = sampler.drawHand({ seed, start, truncation, labels, hand });

@@ -22,7 +22,7 @@ import {
 import { describeFault, DIGIT_SIDE, normaliseDigit } from '../../shared/hand/written-digit.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { findLabels } from '../drawing.ts';
+import { findBase, findLabels } from '../drawing.ts';
 import { doWork, measureSamples, withModel, type Work } from '../http/admission.ts';
 import { API_HEADERS, HEADERS, listWarnings } from '../http/headers.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
@@ -104,11 +104,6 @@ export function addHandRoute(app: App, dependencies: AppDependencies): void {
       });
     });
   });
-}
-
-/** The start of absolute URLs; undefined where no service answers. */
-function findBase(c: AppContext, { isOffline }: AppDependencies): string | undefined {
-  return isOffline === true ? undefined : c.get('base');
 }
 
 /** @throws Refusal */
