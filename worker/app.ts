@@ -14,7 +14,7 @@ import { checkIfMatch, describePreflight, DOCUMENT_HEADERS, HEADERS } from './ht
 import { completeOperation, type Operation } from './http/operation.ts';
 import { respondError } from './http/respond-error.ts';
 import { createEncoderSource } from './models/encoder-source.ts';
-import { Guides } from './pages/docs/frame.ts';
+import { openGuides } from './pages/docs/frame.ts';
 import { addGuideRoutes, GUIDE_OPERATIONS } from './pages/docs/guides.ts';
 import { addReferenceRoute, REFERENCE_OPERATION } from './pages/docs/reference.ts';
 import { respondFault } from './pages/fault.ts';
@@ -88,7 +88,7 @@ export function createApp(given: GivenDependencies): App {
   addOembedRoute(app, dependencies);
   addServiceRoutes(app, dependencies);
   addLlmsRoute(app, OPERATIONS, dependencies);
-  const guides = new Guides(dependencies.guides);
+  const guides = openGuides(dependencies.guides);
   addReferenceRoute(app, OPERATIONS, guides, dependencies);
   addGuideRoutes(app, OPERATIONS, guides, dependencies);
   addOtherMethods(app);

@@ -9,27 +9,17 @@ import {
 import type { AppContext } from '../../context.ts';
 import { renderPage, type Markup, type Page } from '../page.ts';
 
-/** The guides that a host gave to the app. Decoded at the first request. */
-export class Guides {
-  readonly #bytes: ArrayBuffer | undefined;
-  #all: readonly Guide[] | undefined;
-
-  constructor(bytes: ArrayBuffer | undefined) {
-    this.#bytes = bytes;
-  }
-
-  get all(): readonly Guide[] {
-    this.#all ??=
-      this.#bytes === undefined
-        ? []
-        : (JSON.parse(new TextDecoder().decode(this.#bytes)) as Guide[]);
-    return this.#all;
-  }
-
-  find(slug: string, language = 'en'): Guide | undefined {
-    return this.all.find((guide) => guide.slug === slug && guide.language === language);
-  }
+/** Opens the guides that a host gave to the app. They are decoded at the first request. */
+export function openGuides(bytes: ArrayBuffer | undefined) {
+  let all: readonly Guide[] | undefined;
+  const list = (): readonly Guide[] =>
+    (all ??= bytes === undefined ? [] : JSON.parse(new TextDecoder().decode(bytes)));
+  const find = (slug: string, language = 'en'): Guide | undefined =>
+    list().find((guide) => guide.slug === slug && guide.language === language);
+  return { list, find };
 }
+
+export type Guides = ReturnType<typeof openGuides>;
 
 interface DocsPage extends Page {
   /** Ends the canonical path; marks the page in the navigation. */

@@ -113,7 +113,7 @@ export function addGuideRoutes(
   });
   app.get('/docs/search', (c) => {
     const words = (c.req.query('q') ?? '').slice(0, 100);
-    const found = findText(guides.all, operations, words).slice(0, MAX_FOUND);
+    const found = findText(guides.list(), operations, words).slice(0, MAX_FOUND);
     return renderDocsPage(c, guides, {
       title: 'Search',
       description: 'The search of the documentation.',
@@ -143,7 +143,7 @@ export function addGuideRoutes(
     if (guide === undefined) {
       return respondFault(c, { code: 'not_found', path: c.req.path });
     }
-    const all = guides.all.filter(({ slug }) => slug === LEARN_SLUG);
+    const all = guides.list().filter(({ slug }) => slug === LEARN_SLUG);
     const locate = (each: string) => (each === 'en' ? '/learn' : `/learn/${each}`);
     return renderPage(c, {
       title: guide.title,
