@@ -7,12 +7,11 @@ function sample(point: (time: number) => readonly [number, number]): Stroke {
 }
 
 /** Reads points, x and y in hundredths of the side. */
-function read(points: string): Stroke {
-  return points.split(' ').map((point): [number, number] => {
-    const [x = 0, y = 0] = point.split(',').map(Number);
-    return [x / 100, y / 100];
+const read = (points: string): Stroke =>
+  points.split(' ').map((point) => {
+    const [x, y] = point.split(',').map((part) => Number(part) / 100);
+    return [x as number, y as number];
   });
-}
 
 export const EXAMPLES: readonly (readonly Stroke[])[] = [
   // A leaning 7 with a bar.
