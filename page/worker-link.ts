@@ -1,21 +1,21 @@
 /** Questions to a web worker, each with a port for its answer. */
 
-/** Tasks by name, each with the types of `ask` and `answer`. */
-export type TaskTypes<T> = Record<keyof T, { ask: unknown; answer: unknown }>;
+/** What a worker can be asked for, by name. */
+export type Tasks = Readonly<Record<string, (ask: never) => unknown>>;
 
 /** Comes with a port for the answer. The worker sends an empty message first, once it is ready. */
-export interface Question<T extends TaskTypes<T>, K extends keyof T = keyof T> {
-  readonly task: K;
-  readonly ask: T[K]['ask'];
+export interface Question {
+  readonly task: string;
+  readonly ask: unknown;
 }
 
 export type Answer =
   | { readonly ok: true; readonly answer: unknown }
   | { readonly ok: false; readonly message: string };
 
-export interface WorkerLink<T extends TaskTypes<T>> {
+export interface WorkerLink<T extends Tasks> {
   /** Rejects with the worker's error. */
-  ask<K extends keyof T>(task: K, ask: T[K]['ask']): Promise<T[K]['answer']>;
+  ask<K extends keyof T>(task: K, ask: Parameters<T[K]>[0]): Promise<Awaited<ReturnType<T[K]>>>;
 }
 
 /**
@@ -23,7 +23,7 @@ export interface WorkerLink<T extends TaskTypes<T>> {
  * @param url  Of its script, which sends a message once it is ready.
  * @returns    Once it is ready; rejects when its script or its wasm does not load.
  */
-export async function startWorker<T extends TaskTypes<T>>(url: string): Promise<WorkerLink<T>> {
+export async function startWorker<T extends Tasks>(url: string): Promise<WorkerLink<T>> {
   const worker = new Worker(url, { type: 'module' });
   await new Promise((resolve, reject) => {
     worker.addEventListener('message', resolve, { once: true });
@@ -39,7 +39,7 @@ export async function startWorker<T extends TaskTypes<T>>(url: string): Promise<
         port1.addEventListener('message', ({ data }: MessageEvent<Answer>) => {
           port1.close();
           if (data.ok) {
-            resolve(data.answer);
+            resolve(data.answer as never);
           } else {
             reject(new Error(data.message));
           }

@@ -8,22 +8,18 @@ import {
   WEIGHTS_FILE,
 } from '../shared/model/artifact.ts';
 import { BASE_PATH } from './base-path.ts';
-import type { Answer, Question, TaskTypes } from './worker-link.ts';
-
-type Doers<T extends TaskTypes<T>> = {
-  readonly [K in keyof T]: (ask: T[K]['ask']) => T[K]['answer'] | Promise<T[K]['answer']>;
-};
+import type { Answer, Question, Tasks } from './worker-link.ts';
 
 /** Answers every question with its task's result, and says that this worker is ready. */
-export function answerTasks<T extends TaskTypes<T>>(tasks: Doers<T>): void {
-  const run = async ({ task, ask }: Question<T>): Promise<Answer> => {
+export function answerTasks(tasks: Tasks): void {
+  const run = async ({ task, ask }: Question): Promise<Answer> => {
     try {
-      return { ok: true, answer: await tasks[task](ask) };
+      return { ok: true, answer: await tasks[task]?.(ask as never) };
     } catch (cause) {
       return { ok: false, message: cause instanceof Error ? cause.message : String(cause) };
     }
   };
-  addEventListener('message', ({ data, ports }: MessageEvent<Question<T>>) => {
+  addEventListener('message', ({ data, ports }: MessageEvent<Question>) => {
     void run(data).then((answer) => ports[0]?.postMessage(answer));
   });
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin

@@ -5,6 +5,7 @@ import { TrieRouter } from 'hono/router/trie-router';
 import { encodeBase64Url } from 'hono/utils/encode';
 import { FORMATS, type RouteName } from '../shared/contract/formats.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
+import { Refusal } from '../shared/contract/refusal.ts';
 import type { App, AppContext, AppEnv } from './context.ts';
 import type { AppDependencies, GivenDependencies } from './dependencies.ts';
 import { countRequest, describePolicy, HEAVY_WORK, STREAM_TURNS } from './http/admission.ts';
@@ -13,7 +14,7 @@ import { checkIfMatch, describePreflight, DOCUMENT_HEADERS, HEADERS } from './ht
 import { completeOperation, type Operation } from './http/operation.ts';
 import { respondError } from './http/respond-error.ts';
 import { createEncoderSource } from './models/encoder-source.ts';
-import { Guides } from './pages/docs/frame.ts';
+import { openGuides } from './pages/docs/frame.ts';
 import { addGuideRoutes, GUIDE_OPERATIONS } from './pages/docs/guides.ts';
 import { addReferenceRoute, REFERENCE_OPERATION } from './pages/docs/reference.ts';
 import { respondFault } from './pages/fault.ts';
@@ -25,14 +26,17 @@ import { addDatasetRoutes, DATASET_OPERATION } from './routes/dataset.ts';
 import { addDigitRoutes, DIGIT_OPERATIONS } from './routes/digits.ts';
 import { addErrorRoutes, ERROR_OPERATIONS } from './routes/errors.ts';
 import { addHandRoute, HAND_OPERATION } from './routes/hand.ts';
-import { addHealthRoute, HEALTH_OPERATION } from './routes/health.ts';
 import { addJobRoutes, JOB_OPERATIONS } from './routes/jobs.ts';
-import { addLimitsRoute, LIMITS_OPERATION } from './routes/limits.ts';
 import { addModelRoutes, MODEL_OPERATIONS } from './routes/models.ts';
 import { addMorphRoutes, MORPH_OPERATIONS } from './routes/morph.ts';
 import { addOembedRoute, OEMBED_OPERATION } from './routes/oembed.ts';
-import { addOpenapiRoute, OPENAPI_OPERATION } from './routes/openapi.ts';
-import { addSiteRoutes, SITE_OPERATIONS } from './routes/site.ts';
+import {
+  addServiceRoutes,
+  HEALTH_OPERATION,
+  LIMITS_OPERATION,
+  OPENAPI_OPERATION,
+  SITE_OPERATIONS,
+} from './routes/service.ts';
 
 /** Everything that the service answers, in the order of the documentation. */
 export const OPERATIONS: readonly Operation[] = [
@@ -79,17 +83,14 @@ export function createApp(given: GivenDependencies): App {
   addDatasetRoutes(app, dependencies);
   addHandRoute(app, dependencies);
   addJobRoutes(app, dependencies);
-  addHealthRoute(app, dependencies);
   addErrorRoutes(app);
   addModelRoutes(app, dependencies);
-  addLimitsRoute(app, dependencies);
   addOembedRoute(app, dependencies);
-  addSiteRoutes(app, dependencies);
+  addServiceRoutes(app, dependencies);
   addLlmsRoute(app, OPERATIONS, dependencies);
-  const guides = new Guides(dependencies.guides);
+  const guides = openGuides(dependencies.guides);
   addReferenceRoute(app, OPERATIONS, guides, dependencies);
   addGuideRoutes(app, OPERATIONS, guides, dependencies);
-  addOpenapiRoute(app, dependencies);
   addOtherMethods(app);
   app.notFound((c) => {
     const { path } = c.req;
@@ -116,6 +117,9 @@ export function createApp(given: GivenDependencies): App {
     );
   });
   app.onError((cause, c) => {
+    if (cause instanceof Refusal) {
+      return respondError(c, cause.error);
+    }
     const requestId = c.get('requestId');
     const [method, route] = [c.req.method, findRoute(c)];
     const event = 'request_failed';

@@ -7,15 +7,15 @@ import { concatBytes } from '@noble/hashes/utils.js';
 import type { Manifest } from '../shared/model/artifact.ts';
 import { findClass, listClasses } from '../shared/model/classes.ts';
 import { formatColour, type Colour } from '../shared/picture/colour.ts';
-import type { ApiError } from '../shared/contract/errors.ts';
 import type { RouteName } from '../shared/contract/formats.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
 import {
   pickDigits,
   settleQuery,
-  type Parsed,
+  type PinnedDigits,
   type UnknownName,
 } from '../shared/contract/query.ts';
+import { Refusal, refuseValue } from '../shared/contract/refusal.ts';
 import type { GeneratorPlan } from '../shared/model/generator.ts';
 import type { Samples } from '../shared/model/sampler.ts';
 import { findOwnColours, resolveColours, type AskedColours } from '../shared/picture/paper.ts';
@@ -23,8 +23,8 @@ import type { Size } from '../shared/picture/sheet-layout.ts';
 import type { AppContext } from './context.ts';
 import type { AppDependencies } from './dependencies.ts';
 import {
-  admit,
   countNumbers,
+  doWork,
   estimateMs,
   measureSamples,
   withModel,
@@ -45,7 +45,6 @@ import { holdBytes, streamPieces, type Content } from './http/content.ts';
 import { acceptsGzip, negotiateFormat } from './http/negotiation.ts';
 import { checkHand, readHand, settleHand } from './hand.ts';
 import { choosePart, respondBytes, respondPart, respondStream } from './http/range.ts';
-import { respondError } from './http/respond-error.ts';
 import { useModel, type ModelChoice } from './models/generator-source.ts';
 import type { Generator } from './models/model-cache.ts';
 
@@ -80,8 +79,8 @@ export interface Drawing<P extends Pinned> {
   ): P;
   /** Builds path and query of the canonical URL. */
   buildUrl(pinned: P): string;
-  /** Returns the reason why a model cannot draw this. */
-  check(pinned: P, generator: Generator): ApiError | undefined;
+  /** @throws Refusal  When the model cannot draw this. */
+  check(pinned: P, generator: Generator): void;
   /** Builds the headers of a 200 that a 304 does not have. */
   describeContent(pinned: P): Record<string, string>;
   measureWork(pinned: P, generator: Generator): Work;
@@ -97,6 +96,7 @@ export interface Drawing<P extends Pinned> {
    * @param labels     Of the asked class, or of the hand's digits.
    * @param markDrawn  Called between drawing and encoding, for Server-Timing.
    * @returns  Pieces if there can be many.
+   * @throws Refusal
    */
   render(pinned: P, generator: Generator, labels: Uint8Array, markDrawn: () => void): Rendered;
   /** Whether pieces are sent as they are drawn, so that the answer tells no length. */
@@ -104,7 +104,7 @@ export interface Drawing<P extends Pinned> {
 }
 
 /** What `render` returns. */
-type Rendered = Uint8Array<ArrayBuffer> | Pieces | ApiError;
+type Rendered = Uint8Array<ArrayBuffer> | Pieces;
 type Pieces = AsyncIterable<Uint8Array>;
 
 export async function answerDrawing<P extends Pinned>(
@@ -116,9 +116,6 @@ export async function answerDrawing<P extends Pinned>(
   const { format, isNegotiated, gzip } = drawing;
   const given = drawing.query;
   const query = given.hand === undefined ? given : settleHand(given);
-  if ('code' in query) {
-    return respondError(c, query);
-  }
   const warnings = listWarnings(query.unknown, query.withoutEffect, format);
   const isCoded = gzip === 'coding' && wantsGzip(c);
   const isCompressed = isCoded || gzip === 'format';
@@ -151,19 +148,15 @@ export async function answerDrawing<P extends Pinned>(
   const began = clock();
   return withModel(c, dependencies, query.model, (generator) => {
     const labels = findLabels(query.label, drawing.written, generator);
-    if ('code' in labels) {
-      return respondError(c, labels);
-    }
     const { name, version, sampler, origin } = generator;
     const [label] = query.label === undefined ? [] : labels;
     const className = label === undefined ? undefined : sampler.manifest.classes[label];
     const { manifest } = sampler;
     const pinned = drawing.pin({ name, version }, query.seed ?? drawSeed(), className, manifest);
-    const misfit = query.hand === undefined ? undefined : checkHand(query, generator);
-    const error = misfit ?? drawing.check(pinned, generator);
-    if (error !== undefined) {
-      return respondError(c, error);
+    if (query.hand !== undefined) {
+      checkHand(query, generator);
     }
+    drawing.check(pinned, generator);
     const headers = describe(pinned);
     headers[HEADERS.modelSource] = origin;
     const mustDraw = drawing.mustDraw?.(pinned, generator) === true;
@@ -178,14 +171,11 @@ export async function answerDrawing<P extends Pinned>(
     const planned = drawing.plan?.(pinned, generator, labels);
     if (planned !== undefined) {
       const part = choosePart(c, headers['ETag'], planned.length);
-      if ('code' in part) {
-        return respondError(c, part);
-      }
       const digits = c.req.method === 'HEAD' ? 0 : planned.countDigits(part.first, part.end);
       const isWhole = c.req.method !== 'HEAD' && part.first === 0 && part.end === planned.length;
       const drawn = measureSamples(generator.sampler.plan, digits);
       const work = isWhole ? measure(pinned) : { ...drawn, text: countNumbers(digits, generator) };
-      return admit(
+      return doWork(
         c,
         dependencies,
         work,
@@ -204,7 +194,7 @@ export async function answerDrawing<P extends Pinned>(
     if (c.req.method === 'HEAD' && (isStreamed || isFresh) && !mustDraw) {
       return new Response(null, { headers: content });
     }
-    return admit(
+    return doWork(
       c,
       dependencies,
       measure(pinned),
@@ -214,9 +204,6 @@ export async function answerDrawing<P extends Pinned>(
         const body = drawing.render(pinned, generator, labels, () => {
           drawn = clock();
         });
-        if ('code' in body) {
-          return respondError(c, body);
-        }
         if (hasCurrent(c, headers['ETag'], true)) {
           return new Response(null, { status: 304, headers });
         }
@@ -236,8 +223,7 @@ export async function answerDrawing<P extends Pinned>(
           Object.assign(content, describeLength(headers['ETag'], bytes.length));
           return new Response(bytes, { headers: content });
         }
-        const answer = respondBytes(c, content, bytes);
-        return 'code' in answer ? respondError(c, answer) : answer;
+        return respondBytes(c, content, bytes);
       },
       (maxMs) => describeFit(pinned, measure, maxMs),
     );
@@ -259,23 +245,20 @@ async function collectPieces(pieces: Pieces): Promise<Uint8Array<ArrayBuffer>> {
   return concatBytes(...parts) as Uint8Array<ArrayBuffer>;
 }
 
-/** Chooses the format and settles the query. @param formats  By the server's preference. */
+/**
+ * Chooses the format and settles the query.
+ * @param formats  By the server's preference.
+ * @throws Refusal
+ */
 export function settleFormat<F extends string, Q extends { readonly format: F | undefined }>(
   c: AppContext,
   route: RouteName,
   formats: Readonly<Record<F, string>>,
   extension: F | undefined,
-  parsed: Parsed<Q>,
+  query: Q,
 ) {
-  if (!parsed.ok) {
-    return parsed.error;
-  }
-  const chosen = chooseFormat(c, formats, extension, parsed.query.format);
-  if ('code' in chosen) {
-    return chosen;
-  }
-  const settled = settleQuery(route, parsed.query, chosen.format);
-  return settled.ok ? { ...chosen, query: settled.query } : settled.error;
+  const chosen = chooseFormat(c, formats, extension, query.format);
+  return { ...chosen, query: settleQuery(route, query, chosen.format) };
 }
 
 /** Chooses the path's extension, then `format=`, then Accept. */
@@ -284,10 +267,9 @@ function chooseFormat<F extends string>(
   formats: Readonly<Record<F, string>>,
   extension: F | undefined,
   asked: F | undefined,
-): { readonly format: F; readonly isNegotiated: boolean } | ApiError {
+): { readonly format: F; readonly isNegotiated: boolean } {
   if (extension !== undefined && asked !== undefined && asked !== extension) {
-    const expected = `${extension}, as the path says, or no format at all`;
-    return { code: 'invalid_parameter', parameter: 'format', received: asked, expected };
+    refuseValue('format', asked, `${extension}, as the path says, or no format at all`);
   }
   const format = extension ?? asked;
   if (format !== undefined) {
@@ -295,9 +277,11 @@ function chooseFormat<F extends string>(
   }
   const accept = readHeader(c, 'accept');
   const negotiated = negotiateFormat(accept, formats);
-  return negotiated === undefined
-    ? { code: 'not_acceptable', accept: accept ?? '', available: Object.values(formats) }
-    : { format: negotiated, isNegotiated: true };
+  if (negotiated === undefined) {
+    const available = Object.values<string>(formats);
+    throw new Refusal({ code: 'not_acceptable', accept: accept ?? '', available });
+  }
+  return { format: negotiated, isNegotiated: true };
 }
 
 /**
@@ -305,25 +289,25 @@ function chooseFormat<F extends string>(
  * @param label    A class's name or number.
  * @param written  Names or numbers of classes; or a number with its signs, whose digits must be
  *                 names of classes. Overrides `label`.
+ * @throws Refusal
  */
 export function findLabels(
   label: string | undefined,
   written: string | readonly string[] | undefined,
   generator: Generator,
-): Uint8Array | ApiError {
+): Uint8Array {
   const { name, sampler } = generator;
   const { classes } = sampler.manifest;
   const isNumber = typeof written === 'string';
-  const refused = isNumber ? refuseNumber(written, generator) : undefined;
-  if (refused !== undefined) {
-    return refused;
+  if (isNumber) {
+    checkNumber(written, generator);
   }
   const texts = isNumber ? pickDigits(written) : (written ?? (label === undefined ? [] : [label]));
   const labels: number[] = [];
   for (const text of texts) {
     const found = isNumber ? classes.indexOf(text) : findClass(classes, text);
     if (found === undefined || found < 0) {
-      return { code: 'label_not_supported', model: name, received: text, classes };
+      throw new Refusal({ code: 'label_not_supported', model: name, received: text, classes });
     }
     labels.push(found);
   }
@@ -331,7 +315,7 @@ export function findLabels(
 }
 
 /** Refuses numbers where a model draws no digits, and signs where it draws in colours. */
-function refuseNumber(number: string, { name, sampler }: Generator): ApiError | undefined {
+function checkNumber(number: string, { name, sampler }: Generator): void {
   const { classes, image } = sampler.manifest;
   const isDigit = (each: string) => /^[0-9]$/.test(each);
   if (!classes.some(isDigit)) {
@@ -339,22 +323,22 @@ function refuseNumber(number: string, { name, sampler }: Generator): ApiError | 
       classes.length === 0
         ? 'it was trained without labels'
         : `its classes are no digits but ${listClasses(classes)}; /sample/CLASS draws one of them, and labels= of /morph goes from one to another`;
-    return refuse('digits', number, name, reason);
+    refuse('digits', number, name, reason);
   }
-  return pickDigits(number) !== number && image.channels !== 1
-    ? refuse('digits', number, name, 'it draws in colours of its own, and signs are of ink')
-    : undefined;
+  if (pickDigits(number) !== number && image.channels !== 1) {
+    refuse('digits', number, name, 'it draws in colours of its own, and signs are of ink');
+  }
 }
 
-/** Refuses colours of ink and paper where a model draws in its own. */
+/** Refuses colours of ink and paper where a model draws in its own. @throws Refusal */
 export function checkColours(
   { fg, bg }: { readonly fg: Colour | undefined; readonly bg: Colour | undefined },
   { name, sampler }: Generator,
-): ApiError | undefined {
+): void {
   const [parameter, colour] = fg === undefined ? (['bg', bg] as const) : (['fg', fg] as const);
-  return colour === undefined || sampler.manifest.image.channels === 1
-    ? undefined
-    : refuse(parameter, formatColour(colour), name, 'it draws in colours of its own');
+  if (colour !== undefined && sampler.manifest.image.channels !== 1) {
+    refuse(parameter, formatColour(colour), name, 'it draws in colours of its own');
+  }
 }
 
 /**
@@ -392,29 +376,25 @@ interface Fit {
 /**
  * Chooses the largest scale at which a picture fits into `width` and `height`, if one is given.
  * @param measure  Measures the picture with a scale.
+ * @throws Refusal  When no scale is right.
  */
-export function fitInto<P extends Fit>(
-  picture: P,
-  measure: (scale: number) => Size,
-): P | Extract<ApiError, { code: 'invalid_parameter' }> {
+export function fitInto<P extends Fit>(picture: P, measure: (scale: number) => Size): P {
   const { width = Infinity, height = Infinity } = picture;
   if (width === Infinity && height === Infinity) {
     return picture;
   }
   const fits = (size: Size) => size.width <= width && size.height <= height;
-  const refuseSide = (side: 'width' | 'height', bound: string) => {
-    const [received, expected] = [String(picture[side]), `${bound} for this picture`];
-    return { code: 'invalid_parameter', parameter: side, received, expected } as const;
-  };
+  const refuseSide = (side: 'width' | 'height', bound: string) =>
+    refuseValue(side, String(picture[side]), `${bound} for this picture`);
   const smallest = measure(1);
   if (!fits(smallest)) {
     const side = smallest.width > width ? 'width' : 'height';
-    return refuseSide(side, `at least ${smallest[side]}`);
+    refuseSide(side, `at least ${smallest[side]}`);
   }
   const beyond = measure(LIMITS.maxScale + 1);
   if (fits(beyond)) {
     const side = width === Infinity ? 'height' : 'width';
-    return refuseSide(side, `at most ${beyond[side] - 1}`);
+    refuseSide(side, `at most ${beyond[side] - 1}`);
   }
   let scale = LIMITS.maxScale;
   while (!fits(measure(scale))) {
@@ -423,10 +403,17 @@ export function fitInto<P extends Fit>(
   return { ...picture, scale };
 }
 
-/** Says that a model does not support a parameter. */
-export function refuse(parameter: string, received: string, model: string, reason: string) {
-  return { code: 'parameter_not_supported', parameter, received, model, reason } as const;
+/** Finds the start of absolute URLs; undefined where no service answers. */
+export function findBase(c: AppContext, { isOffline }: AppDependencies): string | undefined {
+  return isOffline === true ? undefined : c.get('base');
 }
+
+/** Says that a model does not support a parameter. */
+export function refuse(parameter: string, received: string, model: string, reason: string): never {
+  throw new Refusal({ code: 'parameter_not_supported', parameter, received, model, reason });
+}
+
+type PinnedSequence = Pinned & Pick<PinnedDigits, 'start' | 'truncation' | 'hand' | 'vary'>;
 
 /**
  * Draws samples later. Each turn takes no longer than a light answer and leases the model anew: a
@@ -435,19 +422,7 @@ export function refuse(parameter: string, received: string, model: string, reaso
 export function createDraw(
   c: AppContext,
   { generators, streamTurns }: Pick<AppDependencies, 'generators' | 'streamTurns'>,
-  {
-    model,
-    seed,
-    start,
-    truncation,
-    hand: text,
-    vary,
-  }: Pinned & {
-    readonly start: number;
-    readonly truncation: number;
-    readonly hand: string | undefined;
-    readonly vary: number;
-  },
+  { model, seed, start, truncation, hand: text, vary }: PinnedSequence,
   label: number | undefined,
 ): (first: number, count: number) => Promise<Samples> {
   const defer = c.get('defer');
@@ -506,13 +481,10 @@ export function describeFile(disposition: 'inline' | 'attachment', name: string)
 /** Names a file of pictures. */
 export function nameFile(
   prefix: string,
-  seed: string,
-  start: number,
-  n: number,
-  extension: string,
+  { seed, start, n, format }: { seed: string; start: number; n: number; format: string },
 ): string {
   const last = n === 1 ? '' : `-${start + n - 1}`;
-  return `digitmint-${prefix}${nameSeed(seed)}-${start}${last}.${extension}`;
+  return `digitmint-${prefix}${nameSeed(seed)}-${start}${last}.${format}`;
 }
 
 /** Writes a seed as part of a file's name: letters, digits and pictographs of any language. */

@@ -52,24 +52,16 @@ export function parseSettings({
 >) {
   const seconds = Number(text);
   if (!(seconds >= 0.1 && seconds <= 3600)) {
-    throw new RangeError(
-      `MODEL_REFRESH_SECONDS is ${JSON.stringify(text)}, expected seconds from 0.1 to 3600`,
-    );
+    refuse('MODEL_REFRESH_SECONDS', text, 'seconds from 0.1 to 3600');
   }
   if (!/^[0-9]{1,9}$/.test(hsts)) {
-    throw new RangeError(
-      `HSTS_SECONDS is ${JSON.stringify(hsts)}, expected whole seconds, such as 31536000, or 0`,
-    );
+    refuse('HSTS_SECONDS', hsts, 'whole seconds, such as 31536000, or 0');
   }
   if (!/^(?:(?:https:\/\/|mailto:|tel:)[\x21-\x7e]+)?$/.test(contact)) {
-    throw new RangeError(
-      `SECURITY_CONTACT is ${JSON.stringify(contact)}, expected a URL with https:, mailto: or tel:`,
-    );
+    refuse('SECURITY_CONTACT', contact, 'a URL with https:, mailto: or tel:');
   }
-  if (cpu !== '' && !/^[1-9][0-9]{0,6}$/.test(cpu)) {
-    throw new RangeError(
-      `MAX_CPU_MS is ${JSON.stringify(cpu)}, expected milliseconds from 1 to 9999999, or nothing`,
-    );
+  if (!/^(?:[1-9][0-9]{0,6})?$/.test(cpu)) {
+    refuse('MAX_CPU_MS', cpu, 'milliseconds from 1 to 9999999, or nothing');
   }
   try {
     return {
@@ -82,6 +74,10 @@ export function parseSettings({
   } catch (cause) {
     throw new RangeError(`MODEL_PUBLIC_KEYS: ${(cause as Error).message}`, { cause });
   }
+}
+
+function refuse(name: string, text: string | undefined, expected: string): never {
+  throw new RangeError(`${name} is ${JSON.stringify(text)}, expected ${expected}`);
 }
 
 /** @returns  undefined without limits. @throws RangeError  For a limiter without a limit. */
@@ -104,10 +100,7 @@ function pairLimit(
     return undefined;
   }
   if (text === undefined || !/^[1-9][0-9]{0,8}$/.test(text)) {
-    throw new RangeError(
-      `${name} is ${JSON.stringify(text)}, expected the limit ` +
-        'that its binding has in wrangler.toml, or off',
-    );
+    refuse(name, text, 'the limit that its binding has in wrangler.toml, or off');
   }
   return { limiter, requests: Number(text) };
 }

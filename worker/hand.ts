@@ -1,6 +1,6 @@
 /** The parameters `hand` and `to` of drawn answers. */
-import type { ApiError } from '../shared/contract/errors.ts';
 import { HAND_SEED, type ModelChoice } from '../shared/contract/parameters.ts';
+import { Refusal, refuseValue } from '../shared/contract/refusal.ts';
 import { formatHand, parseHand, type Hand } from '../shared/hand/hand-text.ts';
 import type { GivenHand } from '../shared/model/sampler.ts';
 import type { Generator } from './models/model-cache.ts';
@@ -15,8 +15,11 @@ interface HandQuery {
 /** The parameters that are hands. */
 const NAMES = ['hand', 'to'] as const;
 
-/** Checks the texts of a query with a hand, which decides the model's version and needs no seed. */
-export function settleHand<Q extends HandQuery>(query: Q): Q | ApiError {
+/**
+ * Checks the texts of a query with a hand, which decides the model's version and needs no seed.
+ * @throws Refusal
+ */
+export function settleHand<Q extends HandQuery>(query: Q): Q {
   let { model } = query;
   for (const parameter of NAMES) {
     const received = query[parameter];
@@ -25,11 +28,12 @@ export function settleHand<Q extends HandQuery>(query: Q): Q | ApiError {
       continue;
     }
     if ('expected' in hand) {
-      return { code: 'invalid_parameter', parameter, received, expected: hand.expected };
+      refuseValue(parameter, received, hand.expected);
     }
     const { name, version } = hand.model;
     if (model !== undefined && (model.name !== name || (model.version ?? version) !== version)) {
-      return { code: 'hand_of_other_model', hand: nameModel(hand.model), model: nameModel(model) };
+      const other = { hand: nameModel(hand.model), model: nameModel(model) };
+      throw new Refusal({ code: 'hand_of_other_model', ...other });
     }
     model = hand.model;
   }
@@ -39,8 +43,8 @@ export function settleHand<Q extends HandQuery>(query: Q): Q | ApiError {
 const nameModel = ({ name, version }: ModelChoice): string =>
   version === undefined ? name : `${name}@${version}`;
 
-/** Checks that the hands have as many numbers as the model's latent vectors. */
-export function checkHand(query: HandQuery, { sampler }: Generator): ApiError | undefined {
+/** Checks that the hands have as many numbers as the model's latent vectors. @throws Refusal */
+export function checkHand(query: HandQuery, { sampler }: Generator): void {
   const { name, version, latent } = sampler.manifest;
   for (const parameter of NAMES) {
     const received = query[parameter];
@@ -54,10 +58,9 @@ export function checkHand(query: HandQuery, { sampler }: Generator): ApiError | 
         latents: new Float32Array(latent.size),
       }).slice(4);
       const expected = `${characters} characters after the last dot, ${latent.size} numbers of ${name}@${version}, not ${length}`;
-      return { code: 'invalid_parameter', parameter, received, expected };
+      refuseValue(parameter, received, expected);
     }
   }
-  return undefined;
 }
 
 /** Reads hands that `settleHand` accepted. */

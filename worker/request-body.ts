@@ -1,5 +1,5 @@
 /** Reads the bodies of requests, and drops what nobody reads. */
-import type { ApiError } from '../shared/contract/errors.ts';
+import { Refusal } from '../shared/contract/refusal.ts';
 import { fixLength } from './http/range.ts';
 
 /** Unread bodies are dropped up to this length: that of a large photograph. */
@@ -7,14 +7,14 @@ const MAX_DROPPED_BYTES = 32 * 1024 * 1024;
 
 const LENGTH = 'Content-Length';
 
-/** Reads a body. @returns  Its pieces, or the error of one that is too long or breaks off. */
+/** Reads a body in pieces. @throws Refusal  When it is too long or breaks off. */
 export async function readBody(
   { body, headers }: Request,
   maxBytes: number,
-): Promise<Uint8Array[] | ApiError> {
-  const tooLarge = { code: 'body_too_large', maxBytes } as const;
+): Promise<Uint8Array[]> {
+  const tooLarge = () => new Refusal({ code: 'body_too_large', maxBytes });
   if (Number(headers.get(LENGTH)) > maxBytes) {
-    return tooLarge;
+    throw tooLarge();
   }
   const pieces: Uint8Array[] = [];
   const reader = body?.getReader();
@@ -26,11 +26,13 @@ export async function readBody(
       length += bytes.length;
       if (length > maxBytes) {
         reader?.releaseLock(); // For `dropBody`.
-        return tooLarge;
+        throw tooLarge();
       }
     }
-  } catch {
-    return { code: 'unreadable_picture', reason: 'breaks off before its end' };
+  } catch (cause) {
+    throw cause instanceof Refusal
+      ? cause
+      : new Refusal({ code: 'unreadable_picture', reason: 'breaks off before its end' });
   }
   return pieces;
 }

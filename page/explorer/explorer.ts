@@ -7,7 +7,7 @@ import { BASE_PATH } from '../base-path.ts';
 import { find, make } from '../elements.ts';
 import { startWorker, type WorkerLink } from '../worker-link.ts';
 import { addPad, createLatest } from './pad.ts';
-import type { Inputs, Opened, Tasks } from './protocol.ts';
+import type { Inputs, Opened, Painter } from './painter.ts';
 import {
   blend,
   buildCorners,
@@ -31,7 +31,7 @@ const MAX_BEND = 4;
 /** Loads the generator and shows the explorer. */
 export async function startExplorer(section: HTMLElement): Promise<void> {
   const { painter: url = '', name = '', version = '' } = section.dataset;
-  const painter = await startWorker<Tasks>(url);
+  const painter = await startWorker<Painter>(url);
   const opened = await painter.ask('open', { name, version });
   const start = find('explore-start', HTMLElement);
   const hadFocus = start.contains(document.activeElement);
@@ -57,7 +57,7 @@ function readAddress(): { seed: string; place: Place; label: string } | undefine
     : { seed, place: { x, y }, label: query.get('class') ?? '' };
 }
 
-function runExplorer(painter: WorkerLink<Tasks>, opened: Opened, section: HTMLElement): void {
+function runExplorer(painter: WorkerLink<Painter>, opened: Opened, section: HTMLElement): void {
   const { name = '', version = '', truncation = '1', route = 'digit' } = section.dataset;
   const form = find('explore-form', HTMLFormElement);
   const seedField = find('explore-seed', HTMLInputElement);
@@ -76,7 +76,7 @@ function runExplorer(painter: WorkerLink<Tasks>, opened: Opened, section: HTMLEl
       // As the place's URL holds it, so that this is its picture.
       input.set(roundLatents(input.subarray(0, opened.latentSize)));
     }
-    const pixels = await painter.ask('draw', { input });
+    const pixels = await painter.ask('draw', input);
     paintSamples(find('seen', HTMLCanvasElement), pixels, 1, opened);
     tellUrl(input, corner);
     const query = new URLSearchParams({
@@ -132,13 +132,13 @@ function runExplorer(painter: WorkerLink<Tasks>, opened: Opened, section: HTMLEl
     );
     drawSeen(place);
     // The API draws the corners without a bend.
-    cornerPixels = await painter.ask('draw', { input: blend(corners, CORNER_PLACES, unbent) });
+    cornerPixels = await painter.ask('draw', blend(corners, CORNER_PLACES, unbent));
     const query = new URLSearchParams(writeCorners());
     showCorners(cornerPixels, opened, query, derived.inputs.labels, label?.name, form);
     find('compare', HTMLButtonElement).dataset['path'] =
       `${BASE_PATH}/digit.json?n=${CORNERS}&${query}`;
     find('compare-result', HTMLElement).textContent = '';
-    const map = await painter.ask('draw', { input: blend(corners, MAP_PLACES, bend) });
+    const map = await painter.ask('draw', blend(corners, MAP_PLACES, bend));
     paintSamples(find('pad-map', HTMLCanvasElement), map, MAP_SIDE, opened);
     // Names what is shown, so that tests can wait for it.
     section.dataset['drawn'] = query.toString();

@@ -2,7 +2,7 @@
  * Places between four corners of the generator's input space. At a corner without a bend the input
  * is exactly the corner's, and so are the pixels.
  */
-import type { Inputs } from './protocol.ts';
+import type { Inputs } from './painter.ts';
 
 /** Four corners: top left, top right, bottom left, bottom right. */
 export const CORNERS = 4;

@@ -6,22 +6,16 @@ function sample(point: (time: number) => readonly [number, number]): Stroke {
   return Array.from({ length: 25 }, (_, i) => point(i / 24));
 }
 
+/** Reads points, x and y in hundredths of the side. */
+const read = (points: string): Stroke =>
+  points.split(' ').map((point) => {
+    const [x, y] = point.split(',').map((part) => Number(part) / 100);
+    return [x as number, y as number];
+  });
+
 export const EXAMPLES: readonly (readonly Stroke[])[] = [
   // A leaning 7 with a bar.
-  [
-    [
-      [0.3, 0.22],
-      [0.5, 0.2],
-      [0.74, 0.2],
-      [0.62, 0.45],
-      [0.5, 0.65],
-      [0.42, 0.84],
-    ],
-    [
-      [0.4, 0.52],
-      [0.7, 0.5],
-    ],
-  ],
+  [read('30,22 50,20 74,20 62,45 50,65 42,84'), read('40,52 70,50')],
   // A round 3.
   [
     [
@@ -36,18 +30,5 @@ export const EXAMPLES: readonly (readonly Stroke[])[] = [
     ],
   ],
   // An upright, narrow 4.
-  [
-    [
-      [0.42, 0.16],
-      [0.38, 0.35],
-      [0.35, 0.52],
-      [0.5, 0.52],
-      [0.68, 0.5],
-    ],
-    [
-      [0.6, 0.22],
-      [0.59, 0.5],
-      [0.58, 0.86],
-    ],
-  ],
+  [read('42,16 38,35 35,52 50,52 68,50'), read('60,22 59,50 58,86')],
 ];

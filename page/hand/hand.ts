@@ -7,7 +7,7 @@ import { addCopying } from '../copying.ts';
 import { find, make, markReady, showText } from '../elements.ts';
 import { startWorker } from '../worker-link.ts';
 import { EXAMPLES } from './examples.ts';
-import type { Drawn, DrawnDigit, Tasks, Written } from './protocol.ts';
+import type { Drawn, DrawnDigit, Scribe, Written } from './scribe.ts';
 import { addStrokePad } from './strokes.ts';
 
 const INVITATION = 'Draw one digit, as large as you like.';
@@ -24,7 +24,7 @@ const results = find('hand-results', HTMLElement);
 /** Whether the generator did not load: the page says so until it is loaded again. */
 let isBroken = false;
 showStatus('Loading the generator…');
-const scribe = startWorker<Tasks>(scribeUrl).then(async (link) => {
+const scribe = startWorker<Scribe>(scribeUrl).then(async (link) => {
   await link.ask('open', { name, version });
   return link;
 });
@@ -118,7 +118,7 @@ async function read(): Promise<void> {
     more.disabled = drawn === undefined || asked.length === LIMITS.maxWritten;
     show(answer, 0);
     for (let step = 1; step <= STEPS; step++) {
-      const better = await link.ask('improve', null);
+      const better = await link.ask('improve', undefined);
       if (own !== change) {
         return;
       }
@@ -188,7 +188,7 @@ async function write(): Promise<void> {
   find('hand-url', HTMLElement).textContent = url;
   find('hand-open', HTMLAnchorElement).href = url;
   const link = await scribe;
-  paint(written, await link.ask('write', { number: text }));
+  paint(written, await link.ask('write', text));
   written.setAttribute('aria-label', `${text} in your hand`);
 }
 

@@ -5,6 +5,7 @@
 import { HAND_SEED } from '../../shared/contract/parameters.ts';
 import { pickDigits } from '../../shared/contract/query.ts';
 import { formatHand, parseHand } from '../../shared/hand/hand-text.ts';
+import type { GreyPicture } from '../../shared/hand/ink-map.ts';
 import {
   createHandReader,
   describeUnrecognised,
@@ -25,8 +26,28 @@ import { createVerifiedSampler, type Sampler } from '../../shared/model/sampler.
 import { writeNumber } from '../../shared/picture/number.ts';
 import { buildSheet } from '../../shared/picture/sheet.ts';
 import { takeKernels } from '../../worker/models/open-model.ts';
-import { answerTasks, fetchFile, fetchModel } from '../worker-tasks.ts';
-import type { Drawn, Tasks, Written } from './protocol.ts';
+import { answerTasks, fetchFile, fetchModel, type ModelVersion } from '../worker-tasks.ts';
+
+/** Grey pictures side by side or one: row-major, 0 for paper to 255. */
+export type Drawn = GreyPicture;
+
+/** A digit on the canvas. Without a label the encoder guesses its class. */
+export interface DrawnDigit {
+  readonly picture: GreyPicture;
+  readonly label: number | undefined;
+}
+
+/** A hand, and what it draws. */
+export interface Written {
+  /** The text for `hand=`. */
+  readonly hand: string;
+  /** The label and the certainty of each digit that was read, in order. */
+  readonly read: readonly { readonly label: number; readonly certainty: number }[];
+  /** Of 255: see `Reading.error`. */
+  readonly error: number;
+  /** One picture for each class, in order. */
+  readonly digits: readonly Drawn[];
+}
 
 /** Pixels of the screen for one of a number. */
 const SCALE = 4;
@@ -42,8 +63,9 @@ function getOpened() {
   return opened;
 }
 
-answerTasks<Tasks>({
-  open: async (model) => {
+const tasks = {
+  /** Loads a published model and its encoder. */
+  open: async (model: ModelVersion): Promise<void> => {
     const [{ parsed, weights }, description, encoder] = await Promise.all([
       fetchModel(model),
       fetchFile(model, ENCODER_FILE),
@@ -54,9 +76,9 @@ answerTasks<Tasks>({
       sampler: createVerifiedSampler(parsed, weights, takeKernels()),
       reader: createHandReader(read.plan, decodeEncoderWeights(read, encoder), takeKernels()),
     };
-    return null;
   },
-  read: (drawn) => {
+  /** Reads the digits of one hand. @returns  A fault is a sentence about the last digit. */
+  read: (drawn: readonly DrawnDigit[]): Written | { readonly fault: string } => {
     const { sampler, reader } = getOpened();
     const digits: GivenDigit[] = [];
     for (const { picture, label } of drawn) {
@@ -76,13 +98,15 @@ answerTasks<Tasks>({
     readings = all;
     return describe(reading);
   },
-  improve: () => {
+  /** Improves the hand that was read last, by one step. */
+  improve: (): Written => {
     if (readings === undefined) {
       throw new Error('nothing was read');
     }
     return describe(readings.next().value);
   },
-  write: ({ number }) => {
+  /** Writes a number in the hand that was read last, as the API does, enlarged by 4. */
+  write: (number: string): Drawn => {
     const { sampler } = getOpened();
     const { classes } = sampler.manifest;
     const labels = Uint8Array.from(pickDigits(number), (text) => findClass(classes, text) ?? 0);
@@ -92,7 +116,10 @@ answerTasks<Tasks>({
     const { width, height, pixels } = buildSheet(writeNumber(number, samples, place), layout);
     return { width, height, pixels };
   },
-});
+};
+
+export type Scribe = typeof tasks;
+answerTasks(tasks);
 
 function readGiven() {
   const parsed = parseHand(hand);

@@ -3,32 +3,19 @@
  * entry of the table.
  */
 import { describeClasses } from '../model/classes.ts';
+import { capitalize } from '../text.ts';
 
 interface ErrorEntry<F> {
-  readonly status:
-    | 400
-    | 401
-    | 404
-    | 405
-    | 406
-    | 412
-    | 413
-    | 414
-    | 416
-    | 422
-    | 429
-    | 500
-    | 501
-    | 503;
-  readonly title: string;
+  /** Default 400. */
+  readonly status?: number;
+  /** Default: the code in words. */
+  readonly title?: string;
   /** What was expected, what came, what to do. */
   readonly detail: (fields: F) => string;
   /** One such error, for the documentation. */
   readonly example: F;
   /** The parameters at fault, where no field names them. */
   readonly parameters?: readonly string[];
-  /** Seconds after which the request may succeed; absent where waiting does not help. */
-  readonly retryAfterSeconds?: (fields: F) => number;
 }
 
 /** Declares an error with the fields `F`. */
@@ -38,35 +25,25 @@ function define<F extends object>(entry: ErrorEntry<Readonly<F>>): ErrorEntry<Re
 
 const ERRORS = {
   invalid_parameter: define<{ parameter: string; received: string; expected: string }>({
-    status: 400,
-    title: 'Invalid parameter',
     detail: ({ parameter, received, expected }) =>
       `${parameter} is ${quote(received)}, expected ${expected}.`,
     example: { parameter: 'n', received: '1e9', expected: 'a whole number from 1 to 256' },
   }),
   repeated_parameter: define<{ parameter: string }>({
-    status: 400,
-    title: 'Repeated parameter',
     detail: ({ parameter }) => `${quote(parameter)} is given more than once, expected once.`,
     example: { parameter: 'seed' },
   }),
   missing_parameter: define<{ parameter: string; expected: string }>({
-    status: 400,
-    title: 'Missing parameter',
     detail: ({ parameter, expected }) =>
       `${parameter} is missing in the query string, expected ${expected}.`,
     example: { parameter: 'seed', expected: '1 to 128 characters' },
   }),
   unknown_parameter: define<{ parameters: readonly string[]; known: readonly string[] }>({
-    status: 400,
-    title: 'Unknown parameter',
     detail: ({ parameters, known }) =>
       `Unknown: ${parameters.map(quote).join(', ')}. Known: ${known.join(', ')}.`,
     example: { parameters: ['sede'], known: ['n', 'seed'] },
   }),
   parameter_without_effect: define<{ parameters: readonly string[]; format: string }>({
-    status: 400,
-    title: 'Parameter without effect',
     detail: ({ parameters, format }) =>
       `strict=1 and without effect in ${format}: ${parameters.join(', ')}. Leave them out.`,
     example: { parameters: ['fg'], format: 'npy' },
@@ -78,8 +55,6 @@ const ERRORS = {
     frames?: number;
     maxPixels: number;
   }>({
-    status: 400,
-    title: 'Picture too large',
     detail: ({ width, height, frames, maxPixels }) =>
       frames === undefined
         ? `The picture would have ${width} x ${height} pixels, at most ${maxPixels} allowed: lower n, scale or dpr.`
@@ -88,24 +63,18 @@ const ERRORS = {
     parameters: ['n', 'scale', 'dpr'],
   }),
   answer_too_large: define<{ numbers: number; maxNumbers: number }>({
-    status: 400,
-    title: 'Answer too large',
     detail: ({ numbers, maxNumbers }) =>
       `The samples would have ${numbers} numbers, at most ${maxNumbers} allowed: lower n.`,
     example: { numbers: 16_777_216, maxNumbers: 1_000_000 },
     parameters: ['n'],
   }),
   too_expensive: define<{ ms: number; maxMs: number; fits: string }>({
-    status: 400,
-    title: 'Too expensive',
     detail: ({ ms, maxMs, fits }) =>
       `The answer would take about ${ms} ms of processor time, this service allows ${maxMs} ms. ` +
       `What would fit: ${fits}.`,
     example: { ms: 21, maxMs: 10, fits: 'n=118' },
   }),
   label_not_supported: define<{ model: string; received: string; classes: readonly string[] }>({
-    status: 400,
-    title: 'Label not supported',
     detail: ({ model, received, classes }) =>
       classes.length === 0
         ? `Model ${model} was trained without labels: leave label out.`
@@ -119,8 +88,6 @@ const ERRORS = {
     model: string;
     reason: string;
   }>({
-    status: 400,
-    title: 'Parameter not supported',
     detail: ({ parameter, received, model, reason }) =>
       `${parameter} is ${quote(received)}, which model ${model} does not support: ${reason}.`,
     example: {
@@ -131,7 +98,6 @@ const ERRORS = {
     },
   }),
   hand_of_other_model: define<{ hand: string; model: string }>({
-    status: 400,
     title: 'Hand of another model',
     detail: ({ hand, model }) =>
       `The hand belongs to ${hand}, not to ${model}: leave model out, or make a hand of ${model} by POST /hand.`,
@@ -140,39 +106,33 @@ const ERRORS = {
   }),
   encoder_not_found: define<{ model: string }>({
     status: 404,
-    title: 'Encoder not found',
     detail: ({ model }) => `Model ${model} has no encoder, so it cannot read a hand.`,
     example: { model: 'seed@0123456789abcdef' },
     parameters: ['model'],
   }),
   body_too_large: define<{ maxBytes: number }>({
     status: 413,
-    title: 'Body too large',
     detail: ({ maxBytes }) => `The body has more than the ${maxBytes} bytes that are allowed.`,
     example: { maxBytes: 1_000_000 },
   }),
   unreadable_picture: define<{ reason: string }>({
     status: 422,
-    title: 'Unreadable picture',
     detail: ({ reason }) =>
       `The body ${reason}; expected one digit as PNG or JPEG, or as JSON: a list of 784 numbers from 0 to 255, row by row. Several digits are fields of multipart/form-data.`,
     example: { reason: 'is neither PNG nor JPEG nor JSON' },
   }),
   no_digit: define<{ reason: string }>({
     status: 422,
-    title: 'No digit',
     detail: ({ reason }) => `No digit was recognised: ${reason}.`,
     example: { reason: 'nearest is 7 with 31%' },
   }),
   not_found: define<{ path: string; near?: string | undefined }>({
     status: 404,
-    title: 'Not found',
     detail: ({ path, near = '/digit?n=16' }) => `Nothing is at ${quote(path)}. Try ${near}.`,
     example: { path: '/digits' },
   }),
   format_not_found: define<{ received: string; available: readonly string[] }>({
     status: 404,
-    title: 'Format not found',
     detail: ({ received, available }) =>
       `No answer here is written as ${quote(received)}, available: ${available.join(', ')}.`,
     example: { received: 'webp', available: ['png', 'svg'] },
@@ -180,35 +140,30 @@ const ERRORS = {
   }),
   model_not_found: define<{ model: string }>({
     status: 404,
-    title: 'Model not found',
     detail: ({ model }) => `No model ${quote(model)} is published.`,
     example: { model: 'seed@0123456789abcdef' },
     parameters: ['model'],
   }),
   method_not_allowed: define<{ method: string; allow: readonly string[] }>({
     status: 405,
-    title: 'Method not allowed',
     detail: ({ method, allow }) =>
       `${quote(method)} is not supported here, use ${allow.join(', ')}.`,
     example: { method: 'POST', allow: ['GET', 'HEAD', 'OPTIONS'] },
   }),
   not_acceptable: define<{ accept: string; available: readonly string[] }>({
     status: 406,
-    title: 'Not acceptable',
     detail: ({ accept, available }) =>
       `Accept is ${quote(accept)}, available: ${available.join(', ')}.`,
     example: { accept: 'image/webp', available: ['image/png', 'application/json'] },
   }),
   precondition_failed: define<{ received: string; etag: string | null }>({
     status: 412,
-    title: 'Precondition failed',
     detail: ({ received, etag }) =>
       `If-Match is ${quote(received)}, expected ${etag ?? '*, since this answer has no strong ETag'}.`,
     example: { received: '"0123456789abcdef"', etag: '"fedcba9876543210"' },
   }),
   format_not_implemented: define<{ received: string; available: readonly string[] }>({
     status: 501,
-    title: 'Format not implemented',
     detail: ({ received, available }) =>
       `format is ${quote(received)}, available: ${available.join(', ')}.`,
     example: { received: 'xml', available: ['json'] },
@@ -223,18 +178,15 @@ const ERRORS = {
   }),
   range_not_satisfiable: define<{ received: string; length: number }>({
     status: 416,
-    title: 'Range not satisfiable',
     detail: ({ received, length }) =>
       `Range is ${quote(`bytes=${received}`)}, expected bytes=FIRST-LAST with FIRST from 0 to ${length - 1} and not above LAST, bytes=FIRST- or bytes=-COUNT, and at most ${MAX_RANGES} of them: the answer has ${length} bytes.`,
     example: { received: '900-', length: 844 },
   }),
   model_unavailable: define<{ retryAfterSeconds: number }>({
     status: 503,
-    title: 'Model unavailable',
     detail: ({ retryAfterSeconds }) =>
       `No model could be loaded. Try again in ${retryAfterSeconds} s.`,
     example: { retryAfterSeconds: 10 },
-    retryAfterSeconds: (error) => error.retryAfterSeconds,
   }),
   rate_limited: define<{
     /** Which rate limit was exceeded: that of all answers, or that of large ones. */
@@ -248,19 +200,15 @@ const ERRORS = {
       `More than ${requests} ${kind === 'heavy' ? 'large answers' : 'answers'} in ${windowSeconds} s for your address. ` +
       `Try again in ${windowSeconds} s. Answers to URLs with seed and model can be cached permanently.`,
     example: { kind: 'all', requests: 600, windowSeconds: 60 },
-    retryAfterSeconds: ({ windowSeconds }) => windowSeconds,
   }),
   busy: define<{ retryAfterSeconds: number }>({
     status: 503,
-    title: 'Busy',
     detail: ({ retryAfterSeconds }) =>
       `The service is busy with other large answers. Try again in ${retryAfterSeconds} s, or ask for less at once.`,
     example: { retryAfterSeconds: 1 },
-    retryAfterSeconds: (error) => error.retryAfterSeconds,
   }),
   unauthorized: define<object>({
     status: 401,
-    title: 'Unauthorized',
     detail: () =>
       'Only the owner may use /jobs: the header Authorization must be "Bearer " and the secret, JOBS_SECRET of this service.',
     example: {},
@@ -273,14 +221,11 @@ const ERRORS = {
   }),
   job_not_found: define<{ job: string }>({
     status: 404,
-    title: 'Job not found',
     detail: ({ job }) =>
       `There is no job ${quote(job)}, expected an id from an answer to POST /jobs: 32 hex digits.`,
     example: { job: '0123456789abcdef0123456789abcdef' },
   }),
   job_too_large: define<{ shards: number; shardDigits: number; maxShards: number }>({
-    status: 400,
-    title: 'Job too large',
     detail: ({ shards, shardDigits, maxShards }) =>
       `The job would have ${shards} shards of ${shardDigits} samples, at most ${maxShards} allowed: lower n.`,
     example: { shards: 1_470_589, shardDigits: 680, maxShards: 100_000 },
@@ -306,14 +251,16 @@ export const ERROR_CODES = Object.keys(ERRORS) as ApiErrorCode[];
 /** Describes an error as RFC 9457 defines it. Text from the caller is quoted as JSON and cut. */
 export function describeError(error: ApiError) {
   const entry = ERRORS[error.code] as unknown as ErrorEntry<ApiError>;
-  const { status, title, detail, retryAfterSeconds } = entry;
+  const { status = 400, title = capitalize(error.code.replaceAll('_', ' ')), detail } = entry;
+  const waits = 'windowSeconds' in error ? error.windowSeconds : undefined;
   const named = 'parameter' in error ? [error.parameter] : (entry.parameters ?? []);
   return {
     status,
     title,
     detail: detail(error),
     parameters: 'parameters' in error ? error.parameters : named,
-    retryAfterSeconds: retryAfterSeconds?.(error),
+    /** Seconds after which the request may succeed; undefined where waiting does not help. */
+    retryAfterSeconds: 'retryAfterSeconds' in error ? error.retryAfterSeconds : waits,
   };
 }
 

@@ -22,20 +22,6 @@ export type DatasetFormat = FormatOf<'dataset'>;
 export type MorphFormat = FormatOf<'morph'>;
 export type JobFormat = FormatOf<'jobs'>;
 
-/** Extensions that people ask for and neither /digit nor /number has. */
-export const FOREIGN_FORMATS = [
-  'webp',
-  'avif',
-  'gif',
-  'jpg',
-  'jpeg',
-  'jxl',
-  'heic',
-  'bmp',
-  'tiff',
-  'pdf',
-];
-
 const MEDIA_TYPES = {
   png: 'image/png',
   json: 'application/json',

@@ -5,8 +5,8 @@
  */
 import NAMED_COLOURS from 'color-name';
 import { formatColour, parseColour, type Colour } from '../picture/colour.ts';
-import type { ApiError } from './errors.ts';
 import type { FormatOf, RouteName } from './formats.ts';
+import { Refusal, refuseValue } from './refusal.ts';
 import {
   NUMBER,
   PARAMETERS,
@@ -193,8 +193,7 @@ type Length = (typeof LENGTHS)[number];
 
 /**
  * Multiplies lengths in output pixels by `dpr`, device pixels for each CSS pixel, and rounds them.
- * So a picture for
- * a dense screen and the equal one without `dpr` have the same canonical URL.
+ * So a picture for a dense screen and the equal one without `dpr` have the same canonical URL.
  * @returns  The lengths that change; or what was expected, where one would be too large.
  */
 export function multiplyPixels({
@@ -262,10 +261,6 @@ export interface UnknownName {
   readonly meant: string | undefined;
 }
 
-export type Parsed<Q> =
-  | { readonly ok: true; readonly query: Q }
-  | { readonly ok: false; readonly error: ApiError };
-
 export type Query<R extends RouteName> = ParameterValues<ParametersOf<R>>;
 
 /** The query of `/digit` or `/number`. The parameters that `/number` lacks are undefined there. */
@@ -282,13 +277,13 @@ const IGNORED = /^(?:v|t|_|cb|r|random|utm_[a-z]+|[a-z]{1,2}clid|msclkid)$/;
  * @param parameters  The route's. `strict`, if it is among them and given, refuses unknown names.
  * @param search      Decoded pairs in their order.
  * @param isStrict    Refuses unknown names anyway.
- * @returns           The values, or the first error.
+ * @throws Refusal    With the first error.
  */
 export function parseParameters<P extends ParameterSet>(
   parameters: P,
   search: URLSearchParams,
   isStrict = false,
-): Parsed<ParameterValues<P>> {
+): ParameterValues<P> {
   const values: Record<string, Value> = {};
   const unknown = new Set<string>();
   for (const [name, text] of search) {
@@ -300,35 +295,35 @@ export function parseParameters<P extends ParameterSet>(
       continue;
     }
     if (name in values) {
-      return refuse({ code: 'repeated_parameter', parameter: name });
+      throw new Refusal({ code: 'repeated_parameter', parameter: name });
     }
     const value = parseText(parameter, parameter.kind === 'colour' ? resolveColour(text) : text);
     if (value === undefined) {
-      return refuseValue(name, text, describeExpected(parameter));
+      refuseValue(name, text, describeExpected(parameter));
     }
     values[name] = value;
   }
   if (unknown.size > 0 && (isStrict || values['strict'] === true)) {
     const known = Object.keys(parameters);
-    return refuse({ code: 'unknown_parameter', parameters: [...unknown], known });
+    throw new Refusal({ code: 'unknown_parameter', parameters: [...unknown], known });
   }
   for (const name in parameters) {
     const parameter = parameters[name] as Parameter;
     if (values[name] === undefined) {
       if (parameter.required === true) {
         const expected = describeExpected(parameter);
-        return refuse({ code: 'missing_parameter', parameter: name, expected });
+        throw new Refusal({ code: 'missing_parameter', parameter: name, expected });
       }
       continue;
     }
     const other = parameter.replaces?.find((each) => values[each] !== undefined);
     if (other !== undefined) {
       const received = formatValue(values[other] as Value);
-      return refuseValue(other, received, `none beside ${name}, which replaces it`);
+      refuseValue(other, received, `none beside ${name}, which replaces it`);
     }
   }
   const named = [...unknown].map((name) => ({ name, meant: findMeant(name, parameters) }));
-  return { ok: true, query: { ...values, unknown: named } as ParameterValues<P> };
+  return { ...values, unknown: named } as ParameterValues<P>;
 }
 
 /** Finds the parameter that a name differs from by its case or by one slip of the hand. */
@@ -361,56 +356,47 @@ function resolveColour(text: string): string {
     : text;
 }
 
-function refuse(error: ApiError): { readonly ok: false; readonly error: ApiError } {
-  return { ok: false, error };
-}
-
-function refuseValue(parameter: string, received: string, expected: string) {
-  return refuse({ code: 'invalid_parameter', parameter, received, expected });
-}
-
 /** Parses a route's query string. A job costs money, so it refuses unknown names. */
-export function parseQuery<R extends RouteName>(
-  route: R,
-  search: URLSearchParams,
-): Parsed<Query<R>> {
+export function parseQuery<R extends RouteName>(route: R, search: URLSearchParams): Query<R> {
   const parameters: ParameterSet = ROUTES[route];
-  return parseParameters(parameters, search, route === 'jobs') as Parsed<Query<R>>;
+  return parseParameters(parameters, search, route === 'jobs') as Query<R>;
 }
 
 /** Parses the query string of `/digit`, or of `/number` with the path's decoded number. */
-export function parseDigitQuery(search: URLSearchParams, given?: string): Parsed<DigitQuery> {
+export function parseDigitQuery(search: URLSearchParams, given?: string): DigitQuery {
   const number = given === undefined ? undefined : normalizeNumber(given);
   if (number !== undefined && parseText(NUMBER, number) === undefined) {
-    return refuseValue('digits', given as string, NUMBER.expected);
+    refuseValue('digits', given as string, NUMBER.expected);
   }
-  const parsed = parseQuery(number === undefined ? 'digit' : 'number', search);
-  return parsed.ok ? { ok: true, query: { ...parsed.query, number } as DigitQuery } : parsed;
+  const query = parseQuery(number === undefined ? 'digit' : 'number', search);
+  return { ...query, number } as DigitQuery;
 }
 
 /**
  * Multiplies `dpr` into `scale`, `gap` and `margin` if the format has pixels, and names the
  * parameters without effect for the warning header. `strict` refuses these.
+ * @throws Refusal
  */
 export function settleQuery<Q extends object>(
   route: RouteName,
   query: Q,
   format: string,
-): Parsed<Q & { readonly withoutEffect: readonly string[] }> {
+): Q & { readonly withoutEffect: readonly string[] } {
   const given = query as Readonly<Record<string, number | undefined>>;
   const parameters: ParameterSet = ROUTES[route];
   const { dpr } = parameters;
   const isMultiplied = dpr !== undefined && given['dpr'] !== undefined;
   const products = isMultiplied && hasEffect(dpr, format, given) ? multiplyPixels(given) : {};
   if (typeof products === 'string') {
-    return refuseValue('dpr', String(given['dpr']), products);
+    refuseValue('dpr', String(given['dpr']), products);
   }
   const withoutEffect = listWithoutEffect(route, given, format).filter(
     (name) => parameters[name]?.unwarned?.includes(format) !== true,
   );
-  return 'strict' in query && query.strict === true && withoutEffect.length > 0
-    ? refuse({ code: 'parameter_without_effect', parameters: withoutEffect, format })
-    : { ok: true, query: { ...query, ...products, withoutEffect } };
+  if ('strict' in query && query.strict === true && withoutEffect.length > 0) {
+    throw new Refusal({ code: 'parameter_without_effect', parameters: withoutEffect, format });
+  }
+  return { ...query, ...products, withoutEffect };
 }
 
 /** The values of a route's parameters, where absent ones have their default. */

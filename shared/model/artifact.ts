@@ -79,6 +79,20 @@ const fileSchema = z.strictObject({
   sha256: hashSchema,
 });
 
+/** What a network was trained on, and with what. */
+export const originShape = {
+  seed: textSchema(128),
+  dataset: z.strictObject({
+    name: textSchema(128),
+    images: z.int().check(z.minimum(1)),
+    sha256: hashSchema,
+  }),
+  backend: textSchema(200),
+  libraries: z.record(textSchema(64), textSchema(64)),
+};
+/** Measured quality by the metric's name. */
+export const figuresSchema = z.record(textSchema(64), z.number());
+
 const manifestContentSchema = z.strictObject({
   schema: z.literal(MANIFEST_SCHEMA),
   name: modelNameSchema,
@@ -119,17 +133,9 @@ const manifestContentSchema = z.strictObject({
     steps: z.int().check(z.minimum(0)),
     batchSize: z.int().check(z.minimum(1)),
     imagesSeen: z.int().check(z.minimum(0)),
-    seed: textSchema(128),
-    dataset: z.strictObject({
-      name: textSchema(128),
-      images: z.int().check(z.minimum(1)),
-      sha256: hashSchema,
-    }),
-    backend: textSchema(200),
-    libraries: z.record(textSchema(64), textSchema(64)),
+    ...originShape,
   }),
-  /** Measured quality by the metric's name. */
-  figures: z.record(textSchema(64), z.number()),
+  figures: figuresSchema,
 });
 
 const manifestSchema = z.extend(manifestContentSchema, { version: modelVersionSchema });
@@ -154,7 +160,6 @@ const pointerSchema = z.strictObject({
 
 /** Which version of each model is served. Publishing replaces it last, by compare-and-swap. */
 export type Pointer = z.infer<typeof pointerSchema>;
-export type PublishedModel = z.infer<typeof publishedSchema>;
 
 export const POINTER_KEY = 'current.json';
 export const MODELS_PREFIX = 'models/';

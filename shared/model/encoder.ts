@@ -11,12 +11,13 @@ import canonicalize from 'canonicalize';
 import * as z from 'zod/mini';
 import {
   ArtifactError,
+  figuresSchema,
   hashSchema,
   modelNameSchema,
   modelVersionSchema,
+  originShape,
   parseDocument,
   splitWeights,
-  textSchema,
   verifyFile,
   type ParsedManifest,
 } from './artifact.ts';
@@ -96,17 +97,9 @@ const descriptionSchema = z.strictObject({
   training: z.strictObject({
     steps: z.int().check(z.minimum(0)),
     batchSize: z.int().check(z.minimum(1)),
-    seed: textSchema(128),
-    dataset: z.strictObject({
-      name: textSchema(128),
-      images: z.int().check(z.minimum(1)),
-      sha256: hashSchema,
-    }),
-    backend: textSchema(200),
-    libraries: z.record(textSchema(64), textSchema(64)),
+    ...originShape,
   }),
-  /** Measured quality by the metric's name. */
-  figures: z.record(textSchema(64), z.number()),
+  figures: figuresSchema,
 });
 
 export type EncoderDescription = z.infer<typeof descriptionSchema>;

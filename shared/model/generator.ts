@@ -127,7 +127,19 @@ export function planGenerator(config: GeneratorConfig): GeneratorPlan {
       `the last layer gives [${plan.outputShape.join(', ')}], expected [height, width, 1 or 3]`,
     );
   }
-  checkCosts(plan);
+  const { parameters, macs, effort } = plan;
+  if (parameters > GENERATOR_LIMITS.parameters || macs > GENERATOR_LIMITS.macs) {
+    throw new GeneratorConfigError(
+      `${parameters} parameters and ${macs} multiply-accumulates, ` +
+        `at most ${GENERATOR_LIMITS.parameters} and ${GENERATOR_LIMITS.macs} allowed`,
+    );
+  }
+  if (effort > GENERATOR_LIMITS.effort) {
+    throw new GeneratorConfigError(
+      `a sample takes the time of ${effort} multiply-accumulates, ` +
+        `at most ${GENERATOR_LIMITS.effort} allowed`,
+    );
+  }
   return { ...plan, config, inputSize, outputShape: [height, width, channels] };
 }
 
@@ -166,25 +178,6 @@ export function planNetwork(
   const parameters = weights.reduce((sum, weight) => sum + sizeOf(weight.shape), 0);
   const effort = work.macs + work.numbers * EFFORT.number + work.curves * EFFORT.curve;
   return { shapes, outputShape: shape, weights, parameters, macs, work, effort };
-}
-
-function checkCosts({
-  parameters,
-  macs,
-  effort,
-}: Pick<NetworkPlan, 'parameters' | 'macs' | 'effort'>): void {
-  if (parameters > GENERATOR_LIMITS.parameters || macs > GENERATOR_LIMITS.macs) {
-    throw new GeneratorConfigError(
-      `${parameters} parameters and ${macs} multiply-accumulates, ` +
-        `at most ${GENERATOR_LIMITS.parameters} and ${GENERATOR_LIMITS.macs} allowed`,
-    );
-  }
-  if (effort > GENERATOR_LIMITS.effort) {
-    throw new GeneratorConfigError(
-      `a sample takes the time of ${effort} multiply-accumulates, ` +
-        `at most ${GENERATOR_LIMITS.effort} allowed`,
-    );
-  }
 }
 
 /** Input channels in a pair and output channels in a vector, as in `shared/kernels/engine.ts`. */

@@ -7,7 +7,7 @@
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { ByteWriter } from 'hyparquet-writer/src/bytewriter.js';
 import { serializeTCompactProtocol } from 'hyparquet-writer/src/thrift.js';
-import { holdBytes, joinContents, makeLabels, makeRecords, type Content } from '../http/content.ts';
+import { holdBytes, joinContents, LABELS, makeRecords, type Content } from '../http/content.ts';
 import { encodeStoredPng } from './stored-png.ts';
 
 interface Rows {
@@ -98,10 +98,11 @@ function listChunks(rows: Rows, first: number, count: number): Chunk[] {
     }
     return records;
   });
-  const labels = makeLabels(count, 8, (from, n) => {
+  const drawLabels = (from: number, n: number) => {
     const values = BigInt64Array.from(rows.drawLabels(first + from, n), BigInt);
     return new Uint8Array(values.buffer); // Every platform is little-endian.
-  });
+  };
+  const labels = makeRecords(count, 8, drawLabels, LABELS);
   return [
     { path: ['image', 'bytes'], type: TYPE.bytes, level: 2, values: pictures },
     { path: ['image', 'path'], type: TYPE.bytes, level: 1 },

@@ -1,6 +1,7 @@
 /** Counts requests against rate limits, leases models, and draws heavy answers in turn. */
 import { LIMITS } from '../../shared/contract/limits.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
+import { Refusal } from '../../shared/contract/refusal.ts';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import type { AppContext, RateKind } from '../context.ts';
 import { BusyError, type ConcurrencyLimit } from './concurrency-limit.ts';
@@ -183,6 +184,7 @@ interface Admission {
 /**
  * Counts a request, then does its work: at once, or when it is heavy in its turn.
  * @param describeFit  Says what would fit, when the work is more than the host allows.
+ * @throws Refusal
  */
 export async function doWork<T>(
   c: AppContext,
@@ -190,16 +192,19 @@ export async function doWork<T>(
   work: Work,
   answer: () => T | Promise<T>,
   describeFit?: (maxMs: number) => string,
-): Promise<T | ApiError> {
+): Promise<T> {
   const ms = estimateMs(work);
   if (ms > maxCpuMs) {
     const fits = describeFit?.(maxCpuMs) ?? 'nothing of this kind';
-    return { code: 'too_expensive', ms: Math.ceil(ms), maxMs: maxCpuMs, fits };
+    throw new Refusal({ code: 'too_expensive', ms: Math.ceil(ms), maxMs: maxCpuMs, fits });
   }
   const isHeavy = ms > LIMITS.maxLightMs;
   const refused = await countRequest(c, rateLimits, isHeavy);
-  if (refused !== undefined || !isHeavy) {
-    return refused ?? answer();
+  if (refused !== undefined) {
+    throw new Refusal(refused);
+  }
+  if (!isHeavy) {
+    return answer();
   }
   try {
     return await heavyWork.run(async () => {
@@ -208,22 +213,10 @@ export async function doWork<T>(
     }, c.get('defer'));
   } catch (cause) {
     if (cause instanceof BusyError) {
-      return { code: 'busy', retryAfterSeconds: BUSY_RETRY_SECONDS };
+      throw new Refusal({ code: 'busy', retryAfterSeconds: BUSY_RETRY_SECONDS });
     }
     throw cause;
   }
-}
-
-/** Does work as `doWork` does, and answers with its error. */
-export async function admit(
-  c: AppContext,
-  given: Admission,
-  work: Work,
-  answer: () => Response | Promise<Response>,
-  describeFit?: (maxMs: number) => string,
-): Promise<Response> {
-  const done = await doWork(c, given, work, answer, describeFit);
-  return done instanceof Response ? done : respondError(c, done);
 }
 
 /** Lets requests that arrived meanwhile be admitted or refused before the thread draws again. */

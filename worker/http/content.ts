@@ -30,28 +30,19 @@ export function countPerPart(numbers: number): number {
   return Math.max(1, Math.min(64, Math.floor(2 ** 18 / numbers)));
 }
 
-/** Labels are no pixels: so many cost as much as one digit. */
-const LABELS = { batch: 8192, digits: 1 / 100 };
-
-/** Makes content of equally long records, one for each digit. */
-export function makeRecords(count: number, bytes: number, draw: Draw): Content {
-  return repeatRecord(count, bytes, draw, { batch: countPerPart(bytes), digits: 1 });
-}
-
-/** Makes content of equally long records that take no pixels. */
-export function makeLabels(count: number, bytes: number, draw: Draw): Content {
-  return repeatRecord(count, bytes, draw, LABELS);
-}
+/** The pace of records that are labels, which take no pixels. */
+export const LABELS = { batch: 8192, digits: 1 / 100 };
 
 /**
+ * Makes content of equally long records. By default each is a digit.
  * @param batch   Records that are drawn at once.
  * @param digits  The work that a record takes.
  */
-function repeatRecord(
+export function makeRecords(
   count: number,
   recordBytes: number,
   draw: Draw,
-  { batch, digits }: typeof LABELS,
+  { batch, digits } = { batch: countPerPart(recordBytes), digits: 1 },
 ): Content {
   return {
     length: count * recordBytes,

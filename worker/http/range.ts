@@ -4,7 +4,8 @@
  * another one, and parts of different answers make a broken file.
  */
 import { utf8ToBytes } from '@noble/hashes/utils.js';
-import { MAX_RANGES, type ApiError } from '../../shared/contract/errors.ts';
+import { MAX_RANGES } from '../../shared/contract/errors.ts';
+import { Refusal } from '../../shared/contract/refusal.ts';
 import type { AppContext } from '../context.ts';
 import { streamPieces, type Content } from './content.ts';
 import { describeLength, hasRanges, readHeader } from './headers.ts';
@@ -20,27 +21,21 @@ export interface Part {
  * Chooses the part that a request asks for. Ranges that touch are sent as one. For ranges with a
  * gap the whole answer is sent, as section 15.3.7.2 allows.
  * @param etag  The answer's; undefined or weak when it has no ranges.
+ * @throws Refusal  For ranges that the answer does not have.
  */
-export function choosePart(
-  c: AppContext,
-  etag: string | undefined,
-  length: number,
-): Part | ApiError {
+export function choosePart(c: AppContext, etag: string | undefined, length: number): Part {
   const whole = { status: 200, first: 0, end: length } as const;
   const ifRange = readHeader(c, 'if-range') ?? etag;
   const [, list] = /^bytes=(.*)$/i.exec(readHeader(c, 'range')?.trim() ?? '') ?? [];
   if (c.req.method !== 'GET' || !hasRanges(etag) || ifRange !== etag || list === undefined) {
     return whole;
   }
-  const refused = { code: 'range_not_satisfiable', received: list, length } as const;
   const texts = list.split(',').map((text) => text.trim());
   const ranges = texts.filter((text) => text !== '').map((text) => parseRange(text, length));
-  if (ranges.length === 0 || ranges.length > MAX_RANGES || ranges.includes(undefined)) {
-    return refused;
-  }
-  const [joined, ...others] = joinRanges(ranges as Range[]);
+  const areSound = ranges.length <= MAX_RANGES && !ranges.includes(undefined);
+  const [joined, ...others] = areSound ? joinRanges(ranges as Range[]) : [];
   if (joined === undefined) {
-    return refused;
+    throw new Refusal({ code: 'range_not_satisfiable', received: list, length });
   }
   return others.length > 0 ? whole : { status: 206, ...joined };
 }
@@ -122,14 +117,13 @@ export function respondJson(
   return respondText(JSON.stringify(value), 'application/json', headers, status);
 }
 
-/** Sends bytes in memory. @returns  The error for ranges that the answer does not have. */
+/** Sends bytes in memory. @throws Refusal  As `choosePart` does. */
 export function respondBytes(
   c: AppContext,
   headers: Readonly<Record<string, string>>,
   bytes: Uint8Array<ArrayBuffer>,
-): Response | ApiError {
-  const part = choosePart(c, headers['ETag'], bytes.length);
-  return 'code' in part ? part : respondPart(c, headers, bytes, part);
+): Response {
+  return respondPart(c, headers, bytes, choosePart(c, headers['ETag'], bytes.length));
 }
 
 /** The edge runtime tells the length of such a stream only. */

@@ -8,6 +8,7 @@ import { API_HEADERS, readHeader } from './headers.ts';
 import { asksFor, prefersImage, PROBLEM } from './negotiation.ts';
 import { encodeGif } from '../../shared/animation/gif.ts';
 import { drawErrorPicture, renderErrorSvg } from '../formats/error-picture.ts';
+import { keepNewest } from '../newest.ts';
 
 /** Media types of the formats that an error is drawn or written in. All others get the problem. */
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
@@ -119,11 +120,6 @@ const kept = new Map<string, Uint8Array<ArrayBuffer>>();
 /** Draws a picture once while it is among those that were asked for last. */
 function recall(key: string, draw: () => Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const picture = kept.get(key) ?? draw();
-  kept.delete(key);
-  kept.set(key, picture);
-  const [oldest] = kept.keys();
-  if (kept.size > MAX_KEPT && oldest !== undefined) {
-    kept.delete(oldest);
-  }
+  keepNewest(kept, key, picture, MAX_KEPT);
   return picture;
 }

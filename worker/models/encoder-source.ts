@@ -8,6 +8,7 @@ import {
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { createHandReader, type HandReader } from '../../shared/hand/reader.ts';
 import type { Log } from '../http/log.ts';
+import { keepNewest } from '../newest.ts';
 import type { Generator } from './model-cache.ts';
 import { RETRY_AFTER_SECONDS, type ModelFiles } from './model-store.ts';
 import { takeKernels } from './open-model.ts';
@@ -44,11 +45,7 @@ export function createEncoderSource(files: Pick<ModelFiles, 'read'>, log: Log) {
       log({ level: 'error', event: 'model_file_failed', model: key, path: ENCODER_FILE, cause });
       return { code: 'model_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS };
     }
-    readers.set(key, reader);
-    const [oldest] = readers.keys();
-    if (readers.size > KEPT && oldest !== undefined) {
-      readers.delete(oldest);
-    }
+    keepNewest(readers, key, reader, KEPT);
     return reader;
   }
 

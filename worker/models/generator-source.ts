@@ -6,16 +6,18 @@
 import {
   ArtifactError,
   POINTER_KEY,
+  type Manifest,
   type ParsedManifest,
   type Pointer,
-  type PublishedModel,
 } from '../../shared/model/artifact.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
+import { Refusal } from '../../shared/contract/refusal.ts';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import type { Sampler } from '../../shared/model/sampler.ts';
 import type { Defer } from '../context.ts';
 import { BusyError, ConcurrencyLimit } from '../http/concurrency-limit.ts';
 import type { Log } from '../http/log.ts';
+import { keepNewest } from '../newest.ts';
 import { ModelCache, type Generator, type Lease } from './model-cache.ts';
 import {
   limitTime,
@@ -79,16 +81,13 @@ interface GeneratorSourceOptions {
 
 /** Counts a load against the caller's limits. @returns  The error when it is refused. */
 type AdmitLoad = () => Promise<ApiError | undefined>;
-type VersionId = Pick<Generator, 'name' | 'version'>;
 
-/** A model costs more to load than a request may. */
-class LoadRefused extends Error {
-  readonly error: ApiError;
-
-  constructor(error: ApiError) {
-    super(error.code);
-    this.error = error;
-  }
+/** A version in the storage. */
+interface StoredVersion {
+  readonly name: string;
+  readonly version: string;
+  /** The pointer's promise; a version that a caller names is its own hash. */
+  readonly manifestSha256?: string;
 }
 
 /** How long a failed load is remembered: a model costs as much when it fails at the last check. */
@@ -132,7 +131,8 @@ export class GeneratorSource {
     admitLoad?: AdmitLoad,
   ): Lease | Promise<Lease | ApiError> {
     if (choice?.version !== undefined) {
-      return this.#acquireVersion(choice.name, choice.version, defer, admitLoad);
+      const { name, version } = choice;
+      return this.#acquireVersion({ name, version }, defer, admitLoad);
     }
     const find = () =>
       choice === undefined
@@ -170,13 +170,12 @@ export class GeneratorSource {
     const own = this.#options.bundled.find((each) => each.name === name);
     const target = this.#findPublished(name);
     if (target !== undefined) {
-      const refused = await this.#admitLoad({ name, version: target.version }, admitLoad);
+      const refused = await this.#admitLoad(target, admitLoad);
       if (refused !== undefined) {
         return refused;
       }
-      const acquired = await this.#tryAcquire(() =>
-        this.#acquireAsked(name, target.version, target.manifestSha256, defer, admitLoad),
-      );
+      const acquire = () => this.#acquireAsked(target, defer, admitLoad);
+      const acquired = await this.#tryAcquire(acquire);
       if ('generator' in acquired) {
         this.#follow(slot, acquired.generator);
         return acquired;
@@ -191,30 +190,24 @@ export class GeneratorSource {
   }
 
   #acquireVersion(
-    name: string,
-    version: string,
+    asked: StoredVersion,
     defer: Defer,
     admitLoad?: AdmitLoad,
   ): Lease | Promise<Lease | ApiError> {
-    const own = this.#options.bundled.find(
-      (each) => each.name === name && each.version === version,
-    );
-    const pinned = `${name}@${version}`;
+    const pinned = nameVersion(asked);
+    const own = this.#options.bundled.find((each) => nameVersion(each) === pinned);
+    const acquire = () => this.#acquireAsked(asked, defer, admitLoad);
     const load = async () =>
-      (await this.#admitLoad({ name, version }, admitLoad)) ??
-      this.#tryAcquire(
-        () => this.#acquireAsked(name, version, undefined, defer, admitLoad),
-        pinned,
-      );
+      (await this.#admitLoad(asked, admitLoad)) ?? this.#tryAcquire(acquire, pinned);
     return (
-      this.#cache.acquireLoaded(buildCacheKey({ origin: 'r2', name, version })) ??
+      this.#cache.acquireLoaded(buildStoredKey(asked)) ??
       (own === undefined ? load() : this.#acquireBundled(own, defer, pinned))
     );
   }
 
   /** Asks whether a request may load a model. One that just failed costs nothing. */
-  async #admitLoad(model: VersionId, admitLoad?: AdmitLoad): Promise<ApiError | undefined> {
-    const key = buildCacheKey({ origin: 'r2', ...model });
+  async #admitLoad(model: StoredVersion, admitLoad?: AdmitLoad): Promise<ApiError | undefined> {
+    const key = buildStoredKey(model);
     const isCheap = this.#cache.isKnown(key) || this.#recallFailure(key) !== undefined;
     return isCheap ? undefined : admitLoad?.();
   }
@@ -228,12 +221,8 @@ export class GeneratorSource {
   /** Remembers a model that cannot be used. A failure of the storage may be over at once. */
   #rememberFailure(key: string, cause: unknown): void {
     if (cause instanceof ArtifactError) {
-      this.#failed.delete(key);
-      this.#failed.set(key, { cause, until: this.#options.clock() + FAILED_MS });
-      const [oldest] = this.#failed.keys();
-      if (this.#failed.size > MAX_FAILED && oldest !== undefined) {
-        this.#failed.delete(oldest);
-      }
+      const until = this.#options.clock() + FAILED_MS;
+      keepNewest(this.#failed, key, { cause, until }, MAX_FAILED);
     }
   }
 
@@ -246,7 +235,7 @@ export class GeneratorSource {
       if (pinned !== undefined && failure.reason === 'missing') {
         return { code: 'model_not_found', model: pinned };
       }
-      if (cause instanceof LoadRefused) {
+      if (cause instanceof Refusal) {
         return cause.error;
       }
       if (cause instanceof BusyError) {
@@ -258,9 +247,10 @@ export class GeneratorSource {
     }
   }
 
-  #findPublished(name: string): PublishedModel | undefined {
+  #findPublished(name: string): StoredVersion | undefined {
     const { models = {} } = this.#pointer ?? {};
-    return Object.hasOwn(models, name) ? models[name] : undefined;
+    const published = Object.hasOwn(models, name) ? models[name] : undefined;
+    return published && { name, ...published };
   }
 
   /** Acquires the last good model of a slot. @param name  The name that it must have. */
@@ -272,42 +262,32 @@ export class GeneratorSource {
   }
 
   /** Acquires for a request. Without `admitLoad` it is the owner's, and nothing is remembered. */
-  #acquireAsked(
-    name: string,
-    version: string,
-    manifestSha256: string | undefined,
-    defer: Defer,
-    admitLoad?: AdmitLoad,
-  ): Promise<Lease> {
-    const failure = this.#recallFailure(buildCacheKey({ origin: 'r2', name, version }));
+  #acquireAsked(model: StoredVersion, defer: Defer, admitLoad?: AdmitLoad): Promise<Lease> {
+    const failure = this.#recallFailure(buildStoredKey(model));
     return failure !== undefined && admitLoad !== undefined
       ? Promise.reject(failure)
-      : this.#acquireStored(name, version, manifestSha256, defer, this.#loads);
+      : this.#acquireStored(model, defer, this.#loads);
   }
 
   /** @param limit  Where a request's load waits for its turn; a refresh does not wait. */
   async #acquireStored(
-    name: string,
-    version: string,
-    manifestSha256: string | undefined,
+    model: StoredVersion,
     defer: Defer,
     limit?: ConcurrencyLimit,
   ): Promise<Lease> {
-    const key = buildCacheKey({ origin: 'r2', name, version });
+    const { name, version, manifestSha256 } = model;
+    const key = buildStoredKey(model);
     const load = async () => {
       const stored = await this.#options.store.readModel(name, version, manifestSha256);
       const refused = limit && this.#options.checkLoad?.(stored.parsed.plan);
       if (refused !== undefined) {
-        throw new LoadRefused(refused);
+        throw new Refusal(refused);
       }
       return this.#open(stored, 'r2');
     };
+    const loadInTurn = limit === undefined ? load : () => limit.run(load, defer);
     try {
-      return await this.#cache.acquire(
-        key,
-        limit === undefined ? load : () => limit.run(load, defer),
-        defer,
-      );
+      return await this.#cache.acquire(key, loadInTurn, defer);
     } catch (cause) {
       this.#rememberFailure(key, cause);
       throw cause;
@@ -399,8 +379,7 @@ export class GeneratorSource {
     const held = this.#slots.get(slot)?.generator;
     try {
       if (held?.name !== name || held.version !== target.version) {
-        const { version, manifestSha256 } = target;
-        const lease = await this.#acquireStored(name, version, manifestSha256, defer);
+        const lease = await this.#acquireStored(target, defer);
         this.#follow(slot, lease.generator);
         lease.release();
       }
@@ -408,7 +387,7 @@ export class GeneratorSource {
         this.#failure = undefined;
       }
     } catch (cause) {
-      this.#fail(cause, slot, `${name}@${target.version}`);
+      this.#fail(cause, slot, nameVersion(target));
     }
   }
 
@@ -480,9 +459,22 @@ export function useModel<T>(
   return acquired instanceof Promise ? acquired.then(use) : use(acquired);
 }
 
+/** Finds the manifest of the default model; undefined where none serves. */
+export async function findManifest(
+  source: Pick<GeneratorSource, 'acquire'>,
+  defer: Defer,
+): Promise<Manifest | undefined> {
+  const model = await useModel(source, undefined, defer, ({ sampler }) => sampler.manifest);
+  return 'code' in model ? undefined : model;
+}
+
 /** Answers name the origin, so a version has one entry for each origin. */
 function buildCacheKey(model: Pick<Generator, 'origin' | 'name' | 'version'>): string {
   return `${model.origin}:${nameVersion(model)}`;
+}
+
+function buildStoredKey({ name, version }: StoredVersion): string {
+  return buildCacheKey({ origin: 'r2', name, version });
 }
 
 function nameVersion({ name, version }: Pick<Generator, 'name' | 'version'>): string {

@@ -186,45 +186,30 @@ export function createModelStore(
 }
 
 export const RETRY_AFTER_SECONDS = 10;
+/** A bundled model's files are in memory. */
+const OWN_READ_MS = 5_000;
 
 export type ModelFiles = ReturnType<typeof createModelFiles>;
-
-type OwnFiles = Pick<BundledModel, 'name' | 'version' | 'readFile'>;
 
 /** Reads verified files of published models, for callers that run a model themselves. */
 export function createModelFiles(
   store: Pick<ModelStore, 'readFile'>,
-  bundled: readonly OwnFiles[],
+  bundled: readonly Pick<BundledModel, 'name' | 'version' | 'readFile'>[],
   log: Log,
 ) {
-  function readBundled(own: OwnFiles, path: string): Uint8Array {
-    const bytes = own.readFile(path);
-    const manifest = own.readFile(MANIFEST_FILE);
-    if (bytes === undefined || manifest === undefined) {
-      throw new ArtifactError({ reason: 'missing', what: path });
-    }
-    const parsed = parseManifest(manifest);
-    if (ENCODER_FILES.includes(path)) {
-      const description = own.readFile(ENCODER_FILE);
-      if (description === undefined) {
-        throw new ArtifactError({ reason: 'missing', what: ENCODER_FILE });
-      }
-      const { file } = parseEncoder(description, parsed).description;
-      if (path === file.path) {
-        verifyFile(file, bytes);
-      }
-    } else if (path !== MANIFEST_FILE) {
-      verifyFile(findFile(parsed.manifest, path), bytes);
-    }
-    return bytes;
-  }
+  const readOwn: ObjectReader['read'] = async (key) => {
+    const model = bundled.find(({ name, version }) => key.startsWith(buildKey(name, version, '')));
+    const bytes = model?.readFile(key.slice(buildKey(model.name, model.version, '').length));
+    return bytes === undefined ? 'missing' : { etag: key, bytes };
+  };
+  const own = createModelStore({ read: readOwn }, OWN_READ_MS);
 
   /** Reads a file of a version: the published bytes, verified by the manifest's hash. */
   async function read(name: string, version: string, path: string): Promise<Uint8Array | ApiError> {
     const model = `${name}@${version}`;
+    const isOwn = bundled.some((each) => each.name === name && each.version === version);
     try {
-      const own = bundled.find((each) => each.name === name && each.version === version);
-      return own === undefined ? await store.readFile(name, version, path) : readBundled(own, path);
+      return await (isOwn ? own : store).readFile(name, version, path);
     } catch (cause) {
       const failure = cause instanceof ArtifactError ? cause.failure : undefined;
       if (failure?.reason === 'missing') {

@@ -15,11 +15,41 @@ import { OPERATIONS } from '../app.ts';
 import { PLACEHOLDER } from '../http/constant-document.ts';
 import { COMMON_ERRORS, TAGS, type AnswerBody, type Operation } from '../http/operation.ts';
 import { PROBLEM } from '../http/negotiation.ts';
-import { Components } from './components.ts';
 import { EXAMPLES, ORIGIN } from './examples.ts';
 import { describeHeader, ERROR_HEADERS, listAnswerHeaders } from './headers.ts';
 import { expandOperations, type DescribedOperation } from './operations.ts';
 import { describeNamedSchemas, locateSchema, mapValues, nameSchema, type Json } from './schemas.ts';
+
+type Section = 'schemas' | 'parameters' | 'headers' | 'responses' | 'examples';
+
+/** Collects the shared parts of a document, and refers to them. */
+export class Components {
+  readonly sections: Record<Section, Record<string, Json>> = {
+    schemas: {},
+    parameters: {},
+    headers: {},
+    responses: {},
+    examples: {},
+  };
+
+  /**
+   * Refers to a part, which is added under the first name that is free or that has an equal part.
+   * @throws Error  When all names are taken by other parts.
+   */
+  share(section: Section, names: readonly string[], part: Json): { readonly $ref: string } {
+    const parts = this.sections[section];
+    const text = JSON.stringify(part);
+    const name = names.find((each) => {
+      const other = parts[each];
+      return other === undefined || JSON.stringify(other) === text;
+    });
+    if (name === undefined) {
+      throw new Error(`expected a free name among ${names.join(', ')} of ${section}`);
+    }
+    parts[name] ??= part;
+    return { $ref: `#/components/${section}/${name}` };
+  }
+}
 
 /** The security scheme of `/jobs`. */
 const OWNER = 'jobsSecret';
@@ -241,7 +271,7 @@ function groupErrors({ errors = [] }: Operation) {
 /** Lists the codes that each status has. */
 function listCodes(operation: Operation): string {
   const listed = Object.entries(groupErrors(operation)).map(
-    ([status, codes]) => `${status} ${codes.map((code) => `\`${code}\``).join(', ')}`,
+    ([status, codes = []]) => `${status} ${codes.map((code) => `\`${code}\``).join(', ')}`,
   );
   return `Errors: ${listed.join('; ')}.`;
 }

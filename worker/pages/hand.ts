@@ -1,6 +1,7 @@
 /** `GET /hand`: draw one digit, and get numbers in your own hand. All of it runs in the browser. */
 import { html } from 'hono/html';
 import files from 'page-files';
+import type { Manifest } from '../../shared/model/artifact.ts';
 import { ENCODER_FILE } from '../../shared/model/encoder.ts';
 import { hasDigits } from '../../shared/model/subject.ts';
 import type { App } from '../context.ts';
@@ -48,15 +49,7 @@ function renderUnable(name: string): Markup {
   </main>`;
 }
 
-function renderHand({
-  name,
-  version,
-  classes,
-}: {
-  readonly name: string;
-  readonly version: string;
-  readonly classes: readonly string[];
-}): Markup {
+function renderHand({ name, version, classes }: Manifest): Markup {
   return html`<main id="main" class="hand">
     <h1>Your own hand</h1>
     <p class="lead">

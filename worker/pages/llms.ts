@@ -14,7 +14,7 @@ import { createDocument } from '../http/constant-document.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import type { Operation, OperationEntry } from '../http/operation.ts';
 import { PLAIN_TEXT, respondText } from '../http/range.ts';
-import { useModel } from '../models/generator-source.ts';
+import { findManifest } from '../models/generator-source.ts';
 
 export const LLMS_OPERATION: OperationEntry = {
   id: 'getLlms',
@@ -34,9 +34,8 @@ export function addLlmsRoute(
   const general = generalize(operations);
   const writeForOthers = createDocument((base) => describeForModels(general, base));
   app.get('/llms.txt', async (c) => {
-    const [base, defer] = [c.get('base'), c.get('defer')];
-    const model = await useModel(generators, undefined, defer, ({ sampler }) => sampler.manifest);
-    const manifest = 'code' in model ? undefined : model;
+    const base = c.get('base');
+    const manifest = await findManifest(generators, c.get('defer'));
     const write =
       manifest === undefined || hasDigits(manifest.classes) ? writeForDigits : writeForOthers;
     const text = describeModel(manifest, base) + write(base);

@@ -4,8 +4,9 @@ import type * as z from 'zod/mini';
 import files from 'page-files';
 import type { ParsedManifest } from '../../shared/model/artifact.ts';
 import { listClasses } from '../../shared/model/classes.ts';
-import type { modelsSchema } from '../../shared/contract/answers.ts';
+import type { modelCardSchema } from '../../shared/contract/answers.ts';
 import type { AppContext } from '../context.ts';
+import type { GeneratorSource } from '../models/generator-source.ts';
 import { renderFacts, renderQuality } from './home/about-model.ts';
 import { describeMany } from './home/model-view.ts';
 import { renderPage, type Markup } from './page.ts';
@@ -15,9 +16,7 @@ const [SHOWN, COLS, SCALE] = [60, 10, 2];
 /** The page of all models that serve. */
 export function renderModelsPage(
   c: AppContext,
-  list: Pick<z.output<typeof modelsSchema>, 'default'> & {
-    readonly models: readonly { readonly name: string; readonly version: string }[];
-  },
+  list: Awaited<ReturnType<GeneratorSource['list']>>,
 ): Promise<Response> {
   return renderPage(c, {
     title: 'Models',
@@ -47,11 +46,7 @@ export function renderModelsPage(
 export function renderModelPage(
   c: AppContext,
   { manifest, plan }: ParsedManifest,
-  urls: readonly {
-    readonly path: string;
-    readonly url: string;
-    readonly bytes?: number | undefined;
-  }[],
+  urls: z.output<typeof modelCardSchema>['files'],
 ): Promise<Response> {
   const { name, version, classes, image, training } = manifest;
   const model = `${name}@${version}`;

@@ -2,19 +2,19 @@
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
 import files from 'page-files';
-import { measureSheet } from '../../shared/picture/sheet-layout.ts';
+import { measureSheet, type Size } from '../../shared/picture/sheet-layout.ts';
 import type { AppContext } from '../context.ts';
 import { buildPageHeaders, type PageKind } from '../http/headers.ts';
 import { respondText } from '../http/range.ts';
 
 export type Markup = HtmlEscapedString | Promise<HtmlEscapedString>;
 
-interface Page {
+export interface Page {
   readonly title: string;
   /** One sentence, for search engines and previews of links. */
   readonly description?: string;
   /** Pixels of one digit of the serving model; without it previews have no picture. */
-  readonly sample?: { readonly width: number; readonly height: number } | undefined;
+  readonly sample?: Size | undefined;
   /** More elements of the head. */
   readonly head?: Markup;
   /** BCP 47; default English. */

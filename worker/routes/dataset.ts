@@ -7,6 +7,7 @@ import {
 } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
+import { Refusal } from '../../shared/contract/refusal.ts';
 import {
   buildUrl,
   parseQuery,
@@ -17,11 +18,10 @@ import {
 import { deriveSeedKey, drawLabels } from '../../shared/model/random.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { answerDrawing, createDraw, describeFile, nameSeed, refuse } from '../drawing.ts';
+import { answerDrawing, createDraw, describeFile, findBase, nameSeed, refuse } from '../drawing.ts';
 import { planDataset, renderRows, type DatasetContext } from '../formats/dataset.ts';
 import { countNumbers, measureSamples } from '../http/admission.ts';
 import { DRAWING_ERRORS, listBodies, PARTIAL, type OperationEntry } from '../http/operation.ts';
-import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
 export const DATASET_OPERATION: OperationEntry = {
@@ -69,18 +69,13 @@ export function addDatasetRoutes(app: App, dependencies: AppDependencies): void 
   }
 }
 
-async function answerDataset(
+function answerDataset(
   c: AppContext,
   dependencies: AppDependencies,
   format: DatasetFormat,
 ): Promise<Response> {
-  const { searchParams } = c.get('url');
-  const parsed = parseQuery('dataset', searchParams);
-  const settled = parsed.ok ? settleQuery('dataset', parsed.query, format) : parsed;
-  if (!settled.ok) {
-    return respondError(c, settled.error);
-  }
-  const { query } = settled;
+  const asked = parseQuery('dataset', c.get('url').searchParams);
+  const query = settleQuery('dataset', asked, format);
   const isText = format === 'csv' || format === 'ndjson';
   return answerDrawing<Pinned<'dataset'>>(c, dependencies, {
     query,
@@ -93,13 +88,14 @@ async function answerDataset(
     check({ n, part }, generator) {
       const { name, sampler } = generator;
       const numbers = countNumbers(n, generator);
-      if (part === 'labels' && isInParts(format)) {
-        return sampler.manifest.classes.length === 0
-          ? refuse('part', 'labels', name, 'it was trained without labels')
-          : undefined;
-      }
       const maxNumbers = LIMITS.maxDatasetNumbers;
-      return numbers > maxNumbers ? { code: 'answer_too_large', numbers, maxNumbers } : undefined;
+      if (part === 'labels' && isInParts(format)) {
+        if (sampler.manifest.classes.length === 0) {
+          refuse('part', 'labels', name, 'it was trained without labels');
+        }
+      } else if (numbers > maxNumbers) {
+        throw new Refusal({ code: 'answer_too_large', numbers, maxNumbers });
+      }
     },
     describeContent: (dataset) => ({
       'Content-Type':
@@ -140,7 +136,7 @@ async function answerDataset(
       image,
       classes,
       latentSize: latent.size,
-      base: dependencies.isOffline === true ? undefined : c.get('base'),
+      base: findBase(c, dependencies),
       draw: createDraw(c, dependencies, dataset, label),
       drawLabels: (first, count) =>
         label === undefined

@@ -2,21 +2,15 @@
  * `GET /digit`, `/digit.png`, `/digit/7.png`, the same as `/sample`, and `/number/2026.png` in one
  * handwriting.
  */
-import type { ApiError } from '../../shared/contract/errors.ts';
-import {
-  DIGIT_FORMATS,
-  FOREIGN_FORMATS,
-  FORMATS,
-  type DigitFormat,
-} from '../../shared/contract/formats.ts';
+import { DIGIT_FORMATS, FORMATS, type DigitFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { NUMBER, ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
+import { Refusal } from '../../shared/contract/refusal.ts';
 import {
   buildDigitUrl,
   parseDigitQuery,
   pinQuery,
   type DigitQuery,
-  type Parsed,
   type PinnedDigits,
 } from '../../shared/contract/query.ts';
 import { measureWidestJoined, writeNumber } from '../../shared/picture/number.ts';
@@ -28,6 +22,7 @@ import {
   answerDrawing,
   checkColours,
   describeFile,
+  findBase,
   fitInto,
   nameFile,
   omitOwnColours,
@@ -45,7 +40,6 @@ import {
   WORK_ERRORS,
   type OperationEntry,
 } from '../http/operation.ts';
-import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
 const DIGITS = {
@@ -166,6 +160,9 @@ export const DIGIT_OPERATIONS: readonly OperationEntry[] = [
   },
 ];
 
+/** Extensions that people ask for and neither /digit nor /number has. */
+const FOREIGN_FORMATS = 'webp avif gif jpg jpeg jxl heic bmp tiff pdf'.split(' ');
+
 /** The icon of answers that are no pages. */
 const FAVICON = new URLSearchParams('seed=digitmint');
 
@@ -177,42 +174,27 @@ export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
         answerDigits(c, dependencies, extension, parseDigitQuery(c.get('url').searchParams)),
       );
     }
-    app.get(`/${root}/:label`, (c) => answerClass(c, dependencies, c.req.param('label')));
+    app.get(`/${root}/:label`, (c) => {
+      const { text, extension } = splitExtension(c.req.param('label'));
+      // The label counts as a parameter, so that one in the query as well is a repetition.
+      const search = new URLSearchParams(c.get('url').searchParams);
+      search.append('label', text);
+      return answerDigits(c, dependencies, extension, parseDigitQuery(search));
+    });
   }
   app.get('/number/:digits', (c) => {
-    const { text, extension, error } = splitExtension(c.req.param('digits'));
-    if (error !== undefined) {
-      return respondError(c, error);
-    }
-    const parsed = parseDigitQuery(c.get('url').searchParams, text);
-    return answerDigits(c, dependencies, extension, parsed);
+    const { text, extension } = splitExtension(c.req.param('digits'));
+    const query = parseDigitQuery(c.get('url').searchParams, text);
+    return answerDigits(c, dependencies, extension, query);
   });
-}
-
-async function answerClass(
-  c: AppContext,
-  dependencies: AppDependencies,
-  segment: string,
-): Promise<Response> {
-  const { text, extension, error } = splitExtension(segment);
-  if (error !== undefined) {
-    return respondError(c, error);
-  }
-  // The label counts as a parameter, so that one in the query as well is a repetition.
-  const search = new URLSearchParams(c.get('url').searchParams);
-  search.append('label', text);
-  return answerDigits(c, dependencies, extension, parseDigitQuery(search));
 }
 
 /**
  * Splits the last segment of a path. Its text may hold dots: only known extensions count, in lower
  * case.
+ * @throws Refusal  For the extension of another format.
  */
-function splitExtension(segment: string): {
-  text: string;
-  extension: DigitFormat | undefined;
-  error?: ApiError;
-} {
+function splitExtension(segment: string): { text: string; extension: DigitFormat | undefined } {
   const dot = segment.lastIndexOf('.');
   const received = segment.slice(dot + 1);
   const extension = FORMATS.digit.find((format) => format === received);
@@ -220,24 +202,20 @@ function splitExtension(segment: string): {
     return { text: segment.slice(0, dot), extension };
   }
   const near = received.toLowerCase();
-  if (dot >= 0 && [...FOREIGN_FORMATS, ...FORMATS.digit].some((format) => format === near)) {
-    const error = { code: 'format_not_found', received, available: FORMATS.digit } as const;
-    return { text: segment, extension: undefined, error };
+  if (dot >= 0 && [...FOREIGN_FORMATS, ...FORMATS.digit].includes(near)) {
+    throw new Refusal({ code: 'format_not_found', received, available: FORMATS.digit });
   }
   return { text: segment, extension: undefined };
 }
 
 /** @param extension  The path's extension, which decides the format. */
-async function answerDigits(
+function answerDigits(
   c: AppContext,
   dependencies: AppDependencies,
   extension: DigitFormat | undefined,
-  parsed: Parsed<DigitQuery>,
+  asked: DigitQuery,
 ): Promise<Response> {
-  const settled = settleFormat(c, 'digit', DIGIT_FORMATS, extension, parsed);
-  if ('code' in settled) {
-    return respondError(c, settled);
-  }
+  const settled = settleFormat(c, 'digit', DIGIT_FORMATS, extension, asked);
   const { query, format } = settled;
   return answerDrawing<PinnedDigits>(c, dependencies, {
     ...settled,
@@ -271,34 +249,27 @@ async function answerDigits(
     mustDraw: (digits, generator) =>
       digits.number !== undefined &&
       ((digits.width ?? digits.height) !== undefined ||
-        checkSize(digits, measureWidest(digits, generator)) !== undefined),
+        isTooLarge(digits, measureWidest(digits, generator))),
     render(digits, generator, labels, markDrawn) {
       const { sampler } = generator;
       const { seed, start, n: count, number, truncation } = digits;
       const { classes, latent, subject } = sampler.manifest;
       const hand = digits.hand === undefined ? undefined : readHand(digits.hand, digits.vary);
-      const base = dependencies.isOffline === true ? undefined : c.get('base');
-      const png = c.get('png');
+      const [base, png] = [findBase(c, dependencies), c.get('png')];
       const context = { digits, classes, subject, latentSize: latent.size, base, png };
       if (number !== undefined) {
         const drawn = sampler.drawHand({ seed, start, truncation, labels, hand });
         const samples = writeNumber(number, drawn, digits);
         markDrawn();
         const fitted = fitSheet(digits, samples);
-        if ('code' in fitted) {
-          return fitted;
-        }
-        const error = checkSize(digits, measureSheet(samples, 1, fitted));
-        return error ?? renderDigits({ ...context, scale: fitted.scale }, samples, start);
+        checkSize(digits, measureSheet(samples, 1, fitted));
+        return renderDigits({ ...context, scale: fitted.scale }, samples, start);
       }
       const [label] = labels;
-      const fitted = fitSheet(digits, sampler.manifest.image);
-      if ('code' in fitted) {
-        return fitted;
-      }
+      const { scale } = fitSheet(digits, sampler.manifest.image);
       const samples = sampler.draw({ seed, start, count, truncation, label, hand });
       markDrawn();
-      return renderDigits({ ...context, scale: fitted.scale }, samples, start);
+      return renderDigits({ ...context, scale }, samples, start);
     },
   });
 }
@@ -334,46 +305,43 @@ function measureWidest(digits: PinnedDigits, { sampler }: Generator): Size {
   return { width: Math.min(size.width, width), height: Math.min(size.height, height) };
 }
 
-function checkSize({ format }: PinnedDigits, { width, height }: Size): ApiError | undefined {
-  return format === 'png' && width * height > LIMITS.maxPicturePixels
-    ? { code: 'picture_too_large', width, height, maxPixels: LIMITS.maxPicturePixels }
-    : undefined;
+const isTooLarge = ({ format }: PinnedDigits, { width, height }: Size): boolean =>
+  format === 'png' && width * height > LIMITS.maxPicturePixels;
+
+function checkSize(digits: PinnedDigits, { width, height }: Size): void {
+  if (isTooLarge(digits, { width, height })) {
+    const maxPixels = LIMITS.maxPicturePixels;
+    throw new Refusal({ code: 'picture_too_large', width, height, maxPixels });
+  }
 }
 
-/** Returns the reason why a model cannot draw digits in this look and size. */
-function check(
-  digits: PinnedDigits,
-  query: DigitQuery,
-  generator: Generator,
-): ApiError | undefined {
-  if (digits.format === 'svg' && generator.sampler.manifest.image.channels !== 1) {
-    return refuse('format', 'svg', generator.name, 'it draws in colour, and outlines are of ink');
+/** Checks that a model can draw digits in this look and size. @throws Refusal */
+function check(digits: PinnedDigits, query: DigitQuery, generator: Generator): void {
+  const { image } = generator.sampler.manifest;
+  if (digits.format === 'svg' && image.channels !== 1) {
+    refuse('format', 'svg', generator.name, 'it draws in colour, and outlines are of ink');
   }
-  const error = checkColours(query, generator);
+  checkColours(query, generator);
   const numbers = countNumbers(digits.number?.length ?? digits.n, generator);
-  if (error === undefined && HELD.includes(digits.format) && numbers > LIMITS.maxNumbers) {
-    return { code: 'answer_too_large', numbers, maxNumbers: LIMITS.maxNumbers };
+  if (HELD.includes(digits.format) && numbers > LIMITS.maxNumbers) {
+    throw new Refusal({ code: 'answer_too_large', numbers, maxNumbers: LIMITS.maxNumbers });
   }
   // The size of a number is known when its digits are drawn.
-  if (error !== undefined || digits.number !== undefined) {
-    return error;
+  if (digits.number === undefined) {
+    checkSize(digits, measureSheet(image, digits.n, fitSheet(digits, image)));
   }
-  const { image } = generator.sampler.manifest;
-  const fitted = fitSheet(digits, image);
-  return 'code' in fitted ? fitted : checkSize(digits, measureSheet(image, digits.n, fitted));
 }
 
 /** For a picture that is opened as a document: its style element serves the dark scheme. */
 const SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
 function describeContent(digits: PinnedDigits): Record<string, string> {
-  const { format, number, seed, start, n } = digits;
+  const { format, number } = digits;
   const mediaType = DIGIT_FORMATS[format];
   const prefix = number === undefined ? '' : `${number.replaceAll(/[ :']/g, '_')}-`;
-  const name = nameFile(prefix, seed, start, n, format);
   return {
     'Content-Type': mediaType === 'text/plain' ? `${mediaType}; charset=utf-8` : mediaType,
-    'Content-Disposition': describeFile('inline', name),
+    'Content-Disposition': describeFile('inline', nameFile(prefix, digits)),
     ...(format === 'svg' && { 'Content-Security-Policy': SVG_POLICY }),
   };
 }

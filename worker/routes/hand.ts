@@ -2,9 +2,9 @@
 import { concatBytes } from '@noble/hashes/utils.js';
 import type * as z from 'zod/mini';
 import type { handSchema } from '../../shared/contract/answers.ts';
-import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
+import { orRefuse, Refusal } from '../../shared/contract/refusal.ts';
 import { parseParameters, type ParameterSet } from '../../shared/contract/query.ts';
 import { formatHand } from '../../shared/hand/hand-text.ts';
 import type { WrittenPicture } from '../../shared/hand/digit-body.ts';
@@ -22,12 +22,11 @@ import {
 import { describeFault, DIGIT_SIDE, normaliseDigit } from '../../shared/hand/written-digit.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { findLabels } from '../drawing.ts';
+import { findBase, findLabels } from '../drawing.ts';
 import { doWork, measureSamples, withModel, type Work } from '../http/admission.ts';
 import { API_HEADERS, HEADERS, listWarnings } from '../http/headers.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondJson } from '../http/range.ts';
-import { respondError } from '../http/respond-error.ts';
 import { readBody } from '../request-body.ts';
 import type { Generator } from '../models/model-cache.ts';
 
@@ -80,31 +79,17 @@ const GUESS = 10;
 
 export function addHandRoute(app: App, dependencies: AppDependencies): void {
   app.post('/hand', async (c) => {
-    const parsed = parseParameters(PARAMETERS, c.get('url').searchParams);
-    if (!parsed.ok) {
-      return respondError(c, parsed.error);
-    }
-    const { label, model, refine = 0, unknown } = parsed.query;
+    const { searchParams } = c.get('url');
+    const { label, model, refine = 0, unknown } = parseParameters(PARAMETERS, searchParams);
     const warnings = listWarnings(unknown, [], 'json');
     const pictures = await readPictures(c);
-    if ('code' in pictures) {
-      return respondError(c, pictures);
-    }
     return withModel(c, dependencies, model, async (generator) => {
-      const labels = pictures.map((each) => findLabels(each.label ?? label, undefined, generator));
-      const wrong = labels.find((found) => 'code' in found);
-      if (wrong !== undefined) {
-        return respondError(c, wrong);
-      }
-      const reader = await dependencies.encoders.open(generator);
-      if ('code' in reader) {
-        return respondError(c, reader);
-      }
-      const work = measureWork(pictures, refine, generator);
-      const written = pictures.map(({ file }, i) => ({
-        file,
-        label: (labels[i] as Uint8Array)[0],
+      const written = pictures.map((each) => ({
+        file: each.file,
+        label: findLabels(each.label ?? label, undefined, generator)[0],
       }));
+      const reader = orRefuse(await dependencies.encoders.open(generator));
+      const work = measureWork(pictures, refine, generator);
       const reading = await doWork(
         c,
         dependencies,
@@ -112,52 +97,42 @@ export function addHandRoute(app: App, dependencies: AppDependencies): void {
         () => read(written, { reader, refine }, generator),
         () => 'fewer or smaller pictures, or less refine',
       );
-      return 'code' in reading
-        ? respondError(c, reading)
-        : respondJson(describe(reading, generator, findBase(c, dependencies)), {
-            ...API_HEADERS,
-            'Cache-Control': 'no-store',
-            ...(warnings.length > 0 && { [HEADERS.warning]: warnings.join('; ') }),
-          });
+      return respondJson(describe(reading, generator, findBase(c, dependencies)), {
+        ...API_HEADERS,
+        'Cache-Control': 'no-store',
+        ...(warnings.length > 0 && { [HEADERS.warning]: warnings.join('; ') }),
+      });
     });
   });
 }
 
-/** The start of absolute URLs; undefined where no service answers. */
-function findBase(c: AppContext, { isOffline }: AppDependencies): string | undefined {
-  return isOffline === true ? undefined : c.get('base');
-}
-
-async function readPictures(c: AppContext): Promise<WrittenPicture[] | ApiError> {
+/** @throws Refusal */
+async function readPictures(c: AppContext): Promise<WrittenPicture[]> {
   const { maxPictureBytes: maxBytes, maxDecodedPixels: maxPixels, maxWritten } = LIMITS;
   const pieces = await readBody(c.req.raw, maxBytes);
-  if ('code' in pieces) {
-    return pieces;
-  }
   const type = c.req.header('content-type');
   // Makes the tables of the decoders at the first picture: no other route needs them.
   const { openDigits } = await import('../../shared/hand/digit-body.ts');
   const pictures = await catchFault(() => openDigits(concatBytes(...pieces), type, maxWritten));
-  if ('code' in pictures || countPixels(pictures) <= maxPixels) {
-    return pictures;
+  if (countPixels(pictures) > maxPixels) {
+    const sizes = pictures.map(({ file }) => `${file.width} x ${file.height}`).join(' and ');
+    const reason = `has ${sizes} pixels, at most ${maxPixels} are allowed`;
+    throw new Refusal({ code: 'unreadable_picture', reason });
   }
-  const sizes = pictures.map(({ file }) => `${file.width} x ${file.height}`).join(' and ');
-  const reason = `has ${sizes} pixels, at most ${maxPixels} are allowed`;
-  return { code: 'unreadable_picture', reason };
+  return pictures;
 }
 
 const countPixels = (pictures: readonly WrittenPicture[]): number =>
   pictures.reduce((sum, { file }) => sum + file.width * file.height, 0);
 
-async function catchFault<T>(work: () => T | Promise<T>): Promise<T | ApiError> {
+async function catchFault<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
     const { PictureError } = await import('../../shared/hand/picture-file.ts');
-    if (cause instanceof PictureError) {
-      return { code: 'unreadable_picture', reason: cause.message };
-    }
-    throw cause;
+    throw cause instanceof PictureError
+      ? new Refusal({ code: 'unreadable_picture', reason: cause.message })
+      : cause;
   }
 }
 
@@ -179,20 +154,17 @@ async function read(
   written: readonly { readonly file: PictureFile; readonly label: number | undefined }[],
   { reader, refine }: { readonly reader: HandReader; readonly refine: number },
   { sampler, name }: Generator,
-): Promise<Reading | ApiError> {
+): Promise<Reading> {
   const { classes, image } = sampler.manifest;
   if (image.height !== DIGIT_SIDE || image.width !== DIGIT_SIDE) {
-    return { code: 'encoder_not_found', model: name };
+    throw new Refusal({ code: 'encoder_not_found', model: name });
   }
   const nameDigit = (i: number): string => (written.length > 1 ? `in picture ${i + 1} ` : '');
   const digits: GivenDigit[] = [];
   for (const [i, { file, label }] of written.entries()) {
     const digit = await catchFault(() => findDigit(file));
-    if ('code' in digit) {
-      return digit;
-    }
     if ('reason' in digit) {
-      return { code: 'no_digit', reason: nameDigit(i) + describeFault(digit) };
+      throw new Refusal({ code: 'no_digit', reason: nameDigit(i) + describeFault(digit) });
     }
     digits.push({ pixels: digit, label });
   }
@@ -202,7 +174,7 @@ async function read(
   if (unknown >= 0) {
     const digit = reading.digits[unknown] as DigitReading;
     const reason = nameDigit(unknown) + describeUnrecognised(digit, classes[digit.label]);
-    return { code: 'no_digit', reason };
+    throw new Refusal({ code: 'no_digit', reason });
   }
   for (let step = 0; step < refine; step++) {
     reading = readings.next().value;

@@ -3,9 +3,9 @@ import { timingSafeEqual } from 'hono/utils/buffer';
 import type * as z from 'zod/mini';
 import type { jobManifestSchema, jobSchema } from '../../shared/contract/answers.ts';
 import { JOB_FORMATS, PARTS, type Part } from '../../shared/contract/formats.ts';
-import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
+import { orRefuse, Refusal, refuseValue } from '../../shared/contract/refusal.ts';
 import {
   fillDefaults,
   parseParameters,
@@ -13,7 +13,7 @@ import {
   type ParameterSet,
   type Query,
 } from '../../shared/contract/query.ts';
-import { admit, LIGHT_WORK } from '../http/admission.ts';
+import { doWork, LIGHT_WORK } from '../http/admission.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { findLabels } from '../drawing.ts';
@@ -39,7 +39,6 @@ import {
   type OperationEntry,
 } from '../http/operation.ts';
 import { choosePart, describePart, respondJson } from '../http/range.ts';
-import { respondError } from '../http/respond-error.ts';
 import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
 
@@ -165,13 +164,16 @@ export function addJobRoutes(app: App, dependencies: AppDependencies): void {
   const { jobs = { reason: 'it runs on a host without a queue' } } = dependencies;
   const forOwner =
     (answer: (c: AppContext, jobs: Jobs) => Promise<Response>) =>
-    (c: AppContext): Response | Promise<Response> =>
-      'reason' in jobs
-        ? respondError(c, { code: 'jobs_off', reason: jobs.reason })
-        : // Counted before the secret is read, so that guesses are limited too.
-          admit(c, dependencies, LIGHT_WORK, async () =>
-            (await isOwner(c, jobs)) ? answer(c, jobs) : respondError(c, { code: 'unauthorized' }),
-          );
+    (c: AppContext): Promise<Response> => {
+      if ('reason' in jobs) {
+        throw new Refusal({ code: 'jobs_off', reason: jobs.reason });
+      }
+      // Counted before the secret is read, so that guesses are limited too.
+      return doWork(c, dependencies, LIGHT_WORK, async () => {
+        await checkOwner(c, jobs);
+        return answer(c, jobs);
+      });
+    };
   app.post(
     '/jobs',
     forOwner((c, given) => answerStart(c, dependencies, given)),
@@ -192,11 +194,13 @@ export function addJobRoutes(app: App, dependencies: AppDependencies): void {
   app.get('/jobs/:id/:part/:file', forOwner(answerFile));
 }
 
-/** Tells whether a request has the secret, in a time that does not depend on the secret. */
-async function isOwner(c: AppContext, { secret }: Jobs): Promise<boolean> {
+/** Looks for the secret, in a time that does not depend on it. @throws Refusal */
+async function checkOwner(c: AppContext, { secret }: Jobs): Promise<void> {
   const authorization = readHeader(c, 'authorization') ?? '';
   const given = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
-  return given !== undefined && (await timingSafeEqual(given, secret));
+  if (given === undefined || !(await timingSafeEqual(given, secret))) {
+    throw new Refusal({ code: 'unauthorized' });
+  }
 }
 
 /** Reads the id, which becomes a key of the bucket. @returns  undefined when it is malformed. */
@@ -209,25 +213,15 @@ async function answerStart(
   dependencies: AppDependencies,
   { store, queue }: Jobs,
 ): Promise<Response> {
-  const parsed = parseQuery('jobs', c.get('url').searchParams);
-  if (!parsed.ok) {
-    return respondError(c, parsed.error);
-  }
-  const { hand, vary } = parsed.query;
+  const asked = parseQuery('jobs', c.get('url').searchParams);
+  const { hand, vary } = asked;
   if (vary !== undefined && hand === undefined) {
-    const error = { parameter: 'vary', received: String(vary), expected: 'none without hand' };
-    return respondError(c, { code: 'invalid_parameter', ...error });
+    refuseValue('vary', String(vary), 'none without hand');
   }
-  const query = hand === undefined ? parsed.query : settleHand(parsed.query);
-  if ('code' in query) {
-    return respondError(c, query);
-  }
-  const record = await useModel(dependencies.generators, query.model, c.get('defer'), (generator) =>
-    planJob(query, generator),
-  );
-  if ('code' in record) {
-    return respondError(c, record);
-  }
+  const query = hand === undefined ? asked : settleHand(asked);
+  const plan = (generator: Generator) => planJob(query, generator);
+  const { generators } = dependencies;
+  const record = orRefuse(await useModel(generators, query.model, c.get('defer'), plan));
   const id = deriveJobId({
     ...record,
     label: record.label ?? undefined,
@@ -251,25 +245,21 @@ async function answerStart(
   return respondProgress(c, progress, pages.length > 0 ? 202 : 200);
 }
 
-/** @returns  The job's record, or the reason why the model cannot draw it. */
-function planJob(query: Query<'jobs'>, generator: Generator): JobRecord | ApiError {
+/** Plans the job's record. @throws Refusal  When the model cannot draw it. */
+function planJob(query: Query<'jobs'>, generator: Generator): JobRecord {
   const { name, version, sampler } = generator;
   const { seed, start, n, truncation, hand, vary, format } = fillDefaults('jobs', query);
   const { classes, image } = sampler.manifest;
   const { height, width, channels } = image;
-  const labels = findLabels(query.label, undefined, generator);
-  if ('code' in labels) {
-    return labels;
+  const [label] = findLabels(query.label, undefined, generator);
+  if (hand !== undefined) {
+    checkHand(query, generator);
   }
-  const misfit = hand === undefined ? undefined : checkHand(query, generator);
-  if (misfit !== undefined) {
-    return misfit;
-  }
-  const [label] = labels;
   const shardDigits = chooseShardDigits(height * width * channels, sampler.plan.effort);
   const shards = countShards({ n, shardDigits });
   if (shards > LIMITS.maxJobShards) {
-    return { code: 'job_too_large', shards, shardDigits, maxShards: LIMITS.maxJobShards };
+    const maxShards = LIMITS.maxJobShards;
+    throw new Refusal({ code: 'job_too_large', shards, shardDigits, maxShards });
   }
   return {
     schema: hand === undefined ? 1 : 2,
@@ -297,9 +287,9 @@ function respondProgress(
   c: AppContext,
   progress: JobProgress | undefined,
   status: 200 | 202,
-): Response | Promise<Response> {
+): Response {
   if (progress === undefined) {
-    return respondNotFound(c);
+    throw describeMissing(c);
   }
   const { unfinishedPages: _, ...job } = progress;
   const url = `${c.get('base')}/jobs/${job.id}`;
@@ -312,27 +302,20 @@ function respondProgress(
   return respondJson(answer, headers, status);
 }
 
-function respondNotFound(c: AppContext): Response | Promise<Response> {
-  return respondError(c, { code: 'job_not_found', job: c.req.param('id') ?? '' });
-}
+const describeMissing = (c: AppContext) =>
+  new Refusal({ code: 'job_not_found', job: c.req.param('id') ?? '' });
 
 async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response> {
-  const { searchParams } = c.get('url');
-  const parsed = parseParameters(MANIFEST_PARAMETERS, searchParams);
-  if (!parsed.ok) {
-    return respondError(c, parsed.error);
-  }
-  const { page = 0 } = parsed.query;
+  const { page = 0 } = parseParameters(MANIFEST_PARAMETERS, c.get('url').searchParams);
   const id = readId(c);
   const record = id === undefined ? undefined : (await store.read(id))?.record;
   if (id === undefined || record === undefined) {
-    return respondNotFound(c);
+    throw describeMissing(c);
   }
   const pages = countPages(record);
   if (page >= pages) {
     const expected = `a whole number from 0 to ${pages - 1}: the pages of this job`;
-    const error = { parameter: 'page', received: String(page), expected };
-    return respondError(c, { code: 'invalid_parameter', ...error });
+    refuseValue('page', String(page), expected);
   }
   const stored = await store.listShards(id, record, page);
   const url = `${c.get('base')}/jobs/${id}`;
@@ -361,8 +344,9 @@ async function answerFile(c: AppContext, { store }: Jobs): Promise<Response> {
   const id = readId(c);
   const part = PARTS.find((each) => each === asked);
   const [, sha256 = '', extension = ''] = FILE_PATTERN.exec(file) ?? [];
+  const missing = () => new Refusal({ code: 'not_found', path: c.req.path });
   if (id === undefined || part === undefined || sha256 === '') {
-    return respondError(c, { code: 'not_found', path: c.req.path });
+    throw missing();
   }
   const headers = {
     ...PRIVATE_HEADERS,
@@ -374,15 +358,12 @@ async function answerFile(c: AppContext, { store }: Jobs): Promise<Response> {
   }
   const length = await store.measureFile(id, part, file);
   if (length === undefined) {
-    return respondError(c, { code: 'not_found', path: c.req.path });
+    throw missing();
   }
   if (hasCurrent(c, headers.ETag, true)) {
     return new Response(null, { status: 304, headers });
   }
   const range = choosePart(c, headers.ETag, length);
-  if ('code' in range) {
-    return respondError(c, range);
-  }
   const name = `digitmint-${id.slice(0, 8)}-${part}-${file.slice(0, 6)}.${extension}`;
   const content = describePart(
     {

@@ -22,14 +22,14 @@ import { HANDWRITTEN_DIGITS } from '../../shared/model/subject.ts';
 import { SAMPLING_LAW } from '../../shared/model/random.ts';
 import type { modelCardSchema } from '../../shared/contract/answers.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
-import { admit, LIGHT_WORK } from '../http/admission.ts';
+import { orRefuse, Refusal } from '../../shared/contract/refusal.ts';
+import { doWork, LIGHT_WORK } from '../http/admission.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { API_HEADERS, CACHE_CONTROL, hasCurrent, readHeader } from '../http/headers.ts';
 import { negotiateFormat } from '../http/negotiation.ts';
 import { PARTIAL, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondBytes, respondJson } from '../http/range.ts';
-import { respondError } from '../http/respond-error.ts';
 import { respondFault } from '../pages/fault.ts';
 import { renderModelPage, renderModelsPage } from '../pages/model.ts';
 
@@ -148,7 +148,7 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
     if (!areNames(name, version)) {
       return respondFault(c, { code: 'model_not_found', model: `${name}@${version}` });
     }
-    return admit(c, dependencies, LIGHT_WORK, async () => {
+    return doWork(c, dependencies, LIGHT_WORK, async () => {
       const manifest = await modelFiles.readManifest(name, version);
       return 'code' in manifest ? respondFault(c, manifest) : answerManifest(c, manifest);
     });
@@ -166,10 +166,10 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
     const { name, version, file: path } = c.req.param();
     const type = Object.hasOwn(FILE_TYPES, path) ? FILE_TYPES[path] : undefined;
     if (type === undefined) {
-      return respondError(c, { code: 'not_found', path: c.req.path });
+      throw new Refusal({ code: 'not_found', path: c.req.path });
     }
     if (!areNames(name, version)) {
-      return respondError(c, { code: 'model_not_found', model: `${name}@${version}` });
+      throw new Refusal({ code: 'model_not_found', model: `${name}@${version}` });
     }
     // A version is a hash of its content, so name, version and path determine the bytes.
     const etag = `"${name}-${version}-${path}"`;
@@ -178,30 +178,23 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
       return new Response(null, { status: 304, headers });
     }
     const send = async (): Promise<Response> => {
-      const file = await modelFiles.read(name, version, path);
-      if ('code' in file) {
-        return respondError(c, file);
-      }
+      const file = orRefuse(await modelFiles.read(name, version, path));
       if (hasCurrent(c, etag, true)) {
         return new Response(null, { status: 304, headers });
       }
       const content = { ...headers, 'Content-Type': type };
-      const answer = respondBytes(c, content, file as Uint8Array<ArrayBuffer>);
-      return 'code' in answer ? respondError(c, answer) : answer;
+      return respondBytes(c, content, file as Uint8Array<ArrayBuffer>);
     };
-    return admit(c, dependencies, LIGHT_WORK, async () => {
+    return doWork(c, dependencies, LIGHT_WORK, async () => {
       if (path === MANIFEST_FILE) {
         return send();
       }
-      const parsed = await modelFiles.readManifest(name, version);
-      if ('code' in parsed) {
-        return respondError(c, parsed);
-      }
+      const { manifest } = orRefuse(await modelFiles.readManifest(name, version));
       // An encoder has at most so many bytes; its description is small.
       const bytes = ENCODER_FILES.includes(path)
         ? ENCODER_LIMITS.parameters
-        : findFile(parsed.manifest, path).bytes;
-      return admit(c, dependencies, { hashed: bytes }, send);
+        : findFile(manifest, path).bytes;
+      return doWork(c, dependencies, { hashed: bytes }, send);
     });
   });
 }

@@ -1,8 +1,8 @@
 /** `GET /morph`, `/morph.png`, `/morph.gif`: digits that turn into one another, as a loop. */
-import type { ApiError } from '../../shared/contract/errors.ts';
 import { FORMATS, MORPH_FORMATS, type MorphFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
+import { Refusal } from '../../shared/contract/refusal.ts';
 import { buildUrl, parseQuery, pinQuery, type Pinned } from '../../shared/contract/query.ts';
 import type { Manifest } from '../../shared/model/artifact.ts';
 import { findClass } from '../../shared/model/classes.ts';
@@ -32,7 +32,6 @@ import {
   PICTURE_ERRORS,
   type OperationEntry,
 } from '../http/operation.ts';
-import { respondError } from '../http/respond-error.ts';
 import type { Generator } from '../models/model-cache.ts';
 
 const SHARED = {
@@ -87,16 +86,13 @@ export function addMorphRoutes(app: App, dependencies: AppDependencies): void {
   }
 }
 
-async function answerMorph(
+function answerMorph(
   c: AppContext,
   dependencies: AppDependencies,
   extension?: MorphFormat,
 ): Promise<Response> {
-  const parsed = parseQuery('morph', c.get('url').searchParams);
-  const settled = settleFormat(c, 'morph', MORPH_FORMATS, extension, parsed);
-  if ('code' in settled) {
-    return respondError(c, settled);
-  }
+  const asked = parseQuery('morph', c.get('url').searchParams);
+  const settled = settleFormat(c, 'morph', MORPH_FORMATS, extension, asked);
   const { query, format } = settled;
   return answerDrawing<Pinned<'morph'>>(c, dependencies, {
     ...settled,
@@ -108,18 +104,15 @@ async function answerMorph(
       return omitOwnColours(pinned, manifest);
     },
     buildUrl: (morph) => buildUrl('morph', morph),
-    check: (morph, generator) => checkColours(query, generator) ?? checkSize(morph, generator),
-    describeContent({ seed, start, n, digits, labels }) {
-      const name = nameFile(
-        'morph-',
-        seed,
-        start,
-        (digits ?? labels) === undefined ? n : 1,
-        format,
-      );
+    check(morph, generator) {
+      checkColours(query, generator);
+      checkSize(fitLoop(morph, generator), generator);
+    },
+    describeContent(morph) {
+      const n = (morph.digits ?? morph.labels) === undefined ? morph.n : 1;
       return {
         'Content-Type': MORPH_FORMATS[format],
-        'Content-Disposition': describeFile('inline', name),
+        'Content-Disposition': describeFile('inline', nameFile('morph-', { ...morph, n })),
       };
     },
     measureWork(morph, generator) {
@@ -180,13 +173,7 @@ function listDelays({ n, frames, fps, hold }: Pinned<'morph'>, ticks: number): n
   return Array.from({ length: n * frames }, (_, frame) => end(frame + 1) - end(frame));
 }
 
-/** Fits a loop that `checkSize` accepts into the asked size. */
-function fitLoop(morph: Pinned<'morph'>, generator: Generator): Pinned<'morph'> {
-  const fitted = fitFrame(morph, generator);
-  return 'code' in fitted ? morph : fitted;
-}
-
-function fitFrame(morph: Pinned<'morph'>, { sampler }: Generator) {
+function fitLoop(morph: Pinned<'morph'>, { sampler }: Generator): Pinned<'morph'> {
   const { image } = sampler.manifest;
   return fitInto(morph, (scale) => measureSheet(image, 1, { ...morph, scale, cols: 1 }));
 }
@@ -198,13 +185,10 @@ function measureLoop(morph: Pinned<'morph'>, { sampler }: Generator) {
   return { width, height, frames, pixels: width * height * frames };
 }
 
-function checkSize(morph: Pinned<'morph'>, generator: Generator): ApiError | undefined {
-  const fitted = fitFrame(morph, generator);
-  if ('code' in fitted) {
-    return fitted;
+function checkSize(fitted: Pinned<'morph'>, generator: Generator): void {
+  const { pixels, ...size } = measureLoop(fitted, generator);
+  const maxPixels = LIMITS.maxMorphPixels;
+  if (pixels > maxPixels) {
+    throw new Refusal({ code: 'picture_too_large', ...size, maxPixels });
   }
-  const { width, height, frames, pixels } = measureLoop(fitted, generator);
-  return pixels > LIMITS.maxMorphPixels
-    ? { code: 'picture_too_large', width, height, frames, maxPixels: LIMITS.maxMorphPixels }
-    : undefined;
 }

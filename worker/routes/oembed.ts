@@ -2,20 +2,19 @@
 import { tryDecode } from 'hono/utils/url';
 import type * as z from 'zod/mini';
 import type { oembedSchema } from '../../shared/contract/answers.ts';
-import type { ApiError } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import {
   type DigitQuery,
   encodeNumber,
   fillDefaults,
   type ParameterSet,
-  type Parsed,
   parseDigitQuery,
   parseParameters,
   parseQuery,
   settleQuery,
 } from '../../shared/contract/query.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
+import { orRefuse, Refusal, refuseValue } from '../../shared/contract/refusal.ts';
 import { HANDWRITTEN_DIGITS, nameOne, type Subject } from '../../shared/model/subject.ts';
 import { writeNumber } from '../../shared/picture/number.ts';
 import { chooseCols, measureSheet, type Size } from '../../shared/picture/sheet-layout.ts';
@@ -27,7 +26,6 @@ import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { countRequest, doWork, LIGHT_WORK, measureSamples } from '../http/admission.ts';
 import { respondJson } from '../http/range.ts';
-import { respondError } from '../http/respond-error.ts';
 import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
 
@@ -84,18 +82,19 @@ export const OEMBED_OPERATION: OperationEntry = {
 
 export function addOembedRoute(app: App, dependencies: AppDependencies): void {
   app.get('/oembed', async (c) => {
-    const parsed = parseParameters(OEMBED_PARAMETERS, c.get('url').searchParams);
-    if (!parsed.ok) {
-      return respondError(c, parsed.error);
-    }
-    const { url, format = 'json', maxwidth = MAX_SIDE, maxheight = MAX_SIDE } = parsed.query;
+    const query = parseParameters(OEMBED_PARAMETERS, c.get('url').searchParams);
+    const {
+      url,
+      format = 'json',
+      maxwidth: width = MAX_SIDE,
+      maxheight: height = MAX_SIDE,
+    } = query;
     if (format !== 'json') {
       const available = ['json'];
-      return respondError(c, { code: 'format_not_implemented', received: format, available });
+      throw new Refusal({ code: 'format_not_implemented', received: format, available });
     }
-    const max = { width: maxwidth, height: maxheight };
-    const answer = await describePhoto(c, dependencies, url, max);
-    return 'code' in answer ? respondError(c, answer) : respondJson(answer, DOCUMENT_HEADERS);
+    const answer = await describePhoto(c, dependencies, url, { width, height });
+    return respondJson(answer, DOCUMENT_HEADERS);
   });
 }
 
@@ -114,32 +113,22 @@ async function describePhoto(
   dependencies: AppDependencies,
   url: string,
   max: Size,
-): Promise<z.output<typeof oembedSchema> | ApiError> {
+): Promise<z.output<typeof oembedSchema>> {
   const { generators, drawSeed, rateLimits } = dependencies;
   const base = c.get('base');
   const pasted = findPicture(url, base);
   if (pasted === undefined) {
-    return { code: 'not_found', path: url };
-  }
-  const parsed = parsePicture(pasted);
-  if (!parsed.ok) {
-    return parsed.error;
+    throw new Refusal({ code: 'not_found', path: url });
   }
   const { kind, number, extension, search } = pasted;
-  const { query } = parsed;
+  const query = parsePicture(pasted);
   let subject = HANDWRITTEN_DIGITS;
-  const measureSample = (generator: Generator): Size | ApiError | Promise<Size | ApiError> => {
+  const measureSample = (generator: Generator): Promise<Size> => {
     const { name, version, sampler } = generator;
     subject = sampler.manifest.subject ?? subject;
     const hand = query.labels?.split(',') ?? query.digits ?? number;
     const labels = findLabels(query.label, hand, generator);
-    if ('code' in labels) {
-      return labels;
-    }
-    const refused = checkColours(query, generator);
-    if (refused !== undefined) {
-      return refused;
-    }
+    checkColours(query, generator);
     if (number === undefined) {
       return doWork(c, dependencies, LIGHT_WORK, () => sampler.manifest.image);
     }
@@ -153,20 +142,14 @@ async function describePhoto(
   };
   const admitLoad = () => countRequest(c, rateLimits, true);
   const defer = c.get('defer');
-  const sample = await useModel(generators, query.model, defer, measureSample, admitLoad);
-  if ('code' in sample) {
-    return sample;
-  }
-  const fitted = fitScale(query, kind === 'digit' ? (query.n ?? 1) : 1, sample, max);
-  if ('code' in fitted) {
-    return fitted;
-  }
-  const { scale, width, height } = fitted;
+  const sample = orRefuse(await useModel(generators, query.model, defer, measureSample, admitLoad));
+  const n = kind === 'digit' ? (query.n ?? 1) : 1;
+  const { scale, width, height } = fitScale(query, n, sample, max);
   const { frames, gap, margin } = query;
   const maxPixels = frames === undefined ? LIMITS.maxPicturePixels : LIMITS.maxMorphPixels;
   if (extension !== 'svg' && width * height * (frames ?? 1) > maxPixels) {
     const size = { width, height, ...(frames !== undefined && { frames }) };
-    return { code: 'picture_too_large', ...size, maxPixels };
+    throw new Refusal({ code: 'picture_too_large', ...size, maxPixels });
   }
   // The chosen scale and the products with dpr are in the URL: dpr would multiply them again.
   ['dpr', 'width', 'height'].forEach((name) => search.delete(name));
@@ -188,13 +171,13 @@ async function describePhoto(
   };
 }
 
-/** Finds the largest scale up to the asked one at which the picture fits. */
+/** Finds the largest scale up to the asked one at which the picture fits. @throws Refusal */
 function fitScale(
   query: PictureQuery,
   n: number,
   sample: Size,
   max: Size,
-): (Size & { readonly scale: number }) | ApiError {
+): Size & { readonly scale: number } {
   const { cols = chooseCols(n), gap = 0, margin = 0 } = query;
   const { width = max.width, height = max.height } = query;
   const isFitted = (query.width ?? query.height) !== undefined;
@@ -205,9 +188,7 @@ function fitScale(
     }
     if (scale === 1) {
       const side = size.width > max.width ? 'width' : 'height';
-      const [parameter, received] = [`max${side}`, String(max[side])];
-      const expected = `at least ${size[side]} for this URL`;
-      return { code: 'invalid_parameter', parameter, received, expected };
+      refuseValue(`max${side}`, String(max[side]), `at least ${size[side]} for this URL`);
     }
   }
 }
@@ -241,17 +222,14 @@ type PictureQuery = Partial<Omit<DigitQuery, 'format'>> &
     readonly frames?: number;
   };
 
-function parsePicture({ kind, extension, number, search }: Pasted): Parsed<PictureQuery> {
-  if (kind === 'morph') {
-    const parsed = parseQuery('morph', search);
-    if (!parsed.ok) {
-      return parsed;
-    }
-    const { n, frames } = fillDefaults('morph', parsed.query);
-    return settleQuery('morph', { ...parsed.query, frames: n * frames }, extension);
+/** @throws Refusal */
+function parsePicture({ kind, extension, number, search }: Pasted): PictureQuery {
+  if (kind !== 'morph') {
+    return settleQuery(kind, parseDigitQuery(search, number), extension);
   }
-  const parsed = parseDigitQuery(search, number);
-  return parsed.ok ? settleQuery(kind, parsed.query, extension) : parsed;
+  const query = parseQuery('morph', search);
+  const { n, frames } = fillDefaults('morph', query);
+  return settleQuery('morph', { ...query, frames: n * frames }, extension);
 }
 
 /** The formats of each kind that are pictures. */

@@ -7,49 +7,32 @@ import {
   type Guide,
 } from '../../../shared/contract/guides.ts';
 import type { AppContext } from '../../context.ts';
-import { renderPage, type Markup } from '../page.ts';
+import { renderPage, type Markup, type Page } from '../page.ts';
 
-/** The guides that a host gave to the app. Decoded at the first request. */
-export class Guides {
-  readonly #bytes: ArrayBuffer | undefined;
-  #all: readonly Guide[] | undefined;
-
-  constructor(bytes: ArrayBuffer | undefined) {
-    this.#bytes = bytes;
-  }
-
-  get all(): readonly Guide[] {
-    this.#all ??=
-      this.#bytes === undefined
-        ? []
-        : (JSON.parse(new TextDecoder().decode(this.#bytes)) as Guide[]);
-    return this.#all;
-  }
-
-  find(slug: string, language = 'en'): Guide | undefined {
-    return this.all.find((guide) => guide.slug === slug && guide.language === language);
-  }
+/** Opens the guides that a host gave to the app. They are decoded at the first request. */
+export function openGuides(bytes: ArrayBuffer | undefined) {
+  let all: readonly Guide[] | undefined;
+  const list = (): readonly Guide[] =>
+    (all ??= bytes === undefined ? [] : JSON.parse(new TextDecoder().decode(bytes)));
+  const find = (slug: string, language = 'en'): Guide | undefined =>
+    list().find((guide) => guide.slug === slug && guide.language === language);
+  return { list, find };
 }
 
-interface DocsPage {
-  readonly title: string;
-  readonly description: string;
+export type Guides = ReturnType<typeof openGuides>;
+
+interface DocsPage extends Page {
   /** Ends the canonical path; marks the page in the navigation. */
   readonly path: string;
-  readonly body: Markup;
-  /** As of `Page`. */
-  readonly sample?: { readonly width: number; readonly height: number } | undefined;
   /** Fills the search field. */
   readonly sought?: string;
 }
 
-export function renderDocsPage(c: AppContext, guides: Guides, page: DocsPage): Promise<Response> {
-  const { title, description, path, sample, body, sought = '' } = page;
+export function renderDocsPage(c: AppContext, guides: Guides, given: DocsPage): Promise<Response> {
+  const { path, body, sought = '', ...page } = given;
   return renderPage(c, {
-    title,
+    ...page,
     kind: 'reading',
-    description,
-    sample,
     body: html`<div class="docs">
       <nav class="aside" aria-label="Find a page">
         <form class="search" role="search" action="/docs/search" method="get">

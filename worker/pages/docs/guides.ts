@@ -6,7 +6,7 @@ import { HANDWRITTEN_DIGITS, hasDigits } from '../../../shared/model/subject.ts'
 import type { App, AppContext } from '../../context.ts';
 import { OF_PAGE, type Operation, type OperationEntry } from '../../http/operation.ts';
 import type { AppDependencies } from '../../dependencies.ts';
-import { useModel } from '../../models/generator-source.ts';
+import { findManifest } from '../../models/generator-source.ts';
 import { respondFault } from '../fault.ts';
 import { describeMany } from '../home/model-view.ts';
 import { renderPage, type Markup } from '../page.ts';
@@ -90,23 +90,14 @@ export function addGuideRoutes(
   guides: Guides,
   { generators }: AppDependencies,
 ): void {
-  /** The documentation needs no model. */
-  const findManifest = async (c: AppContext): Promise<Manifest | undefined> => {
-    const model = await useModel(
-      generators,
-      undefined,
-      c.get('defer'),
-      ({ sampler }) => sampler.manifest,
-    );
-    return 'code' in model ? undefined : model;
-  };
+  /** Says first what another model draws. The documentation needs no model. */
   const renderForModel = (c: AppContext, guide: Guide, manifest: Manifest | undefined): Markup => {
     const areOthers = manifest !== undefined && !hasDigits(manifest.classes);
     return html`${areOthers ? renderSubject(manifest) : ''}${renderGuide(guide, c.get('base'))}`;
   };
   app.get('/docs', async (c) => {
     const guide = guides.find(START_SLUG);
-    const manifest = await findManifest(c);
+    const manifest = await findManifest(generators, c.get('defer'));
     const many = manifest === undefined ? HANDWRITTEN_DIGITS.many : describeMany(manifest);
     return renderDocsPage(c, guides, {
       title: 'Documentation',
@@ -122,7 +113,7 @@ export function addGuideRoutes(
   });
   app.get('/docs/search', (c) => {
     const words = (c.req.query('q') ?? '').slice(0, 100);
-    const found = findText(guides.all, operations, words).slice(0, MAX_FOUND);
+    const found = findText(guides.list(), operations, words).slice(0, MAX_FOUND);
     return renderDocsPage(c, guides, {
       title: 'Search',
       description: 'The search of the documentation.',
@@ -144,7 +135,7 @@ export function addGuideRoutes(
           title: guide.title,
           description: guide.lead,
           path: `/docs/${slug}`,
-          body: renderForModel(c, guide, await findManifest(c)),
+          body: renderForModel(c, guide, await findManifest(generators, c.get('defer'))),
         });
   });
   const answerLearn = (c: AppContext, language: string) => {
@@ -152,7 +143,7 @@ export function addGuideRoutes(
     if (guide === undefined) {
       return respondFault(c, { code: 'not_found', path: c.req.path });
     }
-    const all = guides.all.filter(({ slug }) => slug === LEARN_SLUG);
+    const all = guides.list().filter(({ slug }) => slug === LEARN_SLUG);
     const locate = (each: string) => (each === 'en' ? '/learn' : `/learn/${each}`);
     return renderPage(c, {
       title: guide.title,

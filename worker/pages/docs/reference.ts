@@ -190,12 +190,8 @@ function join(items: readonly Markup[]): Markup[] {
   return items.map((item, i) => html`${i > 0 ? ', ' : ''}${item}`);
 }
 
-/** The parameters of the drawing routes by name: they stand in one table. */
-const SHARED = new Map<string, Parameter>(
-  Object.values(ROUTES)
-    .toReversed()
-    .flatMap((route) => Object.entries<Parameter>(route)),
-);
+/** The parameters of the drawing routes: they stand in one table. */
+const SHARED = new Set(Object.values(ROUTES).flatMap((route) => Object.keys(route)));
 
 function renderParameters(): Markup {
   return html`<h2 id="parameters">All parameters</h2>
@@ -211,7 +207,7 @@ function renderParameters(): Markup {
           </tr>
         </thead>
         <tbody>
-          ${[...new Set(Object.values(ROUTES).flatMap((route) => Object.keys(route)))].map(renderRow)}
+          ${[...SHARED].map(renderRow)}
         </tbody>
       </table>
     </div>`;

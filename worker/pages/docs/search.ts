@@ -70,22 +70,15 @@ function cutExcerpt(text: string, word: string): Found['excerpt'] {
 }
 
 function listSections(guides: readonly Guide[], operations: readonly Operation[]): Section[] {
-  const reference = { page: 'API reference', path: '/docs/reference' };
+  const listReference = (id: string, title: string, text: string): Section => {
+    const [url, page] = [`/docs/reference#${id}`, 'API reference'];
+    return { url, page, title, text };
+  };
   const parameters = new Map(Object.values(ROUTES).flatMap((route) => Object.entries(route)));
   return [
     ...guides.flatMap(splitGuide),
-    ...operations.map(({ id, path, summary }) => ({
-      url: `${reference.path}#${id}`,
-      page: reference.page,
-      title: path,
-      text: summary,
-    })),
-    ...[...parameters].map(([name, { about }]) => ({
-      url: `${reference.path}#parameter-${name}`,
-      page: reference.page,
-      title: name,
-      text: about,
-    })),
+    ...operations.map(({ id, path, summary }) => listReference(id, path, summary)),
+    ...[...parameters].map(([name, { about }]) => listReference(`parameter-${name}`, name, about)),
   ];
 }
 
