@@ -45,8 +45,10 @@ export default async function setUp(): Promise<() => void> {
   const folder = mkdtempSync(join(parent, 'trainer-'));
   await packCode(folder, false, OTHERS);
   process.env['DIGITMINT_TRAINER'] = join(folder, 'main.js');
-  // Many tests start this program or wrangler. With its code compiled it starts sooner.
-  process.env['NODE_COMPILE_CACHE'] = join(folder, 'compile-cache');
-  // A process that ends meanwhile may still add to the compiled code.
-  return () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+  // Many tests start this program or wrangler. With their code compiled they start sooner. Emptied
+  // before and not after the tests: a process that ends last still adds to it.
+  const compiled = join(parent, 'compiled-for-tests');
+  rmSync(compiled, { recursive: true, force: true, maxRetries: 10 });
+  process.env['NODE_COMPILE_CACHE'] = compiled;
+  return () => rmSync(folder, { recursive: true, force: true });
 }

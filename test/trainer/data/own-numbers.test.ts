@@ -121,6 +121,21 @@ describe('labels in a table of their own', () => {
     expect(notes.join('\n')).toContain(beside);
   });
 
+  it('belong to the part that their folder tells, as the pixels do', async () => {
+    for (const [part, rows] of [
+      ['train', 6],
+      ['test', 4],
+    ] as const) {
+      await write(`${part}/X.csv`, features(rows));
+      await write(`${part}/y.csv`, labels.slice(0, rows).join('\n'));
+    }
+    const { dataset } = await load();
+    expect([dataset.classes, [...dataset.labels]]).toEqual([
+      ['cat', 'dog'],
+      [1, 0, 1, 0, 1, 0],
+    ]);
+  });
+
   it('stay with their rows when a row of pixels cannot be used', async () => {
     const rows = features(40).split('\n');
     rows[2] = 'broken';

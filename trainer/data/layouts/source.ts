@@ -2,6 +2,7 @@
  * What every reader of a layout gives: a list of labelled pictures that are not read yet. Readers
  * refuse data by errors whose messages follow the name of a file or of the data: "holds nothing".
  */
+import { basename } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 
 /** The part of a set that a picture belongs to. Only `train` is trained on. */
@@ -176,6 +177,11 @@ function listWords(name: string): string[] {
 export function findFolderSplit(path: string): Split | null {
   const folders = path.split('/').slice(0, -1);
   return folders.map((name) => parseSplit(name) ?? findSplit(name)).find((one) => one) ?? null;
+}
+
+/** Finds the split that a file's name or its folders tell. Without one it is for training. */
+export function findFileSplit(path: string): Split {
+  return findSplit(basename(path)) ?? findFolderSplit(path) ?? 'train';
 }
 
 function matchPart(known: IsPart, word: string): Split | null {

@@ -1,5 +1,5 @@
 /** Pictures as rows of a CSV table: a label and a number for each pixel, as Kaggle has MNIST. */
-import { basename, parse } from 'node:path';
+import { parse } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import { sizeOf } from '../../../shared/model/generator.ts';
@@ -13,7 +13,15 @@ import {
   toLabels,
   type PictureRows,
 } from './arrays.ts';
-import { findSplit, nameSome, within, type Problem, type Source, type Split } from './source.ts';
+import {
+  findFileSplit,
+  findSplit,
+  nameSome,
+  within,
+  type Problem,
+  type Source,
+  type Split,
+} from './source.ts';
 import {
   eachRow,
   measureSquare,
@@ -43,14 +51,14 @@ export async function readTables(
     if (!rows || rows.kept.length === 0) {
       continue;
     }
-    const split = findSplit(basename(path)) ?? 'train';
+    const split = findFileSplit(path);
     const [place = -1] = columns.labels;
     if (!columns.hasNames && place !== -1) {
       notes.push(
         `The columns of ${path} have no names: column ${place + 1} is taken for the classes.`,
       );
     }
-    const fitting = labelRows.filter((one) => (findSplit(one.name) ?? 'train') === split);
+    const fitting = labelRows.filter((one) => findFileSplit(one.path) === split);
     const beside = place === -1 && fitting.length === 1 ? fitting[0] : undefined;
     const labels = beside && toLabels(beside, rows.count);
     if (beside !== undefined) {
