@@ -97,10 +97,12 @@ export function viewImage({ images, height, width, channels }: Dataset, index: n
 }
 
 /** Copies the images at `indices`: row-major [indices.length, height, width, channels]. */
-export function gatherImages(dataset: Dataset, indices: Uint32Array): Uint8Array {
-  const size = dataset.height * dataset.width * dataset.channels;
+export function gatherImages({ images, height, width, channels }: Dataset, indices: Uint32Array) {
+  const size = height * width * channels;
   const gathered = new Uint8Array(indices.length * size);
-  indices.forEach((index, i) => gathered.set(viewImage(dataset, index), i * size));
+  indices.forEach((index, i) =>
+    gathered.set(images.subarray(index * size, (index + 1) * size), i * size),
+  );
   return gathered;
 }
 
