@@ -85,17 +85,22 @@ const dropColourNames: Plugin = {
   },
 };
 
-/** Expressions that turn `url`, of a file beside the bundle, into a wrangler module's value. */
+/**
+ * Expressions that turn `url`, of a file beside the bundle, into a wrangler module's value. The
+ * value of wasm that the runtime does not support is undefined.
+ */
 const READERS = {
   node: {
     imports: `import { readFileSync } from 'node:fs';`,
-    wasm: 'new WebAssembly.Module(readFileSync(url))',
+    wasm: 'WebAssembly.validate(bytes) ? new WebAssembly.Module(bytes) : undefined',
+    bytes: 'readFileSync(url)',
     bin: 'new Uint8Array(readFileSync(url)).buffer',
   },
   browser: {
     imports: '',
     // Not compileStreaming, which fails on hosts that serve wasm under another media type.
-    wasm: 'await WebAssembly.compile(await (await fetch(url)).arrayBuffer())',
+    wasm: 'WebAssembly.validate(bytes) ? await WebAssembly.compile(bytes) : undefined',
+    bytes: 'await (await fetch(url)).arrayBuffer()',
     bin: 'await (await fetch(url)).arrayBuffer()',
   },
 };
@@ -128,7 +133,9 @@ function loadBinaries(reader: (typeof READERS)[keyof typeof READERS]): Plugin {
           reader.imports,
           `import file from ${JSON.stringify(path)};`,
           'const url = new URL(file, import.meta.url);',
-          `export default ${path.endsWith('.wasm') ? reader.wasm : reader.bin};`,
+          path.endsWith('.wasm')
+            ? `const bytes = ${reader.bytes}; export default ${reader.wasm};`
+            : `export default ${reader.bin};`,
         ].join('\n'),
       }));
     },

@@ -1,5 +1,5 @@
 /**
- * Compiles each program of shared/kernels/ to a .wasm beside it. The .wasm files are in the
+ * Compiles the programs of shared/kernels/ to .wasm files beside them. The .wasm files are in the
  * repository, so that only those who change a kernel need the compiler.
  */
 import { execFileSync } from 'node:child_process';
@@ -7,7 +7,12 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
-const PROGRAMS = ['engine', 'png'];
+/** The source and the additional flags of each .wasm. */
+const PROGRAMS = {
+  engine: ['engine'],
+  'engine-relaxed': ['engine', '--enable', 'relaxed-simd'],
+  png: ['png'],
+} as const;
 
 /** The compiler takes 100 MB with its optimizer: it is installed apart, on first use. */
 const VERSION = '0.28.20';
@@ -34,10 +39,10 @@ export async function buildKernels(isCheck: boolean): Promise<string> {
     const command = ['install', ...flags, `assemblyscript@${VERSION}`];
     execFileSync('npm', command, { cwd: FOLDER, stdio: 'inherit' });
   }
-  const report = PROGRAMS.map((name) => {
-    const [source, program] = [`shared/kernels/${name}.ts`, `shared/kernels/${name}.wasm`];
+  const report = Object.entries(PROGRAMS).map(([name, [from, ...more]]) => {
+    const [source, program] = [`shared/kernels/${from}.ts`, `shared/kernels/${name}.wasm`];
     const compiled = join(FOLDER, `${name}.wasm`);
-    const command = [COMPILER, join(ROOT, source), ...FLAGS, '--outFile', compiled];
+    const command = [COMPILER, join(ROOT, source), ...FLAGS, ...more, '--outFile', compiled];
     execFileSync(process.execPath, command, { cwd: ROOT, stdio: 'inherit' });
     const bytes = readFileSync(compiled);
     if (!isCheck) {

@@ -13,6 +13,7 @@ const FILES = [
   'trainer/run/report/page.css',
   'trainer/run/report/page.js',
   'shared/kernels/engine.wasm',
+  'shared/kernels/engine-relaxed.wasm',
   'shared/kernels/png.wasm',
   'models/classifier',
   'data/mnist',

@@ -3,7 +3,8 @@
  * 32 bits, so neither the order of summation nor the machine changes a digit. A SIMD instruction
  * multiplies twice as many 16-bit integers as floats. Numbers between two layers are float32, in
  * operations that IEEE 754 and WebAssembly define exactly. Stateless: `shared/model/engine` lays
- * out the memory. `npm run build -- kernels` compiles this file to engine.wasm.
+ * out the memory. `npm run build -- kernels` compiles this file twice: to engine.wasm, and to
+ * engine-relaxed.wasm for machines with Relaxed SIMD. Both give the same bits.
  */
 
 /** Output channels in a vector, for which the weights are packed. */
@@ -282,6 +283,284 @@ function finish(
   const q = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(sumQ), f32x4.mul(scale, scaleQ)), bias);
   v128.store(toP, f32x4.pmax(f32x4.mul(p, slopes), p));
   v128.store(toQ, f32x4.pmax(f32x4.mul(q, slopes), q));
+}
+
+/** The largest code of an input of `multiplyBytes`. Relaxed SIMD is exact up to 7 bits. */
+const MAX_CODE: i32 = 127;
+
+/**
+ * Packs a layer's weights for `multiplyBytes`, as 8-bit integers. A row of the kernel is read four
+ * codes a step. It begins with its sums for codes that are all 0, two for each output channel.
+ * @param source   f32 [rows, taps, inputs, outputs].
+ * @param steps    f32 [inputs]: what 1 is worth in the codes of each input channel.
+ * @param zero     The code of 0, at most MAX_CODE.
+ * @param target   i8 [blocks][rows][1 + steps][vectors of the block][LANES][4], zeroed by the
+ *                 caller. The first of 1 + steps is i16 [LANES][2].
+ * @param scales   f32 [outputs]: what 1 is worth in the sums of each output channel.
+ */
+export function packBytes(
+  source: usize,
+  rows: i32,
+  taps: i32,
+  inputs: i32,
+  outputs: i32,
+  steps: usize,
+  zero: i32,
+  target: usize,
+  scales: usize,
+): void {
+  const channels = (inputs + 3) & ~3;
+  const units = 1 + ((taps * channels) >> 2);
+  const vectors = (outputs + LANES - 1) / LANES;
+  const whole = vectors - (vectors % BLOCK);
+  for (let row = 0; row < rows; row++) {
+    for (let output = 0; output < outputs; output++) {
+      const scale = load<f32>(scales + ((<usize>output) << 2));
+      const vector = output / LANES;
+      const width = vector < whole ? BLOCK : 1;
+      const first = vector - (vector % width);
+      const lane = (vector - first) * 16 + (output % LANES) * 4;
+      const start = target + <usize>((first * rows + row * width) * units * 16 + lane);
+      for (let place = 0; place < taps * channels; place++) {
+        const input = place % channels;
+        if (input < inputs) {
+          const tap = row * taps + place / channels;
+          const from = source + ((<usize>(tap * inputs + input) * outputs + output) << 2);
+          const weight = load<f32>(from) * load<f32>(steps + ((<usize>input) << 2));
+          const code = <i32>nearest(max<f32>(-127, min<f32>(127, weight / scale)));
+          store<i8>(start + <usize>((1 + (place >> 2)) * width * 16 + (place & 3)), <i8>code);
+          const sum = start + <usize>(place & 2);
+          const least = max<i32>(-32768, min<i32>(32767, load<i16>(sum) - zero * code));
+          store<i16>(sum, <i16>least);
+        }
+      }
+    }
+  }
+}
+
+/**
+ * Encodes one sample's numbers as bytes from 0 to MAX_CODE, which end beyond their range, and lays
+ * them out for `multiplyBytes`. The border between runs stays.
+ * @param source   f32; `target` is u8.
+ * @param runs     As for `quantise`.
+ * @param factors  f32 [length]: codes by 1. Those of the next run are `factorStride` bytes later.
+ * @param zero     The code of 0.
+ */
+export function encodeBytes(
+  source: usize,
+  target: usize,
+  runs: usize,
+  count: i32,
+  length: i32,
+  factors: usize,
+  factorStride: i32,
+  zero: i32,
+): void {
+  const vectors = length & ~3;
+  const least = f32x4.splat(-(<f32>zero));
+  const zeros = i32x4.splat(zero);
+  for (let r = 0; r < count; r++) {
+    const from = source + load<i32>(runs + ((<usize>r) << 3));
+    const to = target + load<i32>(runs + ((<usize>r) << 3), 4);
+    for (let i = 0; i < vectors; i += 4) {
+      const at = (<usize>i) << 2;
+      const numbers = f32x4.mul(v128.load(from + at), v128.load(factors + at));
+      v128.store32_lane(to + i, toCodes(numbers, least, zeros), 0);
+    }
+    for (let i = vectors; i < length; i++) {
+      const at = (<usize>i) << 2;
+      const numbers = f32x4.mul(v128.load32_splat(from + at), v128.load32_splat(factors + at));
+      v128.store8_lane(to + i, toCodes(numbers, least, zeros), 0);
+    }
+    factors += factorStride;
+  }
+}
+
+/** Rounds to the nearest code. @returns  u8, four codes in the first four lanes. */
+function toCodes(numbers: v128, least: v128, zeros: v128): v128 {
+  const codes = i32x4.add(round(f32x4.pmax(least, numbers)), zeros);
+  const narrow = i16x8.narrow_i32x4_s(codes, codes);
+  return i8x16.min_u(i8x16.narrow_i16x8_u(narrow, narrow), i8x16.splat(<i8>MAX_CODE));
+}
+
+/** Adds products of 8-bit weights and codes to sums of two neighbours, i16, with saturation. */
+function addProducts(sums: v128, weights: v128, codes: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    return i16x8.add_sat_s(sums, i16x8.relaxed_dot_i8x16_i7x16_s(weights, codes));
+  }
+  const low = i32x4.extadd_pairwise_i16x8_s(i16x8.extmul_low_i8x16_s(weights, codes));
+  const high = i32x4.extadd_pairwise_i16x8_s(i16x8.extmul_high_i8x16_s(weights, codes));
+  return i16x8.add_sat_s(sums, i16x8.narrow_i32x4_s(low, high));
+}
+
+/** Adds the sums of a row, i16, to those of the whole, i32. */
+function addRow(sums: v128, row: v128): v128 {
+  return i32x4.add(sums, i32x4.extadd_pairwise_i16x8_s(row));
+}
+
+/**
+ * Computes a layer at some places, as `multiply` does, from the codes of `encodeBytes` and the
+ * weights of `packBytes`. A border of the code of 0 adds nothing where no sum saturates.
+ * @param rows      Rows of the kernel, of `rowBytes` codes, `rowStride` bytes apart.
+ */
+export function multiplyBytes(
+  places: usize,
+  count: i32,
+  input: usize,
+  rows: i32,
+  rowBytes: usize,
+  rowStride: i32,
+  begin: usize,
+  end: usize,
+  weights: usize,
+  scales: usize,
+  vectors: i32,
+  bias: usize,
+  slope: f32,
+  output: usize,
+): void {
+  const slopes = f32x4.splat(slope);
+  const one = f32x4.splat(1);
+  const units: usize = 1 + (rowBytes >> 2);
+  const outputStride = vectors << 4;
+  const last = count - 1;
+  begin += input;
+  end += input;
+  let left = vectors;
+  // Two places by four vectors. The sums of a row, weights and inputs fit the registers of x86.
+  for (; left >= BLOCK; left -= BLOCK) {
+    for (let p = 0; p < count; p += 2) {
+      const q = min(p + 1, last); // An odd last place is computed twice.
+      let rowP = input + load<i32>(places + ((<usize>p) << 2));
+      let rowQ = input + load<i32>(places + ((<usize>q) << 2));
+      let p0 = i32x4.splat(0);
+      let p1 = p0;
+      let p2 = p0;
+      let p3 = p0;
+      let q0 = p0;
+      let q1 = p0;
+      let q2 = p0;
+      let q3 = p0;
+      let w = weights;
+      for (let r = 0; r < rows; r++) {
+        if (rowQ < begin || rowP >= end) {
+          w += units << 6;
+        } else {
+          const stop = rowP + rowBytes;
+          let a0 = v128.load(w);
+          let a1 = v128.load(w, 16);
+          let a2 = v128.load(w, 32);
+          let a3 = v128.load(w, 48);
+          let b0 = a0;
+          let b1 = a1;
+          let b2 = a2;
+          let b3 = a3;
+          w += 64;
+          let y = rowQ;
+          for (let x = rowP; x < stop; x += 4) {
+            const inP = v128.load32_splat(x);
+            const inQ = v128.load32_splat(y);
+            const w0 = v128.load(w);
+            const w1 = v128.load(w, 16);
+            const w2 = v128.load(w, 32);
+            const w3 = v128.load(w, 48);
+            a0 = addProducts(a0, w0, inP);
+            b0 = addProducts(b0, w0, inQ);
+            a1 = addProducts(a1, w1, inP);
+            b1 = addProducts(b1, w1, inQ);
+            a2 = addProducts(a2, w2, inP);
+            b2 = addProducts(b2, w2, inQ);
+            a3 = addProducts(a3, w3, inP);
+            b3 = addProducts(b3, w3, inQ);
+            y += 4;
+            w += 64;
+          }
+          p0 = addRow(p0, a0);
+          q0 = addRow(q0, b0);
+          p1 = addRow(p1, a1);
+          q1 = addRow(q1, b1);
+          p2 = addRow(p2, a2);
+          q2 = addRow(q2, b2);
+          p3 = addRow(p3, a3);
+          q3 = addRow(q3, b3);
+        }
+        rowP += rowStride;
+        rowQ += rowStride;
+      }
+      const toP = output + <usize>(p * outputStride);
+      const toQ = output + <usize>(q * outputStride);
+      finish(p0, q0, one, one, v128.load(scales), v128.load(bias), slopes, toP, toQ);
+      const scale1 = v128.load(scales, 16);
+      const bias1 = v128.load(bias, 16);
+      finish(p1, q1, one, one, scale1, bias1, slopes, toP + 16, toQ + 16);
+      const scale2 = v128.load(scales, 32);
+      const bias2 = v128.load(bias, 32);
+      finish(p2, q2, one, one, scale2, bias2, slopes, toP + 32, toQ + 32);
+      const scale3 = v128.load(scales, 48);
+      const bias3 = v128.load(bias, 48);
+      finish(p3, q3, one, one, scale3, bias3, slopes, toP + 48, toQ + 48);
+    }
+    weights += (<usize>rows * units) << 6;
+    scales += 64;
+    bias += 64;
+    output += 64;
+  }
+  // Four places by one vector, for the rest.
+  for (; left > 0; left--) {
+    const scale = v128.load(scales);
+    const add = v128.load(bias);
+    for (let a = 0; a < count; a += 4) {
+      const b = min(a + 1, last);
+      const c = min(a + 2, last);
+      const d = min(a + 3, last);
+      let rowA = input + load<i32>(places + ((<usize>a) << 2));
+      let rowB = input + load<i32>(places + ((<usize>b) << 2));
+      let rowC = input + load<i32>(places + ((<usize>c) << 2));
+      let rowD = input + load<i32>(places + ((<usize>d) << 2));
+      let sumA = i32x4.splat(0);
+      let sumB = sumA;
+      let sumC = sumA;
+      let sumD = sumA;
+      let w = weights;
+      for (let r = 0; r < rows; r++) {
+        if (rowD < begin || rowA >= end) {
+          w += units << 4;
+        } else {
+          let partA = v128.load(w);
+          let partB = partA;
+          let partC = partA;
+          let partD = partA;
+          w += 16;
+          for (let i: usize = 0; i < rowBytes; i += 4) {
+            const weight = v128.load(w);
+            partA = addProducts(partA, weight, v128.load32_splat(rowA + i));
+            partB = addProducts(partB, weight, v128.load32_splat(rowB + i));
+            partC = addProducts(partC, weight, v128.load32_splat(rowC + i));
+            partD = addProducts(partD, weight, v128.load32_splat(rowD + i));
+            w += 16;
+          }
+          sumA = addRow(sumA, partA);
+          sumB = addRow(sumB, partB);
+          sumC = addRow(sumC, partC);
+          sumD = addRow(sumD, partD);
+        }
+        rowA += rowStride;
+        rowB += rowStride;
+        rowC += rowStride;
+        rowD += rowStride;
+      }
+      const toA = output + <usize>(a * outputStride);
+      const toB = output + <usize>(b * outputStride);
+      finish(sumA, sumB, one, one, scale, add, slopes, toA, toB);
+      const toC = output + <usize>(c * outputStride);
+      const toD = output + <usize>(d * outputStride);
+      finish(sumC, sumD, one, one, scale, add, slopes, toC, toD);
+    }
+    weights += (<usize>rows * units) << 4;
+    scales += 16;
+    bias += 16;
+    output += 16;
+  }
 }
 
 /**

@@ -10,6 +10,7 @@ import english from 'zod/v4/locales/en.js';
 import type { FailureOf } from '../expected-error.ts';
 import { CLASS_LIMITS, isPrintable } from './classes.ts';
 import {
+  GENERATOR_LIMITS,
   generatorConfigSchema,
   GeneratorConfigError,
   planGenerator,
@@ -93,6 +94,9 @@ export const originShape = {
 /** Measured quality by the metric's name. */
 export const figuresSchema = z.record(textSchema(64), z.number());
 
+/** Normal numbers of float32 whose inverses are normal too. */
+const stepSchema = z.number().check(z.minimum(2 ** -100), z.maximum(2 ** 100));
+
 const manifestContentSchema = z.strictObject({
   schema: z.literal(MANIFEST_SCHEMA),
   name: modelNameSchema,
@@ -127,6 +131,20 @@ const manifestContentSchema = z.strictObject({
     )
     .check(z.maxLength(CLASS_LIMITS.classes)),
   weights: weightEncodingSchema,
+  /** The layers that the engine computes with 8-bit products; absent for none. */
+  bytes: z.optional(
+    z
+      .array(
+        z.strictObject({
+          layer: wholeSchema(0, GENERATOR_LIMITS.layers - 1),
+          zero: wholeSchema(0, 127),
+          steps: z.array(stepSchema),
+          scales: z.array(stepSchema),
+          offsets: z.array(z.number().check(z.minimum(-(2 ** 100)), z.maximum(2 ** 100))),
+        }),
+      )
+      .check(z.minLength(1)),
+  ),
   files: z.array(fileSchema).check(z.minLength(2), z.maxLength(ARTIFACT_LIMITS.files)),
   training: z.strictObject({
     preset: textSchema(64).check(z.minLength(1)),
@@ -310,6 +328,18 @@ function checkConsistency(manifest: Manifest): GeneratorPlan {
     new Set(paths).size === paths.length && !paths.includes(MANIFEST_FILE),
     'files are listed twice, or the manifest lists itself',
   );
+  for (const { layer, steps, scales, offsets } of manifest.bytes ?? []) {
+    const what = `bytes of layer ${layer}`;
+    const spec = plan.weights.find(({ name }) => name.endsWith(`_${layer}/kernel`));
+    const [inputs, outputs] = spec?.shape.slice(-2) ?? [];
+    check(
+      steps.length === inputs && scales.length === outputs && offsets.length === outputs,
+      `${what}: ${steps.length} steps, ${scales.length} scales and ${offsets.length} offsets, ` +
+        `the layer has ${inputs ?? 'no'} inputs and ${outputs ?? 'no'} outputs`,
+    );
+    const same = manifest.bytes?.filter((each) => each.layer === layer).length;
+    check(same === 1, `${what} are listed twice`);
+  }
   const quantized = weights.dtype === 'uint8' ? weights.quantization.length : plan.weights.length;
   check(
     quantized === plan.weights.length,

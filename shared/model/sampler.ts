@@ -223,7 +223,8 @@ export function loadNetwork(
   weights: readonly Float32Array[],
   kernels: Kernels,
 ): Network {
-  return { plan, engine: createEngine(kernels, plan, weights), range: manifest.image.range };
+  const engine = createEngine(kernels, plan, weights, manifest.bytes);
+  return { plan, engine, range: manifest.image.range };
 }
 
 /**

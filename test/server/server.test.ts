@@ -124,6 +124,7 @@ test('the built files are enough to start on a bare Node from an empty folder', 
     'assets',
     'digit-body.js', // What only some requests need is loaded by them.
     'encoder.bin',
+    'engine-relaxed.wasm',
     'engine.wasm',
     'guides.bin',
     'openapi.bin',

@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import {
   decodeWeights,
+  splitWeights,
   TOPOLOGY_FILE,
   WEIGHTS_FILE,
   type ParsedManifest,
@@ -19,6 +20,7 @@ import {
 } from '../../shared/model/weight-encoding.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { requireFree } from '../../storage/files.ts';
+import { calibrateBytes } from '../export/calibration.ts';
 import { exportArtifact } from '../export/artifact-writer.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 import { joinArrays } from '../gan/network-state.ts';
@@ -31,7 +33,8 @@ import {
 
 interface QuantizeFlags {
   readonly model: string;
-  readonly weights: WeightDtype;
+  readonly weights?: WeightDtype;
+  readonly products: '16' | '8';
   readonly out: string;
 }
 
@@ -43,18 +46,29 @@ export function buildQuantizeCommand(): Command {
     .description("Writes a model's weights in another form: a half or a quarter of the bytes.")
     .requiredOption('--model <folder>', 'a model: the folder with its manifest.json')
     .addOption(
-      new Option('--weights <type>', 'what to write them in')
-        .choices(WEIGHT_DTYPES)
-        .default(DEFAULT_WEIGHT_DTYPE),
+      new Option(
+        '--weights <type>',
+        `what to write them in (default: ${DEFAULT_WEIGHT_DTYPE}; with --products 8 as they are)`,
+      ).choices(WEIGHT_DTYPES),
+    )
+    .addOption(
+      new Option(
+        '--products <bits>',
+        'what the engine multiplies; 8 is faster, and changes pixels by a few levels of 255',
+      )
+        .choices(['16', '8'])
+        .default('16'),
     )
     .requiredOption('--out <folder>', 'where to: a folder that is not there yet')
     .action(quantize);
 }
 
-async function quantize({ model, weights: dtype, out }: QuantizeFlags): Promise<void> {
+async function quantize({ model, weights, products, out }: QuantizeFlags): Promise<void> {
   const source = await readArtifactFolder(model);
   const { manifest, plan } = source;
-  if (manifest.weights.dtype === dtype) {
+  const kept = products === '8' ? manifest.weights.dtype : DEFAULT_WEIGHT_DTYPE;
+  const dtype = weights ?? kept;
+  if (products === '16' && manifest.bytes === undefined && manifest.weights.dtype === dtype) {
     throw new ExpectedError(`--weights ${dtype}: ${model} is written so already`);
   }
   const folder = resolve(out);
@@ -62,8 +76,11 @@ async function quantize({ model, weights: dtype, out }: QuantizeFlags): Promise<
   const values = joinArrays(decodeWeights(source, source.weightsFile));
   const { encoding, bytes } = encodeWeights(plan, values, dtype);
   const served = decodeNumbers(plan.weights, encoding, bytes);
+  const narrow =
+    products === '8' ? calibrateBytes(plan, splitWeights(plan, served, WEIGHTS_FILE)) : undefined;
   const isSame = Buffer.from(served.buffer).equals(Buffer.from(values.buffer));
-  const figures = isSame ? manifest.figures : {};
+  const isKept = isSame && narrow === undefined && manifest.bytes === undefined;
+  const figures = isKept ? manifest.figures : {};
   await mkdir(dirname(folder), { recursive: true });
   const written = await exportArtifact(folder, plan, values, dtype, {
     name: manifest.name,
@@ -73,13 +90,14 @@ async function quantize({ model, weights: dtype, out }: QuantizeFlags): Promise<
     subject: manifest.subject,
     training: manifest.training,
     figures,
+    bytes: narrow,
   });
   console.log(
     `${out} is ${written.name}@${written.version}, ${dtype} of ${manifest.weights.dtype} ${manifest.version}: ` +
       `${WEIGHTS_FILE} has ${bytes.length.toLocaleString('en')} bytes, ${source.weightsFile.length.toLocaleString('en')} before`,
   );
   console.log(
-    isSame
+    isKept
       ? 'The weights are the same numbers.'
       : describeChange(source, { manifest: written, plan }, bytes),
   );

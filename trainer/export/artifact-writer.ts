@@ -17,6 +17,7 @@ import {
   WEIGHTS_FILE,
   type Manifest,
 } from '../../shared/model/artifact.ts';
+import type { ByteLayer } from '../../shared/model/engine/stages.ts';
 import type { Subject } from '../../shared/model/subject.ts';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import { SAMPLING_LAW } from '../../shared/model/random.ts';
@@ -55,9 +56,11 @@ export async function exportArtifact(
       readonly libraries?: Readonly<Record<string, string>>;
     };
     readonly figures: Readonly<Record<string, number>>;
+    /** Absent for 16-bit products in all layers. */
+    readonly bytes?: readonly ByteLayer[] | undefined;
   },
 ): Promise<Manifest> {
-  const { name, imageRange, classes, paper, subject, training, figures } = facts;
+  const { name, imageRange, classes, paper, subject, training, figures, bytes } = facts;
   const { encoding, bytes: weightsBytes } = encodeWeights(plan, weights, dtype);
   const topology = new TextEncoder().encode(await encodeTopology(plan, encoding));
   const contents = { [TOPOLOGY_FILE]: topology, [WEIGHTS_FILE]: weightsBytes };
@@ -78,10 +81,11 @@ export async function exportArtifact(
     ...(subject !== undefined && { subject }),
     classes: [...classes],
     weights: encoding,
-    files: Object.entries(contents).map(([path, bytes]) => ({
+    ...(bytes !== undefined && { bytes: structuredClone(bytes) as Manifest['bytes'] }),
+    files: Object.entries(contents).map(([path, content]) => ({
       path,
-      bytes: bytes.length,
-      sha256: hashBytes(bytes),
+      bytes: content.length,
+      sha256: hashBytes(content),
     })),
     training: { ...training, libraries: { ...(training.libraries ?? LIBRARIES) } },
     figures: { ...figures },
@@ -91,8 +95,8 @@ export async function exportArtifact(
   try {
     await mkdir(temporary);
     const files = { ...contents, [MANIFEST_FILE]: encodeManifest(manifest) };
-    for (const [path, bytes] of Object.entries(files)) {
-      await writeFile(join(temporary, path), bytes, { flush: true });
+    for (const [path, content] of Object.entries(files)) {
+      await writeFile(join(temporary, path), content, { flush: true });
     }
     await syncFolder(temporary);
     const parsed = parseManifest(await readFile(join(temporary, MANIFEST_FILE)), {

@@ -1,5 +1,6 @@
 /** Opens models: makes samplers of artifacts' bytes, and keeps instances of the kernels. */
-import program from '../../shared/kernels/engine.wasm';
+import relaxed from '../../shared/kernels/engine-relaxed.wasm';
+import plain from '../../shared/kernels/engine.wasm';
 import {
   decodeWeights,
   findFile,
@@ -17,7 +18,7 @@ const pool: Kernels[] = [];
 
 /** Hands out an instance. The bundler compiled the wasm, since the edge runtime cannot. */
 export function takeKernels(): Kernels {
-  return pool.pop() ?? (new WebAssembly.Instance(program).exports as unknown as Kernels);
+  return pool.pop() ?? (new WebAssembly.Instance(relaxed ?? plain).exports as unknown as Kernels);
 }
 
 /** Takes back an instance that nothing computes with any more. */

@@ -1,16 +1,20 @@
 /**
  * Runs a generator or an encoder on the kernels of `shared/kernels/engine.ts`. A sample has the
- * same bits on every machine and in every batch: each layer's input is scaled by the sample's own
- * largest number. A pixel differs from float32 by at most two levels of 255 (`engine.test.ts`).
+ * same bits on every machine and in every batch. The sample's own largest number scales the input
+ * of a layer with 16-bit products, and fixed steps scale that of one with 8-bit products. With 16
+ * bits a pixel differs from float32 by at most two levels of 255 (`engine.test.ts`).
  * `docs/notes/engine-and-png.md` says why this is neither ONNX Runtime nor TensorFlow.js.
  */
 import { LEAKY_SLOPE, sizeOf, type Activation, type NetworkPlan } from '../generator.ts';
-import { LANES, planStages, type Stage } from './stages.ts';
+import { LANES, planStages, type ByteLayer, type Stage } from './stages.ts';
 
 /** Most samples of one run: more would leave the cache, fewer reread the weights more often. */
 export const ENGINE_BATCH = 16;
 
-/** An instance of engine.wasm with memory of its own. `shared/kernels/engine.ts` documents it. */
+/**
+ * An instance of engine.wasm or engine-relaxed.wasm with memory of its own.
+ * `shared/kernels/engine.ts` documents it.
+ */
 export interface Kernels {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   packWeights(
@@ -30,6 +34,43 @@ export interface Kernels {
     scaleStride: number,
     rows: number,
     pairs: number,
+    rowStride: number,
+    begin: number,
+    end: number,
+    weights: number,
+    scales: number,
+    vectors: number,
+    bias: number,
+    slope: number,
+    output: number,
+  ): void;
+  packBytes(
+    source: number,
+    rows: number,
+    taps: number,
+    inputs: number,
+    outputs: number,
+    steps: number,
+    zero: number,
+    target: number,
+    scales: number,
+  ): void;
+  encodeBytes(
+    source: number,
+    target: number,
+    runs: number,
+    count: number,
+    length: number,
+    factors: number,
+    factorStride: number,
+    zero: number,
+  ): void;
+  multiplyBytes(
+    places: number,
+    count: number,
+    input: number,
+    rows: number,
+    rowBytes: number,
     rowStride: number,
     begin: number,
     end: number,
@@ -65,18 +106,20 @@ type Placed = ReturnType<typeof placeStage>;
  * Writes a network into an instance's memory.
  * @param kernels  The engine owns them from now on and overwrites their memory.
  * @param weights  In the plan's order; finite. The engine copies them.
+ * @param bytes    The layers with 8-bit products. Default: none.
  */
 export function createEngine(
   kernels: Kernels,
   plan: NetworkPlan,
   weights: readonly Float32Array[],
+  bytes?: readonly ByteLayer[],
 ): Engine {
-  const { stages, result } = planStages(plan);
+  const { stages, result } = planStages(plan, bytes);
   const inputSize = sizeOf(plan.shapes[0] as readonly number[]);
-  let bytes = 0;
+  let used = 0;
   const allocate = (size: number): number => {
-    const address = bytes;
-    bytes = Math.ceil((address + size) / VECTOR_BYTES) * VECTOR_BYTES; // Aligned for vectors.
+    const address = used;
+    used = Math.ceil((address + size) / VECTOR_BYTES) * VECTOR_BYTES; // Aligned for vectors.
     return address;
   };
   const inputs = allocate(ENGINE_BATCH * inputSize * 4);
@@ -89,7 +132,7 @@ export function createEngine(
   const draft = allocate(Math.max(...kernelSizes) * 4);
   // Borders and unused channels must be 0, also in an instance that was used before.
   new Uint8Array(kernels.memory.buffer).fill(0);
-  const missing = bytes - kernels.memory.buffer.byteLength;
+  const missing = used - kernels.memory.buffer.byteLength;
   kernels.memory.grow(Math.max(0, Math.ceil(missing / PAGE_BYTES)));
   const floats = new Float32Array(kernels.memory.buffer);
   const wholes = new Int32Array(kernels.memory.buffer);
@@ -100,8 +143,16 @@ export function createEngine(
     wholes.set(batch === 1 ? stage.places : samples, stage.placesAt / 4);
     wholes.set(stage.runs, stage.runsAt / 4);
     floats.set(weights[2 * index] as Float32Array, draft / 4);
-    kernels.packWeights(draft, kernelPlaces, channels, outputs, stage.weights, stage.scales);
-    floats.set(weights[2 * index + 1] as Float32Array, stage.bias / 4);
+    if (stage.code === undefined) {
+      kernels.packWeights(draft, kernelPlaces, channels, outputs, stage.weights, stage.scales);
+    } else {
+      packBytes(kernels, stage, stage.code, draft);
+    }
+    const bias = weights[2 * index + 1] as Float32Array;
+    floats.set(
+      bias.map((number, i) => number + (stage.code?.offsets[i] ?? 0)),
+      stage.bias / 4,
+    );
   });
 
   const curves: Partial<Record<Activation, (numbers: number, count: number) => void>> = {
@@ -113,34 +164,60 @@ export function createEngine(
   const size = sizeOf(plan.outputShape);
 
   function compute(stage: Placed, source: number, stride: number, count: number): void {
+    const { code, runsAt, runLength } = stage;
+    const runs = stage.runs.length / 2;
     for (let i = 0; i < count; i++) {
-      floats[stage.inputScales / 4 + i] = kernels.quantise(
-        source + i * stride,
-        stage.input + i * stage.inputBytes,
-        stage.runsAt,
-        stage.runs.length / 2,
-        stage.runLength,
-      );
+      const [from, to] = [source + i * stride, stage.input + i * stage.inputBytes];
+      if (code === undefined) {
+        const scale = kernels.quantise(from, to, runsAt, runs, runLength);
+        floats[stage.inputScales / 4 + i] = scale;
+      } else {
+        const next = runLength === 1 ? 4 : 0;
+        kernels.encodeBytes(from, to, runsAt, runs, runLength, stage.factors, next, code.zero);
+      }
     }
     const places = stage.batch > 1 ? count : stage.places.length;
-    kernels.multiply(
-      stage.placesAt,
-      places,
-      stage.input,
-      stage.inputScales,
-      stage.batch > 1 ? 4 : 0,
-      stage.kernelRows,
-      stage.rowPairs,
-      stage.rowStride,
-      stage.begin,
-      stage.end * stage.batch,
-      stage.weights,
-      stage.scales,
-      stage.vectors,
-      stage.bias,
-      SLOPES[stage.activation] ?? 1,
-      stage.output,
-    );
+    const { placesAt, input, kernelRows, rowBytes, rowStride, begin } = stage;
+    const { weights: packed, scales, vectors, bias, output } = stage;
+    const end = stage.end * stage.batch;
+    const slope = SLOPES[stage.activation] ?? 1;
+    if (code === undefined) {
+      kernels.multiply(
+        placesAt,
+        places,
+        input,
+        stage.inputScales,
+        stage.batch > 1 ? 4 : 0,
+        kernelRows,
+        rowBytes / 4,
+        rowStride,
+        begin,
+        end,
+        packed,
+        scales,
+        vectors,
+        bias,
+        slope,
+        output,
+      );
+    } else {
+      kernels.multiplyBytes(
+        placesAt,
+        places,
+        input,
+        kernelRows,
+        rowBytes,
+        rowStride,
+        begin,
+        end,
+        packed,
+        scales,
+        vectors,
+        bias,
+        slope,
+        output,
+      );
+    }
     curves[stage.activation]?.(stage.output, places * stage.vectors * LANES);
   }
 
@@ -172,13 +249,35 @@ export function createEngine(
   };
 }
 
+/** Packs the weights at `source`, and sets the codes of the border. */
+function packBytes(
+  kernels: Kernels,
+  stage: Placed,
+  { zero, steps, scales }: ByteLayer,
+  source: number,
+) {
+  const { kernelRows, kernelPlaces, inputs, outputs, factors, input } = stage;
+  const floats = new Float32Array(kernels.memory.buffer);
+  floats.set(scales, stage.scales / 4);
+  floats.set(steps, factors / 4);
+  const sizes = [kernelRows, kernelPlaces / kernelRows, inputs, outputs] as const;
+  kernels.packBytes(source, ...sizes, factors, zero, stage.weights, stage.scales);
+  const count = stage.runLength === 1 ? stage.runs.length / 2 : inputs;
+  for (let i = 0; i < count; i++) {
+    floats[factors / 4 + i] = 1 / Math.fround(steps[i % inputs] as number);
+  }
+  new Uint8Array(floats.buffer).fill(zero, input, input + stage.batch * stage.inputBytes);
+}
+
 /** @param batch  Samples computed at once. */
 function placeStage(stage: Stage, batch: number, allocate: (size: number) => number) {
   const places = batch * stage.places.length;
   return {
     ...stage,
     batch,
-    weights: allocate(stage.kernelRows * stage.rowPairs * stage.vectors * VECTOR_BYTES),
+    weights: allocate(stage.kernelRows * stage.rowUnits * stage.vectors * VECTOR_BYTES),
+    /** What codes are by 1: of each channel, or of each run where a run is one number. */
+    factors: allocate(Math.max(stage.runs.length / 2, stage.inputs) * 4),
     scales: allocate(stage.vectors * VECTOR_BYTES),
     bias: allocate(stage.vectors * VECTOR_BYTES),
     placesAt: allocate(places * 4),

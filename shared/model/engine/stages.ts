@@ -4,10 +4,23 @@
  */
 import { sizeOf, type Activation, type NetworkPlan } from '../generator.ts';
 
-const INT16_BYTES = 2;
 const FLOAT_BYTES = 4;
 /** Output channels in a vector, as in `shared/kernels/engine.ts`. */
 export const LANES = 4;
+
+/** A layer that is computed with 8-bit products, and how its input is encoded. */
+export interface ByteLayer {
+  /** Its index in the network's layers. It has weights. */
+  readonly layer: number;
+  /** The code of 0. Codes go from 0 to 127. */
+  readonly zero: number;
+  /** What 1 is worth in the codes of each input channel. */
+  readonly steps: readonly number[];
+  /** What 1 is worth in the sums of each output channel. */
+  readonly scales: readonly number[];
+  /** What each output channel adds to its bias, against the mean error. */
+  readonly offsets: readonly number[];
+}
 
 /** A layer with weights. Offsets and strides are in bytes, as the kernels take them. */
 export type Stage = ReturnType<typeof planStage>;
@@ -19,23 +32,30 @@ interface View {
   readonly shape: readonly number[];
 }
 
-/** @returns  The stages, and for each number of the result its index in the last one's output. */
-export function planStages(plan: NetworkPlan): { stages: Stage[]; result: Int32Array } {
+/**
+ * @param bytes  The layers with 8-bit products. The other layers have 16-bit products.
+ * @returns      The stages, and for each number of the result its index in the last one's output.
+ */
+export function planStages(
+  plan: NetworkPlan,
+  bytes: readonly ByteLayer[] = [],
+): { stages: Stage[]; result: Int32Array } {
   const stages: Stage[] = [];
   const shape = plan.shapes[0] as readonly number[];
   let view: View = { indices: Int32Array.from({ length: sizeOf(shape) }, (_, i) => i), shape };
-  for (const layer of plan.config.layers) {
+  for (const [index, layer] of plan.config.layers.entries()) {
+    const code = bytes.find((each) => each.layer === index);
     switch (layer.type) {
       case 'dense': {
         // A dense layer is a convolution of a picture of one pixel.
         const pixel = { indices: view.indices, shape: [1, 1, view.indices.length] };
-        const stage = planStage(layer, 1, layer.units, pixel);
+        const stage = planStage(layer, 1, layer.units, pixel, code);
         stages.push(stage);
         view = { indices: listOutputs(stage), shape: [layer.units] };
         break;
       }
       case 'conv2d': {
-        const stage = planStage(layer, layer.kernelSize, layer.filters, view);
+        const stage = planStage(layer, layer.kernelSize, layer.filters, view, code);
         stages.push(stage);
         const [height = 0, width = 0] = view.shape;
         view = { indices: listOutputs(stage), shape: [height, width, layer.filters] };
@@ -63,9 +83,12 @@ function planStage(
   kernelSize: number,
   outputs: number,
   { indices, shape: [height = 0, width = 0, inputs = 0] }: View,
+  code: ByteLayer | undefined,
 ) {
   const border = (kernelSize - 1) / 2;
-  const pixelStride = (inputs + (inputs % 2)) * INT16_BYTES;
+  // The kernels take four codes or two 16-bit integers at once.
+  const numberBytes = code === undefined ? 2 : 1;
+  const pixelStride = Math.ceil((inputs * numberBytes) / 4) * 4;
   const rowStride = (width + 2 * border) * pixelStride;
   const places = new Int32Array(height * width);
   const pixels = new Int32Array(height * width);
@@ -75,26 +98,30 @@ function planStage(
       pixels[y * width + x] = (y + border) * rowStride + (x + border) * pixelStride;
     }
   }
+  const rowBytes = kernelSize * pixelStride;
   return {
     type,
     activation,
+    code,
     /** The shape of the weights is [kernelPlaces, inputs, outputs]. */
     kernelPlaces: kernelSize * kernelSize,
     inputs,
     outputs,
     /** Vectors of LANES output channels. */
     vectors: Math.ceil(outputs / LANES),
-    /** Size of one sample's i16 input, with a border of 0 and an even number of channels. */
+    /** Size of one sample's input, with a border of 0 and a pixel of whole 4 bytes. */
     inputBytes: (height + 2 * border) * rowStride,
     /** The offset of each output's first input row. */
     places,
     kernelRows: kernelSize,
-    rowPairs: (kernelSize * pixelStride) / INT16_BYTES / 2,
+    rowBytes,
     rowStride,
+    /** Vectors of a row of packed weights, for each vector of output channels. */
+    rowUnits: rowBytes / 4 + (code === undefined ? 0 : 1),
     /** The first row that isn't only border begins here, and the last one ends here. */
     begin: border * rowStride,
     end: (border + height) * rowStride,
-    ...planRuns(indices, pixels, inputs),
+    ...planRuns(indices, pixels, inputs, numberBytes),
   };
 }
 
@@ -103,7 +130,7 @@ function planStage(
  * the source, else one number. `runs` has the offset of each in the source and in the input.
  * @param targets  The offset of each pixel's channels in the input.
  */
-function planRuns(indices: Int32Array, targets: Int32Array, channels: number) {
+function planRuns(indices: Int32Array, targets: Int32Array, channels: number, numberBytes: number) {
   const isTogether = indices.every(
     (index, i) => i % channels === 0 || index === (indices[i - 1] as number) + 1,
   );
@@ -112,7 +139,7 @@ function planRuns(indices: Int32Array, targets: Int32Array, channels: number) {
   for (let i = 0; i < indices.length; i += runLength) {
     const run = (i / runLength) * 2;
     runs[run] = (indices[i] as number) * FLOAT_BYTES;
-    runs[run + 1] = (targets[Math.floor(i / channels)] as number) + (i % channels) * INT16_BYTES;
+    runs[run + 1] = (targets[Math.floor(i / channels)] as number) + (i % channels) * numberBytes;
   }
   return { runs, runLength };
 }

@@ -14,14 +14,17 @@ import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
 const GOLDEN = fileURLToPath(new URL('../../golden/', import.meta.url));
 
 /**
- * By schema and model, the start of the SHA-256 of `/digit.npy?seed=golden&n=5&start=3`. Never
+ * By folder and model, the start of the SHA-256 of `/digit.npy?seed=golden&n=5&start=3`. Never
  * change a value.
  */
-const SCHEMAS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+const SCHEMAS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   1: {
     'float16@f1ca24905b6fcac1': 'dcc041d4413ea76e63267a2518f46b57',
     'float32@e2aaca1c060035e7': '2375f06eabe3b873d0e3819bedbea51f',
     'uint8@ed5805388c9905be': '34420c65fdae644baa7f8c3dc1c6297a',
+  },
+  '1-bytes': {
+    'bytes@ed039eb521316ca3': '9e9f90bf55e8e7344dd4ab4a3b281e42',
   },
 };
 

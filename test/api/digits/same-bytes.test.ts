@@ -32,6 +32,8 @@ function buildLayers(activation: Activation): LayerConfig[] {
   ];
 }
 
+const repeat = (count: number, value: number) => Array.from({ length: count }, () => value);
+
 const fixtures = [
   ...ACTIVATIONS.map((activation) =>
     buildFixture({
@@ -43,6 +45,29 @@ const fixtures = [
   ...WEIGHT_DTYPES.map((dtype) =>
     buildFixture({ name: dtype, layers: buildLayers('leakyRelu'), dtype }),
   ),
+  buildFixture({
+    name: 'bytes',
+    layers: buildLayers('leakyRelu'),
+    alter: (content) => ({
+      ...content,
+      bytes: [
+        {
+          layer: 2,
+          zero: 20,
+          steps: repeat(16, 0.02),
+          scales: repeat(16, 1e-4),
+          offsets: repeat(16, 0.01),
+        },
+        {
+          layer: 4,
+          zero: 20,
+          steps: repeat(4, 0.02),
+          scales: repeat(8, 1e-4),
+          offsets: repeat(8, 0.01),
+        },
+      ],
+    }),
+  }),
 ];
 
 let worker: TestWorker;

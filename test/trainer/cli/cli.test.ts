@@ -540,6 +540,32 @@ describe('npm run trainer -- quantize', () => {
     expect((await quantize('models/seed', 'uint8', 'quarter-again')).manifest).toEqual(manifest);
   });
 
+  it('calibrates 8-bit products, and goes back to 16 bits', async () => {
+    const out = join(parent, 'products');
+    const flags = ['--model', 'models/digits-small', '--products', '8', '--out', out];
+    const { code, output } = await run('quantize', ...flags);
+    expect(code).toBe(0);
+    // Of pixels whose contrast is 255: see docs/notes/engine-and-png.md.
+    expect(output).toMatch(/256 samples, bytes of 0 to 255: at most \d+ apart, 1\.\d+ in the mean/);
+    const [before, after] = [
+      await readArtifactFolder('models/digits-small'),
+      await readArtifactFolder(out),
+    ];
+    expect(after.manifest.bytes?.map(({ layer }) => layer)).toEqual([2, 4]);
+    expect(after.manifest.version).not.toBe(before.manifest.version);
+    expect(Buffer.from(after.weightsFile).equals(before.weightsFile)).toBe(true);
+    const { manifest, weights } = await quantize(out, 'uint8', 'products-16');
+    expect(manifest.bytes).toBeUndefined();
+    expect(Buffer.from(weights).equals(before.weightsFile)).toBe(true);
+  });
+
+  it('refuses 8-bit products where only the last layer is a convolution', async () => {
+    const flags = ['--model', 'models/seed', '--products', '8', '--out', join(parent, 'none')];
+    const { code, output } = await run('quantize', ...flags);
+    expect(code).not.toBe(0);
+    expect(output).toContain('--products 8: expected a convolution before the last layer');
+  });
+
   it('keeps figures when the weights stay the same', async () => {
     const source = join(parent, 'measured');
     await mkdir(source);
