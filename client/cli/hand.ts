@@ -9,7 +9,7 @@ import { PICTURE_FIELD } from '../../shared/hand/digit-body.ts';
 import type { Hand } from '../hand-from.ts';
 import { buildOptions, readRefusal, writeQuery, type Flags } from './flags.ts';
 import type { Ask } from './local-service.ts';
-import { CliError, EXIT } from './output.ts';
+import { CliError, describeFault, EXIT } from './output.ts';
 
 /** The service's default is 0, because others wait for its thread. */
 const REFINE = '10';
@@ -90,8 +90,10 @@ function splitLabel(text: string): readonly [label: string, file: string] | unde
 
 async function read(picture: string): Promise<Uint8Array> {
   if (picture !== '-') {
-    return readFile(picture).catch((cause: NodeJS.ErrnoException) => {
-      throw new CliError(`${picture} cannot be read (${cause.code})`, EXIT.usage, { cause });
+    return readFile(picture).catch((cause: unknown) => {
+      throw new CliError(`${picture} cannot be read (${describeFault(cause)})`, EXIT.usage, {
+        cause,
+      });
     });
   }
   const pieces: Uint8Array[] = [];

@@ -13,7 +13,7 @@ import { ENCODER_FILES } from '../../shared/model/encoder.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import type { BundledModel } from '../../worker/models/model-store.ts';
 import { createService } from '../../worker/service.ts';
-import { CliError, EXIT } from './output.ts';
+import { CliError, describeFault, EXIT } from './output.ts';
 
 /**
  * Requests a path with a query.
@@ -77,8 +77,7 @@ export function openModelFolder(folder: string): BundledModel {
     try {
       return new Uint8Array(readFileSync(join(folder, path)));
     } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException;
-      const message = `--model ${folder}: ${path} cannot be read (${code}), expected a model’s folder, such as a run’s model/`;
+      const message = `--model ${folder}: ${path} cannot be read (${describeFault(cause)}), expected a model’s folder, such as a run’s model/`;
       throw new CliError(message, EXIT.failed, { cause });
     }
   };

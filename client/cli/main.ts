@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 /** `digitmint` on the command line: the only file that ends the process. */
-import { EXIT } from './output.ts';
+import { describeFault, EXIT } from './output.ts';
 import { run } from './program.ts';
 
-process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+process.stdout.on('error', (cause: NodeJS.ErrnoException) => {
   // EPIPE: the reader has stopped reading, as `head` does.
-  if (code !== 'EPIPE') {
-    process.stderr.write(`digitmint: standard output cannot be written (${code})\n`);
+  if (cause.code !== 'EPIPE') {
+    process.stderr.write(
+      `digitmint: standard output cannot be written (${describeFault(cause)})\n`,
+    );
     process.exit(EXIT.failed);
   }
 });

@@ -7,6 +7,7 @@ import { realpath, rename, rm, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { getSystemErrorMap } from 'node:util';
 
 export const EXIT = {
   /** Something failed, such as writing a file or reading a model. */
@@ -26,6 +27,12 @@ export class CliError extends Error {
     super(message, options);
     this.exitCode = exitCode;
   }
+}
+
+/** Says why the system refused a file: "no such file or directory". */
+export function describeFault(cause: unknown): string | undefined {
+  const { code, errno = 0 } = cause as NodeJS.ErrnoException;
+  return getSystemErrorMap().get(errno)?.[1] ?? code;
 }
 
 /** Signals that end the program. */
@@ -141,11 +148,12 @@ export async function writeOutput(
     if (isPlain) {
       await rm(path, { force: true });
     }
-    const { code, syscall } = cause as NodeJS.ErrnoException;
-    if (syscall === undefined) {
+    if ((cause as NodeJS.ErrnoException).syscall === undefined) {
       throw cause; // Drawing failed, not the file.
     }
-    throw new CliError(`${flag} ${out}: cannot be written (${code})`, EXIT.failed, { cause });
+    throw new CliError(`${flag} ${out}: cannot be written (${describeFault(cause)})`, EXIT.failed, {
+      cause,
+    });
   } finally {
     ignoreSignals();
   }

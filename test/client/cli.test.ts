@@ -130,7 +130,9 @@ test('hand says what it cannot read, and that a model has no encoder', async () 
   await writePets();
   await writeFile(join(folder, 'empty.png'), '');
   expect((await run(['hand', 'empty.png'])).stderr).toContain('digitmint: empty.png is empty');
-  expect((await run(['hand', 'none.png'])).stderr).toContain('none.png cannot be read (ENOENT)');
+  expect((await run(['hand', 'none.png'])).stderr).toContain(
+    'none.png cannot be read (no such file or directory)',
+  );
   await writeFile(join(folder, 'seven.png'), writeSeven());
   const bare = await run(['hand', 'seven.png', '--model', 'my-pets']);
   expect([bare.code, bare.stderr]).toEqual([2, expect.stringContaining('has no encoder')]);
@@ -328,7 +330,7 @@ describe('writes', () => {
     const denied = await run(['--out', 'nowhere/seven.png']);
     expect([denied.code, denied.stderr]).toEqual([
       1,
-      'digitmint: --out nowhere/seven.png: cannot be written (ENOENT)\n',
+      'digitmint: --out nowhere/seven.png: cannot be written (no such file or directory)\n',
     ]);
     const args = ['dataset', '--n', '2', '--out', 'a.npy', '--labels', 'nowhere/b.npy'];
     expect((await run(args)).stderr).toContain('--labels nowhere/b.npy: cannot be written');
@@ -398,7 +400,7 @@ describe('writes', () => {
       expect([args, code, stderr]).toEqual([
         args,
         1,
-        'digitmint: standard output cannot be written (ENOSPC)\n',
+        'digitmint: standard output cannot be written (no space left on device)\n',
       ]);
     }
     // Only the report is lost.
@@ -545,7 +547,7 @@ describe('refuses, and names the flag', () => {
     const { code, stderr } = await run(['--model', 'nowhere']);
     expect([code, stderr]).toEqual([
       1,
-      'digitmint: --model nowhere: manifest.json cannot be read (ENOENT), expected a model’s folder, such as a run’s model/\n',
+      'digitmint: --model nowhere: manifest.json cannot be read (no such file or directory), expected a model’s folder, such as a run’s model/\n',
     ]);
     await writeFile(join(folder, 'manifest.json'), '{}');
     expect(await run(['--model', '.'])).toMatchObject({
