@@ -153,7 +153,7 @@ function measureOnNode(
         await server.close();
       }
     };
-    const cases = ['/digit?n=1', '/digit?n=16', '/digit?n=256'];
+    const cases = ['/digit?n=1', '/digit?n=16', '/digit?n=64'];
     const rows = [1, availableParallelism()].map((workers) => ({
       subject: workers === 1 ? '1 process' : `${workers} processes, \`--workers ${workers}\``,
       cells: cases.map(
