@@ -14,19 +14,17 @@ let engine: object | undefined;
 
 /** Encodes PNGs. The first one loads the kernel. */
 export const pngEncoder = createPngEncoder(
-  () => new WebAssembly.Instance(readProgram('png')).exports as PngKernels,
+  () => new WebAssembly.Instance(new WebAssembly.Module(readBytes('png'))).exports as PngKernels,
 );
 
 /** Makes an instance of the engine's kernels with its own memory, with Relaxed SIMD where it is. */
 export function instantiateKernels(): Kernels {
-  engine ??= WebAssembly.validate(readBytes('engine-relaxed'))
-    ? readProgram('engine-relaxed')
-    : readProgram('engine');
+  if (engine === undefined) {
+    const relaxed = readBytes('engine-relaxed');
+    const isSupported = WebAssembly.validate(relaxed);
+    engine = new WebAssembly.Module(isSupported ? relaxed : readBytes('engine'));
+  }
   return new WebAssembly.Instance(engine).exports as Kernels;
-}
-
-function readProgram(name: string): object {
-  return new WebAssembly.Module(readBytes(name));
 }
 
 function readBytes(name: string): Uint8Array {

@@ -1,10 +1,4 @@
 /** Types of a package, and of files that the bundler reads by wrangler's module rules. */
-declare module '*-relaxed.wasm' {
-  /** Undefined where the runtime does not support Relaxed SIMD. */
-  const compiled: WebAssembly.Module | undefined;
-  export default compiled;
-}
-
 declare module '*.wasm' {
   const compiled: WebAssembly.Module;
   export default compiled;

@@ -85,22 +85,17 @@ const dropColourNames: Plugin = {
   },
 };
 
-/**
- * Expressions that turn `url`, of a file beside the bundle, into a wrangler module's value. The
- * value of wasm that the runtime does not support is undefined.
- */
+/** Expressions that turn `url`, of a file beside the bundle, into a wrangler module's value. */
 const READERS = {
   node: {
     imports: `import { readFileSync } from 'node:fs';`,
-    wasm: 'WebAssembly.validate(bytes) ? new WebAssembly.Module(bytes) : undefined',
-    bytes: 'readFileSync(url)',
+    wasm: 'new WebAssembly.Module(readFileSync(url))',
     bin: 'new Uint8Array(readFileSync(url)).buffer',
   },
   browser: {
     imports: '',
     // Not compileStreaming, which fails on hosts that serve wasm under another media type.
-    wasm: 'WebAssembly.validate(bytes) ? await WebAssembly.compile(bytes) : undefined',
-    bytes: 'await (await fetch(url)).arrayBuffer()',
+    wasm: 'await WebAssembly.compile(await (await fetch(url)).arrayBuffer())',
     bin: 'await (await fetch(url)).arrayBuffer()',
   },
 };
@@ -131,15 +126,31 @@ function loadBinaries(reader: (typeof READERS)[keyof typeof READERS]): Plugin {
         resolveDir: ROOT,
         contents: [
           reader.imports,
-          `import file from ${JSON.stringify(path)};`,
+          ...importFile(path),
           'const url = new URL(file, import.meta.url);',
-          path.endsWith('.wasm')
-            ? `const bytes = ${reader.bytes}; export default ${reader.wasm};`
-            : `export default ${reader.bin};`,
+          `export default ${path.endsWith('.wasm') ? reader.wasm : reader.bin};`,
         ].join('\n'),
       }));
     },
   };
+}
+
+/** A program of one instruction of Relaxed SIMD, which a runtime without it does not validate. */
+const PROBE = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15,
+  65, 2, 253, 15, 253, 128, 2, 11,
+];
+
+/** Imports a file's URL. Where Relaxed SIMD is missing, it is that of the program without it. */
+function importFile(path: string): string[] {
+  const plain = path.replace('-relaxed.wasm', '.wasm');
+  return plain === path
+    ? [`import file from ${JSON.stringify(path)};`]
+    : [
+        `import relaxed from ${JSON.stringify(path)};`,
+        `import plain from ${JSON.stringify(plain)};`,
+        `const file = WebAssembly.validate(new Uint8Array(${JSON.stringify(PROBE)})) ? relaxed : plain;`,
+      ];
 }
 
 const BINARY = 'binary';

@@ -1,6 +1,5 @@
 /** Opens models: makes samplers of artifacts' bytes, and keeps instances of the kernels. */
-import relaxed from '../../shared/kernels/engine-relaxed.wasm';
-import plain from '../../shared/kernels/engine.wasm';
+import engine from '../../shared/kernels/engine-relaxed.wasm';
 import {
   decodeWeights,
   findFile,
@@ -16,9 +15,12 @@ const POOL = { instances: 3, bytes: 8 * 1024 * 1024 } as const;
 /** Instances to use again, since a runtime may free an unreferenced one late. */
 const pool: Kernels[] = [];
 
-/** Hands out an instance. The bundler compiled the wasm, since the edge runtime cannot. */
+/**
+ * Hands out an instance. The bundler compiled the wasm, since the edge runtime cannot. That runtime
+ * has Relaxed SIMD; for Node and browsers `dev/build/bundle.ts` chooses the program.
+ */
 export function takeKernels(): Kernels {
-  return pool.pop() ?? (new WebAssembly.Instance(relaxed ?? plain).exports as unknown as Kernels);
+  return pool.pop() ?? (new WebAssembly.Instance(engine).exports as unknown as Kernels);
 }
 
 /** Takes back an instance that nothing computes with any more. */
