@@ -27,7 +27,7 @@ const COLOURS = { bg: parseColour('fedcba98') as Colour, fg: parseColour('123456
 export const measure: Suite = async (quick) => {
   const time = (work: () => unknown) => timeCpu(work, quick ? 1 : 200);
   const model = await readShippedModel();
-  const sampler = createVerifiedSampler(model, model.weights, instantiateKernels());
+  const sampler = createVerifiedSampler(model, model.weights, instantiateKernels);
   const digits = sampler.draw({ seed: 'cost', start: 0, count: COUNT });
   const noise = {
     ...digits,
@@ -60,7 +60,7 @@ export const measure: Suite = async (quick) => {
     createVerifiedSampler(
       model,
       decodeWeights(model, model.bytes),
-      instantiateKernels(),
+      instantiateKernels,
     ).checkOutput();
   const key = deriveSeedKey('cost');
   const [plain, noisy] = [encode(digits), encode(noise)];

@@ -73,7 +73,7 @@ const tasks = {
     ]);
     const read = parseEncoder(description, parsed);
     opened = {
-      sampler: createVerifiedSampler(parsed, weights, takeKernels()),
+      sampler: createVerifiedSampler(parsed, weights, takeKernels),
       reader: createHandReader(read.plan, decodeEncoderWeights(read, encoder), takeKernels()),
     };
   },
@@ -88,7 +88,7 @@ const tasks = {
       }
       digits.push({ pixels, label });
     }
-    const all = readHand(reader, sampler.drawInk, digits);
+    const all = readHand(reader, sampler, digits);
     const reading = all.next().value;
     const unknown = reading.digits.find(({ isRecognised }) => !isRecognised);
     if (unknown !== undefined) {

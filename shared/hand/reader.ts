@@ -4,6 +4,7 @@
  */
 import { LOGIT_RANGE, type EncoderPlan } from '../model/encoder.ts';
 import { createEngine, type Kernels } from '../model/engine/engine.ts';
+import type { Sampler } from '../model/sampler.ts';
 import { roundLatents } from './hand-text.ts';
 import { improveFit, PARTS, type DrawInk, type WrittenDigit } from './inversion.ts';
 
@@ -103,16 +104,18 @@ export interface Reading {
 }
 
 /**
- * Reads the hand of one person's digits.
+ * Reads the hand of one person's digits. It searches with 16-bit products, and measures the errors
+ * of what is served.
  * @param given  At least one.
  * @yields       The mean of the encoder's guesses, improved by a part of a step; then after each
  *               step a better hand for all.
  */
 export function* readHand(
   reader: HandReader,
-  draw: DrawInk,
+  { drawInk }: Pick<Sampler, 'drawInk'>,
   given: readonly GivenDigit[],
 ): Generator<Reading, never> {
+  const draw: DrawInk = (label, latents) => drawInk(label, latents, true);
   const digits = given.map((each) => guessDigit(reader, draw, each));
   const start = (digits[0] as GuessedDigit).guess.map((_, i) => {
     const sum = digits.reduce((total, { guess }) => total + (guess[i] as number), 0);
@@ -126,7 +129,7 @@ export function* readHand(
     }
     const latents = roundLatents(fit.latents);
     const readings = digits.map(({ ink, guess: _guess, ...digit }): DigitReading => {
-      return { ...digit, error: compareInk(draw(digit.label, latents), ink) };
+      return { ...digit, error: compareInk(drawInk(digit.label, latents), ink) };
     });
     const squares = readings.reduce((sum, { error }) => sum + error * error, 0);
     yield { latents, error: Math.sqrt(squares / readings.length), digits: readings };

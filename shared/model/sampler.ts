@@ -82,9 +82,11 @@ export interface Sampler {
   drawMorph(request: MorphRequest): Samples;
   /**
    * Draws one class with several latent vectors, row-major [count, latentSize].
-   * @returns  Ink from 0 to 1, not rounded to bytes: row-major [count, height, width, channels].
+   * @param isFine  All products have 16 bits, so that small steps of a latent vector show.
+   * @returns       Ink from 0 to 1, not rounded to bytes: row-major [count, height, width,
+   *                channels].
    */
-  drawInk(label: number, latents: Float32Array): Float32Array;
+  drawInk(label: number, latents: Float32Array, isFine?: boolean): Float32Array;
   /**
    * Draws at least 4 samples, one of each class, before the model may serve. Finite weights can
    * still overflow inside the network, and the bytes would hide that. No training data make all
@@ -108,18 +110,21 @@ export function createSampler(
   instantiate: () => Kernels,
 ): Sampler {
   verifyFile(findFile(parsed.manifest, WEIGHTS_FILE), bytes);
-  return createVerifiedSampler(parsed, decodeWeights(parsed, bytes), instantiate());
+  return createVerifiedSampler(parsed, decodeWeights(parsed, bytes), instantiate);
 }
 
 /** Makes a sampler from weights that were verified and decoded. */
 export function createVerifiedSampler(
   parsed: ParsedManifest,
   weights: readonly Float32Array[],
-  kernels: Kernels,
+  instantiate: () => Kernels,
 ): Sampler {
   const { manifest, plan } = parsed;
   const { paper } = manifest.image;
-  let loaded: Network | undefined = loadNetwork(parsed, weights, kernels);
+  let loaded: Network | undefined = loadNetwork(parsed, weights, instantiate());
+  // Only hands need it, and only models with 8-bit products: it is loaded when it is first used.
+  let fine: Network | undefined;
+  let loadFine = manifest.bytes && (() => loadNetwork(parsed, weights, instantiate(), true));
   function draw(request: DrawRequest): Samples {
     const { count, labels, readLatents } = resolveRequest(plan, request);
     const pictures = drawPictures(getNetwork(), count, (first, n) =>
@@ -163,10 +168,17 @@ export function createVerifiedSampler(
       const pictures = drawPictures(getNetwork(), count, readRows(plan, inputs));
       return { ...pictures, labels: null, paper };
     },
-    drawInk: (label, latents) => drawInk(getNetwork(), label, latents),
+    drawInk(label, latents, isFine = false) {
+      const served = getNetwork();
+      if (!isFine) {
+        return drawInk(served, label, latents);
+      }
+      fine ??= loadFine?.() ?? served;
+      return drawInk(fine, label, latents);
+    },
     checkOutput: () => checkOutput(getNetwork()),
     dispose() {
-      loaded = undefined;
+      [loaded, fine, loadFine] = [undefined, undefined, undefined];
     },
   };
 }
@@ -218,12 +230,14 @@ export interface Network {
   readonly range: PixelRange;
 }
 
+/** @param isFine  Whether all products have 16 bits, whatever the manifest says. */
 export function loadNetwork(
   { manifest, plan }: ParsedManifest,
   weights: readonly Float32Array[],
   kernels: Kernels,
+  isFine = false,
 ): Network {
-  const engine = createEngine(kernels, plan, weights, manifest.bytes);
+  const engine = createEngine(kernels, plan, weights, isFine ? undefined : manifest.bytes);
   return { plan, engine, range: manifest.image.range };
 }
 

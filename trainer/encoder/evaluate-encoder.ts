@@ -65,7 +65,7 @@ async function evaluate(flags: {
     parsed: model,
     weights,
     encoder,
-    sampler: createVerifiedSampler(model, weights, instantiateKernels()),
+    sampler: createVerifiedSampler(model, weights, instantiateKernels),
     reader: createHandReader(encoder.plan, encoderWeights, instantiateKernels()),
     classifier: (await loadClassifier()).weights,
   };

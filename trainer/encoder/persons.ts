@@ -57,7 +57,7 @@ export function measurePersons(
         };
       });
       for (const [row, written] of WRITTEN.entries()) {
-        const readings = readHand(reader, sampler.drawInk, digits.slice(0, written));
+        const readings = readHand(reader, sampler, digits.slice(0, written));
         let reading = readings.next().value;
         for (let step = 0; step < STEPS; step++) {
           reading = readings.next().value;

@@ -72,7 +72,7 @@ export function measureTaken(
       .slice(0, count);
     const taken = places.filter((i) => {
       const pixels = viewImage(pictures, i);
-      const [digit] = readHand(reader, sampler.drawInk, [{ pixels }]).next().value.digits;
+      const [digit] = readHand(reader, sampler, [{ pixels }]).next().value.digits;
       return digit?.isRecognised;
     });
     const name = `${isOther ? 'no digits' : 'digits'}, ${pictures.name}`;
@@ -88,7 +88,7 @@ export function measureEncoder(subject: EncoderSubject, test: Dataset, count: nu
   const hands = [0, ...STEPS].map(() => [] as Float32Array[]);
   let right = 0;
   for (const [i, label] of labels.entries()) {
-    const readings = readHand(subject.reader, subject.sampler.drawInk, [
+    const readings = readHand(subject.reader, subject.sampler, [
       { pixels: viewImage(test, i), label },
     ]);
     let reading = readings.next().value;
@@ -99,9 +99,8 @@ export function measureEncoder(subject: EncoderSubject, test: Dataset, count: nu
         hands[next++]?.push(reading.latents);
       }
     }
-    const guess = readHand(subject.reader, subject.sampler.drawInk, [
-      { pixels: viewImage(test, i) },
-    ]).next().value;
+    const guess = readHand(subject.reader, subject.sampler, [{ pixels: viewImage(test, i) }]).next()
+      .value;
     right += guess.digits[0]?.label === label ? 1 : 0;
   }
   /** Draws each digit's class in its hand. */
@@ -175,7 +174,7 @@ export function drawHands(subject: EncoderSubject, test: Dataset, count: number)
   for (let i = 0; i < count; i++) {
     const written = viewImage(test, i);
     pixels.set(written, i * cols * size);
-    const readings = readHand(subject.reader, subject.sampler.drawInk, [
+    const readings = readHand(subject.reader, subject.sampler, [
       { pixels: written, label: test.labels[i] },
     ]);
     for (let step = 0; step <= Math.max(...STEPS); step++) {

@@ -97,7 +97,7 @@ async function readEncoder(
 
 /** Draws with verified weights as a worker does before it serves them. @throws ArtifactError */
 export function checkDrawing(parsed: ParsedManifest, weights: Uint8Array): void {
-  createVerifiedSampler(parsed, decodeWeights(parsed, weights), instantiateKernels()).checkOutput();
+  createVerifiedSampler(parsed, decodeWeights(parsed, weights), instantiateKernels).checkOutput();
 }
 
 function listFolder(folder: string): Promise<string[]> {

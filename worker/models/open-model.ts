@@ -41,9 +41,14 @@ export function countOpenModels(): number {
 export async function openModel(parsed: ParsedManifest, bytes: Uint8Array): Promise<Sampler> {
   await verifyFileNatively(findFile(parsed.manifest, WEIGHTS_FILE), bytes);
   const weights = decodeWeights(parsed, bytes);
-  const kernels = takeKernels();
+  const taken: Kernels[] = [];
+  const take = (): Kernels => {
+    const kernels = takeKernels();
+    taken.push(kernels);
+    return kernels;
+  };
   try {
-    const sampler = createVerifiedSampler(parsed, weights, kernels);
+    const sampler = createVerifiedSampler(parsed, weights, take);
     sampler.checkOutput();
     open++;
     return {
@@ -51,11 +56,11 @@ export async function openModel(parsed: ParsedManifest, bytes: Uint8Array): Prom
       dispose() {
         open--;
         sampler.dispose();
-        giveBackKernels(kernels);
+        taken.forEach(giveBackKernels);
       },
     };
   } catch (cause) {
-    giveBackKernels(kernels);
+    taken.forEach(giveBackKernels);
     throw cause;
   }
 }

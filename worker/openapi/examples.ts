@@ -1,6 +1,6 @@
 /** Examples of answers: of JSON by the name of its schema, against which a test holds them. */
 
-const MODEL = { name: 'digits', version: '038d8b80e7bdccb2' };
+const MODEL = { name: 'digits', version: '54b382adac96ca45' };
 const SHA256 = '0123456789abcdef'.repeat(4);
 const JOB = '0123456789abcdef0123456789abcdef';
 /** Replaced by the origin of the service. */
@@ -9,7 +9,7 @@ const MODEL_URL = `${ORIGIN}/models/${MODEL.name}`;
 const IMAGE = { width: 28, height: 28, channels: 1 };
 const TIME = '2026-11-23T09:30:00.000Z';
 
-const HAND_TEXT = `1.digits.038d8b80e7bdccb2.${'A'.repeat(86)}`;
+const HAND_TEXT = `1.digits.54b382adac96ca45.${'A'.repeat(86)}`;
 const DIGIT = {
   index: 0,
   label: 7,
@@ -50,7 +50,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     label: 7,
     class: '7',
     certainty: 0.997,
-    error: 15.6,
+    error: 16.1,
     digits: [
       { label: 7, class: '7', certainty: 0.997, error: 14.9 },
       { label: 2, class: '2', certainty: 0.988, error: 16.3 },

@@ -168,7 +168,7 @@ async function read(
     }
     digits.push({ pixels: digit, label });
   }
-  const readings = readHand(reader, sampler.drawInk, digits);
+  const readings = readHand(reader, sampler, digits);
   let reading = readings.next().value;
   const unknown = reading.digits.findIndex(({ isRecognised }) => !isRecognised);
   if (unknown >= 0) {

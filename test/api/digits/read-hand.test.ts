@@ -103,14 +103,16 @@ test('dark and light paper, transparency, JPEG and the numbers give the same dig
 });
 
 test('refine brings the hand nearer to the digit, and the same request gives the same hand', async () => {
-  const body = JSON.stringify([...takeDigit(3)]);
-  const [first, refined, again] = [
-    await post(body),
-    await post(body, `${MODEL}&refine=3`),
-    await post(body, `${MODEL}&refine=3`),
-  ];
-  expect(refined.json.error).toBeLessThan(first.json.error);
-  expect(again.json).toEqual(refined.json);
+  let [before, after] = [0, 0];
+  for (const index of [0, 1, 2, 3, 4, 5]) {
+    const body = JSON.stringify([...takeDigit(index)]);
+    const refined = await post(body, `${MODEL}&refine=3`);
+    before += (await post(body)).json.error;
+    after += refined.json.error;
+    expect((await post(body, `${MODEL}&refine=3`)).json).toEqual(refined.json);
+  }
+  // A search in drawings with 8-bit products finds 0.96 of the error.
+  expect(after).toBeLessThan(0.88 * before);
 });
 
 test('a given label counts, whatever the encoder would guess', async () => {
