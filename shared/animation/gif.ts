@@ -4,7 +4,7 @@ import gifenc from 'gifenc/dist/gifenc.js';
 import { addAlpha, type Colour } from '../picture/colour.ts';
 import { mixLevels, type SheetColours } from '../picture/paper.ts';
 import type { Picture } from '../picture/png.ts';
-import { cutOut, findBox, type Box } from './frame-box.ts';
+import { cutOut, findBox, FIRST_PIXEL, type Box } from '../box.ts';
 
 const MAX_COLOURS = 256;
 /** The fewest bits of a pixel that GIF's LZW begins with. */
@@ -33,7 +33,7 @@ export function encodeGif(
     const box =
       i === 0 || transparentIndex < 0
         ? { left: 0, top: 0, width, height }
-        : findBox(width, height, (pixel) => indices[pixel] !== transparentIndex);
+        : (findBox(width, height, (pixel) => indices[pixel] !== transparentIndex) ?? FIRST_PIXEL);
     places.push({ at: gif.bytesView().length + CONTROL_BYTES, ...box });
     gif.writeFrame(cutOut(indices, width, 1, box), box.width, box.height, {
       ...(i === 0 && { palette, repeat: pictures.length > 1 ? 0 : -1 }),

@@ -2,6 +2,7 @@
  * Separates ink from paper in a picture of handwriting: on dark or light paper, with noise, shade
  * and specks. Pure; it uses IEEE doubles only.
  */
+import { cutOut, findBox, type Box } from '../box.ts';
 
 /** A grey picture: row-major [height, width], 0..255, dark or light paper. */
 export interface GreyPicture {
@@ -43,7 +44,7 @@ export function findInk(picture: GreyPicture): Ink | undefined {
     return ink;
   }
   // A small digit in a large picture: look again, at its own size.
-  const box = findBox(ink, 0) as Box;
+  const box = findInkBox(ink, 0) as Box;
   const isSmall = Math.max(box.width, box.height) < LONGEST / 2;
   const factor = picture.width / small.width;
   return isSmall ? measureInk(shrink(cut(picture, box, factor))) : ink;
@@ -255,28 +256,9 @@ function dropSpecks({ width, height, values }: Ink) {
   return { ink: { width, height, values: kept }, edgeCover: edges / values.length };
 }
 
-/** A place in a picture, in pixels. */
-export interface Box {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-}
-
 /** Finds the box of all ink above a share of full ink; undefined without any. */
-export function findBox({ width, height, values }: Ink, above: number): Box | undefined {
-  let [left, right, top, bottom] = [width, -1, height, -1];
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if ((values[y * width + x] as number) > above) {
-        left = Math.min(left, x);
-        right = Math.max(right, x);
-        top = Math.min(top, y);
-        bottom = y;
-      }
-    }
-  }
-  return right < 0 ? undefined : { left, top, width: right - left + 1, height: bottom - top + 1 };
+export function findInkBox({ width, height, values }: Ink, above: number): Box | undefined {
+  return findBox(width, height, (pixel) => (values[pixel] as number) > above);
 }
 
 /** Cuts a picture to the ink that was found in a smaller one, with paper around it. */
@@ -287,11 +269,6 @@ function cut(picture: GreyPicture, box: Box, factor: number): GreyPicture {
   const right = clamp((box.left + box.width) * factor + margin, picture.width);
   const top = clamp(box.top * factor - margin, picture.height);
   const bottom = clamp((box.top + box.height) * factor + margin, picture.height);
-  const [width, height] = [right - left, bottom - top];
-  const pixels = new Uint8Array(width * height);
-  for (let y = 0; y < height; y++) {
-    const from = (top + y) * picture.width + left;
-    pixels.set(picture.pixels.subarray(from, from + width), y * width);
-  }
-  return { width, height, pixels };
+  const around = { left, top, width: right - left, height: bottom - top };
+  return { ...around, pixels: cutOut(picture.pixels, picture.width, 1, around) };
 }

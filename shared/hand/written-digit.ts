@@ -3,7 +3,8 @@
  * the ink 20 of 28 pixels, its centre of mass in the middle. Pure; it uses IEEE doubles and square
  * roots only. MNIST's own digits keep nearly every pixel.
  */
-import { findBox, findInk, type Box, type GreyPicture, type Ink } from './ink-map.ts';
+import { cutOut, type Box } from '../box.ts';
+import { findInk, findInkBox, type GreyPicture, type Ink } from './ink-map.ts';
 
 /** Side of the result, and of the box that holds the ink, in pixels. */
 export const DIGIT_SIDE = 28;
@@ -27,7 +28,7 @@ type WrittenFault =
 /** @returns  Row-major [28, 28], 0 for paper to 255 for full ink; or the fault. */
 export function normaliseDigit(picture: GreyPicture): Uint8Array | WrittenFault {
   const found = findInk(picture);
-  const box = found && findBox(found, FAINT);
+  const box = found && findInkBox(found, FAINT);
   if (found === undefined || box === undefined) {
     return { reason: 'blank' };
   }
@@ -44,12 +45,7 @@ export function normaliseDigit(picture: GreyPicture): Uint8Array | WrittenFault 
 }
 
 function crop({ width, values }: Ink, box: Box): Ink {
-  const cropped = new Float64Array(box.width * box.height);
-  for (let y = 0; y < box.height; y++) {
-    const from = (box.top + y) * width + box.left;
-    cropped.set(values.subarray(from, from + box.width), y * box.width);
-  }
-  return { width: box.width, height: box.height, values: cropped };
+  return { width: box.width, height: box.height, values: cutOut(values, width, 1, box) };
 }
 
 /** Makes lines as wide as MNIST's when they are much thinner or thicker. */
@@ -78,7 +74,7 @@ function fitLine(ink: Ink): Ink | WrittenFault {
   const move = (wanted - line) / 2;
   const values = distances.map((distance) => Math.min(1, Math.max(0, distance + move + 0.5)));
   const fitted = { width, height, values };
-  const box = findBox(fitted, FAINT);
+  const box = findInkBox(fitted, FAINT);
   return box === undefined ? ink : crop(fitted, box);
 }
 

@@ -4,7 +4,7 @@ import crc32 from 'crc-32';
 import type { Picture, PngEncoder } from '../../shared/picture/png.ts';
 import type { SheetColours } from '../../shared/picture/paper.ts';
 import { encodePngs } from '../../shared/picture/sheet.ts';
-import { cutOut, findBox, type Box } from '../../shared/animation/frame-box.ts';
+import { cutOut, findBox, FIRST_PIXEL, type Box } from '../../shared/box.ts';
 
 const SIGNATURE_BYTES = 8;
 /** Bytes of a chunk beside its content: length, type and checksum. */
@@ -32,7 +32,7 @@ function findChange(
   before: Picture | undefined,
   { width, height, channels, pixels }: Picture,
 ): Box {
-  return findBox(width, height, (pixel) => {
+  const box = findBox(width, height, (pixel) => {
     for (let at = pixel * channels; at < (pixel + 1) * channels; at++) {
       if (before?.pixels[at] !== pixels[at]) {
         return true;
@@ -40,6 +40,7 @@ function findChange(
     }
     return false;
   });
+  return box ?? FIRST_PIXEL;
 }
 
 /** Joins PNGs with one palette. Each replaces its box of the picture. */

@@ -1,4 +1,5 @@
 /** Plain figures of grey pictures: which values their pixels have, and the place of their ink. */
+import { findBox } from '../../../shared/box.ts';
 import { measurePen } from '../../../shared/picture/pen.ts';
 
 /** Computes the part of the values of each kind, 0..1. @param images  0..255; at least one. */
@@ -27,17 +28,9 @@ export interface GreyPictures {
 /** Measures the larger side of the box around all values above 0 of each picture; 0 of paper. */
 export function measureBoxes({ count, side, images }: GreyPictures): Uint32Array {
   return Uint32Array.from({ length: count }, (_, picture) => {
-    let [left, right, top, bottom] = [side, -1, side, -1];
-    for (let i = 0; i < side * side; i++) {
-      if (images[picture * side * side + i] !== 0) {
-        const [row, column] = [Math.floor(i / side), i % side];
-        left = Math.min(left, column);
-        right = Math.max(right, column);
-        top = Math.min(top, row);
-        bottom = row;
-      }
-    }
-    return Math.max(right - left, bottom - top, -1) + 1;
+    const first = picture * side * side;
+    const box = findBox(side, side, (pixel) => images[first + pixel] !== 0);
+    return box === undefined ? 0 : Math.max(box.width, box.height);
   });
 }
 
