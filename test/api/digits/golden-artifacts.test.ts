@@ -13,18 +13,41 @@ import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
 
 const GOLDEN = fileURLToPath(new URL('../../golden/', import.meta.url));
 
+/** The answers that are held: all numbers, and a sheet whose margins and gaps show the paper. */
+const ANSWERS = [
+  'npy?seed=golden&n=5&start=3',
+  'png?seed=golden&n=5&start=3&cols=2&margin=3&gap=1',
+];
+
 /**
- * By folder and model, the start of the SHA-256 of `/digit.npy?seed=golden&n=5&start=3`. Never
- * change a value.
+ * By folder and model, the start of the SHA-256 of each of ANSWERS. Never change a value.
  */
-const SCHEMAS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+const SCHEMAS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   1: {
-    'float16@f1ca24905b6fcac1': 'dcc041d4413ea76e63267a2518f46b57',
-    'float32@e2aaca1c060035e7': '2375f06eabe3b873d0e3819bedbea51f',
-    'uint8@ed5805388c9905be': '34420c65fdae644baa7f8c3dc1c6297a',
+    'float16@f1ca24905b6fcac1': [
+      'dcc041d4413ea76e63267a2518f46b57',
+      '319d0b2ab2b4447a9a81dbbc785758a4',
+    ],
+    'float32@e2aaca1c060035e7': [
+      '2375f06eabe3b873d0e3819bedbea51f',
+      '9e625af62619daeb58cb653348befd74',
+    ],
+    'uint8@ed5805388c9905be': [
+      '34420c65fdae644baa7f8c3dc1c6297a',
+      'c50f775a93fc45f8246060522b03ed09',
+    ],
+  },
+  '1-paper': {
+    'paper@482680d922e15333': [
+      'e17c166e18c432cd8c4ca5ae2135dc88',
+      '884c35323444d8856c3a3a14200270d4',
+    ],
   },
   '1-bytes': {
-    'bytes@ed039eb521316ca3': '9e9f90bf55e8e7344dd4ab4a3b281e42',
+    'bytes@ed039eb521316ca3': [
+      '9e9f90bf55e8e7344dd4ab4a3b281e42',
+      '421a1c2a6420bc0f0649905dfffe6b0c',
+    ],
   },
 };
 
@@ -75,15 +98,18 @@ describe.each(Object.entries(SCHEMAS))('a bucket of schema %s', (schema, models)
 
   test.each(Object.entries(models))(
     'draws the same bytes of %s as ever, by version and by name',
-    async (model, sha256) => {
+    async (model, hashes) => {
       for (const choice of [model, model.slice(0, model.indexOf('@'))]) {
-        const answer = await worker.fetch(`/digit.npy?seed=golden&n=5&start=3&model=${choice}`);
-        const bytes = new Uint8Array(await answer.arrayBuffer());
-        expect([
-          answer.status,
-          createHash('sha256').update(bytes).digest('hex').slice(0, 32),
-        ]).toEqual([200, sha256]);
-        expect(new Set(bytes.subarray(128)).size).toBeGreaterThan(30);
+        const drawn = await Promise.all(
+          ANSWERS.map(async (path) => {
+            const answer = await worker.fetch(`/digit.${path}&model=${choice}`);
+            expect(answer.status).toBe(200);
+            return new Uint8Array(await answer.arrayBuffer());
+          }),
+        );
+        const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+        expect(drawn.map((bytes) => hash(bytes).slice(0, 32))).toEqual(hashes);
+        expect(new Set(drawn[0]?.subarray(128)).size).toBeGreaterThan(30);
       }
     },
   );
