@@ -136,6 +136,23 @@ describe('labels in a table of their own', () => {
     ]);
   });
 
+  it('are the names of the tables, also below train and test', async () => {
+    for (const place of ['train/cat', 'train/dog', 'test/cat']) {
+      await write(`${place}.csv`, features(3));
+    }
+    const { dataset } = await load();
+    expect([dataset.classes, [...dataset.labels]]).toEqual([
+      ['cat', 'dog'],
+      [0, 0, 0, 1, 1, 1],
+    ]);
+  });
+
+  it('are no names of tables that training lacks', async () => {
+    await write('train/a.csv', features(3));
+    await write('test/b.csv', features(3));
+    expect((await load()).dataset.classes).toEqual([]);
+  });
+
   it('stay with their rows when a row of pixels cannot be used', async () => {
     const rows = features(40).split('\n');
     rows[2] = 'broken';

@@ -75,7 +75,8 @@ export async function readTables(
   }
   const byFile = areClasses(tables);
   if (byFile) {
-    notes.push(`Each table is a class: ${nameSome(tables.map(({ name }) => stemOf(name)))}.`);
+    const stems = new Set(tables.map(({ name }) => stemOf(name)));
+    notes.push(`The names of the tables are their classes: ${nameSome([...stems])}.`);
   }
   const sets = tables.map((table) =>
     byFile
@@ -93,14 +94,20 @@ interface TableRows extends PictureRows {
 
 const stemOf = (path: string): string => parse(path).name;
 
-/** Whether cat.csv and dog.csv are classes: part-0.csv and part-1.csv are none. */
+/**
+ * Whether cat.csv and dog.csv are classes, also below train/ and test/: part-0.csv and part-1.csv
+ * are none.
+ */
 function areClasses(tables: readonly TableRows[]): boolean {
-  const stems = tables.map(({ name }) => stemOf(name));
-  const kinds = new Set(stems.map((stem) => stem.replace(/\d+/g, '')));
+  const named = tables.map(({ name }) => ({ stem: stemOf(name), split: findFileSplit(name) }));
+  const training = named.filter(({ split }) => split === 'train').map(({ stem }) => stem);
+  const kinds = new Set(training.map((stem) => stem.replace(/\d+/g, '')));
+  const places = new Set(named.map(({ stem, split }) => `${split}/${stem}`));
   return (
-    tables.length > 1 &&
-    kinds.size === tables.length &&
-    stems.every((stem) => findSplit(stem) === null) &&
+    kinds.size > 1 &&
+    kinds.size === training.length &&
+    places.size === tables.length &&
+    named.every(({ stem }) => training.includes(stem) && findSplit(stem) === null) &&
     tables.every(({ rows, hasParts }) => !hasParts && rows.every(({ label }) => label === null))
   );
 }
