@@ -25,8 +25,8 @@ export interface DigitMintErrorDetail {
 
 /** Parameters by the names of their attributes. An image has no use for some of them. */
 const PARAMETERS = listParameters('digit')
-  .filter(([name]) => !['pixels', 'latent', 'strict', 'width', 'height'].includes(name))
-  .map(([name, parameter]) => ({ ...parameter, name, attribute: name.replace('_', '-') }));
+  .filter(({ name }) => !['pixels', 'latent', 'strict', 'width', 'height'].includes(name))
+  .map(({ name, parameter }) => ({ ...parameter, name, attribute: name.replace('_', '-') }));
 
 const STYLE =
   ':host{display:inline-block;line-height:0}:host([hidden]){display:none}img{max-width:100%;height:auto}';

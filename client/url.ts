@@ -85,17 +85,18 @@ function writeTexts(route: RouteName, options: object): Record<string, string> {
   const parameters = listParameters(route);
   const texts: Record<string, string> = {};
   for (const [option, value] of Object.entries(options)) {
-    const found = parameters.find(([name]) => toCamelCase(name) === option);
+    const found = parameters.find(({ name }) => toCamelCase(name) === option);
     if (found === undefined) {
-      const known = parameters.map(([name]) => toCamelCase(name)).join(', ');
+      const known = parameters.map(({ name }) => toCamelCase(name)).join(', ');
       throw new TypeError(`digitmint: ${option} is not an option here, known: ${known}`);
     }
     if (value !== undefined) {
-      const [name, parameter] = found;
+      const { name, parameter } = found;
       texts[name] = writeOption(option, value, parameter);
     }
   }
-  for (const [name, { replaces = [] }] of parameters) {
+  for (const { name, parameter } of parameters) {
+    const { replaces = [] } = parameter;
     const other = replaces.find((each) => texts[each] !== undefined);
     if (texts[name] !== undefined && other !== undefined) {
       const { [other]: value } = options as Record<string, unknown>;

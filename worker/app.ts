@@ -200,7 +200,7 @@ function addMiddleware(
     };
     if (note === undefined) {
       const ms = Math.round(clock() - began);
-      log({ level: 'info', event: 'request', method: c.req.method, status, ...facts, ms });
+      log({ level: 'info', event: 'request', method: c.req.method, status, ms, ...facts });
     } else {
       note(facts);
     }

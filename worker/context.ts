@@ -25,7 +25,7 @@ export interface AppEnv {
     /** The rate limits that this request was already counted for. */
     counted?: readonly RateKind[];
     /** Counts a request that only gets the picture of an error. */
-    countPicture: () => Promise<ApiError | undefined>;
+    countPicture: () => Promise<ApiError | undefined> | undefined;
     /** Code of the error that the request is answered with. */
     errorCode?: string;
   };
@@ -37,8 +37,8 @@ export interface HostFacts {
   readonly address?: string | undefined;
   /** Already removed from the request's URL: see `basePath` of {@link AppEnv}. Default ''. */
   readonly basePath?: string | undefined;
-  /** The caller's Accept-Encoding, where the host has replaced the header. */
-  readonly acceptEncoding?: string | undefined;
+  /** Reads the caller's Accept-Encoding, where the host has replaced the header. */
+  readonly readAcceptEncoding?: () => string | undefined;
   /** Told when the answer is made while the client reads it. */
   readonly noteStream?: () => void;
   /** Receives the facts for the host's own log line; the app then logs none. */

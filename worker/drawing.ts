@@ -198,13 +198,13 @@ export async function answerDrawing<P extends Pinned>(
       c,
       dependencies,
       measure(pinned),
-      async () => {
+      () => {
         const loaded = clock();
         let drawn = loaded;
         const body = drawing.render(pinned, generator, labels, () => {
           drawn = clock();
         });
-        if (hasCurrent(c, headers['ETag'], true)) {
+        if (mustDraw && hasCurrent(c, headers['ETag'], true)) {
           return new Response(null, { status: 304, headers });
         }
         const isWhole = body instanceof Uint8Array;
@@ -212,18 +212,20 @@ export async function answerDrawing<P extends Pinned>(
           const pieces = isWhole ? holdBytes(body).read(0, body.length) : body;
           return respondStream(c, 200, content, () => streamPieces(pieces, isCompressed));
         }
-        const bytes = isWhole ? body : await collectPieces(body);
-        const timing = [
-          `load;dur=${(loaded - began).toFixed(1)}`,
-          `generate;dur=${(drawn - loaded).toFixed(1)}`,
-          `encode;dur=${(clock() - drawn).toFixed(1)}`,
-        ].join(', ');
-        content['Server-Timing'] = timing;
-        if (readHeader(c, 'range') === undefined) {
-          Object.assign(content, describeLength(headers['ETag'], bytes.length));
-          return new Response(bytes, { headers: content });
-        }
-        return respondBytes(c, content, bytes);
+        const send = (bytes: Uint8Array<ArrayBuffer>) => {
+          const timing = [
+            `load;dur=${(loaded - began).toFixed(1)}`,
+            `generate;dur=${(drawn - loaded).toFixed(1)}`,
+            `encode;dur=${(clock() - drawn).toFixed(1)}`,
+          ].join(', ');
+          content['Server-Timing'] = timing;
+          if (readHeader(c, 'range') === undefined) {
+            Object.assign(content, describeLength(headers['ETag'], bytes.length));
+            return new Response(bytes, { headers: content });
+          }
+          return respondBytes(c, content, bytes);
+        };
+        return isWhole ? send(body) : collectPieces(body).then(send);
       },
       (maxMs) => describeFit(pinned, measure, maxMs),
     );
@@ -232,7 +234,7 @@ export async function answerDrawing<P extends Pinned>(
 
 /** A range is one of the bytes as they are, so a request for one gets them without gzip. */
 function wantsGzip(c: AppContext): boolean {
-  const accepted = c.env?.acceptEncoding ?? readHeader(c, 'accept-encoding');
+  const accepted = c.env?.readAcceptEncoding?.() ?? readHeader(c, 'accept-encoding');
   return readHeader(c, 'range') === undefined && acceptsGzip(accepted);
 }
 

@@ -15,14 +15,10 @@ let isolate: ReturnType<typeof createIsolate> | undefined;
 export default {
   fetch(request, env, context) {
     isolate ??= createIsolate(env);
-    const facts = {
-      // The platform asks for gzip itself, and unpacks it for clients that did not. It parses `cf`
-      // when it is read, which few answers need.
-      get acceptEncoding() {
-        return request.cf && (request.cf.clientAcceptEncoding ?? '');
-      },
-    };
-    return isolate.app.fetch(request, facts, context); // No bindings for the routes.
+    // The platform asks for gzip itself, and unpacks it for clients that did not. It parses `cf`
+    // when it is read, which few answers need.
+    const readAcceptEncoding = () => request.cf && (request.cf.clientAcceptEncoding ?? '');
+    return isolate.app.fetch(request, { readAcceptEncoding }, context); // No bindings for routes.
   },
   queue(batch, env, context) {
     isolate ??= createIsolate(env);

@@ -131,12 +131,28 @@ export function describeSchema(parameter: Kind): Record<string, unknown> {
   }
 }
 
-const listed: { [R in RouteName]?: readonly (readonly [name: string, parameter: Parameter])[] } =
-  {};
+/** A parameter of a route. */
+interface Listed {
+  readonly name: string;
+  readonly parameter: Parameter;
+  /** The default that is the same in every query. */
+  readonly preset: Value | undefined;
+  /** The value that canonical URLs leave out. */
+  readonly omitted: Value | undefined;
+  /** Whether the default depends on other parameters. */
+  readonly isComputed: boolean;
+}
 
-/** The parameters of a route by name, in the order of its canonical URLs. */
-export function listParameters(route: RouteName) {
-  return (listed[route] ??= Object.entries<Parameter>(ROUTES[route]));
+const listed: { [R in RouteName]?: readonly Listed[] } = {};
+
+/** The parameters of a route, in the order of its canonical URLs. */
+export function listParameters(route: RouteName): readonly Listed[] {
+  return (listed[route] ??= Object.entries<Parameter>(ROUTES[route]).map(([name, parameter]) => {
+    const { default: text, stated } = parameter;
+    const preset = typeof text === 'string' ? parseText(parameter, text) : undefined;
+    const omitted = stated === true ? undefined : preset;
+    return { name, parameter, preset, omitted, isComputed: typeof text === 'function' };
+  }));
 }
 
 /** Whether a parameter has an effect in a format. */
@@ -154,11 +170,14 @@ export function listWithoutEffect(
   given: Readonly<Record<string, unknown>>,
   format: string,
 ): string[] {
-  return listParameters(route)
-    .filter(
-      ([name, parameter]) => given[name] !== undefined && !hasEffect(parameter, format, given),
-    )
-    .map(([name, { needs }]) => (needs === undefined ? name : `${name} without ${needs}`));
+  const names: string[] = [];
+  for (const { name, parameter } of listParameters(route)) {
+    if (given[name] !== undefined && !hasEffect(parameter, format, given)) {
+      const { needs } = parameter;
+      names.push(needs === undefined ? name : `${name} without ${needs}`);
+    }
+  }
+  return names;
 }
 
 /** Finds the text that means the same as no parameter. */
@@ -172,7 +191,7 @@ function findDefault(parameter: Parameter, texts: Texts): string | undefined {
  */
 export function writeUrl(route: RouteName, path: string, format: string, texts: Texts): string {
   const pairs: string[] = [];
-  for (const [name, parameter] of listParameters(route)) {
+  for (const { name, parameter } of listParameters(route)) {
     const text = texts[name];
     const isTold =
       text !== undefined &&
@@ -396,7 +415,7 @@ export function settleQuery<Q extends object>(
   if ('strict' in query && query.strict === true && withoutEffect.length > 0) {
     throw new Refusal({ code: 'parameter_without_effect', parameters: withoutEffect, format });
   }
-  return { ...query, ...products, withoutEffect };
+  return { withoutEffect, ...query, ...products };
 }
 
 /** The values of a route's parameters, where absent ones have their default. */
@@ -408,12 +427,14 @@ type Filled<R extends RouteName> = {
         : undefined);
 };
 
-const presets: { [R in RouteName]?: readonly (Value | undefined)[] } = {};
+type Values = Readonly<Record<string, Value | undefined>>;
 
-/** The values of defaults that are the same in every query, in the order of `listParameters`. */
-function listPresets(route: RouteName) {
-  return (presets[route] ??= listParameters(route).map(([, parameter]) =>
-    typeof parameter.default === 'string' ? parseText(parameter, parameter.default) : undefined,
+const presets: { [R in RouteName]?: Values } = {};
+
+/** All parameters of a route by name. The value is the preset. */
+function findPresets(route: RouteName): Values {
+  return (presets[route] ??= Object.fromEntries(
+    listParameters(route).map(({ name, preset }) => [name, preset]),
   ));
 }
 
@@ -421,15 +442,17 @@ export function fillDefaults<R extends RouteName>(
   route: R,
   query: Partial<Record<keyof ParametersOf<R>, Value | undefined>>,
 ): Filled<R> {
-  const given = query as Readonly<Record<string, Value | undefined>>;
-  const filled: Record<string, Value | undefined> = {};
-  let texts: Texts | undefined;
-  for (const [i, [name, parameter]] of listParameters(route).entries()) {
-    let value = given[name] ?? listPresets(route)[i];
-    if (value === undefined && typeof parameter.default === 'function') {
-      value = parseText(parameter, parameter.default((texts ??= writeTexts(route, given))));
+  const given = query as Values;
+  const filled = { ...findPresets(route) };
+  for (const name of Object.keys(given)) {
+    if (name in filled) {
+      filled[name] = given[name] ?? filled[name];
     }
-    filled[name] = value;
+  }
+  for (const { name, parameter, isComputed } of listParameters(route)) {
+    if (isComputed && filled[name] === undefined) {
+      filled[name] = parseText(parameter, findDefault(parameter, writeTexts(route, given)) ?? '');
+    }
   }
   return filled as unknown as Filled<R>;
 }
@@ -480,11 +503,11 @@ export function buildDigitUrl(digits: PinnedDigits): string {
 
 /** Writes the values that are not their parameter's default, or that a URL states anyway. */
 function writeTexts(route: RouteName, values: object): Texts {
-  const given = values as Readonly<Record<string, Value | undefined>>;
+  const given = values as Values;
   const texts: Record<string, string> = {};
-  for (const [i, [name, { stated }]] of listParameters(route).entries()) {
+  for (const { name, omitted } of listParameters(route)) {
     const value = given[name];
-    if (value !== undefined && (value !== listPresets(route)[i] || stated === true)) {
+    if (value !== undefined && value !== omitted) {
       texts[name] = formatValue(value);
     }
   }

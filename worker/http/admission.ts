@@ -43,16 +43,25 @@ export function describePolicy(limits: RateLimits): string {
     .join(', ');
 }
 
-/** Counts a request against its caller's limits, once each. @returns  The error when too many. */
-export async function countRequest(
+/**
+ * Counts a request against its caller's limits, once each.
+ * @returns  The error when too many; undefined at once where nothing is counted.
+ */
+export function countRequest(
   c: AppContext,
   limits: RateLimits | undefined,
   isHeavy: boolean,
-): Promise<ApiError | undefined> {
+): Promise<ApiError | undefined> | undefined {
   const address = limits?.findAddress(c);
-  if (limits === undefined || address === undefined) {
-    return undefined;
-  }
+  return limits && address !== undefined ? countCall(c, limits, address, isHeavy) : undefined;
+}
+
+async function countCall(
+  c: AppContext,
+  limits: RateLimits,
+  address: string,
+  isHeavy: boolean,
+): Promise<ApiError | undefined> {
   const caller = nameCaller(address);
   for (const kind of isHeavy ? (['all', 'heavy'] as const) : (['all'] as const)) {
     const limit = limits[kind];
@@ -182,30 +191,38 @@ interface Admission {
 }
 
 /**
- * Counts a request, then does its work: at once, or when it is heavy in its turn.
+ * Counts a request, then does its work: at once, or when it is heavy in its turn. Does not wait
+ * where nothing is counted.
  * @param describeFit  Says what would fit, when the work is more than the host allows.
  * @throws Refusal
  */
-export async function doWork<T>(
+export function doWork<T>(
   c: AppContext,
   { rateLimits, heavyWork, maxCpuMs = Infinity }: Admission,
   work: Work,
   answer: () => T | Promise<T>,
   describeFit?: (maxMs: number) => string,
-): Promise<T> {
+): T | Promise<T> {
   const ms = estimateMs(work);
   if (ms > maxCpuMs) {
     const fits = describeFit?.(maxCpuMs) ?? 'nothing of this kind';
     throw new Refusal({ code: 'too_expensive', ms: Math.ceil(ms), maxMs: maxCpuMs, fits });
   }
   const isHeavy = ms > LIMITS.maxLightMs;
-  const refused = await countRequest(c, rateLimits, isHeavy);
-  if (refused !== undefined) {
-    throw new Refusal(refused);
-  }
-  if (!isHeavy) {
-    return answer();
-  }
+  const begin = (refused?: ApiError) => {
+    if (refused !== undefined) {
+      throw new Refusal(refused);
+    }
+    return isHeavy ? takeTurn(c, heavyWork, answer) : answer();
+  };
+  return countRequest(c, rateLimits, isHeavy)?.then(begin) ?? begin();
+}
+
+async function takeTurn<T>(
+  c: AppContext,
+  heavyWork: ConcurrencyLimit,
+  answer: () => T | Promise<T>,
+): Promise<T> {
   try {
     return await heavyWork.run(async () => {
       await yieldThread();

@@ -1,6 +1,6 @@
 /** The headers that answers share: caching and canonical URL, embedding by any page, and safety. */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import type { UnknownName } from '../../shared/contract/query.ts';
 import type { AppContext } from '../context.ts';
@@ -171,24 +171,32 @@ export function describePinned(
   warnings: readonly string[],
 ): Record<string, string> {
   const headers: Record<string, string> = {
-    ...API_HEADERS,
     'Cache-Control': CACHE_CONTROL.fresh,
     'Content-Location': permalink,
     Link: `<${origin}${permalink}>; rel="canonical"`,
     [HEADERS.seed]: encodeURIComponent(seed),
     [HEADERS.model]: `${model.name}@${model.version}`,
+    ...API_HEADERS,
   };
   if (query.seed !== undefined) {
     const isPinned = query.model?.version !== undefined;
     headers['Cache-Control'] = isPinned ? CACHE_CONTROL.pinned : CACHE_CONTROL.seeded;
     const determinants = `${RENDERING} ${holdsUrls ? origin : ''} ${permalink}`;
-    const hash = sha256(utf8ToBytes(determinants)).subarray(0, 16);
-    headers['ETag'] = `"${bytesToHex(hash)}"`;
+    headers['ETag'] = `"${bytesToHex(hashText(determinants)).slice(0, 32)}"`;
   }
   if (warnings.length > 0) {
     headers[HEADERS.warning] = warnings.join('; ');
   }
   return headers;
+}
+
+const encoder = new TextEncoder();
+/** The bytes of one text after the other: new ones for each cost more than its hash. */
+const encoded = new Uint8Array(1024);
+
+function hashText(text: string): Uint8Array {
+  const { read, written } = encoder.encodeInto(text, encoded);
+  return sha256(read === text.length ? encoded.subarray(0, written) : encoder.encode(text));
 }
 
 /** Unknown parameters that a warning names, and characters of each name. */

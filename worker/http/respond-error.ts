@@ -38,11 +38,11 @@ function chooseFormat(c: AppContext): string | undefined {
 /** Answers with an error. A picture costs as much as a digit, so its request is counted. */
 export function respondError(c: AppContext, error: ApiError): Response | Promise<Response> {
   const format = chooseFormat(c);
-  return format === 'png' || format === 'gif'
-    ? c
-        .get('countPicture')()
-        .then((refused) => answerError(c, refused ?? error, format))
-    : answerError(c, error, format);
+  const counting = format === 'png' || format === 'gif' ? c.get('countPicture')() : undefined;
+  return (
+    counting?.then((refused) => answerError(c, refused ?? error, format)) ??
+    answerError(c, error, format)
+  );
 }
 
 function answerError(c: AppContext, error: ApiError, format: string | undefined): Response {

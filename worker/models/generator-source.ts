@@ -80,7 +80,7 @@ interface GeneratorSourceOptions {
 }
 
 /** Counts a load against the caller's limits. @returns  The error when it is refused. */
-type AdmitLoad = () => Promise<ApiError | undefined>;
+type AdmitLoad = () => Promise<ApiError | undefined> | undefined;
 
 /** A version in the storage. */
 interface StoredVersion {
@@ -255,10 +255,10 @@ export class GeneratorSource {
 
   /** Acquires the last good model of a slot. @param name  The name that it must have. */
   #acquireHeld(slot: string, name?: string): Lease | undefined {
-    const held = this.#slots.get(slot)?.generator;
-    return held === undefined || (name !== undefined && held.name !== name)
+    const held = this.#slots.get(slot);
+    return held === undefined || (name !== undefined && held.generator.name !== name)
       ? undefined
-      : this.#cache.acquireLoaded(buildCacheKey(held));
+      : held.renew();
   }
 
   /** Acquires for a request. Without `admitLoad` it is the owner's, and nothing is remembered. */
@@ -299,7 +299,8 @@ export class GeneratorSource {
     defer: Defer,
     pinned?: string,
   ): Lease | Promise<Lease | ApiError> {
-    const key = buildCacheKey({ origin: 'bundled', ...model });
+    const { name, version } = model;
+    const key = buildCacheKey({ origin: 'bundled', name, version });
     const load = async () => this.#open(model.read(), 'bundled');
     return (
       this.#cache.acquireLoaded(key) ??

@@ -16,6 +16,8 @@ export interface Generator {
 export interface Lease {
   readonly generator: Generator;
   release(): void;
+  /** Acquires the same generator once more, before `release`. */
+  renew(): Lease;
 }
 
 interface Entry {
@@ -32,6 +34,7 @@ export class ModelCache {
   readonly #waitMs: number;
   /** New leases find these. The least recently used is the first. */
   readonly #entries = new Map<string, Entry>();
+  #newest: Entry | undefined;
 
   /** @param waitMs  Longest wait for a load that another request began. */
   constructor(waitMs: number) {
@@ -43,11 +46,9 @@ export class ModelCache {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       entry = { key, loading: load(), generator: undefined, leases: 0 };
-      this.#entries.set(key, entry);
       defer(this.#finishLoad(entry));
-    } else {
-      this.#touch(entry);
     }
+    this.#touch(entry);
     entry.leases++; // Before the wait, so that the model is not freed as soon as it is loaded.
     try {
       const generator =
@@ -70,19 +71,30 @@ export class ModelCache {
     if (entry?.generator === undefined) {
       return undefined;
     }
-    this.#touch(entry);
-    entry.leases++;
-    return this.#createLease(entry, entry.generator);
+    return this.#renew(entry, entry.generator);
   }
 
   /** Makes a model the most recently used one. */
   #touch(entry: Entry): void {
-    this.#entries.delete(entry.key);
-    this.#entries.set(entry.key, entry);
+    if (this.#newest !== entry) {
+      this.#newest = entry;
+      this.#entries.delete(entry.key);
+      this.#entries.set(entry.key, entry);
+    }
+  }
+
+  #renew(entry: Entry, generator: Generator): Lease {
+    this.#touch(entry);
+    entry.leases++;
+    return this.#createLease(entry, generator);
   }
 
   #createLease(entry: Entry, generator: Generator): Lease {
-    return { generator, release: () => this.#release(entry) };
+    return {
+      generator,
+      release: () => this.#release(entry),
+      renew: () => this.#renew(entry, generator),
+    };
   }
 
   async #finishLoad(entry: Entry): Promise<void> {

@@ -218,7 +218,6 @@ function answerDigits(
   const settled = settleFormat(c, 'digit', DIGIT_FORMATS, extension, asked);
   const { query, format } = settled;
   return answerDrawing<PinnedDigits>(c, dependencies, {
-    ...settled,
     written: query.number,
     holdsUrls: format === 'json' || format === 'ndjson',
     pin: (model, seed, label, manifest) => {
@@ -245,7 +244,6 @@ function answerDigits(
           return { ...drawn, text: numbers, item: samples };
       }
     },
-    ...(format === 'ndjson' && { gzip: 'coding' }),
     mustDraw: (digits, generator) =>
       digits.number !== undefined &&
       ((digits.width ?? digits.height) !== undefined ||
@@ -271,6 +269,8 @@ function answerDigits(
       markDrawn();
       return renderDigits({ ...context, scale }, samples, start);
     },
+    ...settled,
+    ...(format === 'ndjson' && { gzip: 'coding' }),
   });
 }
 

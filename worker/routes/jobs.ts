@@ -164,7 +164,7 @@ export function addJobRoutes(app: App, dependencies: AppDependencies): void {
   const { jobs = { reason: 'it runs on a host without a queue' } } = dependencies;
   const forOwner =
     (answer: (c: AppContext, jobs: Jobs) => Promise<Response>) =>
-    (c: AppContext): Promise<Response> => {
+    (c: AppContext): Response | Promise<Response> => {
       if ('reason' in jobs) {
         throw new Refusal({ code: 'jobs_off', reason: jobs.reason });
       }

@@ -123,7 +123,7 @@ async function describePhoto(
   const { kind, number, extension, search } = pasted;
   const query = parsePicture(pasted);
   let subject = HANDWRITTEN_DIGITS;
-  const measureSample = (generator: Generator): Promise<Size> => {
+  const measureSample = (generator: Generator): Size | Promise<Size> => {
     const { name, version, sampler } = generator;
     subject = sampler.manifest.subject ?? subject;
     const hand = query.labels?.split(',') ?? query.digits ?? number;
