@@ -434,10 +434,13 @@ export function createDraw(
     for (let done = 0; done < count;) {
       const part = await useModel(generators, model, defer, ({ sampler }) =>
         streamTurns.run(async () => {
-          await yieldThread();
+          // Begun before the drawing: a pause that is over by then costs no time.
+          const pause = yieldThread();
           const n = Math.min(count - done, countPerTurn(sampler.plan));
           const at = start + first + done;
-          return sampler.draw({ seed, start: at, count: n, truncation, label, hand });
+          const drawn = sampler.draw({ seed, start: at, count: n, truncation, label, hand });
+          await pause;
+          return drawn;
         }, defer),
       );
       if ('code' in part) {

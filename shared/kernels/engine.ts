@@ -600,3 +600,66 @@ function approximateTanh(value: v128): v128 {
   even = f32x4.add(f32x4.mul(square, even), f32x4.splat(4.89352518554385e-3));
   return f32x4.div(f32x4.mul(x, odd), even);
 }
+
+/**
+ * Encodes numbers as bytes, as `encodePixels` does in JavaScript: by float64, halves up, clamped.
+ * @param places  i32 [count]: offset of each number from `source`, in bytes.
+ * @param target  u8 [count].
+ */
+export function encodePixels(
+  source: usize,
+  places: usize,
+  count: i32,
+  low: f64,
+  scale: f64,
+  target: usize,
+): void {
+  for (const end = target + <usize>count; target < end; target++, places += 4) {
+    const number = <f64>load<f32>(source + load<i32>(places));
+    // Rounds toward 0, which is as good as down, since numbers below 0 become 0. So does NaN.
+    const byte = <i32>((number - low) * scale + 0.5);
+    store<u8>(target, <u8>min(max(byte, 0), 255));
+  }
+}
+
+/**
+ * Writes blocks of ChaCha20's keystream (RFC 8439).
+ * @param state   u32 [16]: of the first block. The counter of the others goes on from there.
+ * @param target  u32 [blocks, 16].
+ */
+export function writeKeystream(state: usize, target: usize, blocks: i32): void {
+  for (const end = target + ((<usize>blocks) << 6); target < end; target += 64) {
+    let a = v128.load(state);
+    let b = v128.load(state, 16);
+    let c = v128.load(state, 32);
+    let d = v128.load(state, 48);
+    // A round works on columns. Rows are turned by these after it: to diagonals and back.
+    let turnB = i8x16(4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3);
+    let turnD = i8x16(12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
+    for (let round = 0; round < 20; round++) {
+      a = i32x4.add(a, b);
+      d = rotate(v128.xor(d, a), 16);
+      c = i32x4.add(c, d);
+      b = rotate(v128.xor(b, c), 12);
+      a = i32x4.add(a, b);
+      d = rotate(v128.xor(d, a), 8);
+      c = i32x4.add(c, d);
+      b = rotate(v128.xor(b, c), 7);
+      b = i8x16.swizzle(b, turnB);
+      c = v128.shuffle<i32>(c, c, 2, 3, 0, 1);
+      d = i8x16.swizzle(d, turnD);
+      const turn = turnB;
+      turnB = turnD;
+      turnD = turn;
+    }
+    v128.store(target, i32x4.add(a, v128.load(state)));
+    v128.store(target, i32x4.add(b, v128.load(state, 16)), 16);
+    v128.store(target, i32x4.add(c, v128.load(state, 32)), 32);
+    v128.store(target, i32x4.add(d, v128.load(state, 48)), 48);
+    store<u32>(state, load<u32>(state, 48) + 1, 48);
+  }
+}
+
+function rotate(words: v128, bits: i32): v128 {
+  return v128.or(i32x4.shl(words, bits), i32x4.shr_u(words, 32 - bits));
+}

@@ -71,16 +71,21 @@ export function deriveSeedKey(seed: string): RandomKey {
   return known.key;
 }
 
-/** Draws latent vectors: row-major [count, latentSize], in [-1, 1). @param key  Of the seed. */
+/**
+ * Draws latent vectors: row-major [count, latentSize], in [-1, 1).
+ * @param key   Of the seed.
+ * @param draw  Draws the words; that of an engine is faster.
+ */
 export function drawLatents(
   key: RandomKey,
   start: number,
   count: number,
   latentSize: number,
+  draw = drawWords,
 ): Float32Array {
   const latents = new Float32Array(count * latentSize);
   for (let i = 0; i < count; i++) {
-    const words = drawWords(key, PURPOSE_SAMPLE, start + i, latentSize, LATENT_BLOCK);
+    const words = draw(key, PURPOSE_SAMPLE, start + i, latentSize, LATENT_BLOCK);
     fillUniform(words, latents.subarray(i * latentSize, (i + 1) * latentSize));
   }
   return latents;
@@ -105,11 +110,12 @@ export function drawLabels(
   start: number,
   count: number,
   classes: number,
+  draw = drawWords,
 ): Uint8Array {
   const labels = new Uint8Array(count);
   for (let i = 0; i < count; i++) {
-    const [word] = drawWords(key, PURPOSE_SAMPLE, start + i, 1);
-    labels[i] = Math.floor(((word as number) * classes) / 2 ** 32);
+    const word = draw(key, PURPOSE_SAMPLE, start + i, 1)[0] as number;
+    labels[i] = Math.floor((word * classes) / 2 ** 32);
   }
   return labels;
 }

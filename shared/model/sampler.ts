@@ -126,8 +126,9 @@ export function createVerifiedSampler(
   let fine: Network | undefined;
   let loadFine = manifest.bytes && (() => loadNetwork(parsed, weights, instantiate(), true));
   function draw(request: DrawRequest): Samples {
-    const { count, labels, readLatents } = resolveRequest(plan, request);
-    const pictures = drawPictures(getNetwork(), count, (first, n) =>
+    const network = getNetwork();
+    const { count, labels, readLatents } = resolveRequest(network, request);
+    const pictures = drawPictures(network, count, (first, n) =>
       joinInput(
         plan,
         truncate(readLatents(first, n), request.truncation ?? 1),
@@ -149,7 +150,7 @@ export function createVerifiedSampler(
     drawHand: draw,
     drawMorph(request) {
       const { seed, start, truncation, frames, hand } = request;
-      const { count: samples, labels, readLatents } = resolveRequest(plan, request);
+      const { count: samples, labels, readLatents } = resolveRequest(getNetwork(), request);
       const latents = readLatents(0, samples);
       if (hand?.to !== undefined) {
         walkHands(latents, hand.to);
@@ -255,7 +256,7 @@ export function drawPictures(
   const pixels = new Uint8Array(count * size);
   for (let first = 0; first < count; first += ENGINE_BATCH) {
     const inputs = readInputs(first, Math.min(ENGINE_BATCH, count - first));
-    pixels.set(encodePixels(engine.run(inputs), range), first * size);
+    pixels.set(engine.draw(inputs, range), first * size);
   }
   return { count, height, width, channels, pixels };
 }
@@ -267,10 +268,11 @@ export function readRows({ inputSize }: GeneratorPlan, inputs: Float32Array) {
 }
 
 /** Finds the number of samples, their labels, and the latent vectors of a part of them. */
-function resolveRequest({ config: { latentSize, classes } }: GeneratorPlan, request: DrawRequest) {
+function resolveRequest({ plan, engine: { drawWords } }: Network, request: DrawRequest) {
+  const { latentSize, classes } = plan.config;
   if ('labels' in request) {
     const { labels } = request;
-    const latent = placeLatents(request, latentSize, 0, 1);
+    const latent = placeLatents(request, latentSize, 0, 1, drawWords);
     const readLatents = (_: number, n: number): Float32Array => repeatRow(latent, n);
     return { count: labels.length, labels, readLatents };
   }
@@ -279,18 +281,20 @@ function resolveRequest({ config: { latentSize, classes } }: GeneratorPlan, requ
   if (classes > 0) {
     labels =
       label === undefined
-        ? drawLabels(deriveSeedKey(seed), start, count, classes)
+        ? drawLabels(deriveSeedKey(seed), start, count, classes, drawWords)
         : new Uint8Array(count).fill(label);
   }
   return {
     count,
     labels,
-    readLatents: (first: number, n: number) => placeLatents(request, latentSize, first, n),
+    readLatents: (first: number, n: number) =>
+      placeLatents(request, latentSize, first, n, drawWords),
   };
 }
 
 /**
  * Places the latent vectors of samples `start + first` and the next ones, before truncation.
+ * @param draw  As for `drawLatents`.
  * @returns  Row-major [count, latentSize].
  */
 export function placeLatents(
@@ -298,11 +302,12 @@ export function placeLatents(
   latentSize: number,
   first: number,
   count: number,
+  draw?: Engine['drawWords'],
 ): Float32Array {
   if (hand?.vary === 0) {
     return repeatRow(hand.latents, count);
   }
-  const latents = drawLatents(deriveSeedKey(seed), start + first, count, latentSize);
+  const latents = drawLatents(deriveSeedKey(seed), start + first, count, latentSize, draw);
   if (hand !== undefined) {
     for (let i = 0; i < latents.length; i++) {
       const own = hand.latents[i % latentSize] as number;

@@ -239,6 +239,6 @@ async function takeTurn<T>(
 /** Lets requests that arrived meanwhile be admitted or refused before the thread draws again. */
 export function yieldThread(): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, 0);
+    setImmediate(resolve);
   });
 }

@@ -118,6 +118,8 @@ export function createJobConsumer(options: {
     labels.set(heads.labels);
     const began = clock();
     for (let done = 0; done < n; done += PART) {
+      // Cloudflare's clock, too, advances only between turns.
+      const pause = yieldThread();
       const part = { seed, start: start + done, count: Math.min(PART, n - done), truncation };
       // Each part acquires the model anew, so that a consumer that is cut off keeps no lease.
       const drawn = await useModel(generators, model, defer, ({ sampler }) => {
@@ -135,7 +137,7 @@ export function createJobConsumer(options: {
       if (drawn.labels !== null) {
         labels.set(drawn.labels, heads.labels.length + done);
       }
-      await yieldThread(); // Cloudflare's clock, too, advances only between turns.
+      await pause;
     }
     const drawMs = clock() - began;
     // SHA-256 in JavaScript takes as long as the drawing.

@@ -5,6 +5,8 @@
  * bits a pixel differs from float32 by at most two levels of 255 (`engine.test.ts`).
  * `docs/notes/engine-and-png.md` says why this is neither ONNX Runtime nor TensorFlow.js.
  */
+import type { PixelRange } from '../../picture/pixels.ts';
+import type { drawWords } from '../random.ts';
 import { LEAKY_SLOPE, sizeOf, type Activation, type NetworkPlan } from '../generator.ts';
 import { LANES, planStages, type ByteLayer, type Stage } from './stages.ts';
 
@@ -83,6 +85,15 @@ export interface Kernels {
   ): void;
   computeTanh(numbers: number, count: number): void;
   computeSigmoid(numbers: number, count: number): void;
+  encodePixels(
+    source: number,
+    places: number,
+    count: number,
+    low: number,
+    scale: number,
+    target: number,
+  ): void;
+  writeKeystream(state: number, target: number, blocks: number): void;
 }
 
 export interface Engine {
@@ -92,12 +103,26 @@ export interface Engine {
    *                overflowed.
    */
   run(inputs: Float32Array): Float32Array;
+  /**
+   * Runs the network and encodes its output as `encodePixels` does.
+   * @returns  A view of the engine's memory, which the next call overwrites.
+   */
+  draw(inputs: Float32Array, range: PixelRange): Uint8Array;
+  /**
+   * As `drawWords` of random.ts. `count` is at most 16 times the input of the plan.
+   * @returns  A view of the engine's memory, which the next call overwrites.
+   */
+  readonly drawWords: typeof drawWords;
 }
 
 const PAGE_BYTES = 65_536;
 const VECTOR_BYTES = 16;
 /** The slope below 0 that the kernel `multiply` applies; 1 for the other activations. */
 const SLOPES: Partial<Record<Activation, number>> = { relu: 0, leakyRelu: LEAKY_SLOPE };
+
+/** ChaCha20's constants: “expand 32-byte k” in ASCII. */
+const KEYSTREAM = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574];
+const BLOCK_WORDS = 16;
 
 /** A stage with the addresses of its arrays. */
 type Placed = ReturnType<typeof placeStage>;
@@ -128,6 +153,10 @@ export function createEngine(
   const placed = stages.map((stage, index) =>
     placeStage(stage, leading === -1 || index < leading ? ENGINE_BATCH : 1, allocate),
   );
+  const size = sizeOf(plan.outputShape);
+  const pixelPlaces = allocate(size * 4);
+  const pixels = allocate(ENGINE_BATCH * size);
+  const state = allocate(BLOCK_WORDS * 4);
   const kernelSizes = stages.map((stage) => stage.kernelPlaces * stage.inputs * stage.outputs);
   const draft = allocate(Math.max(...kernelSizes) * 4);
   // Borders and unused channels must be 0, also in an instance that was used before.
@@ -136,6 +165,10 @@ export function createEngine(
   kernels.memory.grow(Math.max(0, Math.ceil(missing / PAGE_BYTES)));
   const floats = new Float32Array(kernels.memory.buffer);
   const wholes = new Int32Array(kernels.memory.buffer);
+  wholes.set(
+    result.map((place) => place * 4),
+    pixelPlaces / 4,
+  );
   placed.forEach((stage, index) => {
     const { kernelPlaces, inputs: channels, outputs, batch } = stage;
     // The inputs of dense layers lie one after the other.
@@ -161,7 +194,6 @@ export function createEngine(
   };
   const batched = placed.filter(({ batch }) => batch > 1);
   const rest = placed.filter(({ batch }) => batch === 1);
-  const size = sizeOf(plan.outputShape);
 
   function compute(stage: Placed, source: number, stride: number, count: number): void {
     const { code, runsAt, runLength } = stage;
@@ -221,30 +253,50 @@ export function createEngine(
     curves[stage.activation]?.(stage.output, places * stage.vectors * LANES);
   }
 
+  /** @param use  Reads the output of sample `i`, whose numbers lie at `result` from `from` on. */
+  function runEach(given: Float32Array, use: (from: number, i: number) => void): void {
+    const count = given.length / inputSize;
+    floats.set(given, inputs / 4);
+    let source = inputs;
+    let stride = inputSize * 4;
+    for (const stage of batched) {
+      compute(stage, source, stride, count);
+      source = stage.output;
+      stride = stage.vectors * VECTOR_BYTES;
+    }
+    for (let i = 0; i < count; i++) {
+      let from = source + i * stride;
+      for (const stage of rest) {
+        compute(stage, from, 0, 1);
+        from = stage.output;
+      }
+      use(from, i);
+    }
+  }
+
   return {
     run(given) {
-      const count = given.length / inputSize;
-      floats.set(given, inputs / 4);
-      let source = inputs;
-      let stride = inputSize * 4;
-      for (const stage of batched) {
-        compute(stage, source, stride, count);
-        source = stage.output;
-        stride = stage.vectors * VECTOR_BYTES;
-      }
-      const values = new Float32Array(count * size);
-      for (let i = 0; i < count; i++) {
-        let from = source + i * stride;
-        for (const stage of rest) {
-          compute(stage, from, 0, 1);
-          from = stage.output;
-        }
-        const first = from / 4;
+      const values = new Float32Array((given.length / inputSize) * size);
+      runEach(given, (from, i) => {
         for (let k = 0; k < size; k++) {
-          values[i * size + k] = floats[first + (result[k] as number)] as number;
+          values[i * size + k] = floats[from / 4 + (result[k] as number)] as number;
         }
-      }
+      });
       return values;
+    },
+    draw(given, [low, high]) {
+      const scale = 255 / (high - low);
+      runEach(given, (from, i) =>
+        kernels.encodePixels(from, pixelPlaces, size, low, scale, pixels + i * size),
+      );
+      return new Uint8Array(kernels.memory.buffer, pixels, (given.length / inputSize) * size);
+    },
+    drawWords(key, purpose, index, count, block = 0) {
+      wholes.set(KEYSTREAM, state / 4);
+      new Uint8Array(kernels.memory.buffer).set(key, state + 16);
+      wholes.set([block, purpose, index % 2 ** 32, Math.floor(index / 2 ** 32)], state / 4 + 12);
+      kernels.writeKeystream(state, inputs, Math.ceil(count / BLOCK_WORDS));
+      return new Uint32Array(kernels.memory.buffer, inputs, count);
     },
   };
 }

@@ -13,6 +13,8 @@ import {
   type GeneratorPlan,
   type LayerConfig,
 } from '../../../shared/model/generator.ts';
+import { deriveKey, drawWords } from '../../../shared/model/random.ts';
+import { encodePixels } from '../../../shared/picture/pixels.ts';
 import { runGenerator } from '../../../trainer/gan/networks.ts';
 import { instantiateKernels } from '../../../trainer/node-kernels.ts';
 
@@ -296,5 +298,42 @@ describe('extreme numbers', () => {
       -1,
       0,
     ]);
+  });
+});
+
+describe('the kernels of the sampler do what JavaScript does', () => {
+  const layers: LayerConfig[] = [{ type: 'dense', units: 784, activation: 'linear' }];
+  layers.push({ type: 'reshape', shape: [28, 28, 1] });
+  const plan = planGenerator({ latentSize: 20, classes: 0, layers });
+  const weights = drawWeights(plan, 3);
+
+  it('encode pixels: within the range, beyond it, and those that are not finite', () => {
+    const engine = createEngine(instantiateKernels(), plan, weights);
+    for (const size of [0, 0.01, 1, 30, 3e38]) {
+      const inputs = drawNumbers(ENGINE_BATCH * 20, 1, 7).map((value) => value * size);
+      const values = engine.run(inputs);
+      expect(values.every(Number.isFinite)).toBe(size < 1e38);
+      for (const range of [
+        [-1, 1],
+        [0, 1],
+        [1, 0],
+        [-0.3, 0.7],
+      ] as const) {
+        expect(engine.draw(inputs, range)).toEqual(encodePixels(values, range));
+      }
+    }
+  });
+
+  it('draw words of any stream and block', () => {
+    const engine = createEngine(instantiateKernels(), plan, weights);
+    const index = fc.maxSafeNat();
+    const purpose = fc.nat(2 ** 32 - 1);
+    const most = 16 * plan.inputSize;
+    fc.assert(
+      fc.property(fc.string(), purpose, index, fc.nat(most), fc.nat(1000), (seed, ...rest) => {
+        const key = deriveKey('sample', seed);
+        expect([...engine.drawWords(key, ...rest)]).toEqual([...drawWords(key, ...rest)]);
+      }),
+    );
   });
 });
