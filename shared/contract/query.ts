@@ -135,24 +135,16 @@ export function describeSchema(parameter: Kind): Record<string, unknown> {
 interface Listed {
   readonly name: string;
   readonly parameter: Parameter;
-  /** The default that is the same in every query. */
-  readonly preset: Value | undefined;
-  /** The value that canonical URLs leave out. */
-  readonly omitted: Value | undefined;
-  /** Whether the default depends on other parameters. */
-  readonly isComputed: boolean;
 }
 
 const listed: { [R in RouteName]?: readonly Listed[] } = {};
 
 /** The parameters of a route, in the order of its canonical URLs. */
 export function listParameters(route: RouteName): readonly Listed[] {
-  return (listed[route] ??= Object.entries<Parameter>(ROUTES[route]).map(([name, parameter]) => {
-    const { default: text, stated } = parameter;
-    const preset = typeof text === 'string' ? parseText(parameter, text) : undefined;
-    const omitted = stated === true ? undefined : preset;
-    return { name, parameter, preset, omitted, isComputed: typeof text === 'function' };
-  }));
+  return (listed[route] ??= Object.entries<Parameter>(ROUTES[route]).map(([name, parameter]) => ({
+    name,
+    parameter,
+  })));
 }
 
 /** Whether a parameter has an effect in a format. */
@@ -431,10 +423,13 @@ type Values = Readonly<Record<string, Value | undefined>>;
 
 const presets: { [R in RouteName]?: Values } = {};
 
-/** All parameters of a route by name. The value is the preset. */
+/** All parameters of a route by name. The value is the default that is the same in every query. */
 function findPresets(route: RouteName): Values {
   return (presets[route] ??= Object.fromEntries(
-    listParameters(route).map(({ name, preset }) => [name, preset]),
+    listParameters(route).map(({ name, parameter }) => [
+      name,
+      typeof parameter.default === 'string' ? parseText(parameter, parameter.default) : undefined,
+    ]),
   ));
 }
 
@@ -449,9 +444,9 @@ export function fillDefaults<R extends RouteName>(
       filled[name] = given[name] ?? filled[name];
     }
   }
-  for (const { name, parameter, isComputed } of listParameters(route)) {
-    if (isComputed && filled[name] === undefined) {
-      filled[name] = parseText(parameter, findDefault(parameter, writeTexts(route, given)) ?? '');
+  for (const { name, parameter } of listParameters(route)) {
+    if (filled[name] === undefined && typeof parameter.default === 'function') {
+      filled[name] = parseText(parameter, parameter.default(writeTexts(route, given)));
     }
   }
   return filled as unknown as Filled<R>;
@@ -504,10 +499,11 @@ export function buildDigitUrl(digits: PinnedDigits): string {
 /** Writes the values that are not their parameter's default, or that a URL states anyway. */
 function writeTexts(route: RouteName, values: object): Texts {
   const given = values as Values;
+  const always = findPresets(route);
   const texts: Record<string, string> = {};
-  for (const { name, omitted } of listParameters(route)) {
+  for (const { name, parameter } of listParameters(route)) {
     const value = given[name];
-    if (value !== undefined && value !== omitted) {
+    if (value !== undefined && (parameter.stated === true || value !== always[name])) {
       texts[name] = formatValue(value);
     }
   }

@@ -29,40 +29,43 @@ const readPackage = async (path: string) =>
   JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
 
 test('it has what it says, depends on nothing, and has the project’s version', async () => {
-  const hash = '[0-9A-Z]{8}';
-  expect(client.files.map((path) => path.replace(new RegExp(`-${hash}\\.`), '.'))).toEqual([
-    'LICENSE',
-    'README.md',
-    'THIRD-PARTY.txt',
-    'cli.js',
-    'cli.js.LEGAL.txt',
-    'element.cjs',
-    'element.js',
-    'encoder.bin',
-    'engine-relaxed.wasm',
-    'engine.wasm',
-    'index.cjs',
-    'index.js',
-    'package.json',
-    'png.wasm',
-    ...[
-      'api-error',
-      'element',
-      'fetch-digits',
-      'hand-from',
-      'image',
-      'index',
-      'options',
-      'preact',
-      'react',
-      'request',
-      'solid',
-      'stream-digits',
-      'url',
-    ].flatMap((name) => [`types/${name}.d.cts`, `types/${name}.d.ts`]),
-    'weights.bin', // of digits
-    'weights.bin', // of digits-small
-  ]);
+  const names = client.files.map((path) => path.replace(/-[0-9A-Z]{8}\./, '.'));
+  // npm lists them by their names with hashes.
+  expect(names.toSorted()).toEqual(
+    [
+      'LICENSE',
+      'README.md',
+      'THIRD-PARTY.txt',
+      'cli.js',
+      'cli.js.LEGAL.txt',
+      'element.cjs',
+      'element.js',
+      'encoder.bin',
+      'engine-relaxed.wasm',
+      'engine.wasm',
+      'index.cjs',
+      'index.js',
+      'package.json',
+      'png.wasm',
+      ...[
+        'api-error',
+        'element',
+        'fetch-digits',
+        'hand-from',
+        'image',
+        'index',
+        'options',
+        'preact',
+        'react',
+        'request',
+        'solid',
+        'stream-digits',
+        'url',
+      ].flatMap((name) => [`types/${name}.d.cts`, `types/${name}.d.ts`]),
+      'weights.bin', // of digits
+      'weights.bin', // of digits-small
+    ].toSorted(),
+  );
   const described = await readPackage(join(client.path, 'package.json'));
   expect(described['version']).toBe((await readPackage(join(ROOT, 'package.json')))['version']);
   expect(Object.keys(described).filter((key) => /dependencies|scripts|private/i.test(key))).toEqual(
@@ -93,7 +96,7 @@ test('the licences of what its command line holds go along', async () => {
 const BUDGET = {
   index: 6.75 * 1024,
   element: 5.5 * 1024,
-  urlsOnly: 3.3 * 1024,
+  urlsOnly: 3.35 * 1024,
   tarball: 800 * 1024,
 };
 
