@@ -32,7 +32,7 @@ type Autocannon = (options: object) => Promise<{
 }>;
 
 export const measure: Suite = async (quick) => {
-  const [warmUp, seconds, mixedSeconds] = quick ? [1, 1, 2] : [3, 10, 300];
+  const [warmUp, seconds, mixedSeconds] = quick ? [1, 1, 2] : [3, 10, 120];
   const peers = await prepareNpm();
   const autocannon = peers.require('autocannon') as Autocannon;
   /** @returns  Answers a second, asked over all connections as fast as answers come. */
@@ -63,7 +63,23 @@ export const measure: Suite = async (quick) => {
       '304 of a seed': [{ ...locate('/digit.png?seed=a'), headers }],
     };
     const rates: number[][] = [];
-    const paces: [subject: string, latencies: number[]][] = [['/digit?n=16 on Node', onNode.pace]];
+    const floor = [{ url: edge.floorUrl }];
+    const floorRate = await askMost(floor, seconds);
+    const describe = (latencies: number[]) =>
+      PERCENTILES.map((each) => latencies[Math.ceil((each / 100) * latencies.length) - 1]);
+    const paces = [makeRow('/digit?n=16 on Node', describe(onNode.pace))];
+    /** Asks for `targets`, then the worker that answers “ok” as often. */
+    const pace = async (
+      name: string,
+      targets: readonly Target[],
+      rate: number,
+      forSeconds: number,
+    ) => {
+      const own = await keepPace(targets, rate, forSeconds);
+      const others = await keepPace(floor, rate, seconds);
+      paces.push(makeRow(name, describe(own)), makeRow('“ok” as often', describe(others), false));
+      return own.length;
+    };
     for (const [name, targets] of Object.entries(kinds)) {
       await askMost(targets, warmUp);
       const runs: number[] = [];
@@ -71,7 +87,7 @@ export const measure: Suite = async (quick) => {
         runs.push(await askMost(targets, seconds));
       }
       rates.push(runs);
-      paces.push([name, await keepPace(targets, PART * takeSpread(runs).median, seconds)]);
+      await pace(name, targets, PART * takeSpread(runs).median, seconds);
     }
     const all = Object.values(kinds).flat();
     const rate = PART * (await askMost(all, seconds));
@@ -79,17 +95,10 @@ export const measure: Suite = async (quick) => {
     const look = () => memory.push(Math.round(readUsage(edge.pid).residentBytes / 2 ** 20));
     const timer = setInterval(look, 1000);
     look();
-    const mixed = await keepPace(all, rate, mixedSeconds);
+    const count = await pace(`all three, ${mixedSeconds / 60} minutes`, all, rate, mixedSeconds);
     clearInterval(timer);
     look();
-    paces.push([`all three, ${mixedSeconds / 60} minutes`, mixed]);
-    const floor = [{ url: edge.floorUrl }];
-    const floorRate = await askMost(floor, seconds);
-    // At the mixed rate: nearer to its own highest rate this process would be the slower one.
-    const floorPace = await keepPace(floor, rate, seconds);
     const cases = Object.keys(kinds);
-    const describe = (latencies: number[]) =>
-      PERCENTILES.map((each) => latencies[Math.ceil((each / 100) * latencies.length) - 1]);
     return {
       versions: { ...edge.versions, autocannon: peers.versions['autocannon'] as string },
       tables: [
@@ -116,15 +125,12 @@ export const measure: Suite = async (quick) => {
             'Requests are due at even distances whether answers come or not, and latency counts ' +
               `from then on: ${seconds} s of each kind, and ${mixedSeconds / 60} minutes of all ` +
               `three in turn at ${Math.round(rate).toLocaleString('en')} a second: ` +
-              `${mixed.length.toLocaleString('en')} requests, no errors. Resident memory of the ` +
+              `${count.toLocaleString('en')} requests, no errors. Resident memory of the ` +
               `runtime: ${memory[0]} MiB at first, ${Math.max(...memory)} at most, ` +
               `${memory.at(-1)} at the end.`,
           ],
           cases: PERCENTILES.map((percentile) => `${percentile}%`),
-          rows: [
-            ...paces.map(([subject, latencies]) => makeRow(subject, describe(latencies))),
-            makeRow('a worker that answers “ok”, at the same rate', describe(floorPace), false),
-          ],
+          rows: paces,
         }),
       ],
     };

@@ -9,12 +9,13 @@ import { appendToLog, writeAtomically, writeJson } from '../../storage/files.ts'
 import type { Dataset } from '../data/dataset.ts';
 import { pngEncoder } from '../node-kernels.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
-import { decodeImages, trainStep, type StepLosses } from '../gan/step.ts';
+import { decodeImages, type StepLosses } from '../gan/step.ts';
 import { pickShippedWeights } from '../gan/update.ts';
 import { loadNewestCheckpoint } from '../run/checkpoint.ts';
 import { SILENT_REPORTER } from '../run/log/reporter.ts';
 import { hashRun, reopenRunFolder } from '../run/run-folder.ts';
 import { drawSamples } from '../run/sample-grid.ts';
+import { createStepper } from '../run/stepper.ts';
 import { runTraining, type RunHook } from '../run/training-loop.ts';
 import { QUALITY_SAMPLES, SAMPLES_SEED, type Gauge, type Quality } from './quality.ts';
 import {
@@ -118,19 +119,23 @@ function createHook(run: ExperimentRun, points: ExperimentPoint[]): RunHook {
   return {
     createStepper(gan, source) {
       const vae = vaeConfig && createVae(vaeConfig, gan.plan, gan.generator, source.key);
+      const stepper = createStepper(gan, source);
       return {
+        ...stepper,
         step: (indices, step, probe) =>
           clock.time(() => {
             if (vae === undefined || step >= vaeSteps) {
-              // No graph, as in all recorded runs, because arms are compared by their time too.
-              return trainStep(gan, source, indices, step - vaeSteps, probe);
+              return stepper.step(indices, step - vaeSteps, probe);
             }
             const images = decodeImages(source, indices);
             vae.train(images, step);
             images.dispose();
             return null;
           }),
-        release: () => vae?.dispose(),
+        release() {
+          stepper.release();
+          vae?.dispose();
+        },
       };
     },
     async measure(gan, step, losses) {
