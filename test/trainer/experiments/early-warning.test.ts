@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { buildDocument } from '../../../trainer/experiments/document.ts';
-import { findWarnings, hasCollapsed } from '../../../trainer/experiments/early-warning.ts';
+import { cutRuns, findWarnings, hasCollapsed } from '../../../trainer/experiments/early-warning.ts';
 import type { ExperimentResult } from '../../../trainer/experiments/records.ts';
 import { makeArm, makeResult } from './fixtures.ts';
 
@@ -42,9 +42,23 @@ describe('early warnings', () => {
 
   it('are in the document, which says so when all runs ended alike', async () => {
     const text = (await buildDocument(RUNS)).get('experiments.md');
-    expect(text).toMatch(/\*\*D's loss\*\* in the first 500 steps, .* it tells 6 of 6 collapses/);
+    expect(text).toMatch(/\*\*D's loss\*\* in the first 500 steps .* it tells 6 of 6 collapses/);
     expect(text).toMatch(/^\| D's loss \| below 0\.220 \| 6 \| 0 \| 0 \|$/m);
     const alike = (await buildDocument(RUNS.filter(hasCollapsed))).get('experiments.md');
     expect(alike).toContain('**It cannot be told** from runs that all ended alike.');
+  });
+
+  it('tell how longer runs stood after 3,000 steps too', async () => {
+    const frechet = Array.from({ length: 10 }, () => 500);
+    // All classes from step 4,500 on.
+    const recovering = makeArm('tutorial', { frechet, classes: 1, discriminatorLoss: 0.02 });
+    const runs = [...recovering.map((run) => endOn(run, 10)), ...makeArm('r1', { frechet })];
+    expect(cutRuns(runs, 3000).map(hasCollapsed)).toEqual([true, true, true, false, false, false]);
+    const failed = makeResult('r1', 1, { frechet, failure: 'diverged before step 4500' });
+    expect(cutRuns([failed], 3000).map(hasCollapsed)).toEqual([false]);
+    expect(cutRuns([failed], 4500)).toEqual([failed]);
+    const text = (await buildDocument(runs)).get('experiments.md');
+    expect(text).toContain('After 3,000 steps, 3 of 6 runs are collapsed.');
+    expect(text).toContain('After 4,500 steps, 0 of 6 runs are collapsed. **It cannot be told**');
   });
 });
