@@ -65,7 +65,8 @@ const PARAMETERS = {
  * hand fits all of them. Rejects, and never throws synchronously.
  * @param picture  A canvas, PNG or JPEG, or several: at most 1 MB and 1,048,576 pixels in all.
  * @throws ApiError                When the API refuses or fails; `no_digit` for a scribble.
- * @throws RangeError | TypeError  For an option that the API would refuse, before any request.
+ * @throws RangeError | TypeError  For an option that the API would refuse, or what is no picture,
+ *                                 before any request.
  */
 export async function handFrom(
   picture: Blob | HandCanvas | readonly HandPicture[],
@@ -80,7 +81,7 @@ export async function handFrom(
     }
   }
   const url = `${writeBase(base)}/hand${query.size > 0 ? `?${query}` : ''}`;
-  const body = 'map' in picture ? await fillForm(picture) : await encode(picture);
+  const body = Array.isArray(picture) ? await fillForm(picture) : await encode(picture);
   const answer = await request(url, how, { method: 'POST', body });
   const value = (await answer.json().catch(() => null)) as Hand | null;
   if (typeof value?.hand !== 'string') {
@@ -90,24 +91,31 @@ export async function handFrom(
   return value;
 }
 
-async function fillForm(pictures: readonly HandPicture[]): Promise<FormData> {
+async function fillForm(pictures: readonly unknown[]): Promise<FormData> {
   const form = new FormData();
   for (const each of pictures) {
-    const { picture, label } = 'picture' in each ? each : { picture: each, label: undefined };
+    const { picture = each, label } = Object(each) as { picture?: unknown; label?: unknown };
     const name = label === undefined ? 'picture' : writeOption('label', label, LABEL);
     form.append(name, await encode(picture));
   }
   return form;
 }
 
-async function encode(picture: Blob | HandCanvas): Promise<Blob> {
-  if ('convertToBlob' in picture) {
-    return picture.convertToBlob();
+async function encode(picture: unknown): Promise<Blob> {
+  const kind = Object.prototype.toString.call(picture).slice(8, -1); // Of any realm's Blob, too.
+  if (kind === 'Blob' || kind === 'File') {
+    return picture as Blob;
   }
-  if (!('toBlob' in picture)) {
-    return picture;
+  const canvas = Object(picture) as HandCanvas;
+  if ('convertToBlob' in canvas) {
+    return canvas.convertToBlob();
   }
-  const blob = await new Promise<Blob | null>((resolve) => picture.toBlob(resolve));
+  if (!('toBlob' in canvas)) {
+    throw new TypeError(
+      `digitmint: the picture is ${kind}, expected a canvas, a Blob of PNG or JPEG, or an array of these`,
+    );
+  }
+  const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve));
   if (blob === null) {
     throw new TypeError('digitmint: the canvas has no pixels, expected one with a digit');
   }

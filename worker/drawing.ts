@@ -114,8 +114,7 @@ export async function answerDrawing<P extends Pinned>(
 ): Promise<Response> {
   const { drawSeed, clock } = dependencies;
   const { format, isNegotiated, gzip } = drawing;
-  const given = drawing.query;
-  const query = given.hand === undefined ? given : settleHand(given);
+  const query = settleHand(drawing.query);
   const warnings = listWarnings(query.unknown, query.withoutEffect, format);
   const isCoded = gzip === 'coding' && wantsGzip(c);
   const isCompressed = isCoded || gzip === 'format';
@@ -153,9 +152,7 @@ export async function answerDrawing<P extends Pinned>(
     const className = label === undefined ? undefined : sampler.manifest.classes[label];
     const { manifest } = sampler;
     const pinned = drawing.pin({ name, version }, query.seed ?? drawSeed(), className, manifest);
-    if (query.hand !== undefined) {
-      checkHand(query, generator);
-    }
+    checkHand(query, generator);
     drawing.check(pinned, generator);
     const headers = describe(pinned);
     headers[HEADERS.modelSource] = origin;

@@ -6,9 +6,9 @@ import type { GivenHand } from '../shared/model/sampler.ts';
 import type { Generator } from './models/model-cache.ts';
 
 interface HandQuery {
-  readonly seed: string | undefined;
-  readonly model: ModelChoice | undefined;
-  readonly hand: string | undefined;
+  readonly seed?: string | undefined;
+  readonly model?: ModelChoice | undefined;
+  readonly hand?: string | undefined;
   readonly to?: string | undefined;
 }
 
@@ -16,10 +16,14 @@ interface HandQuery {
 const NAMES = ['hand', 'to'] as const;
 
 /**
- * Checks the texts of a query with a hand, which decides the model's version and needs no seed.
+ * Checks the texts of a query's hands. A hand decides the model's version and needs no seed.
+ * @returns  The query itself where it has no hand.
  * @throws Refusal
  */
 export function settleHand<Q extends HandQuery>(query: Q): Q {
+  if (query.hand === undefined) {
+    return query;
+  }
   let { model } = query;
   for (const parameter of NAMES) {
     const received = query[parameter];
@@ -35,7 +39,7 @@ export function settleHand<Q extends HandQuery>(query: Q): Q {
       const other = { hand: nameModel(hand.model), model: nameModel(model) };
       throw new Refusal({ code: 'hand_of_other_model', ...other });
     }
-    model = hand.model;
+    model = { name, version, parameter };
   }
   return { ...query, model, seed: query.seed ?? HAND_SEED };
 }
@@ -45,6 +49,9 @@ const nameModel = ({ name, version }: ModelChoice): string =>
 
 /** Checks that the hands have as many numbers as the model's latent vectors. @throws Refusal */
 export function checkHand(query: HandQuery, { sampler }: Generator): void {
+  if (query.hand === undefined) {
+    return; // Then `to` has no effect.
+  }
   const { name, version, latent } = sampler.manifest;
   for (const parameter of NAMES) {
     const received = query[parameter];

@@ -87,7 +87,7 @@ function describeRefusal(
 
 /** Replaces the names after a colon by flags. */
 export function nameWarnedFlags(text: string): string {
-  return text.replace(/(?<=: )[a-z_]+(?:, [a-z_]+)*/, (names) =>
-    names.split(', ').map(nameFlag).join(', '),
+  return text.replace(/(?<=: )[a-z_, ]+/, (names) =>
+    names.replaceAll(/\b(?!without\b)[a-z_]+/g, nameFlag),
   );
 }

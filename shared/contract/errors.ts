@@ -43,10 +43,15 @@ const ERRORS = {
       `Unknown: ${parameters.map(quote).join(', ')}. Known: ${known.join(', ')}.`,
     example: { parameters: ['sede'], known: ['n', 'seed'] },
   }),
-  parameter_without_effect: define<{ parameters: readonly string[]; format: string }>({
-    detail: ({ parameters, format }) =>
-      `strict=1 and without effect in ${format}: ${parameters.join(', ')}. Leave them out.`,
-    example: { parameters: ['fg'], format: 'npy' },
+  parameter_without_effect: define<{
+    parameters: readonly string[];
+    /** The same with what each lacks: "vary without hand". */
+    listed: readonly string[];
+    format: string;
+  }>({
+    detail: ({ listed, format }) =>
+      `strict=1 and without effect in ${format}: ${listed.join(', ')}. Leave them out.`,
+    example: { parameters: ['fg'], listed: ['fg'], format: 'npy' },
   }),
   picture_too_large: define<{
     width: number;
@@ -138,9 +143,12 @@ const ERRORS = {
     example: { received: 'webp', available: ['png', 'svg'] },
     parameters: ['format'],
   }),
-  model_not_found: define<{ model: string }>({
+  model_not_found: define<{ model: string; parameter?: string }>({
     status: 404,
-    detail: ({ model }) => `No model ${quote(model)} is published.`,
+    detail: ({ model, parameter }) =>
+      parameter === undefined
+        ? `No model ${quote(model)} is published.`
+        : `No model ${quote(model)} is published, and ${parameter} belongs to it: make a new hand by POST /hand.`,
     example: { model: 'seed@0123456789abcdef' },
     parameters: ['model'],
   }),

@@ -543,6 +543,8 @@ export type ParametersOf<R extends RouteName> = {
 export interface ModelChoice {
   readonly name: string;
   readonly version: string | undefined;
+  /** The hand that names it, `hand` or `to`. Default: the parameter `model`. */
+  readonly parameter?: string;
 }
 
 /** The type of a parameter's parsed value. */

@@ -156,7 +156,10 @@ function hasEffect(
   return formats?.includes(format) !== false && (needs === '' || given[needs] !== undefined);
 }
 
-/** Names the given parameters that have no effect in a format or without another parameter. */
+/**
+ * Names the given parameters that have no effect in a format, or without another parameter: "vary
+ * without hand".
+ */
 export function listWithoutEffect(
   route: RouteName,
   given: Readonly<Record<string, unknown>>,
@@ -405,7 +408,9 @@ export function settleQuery<Q extends object>(
     (name) => parameters[name]?.unwarned?.includes(format) !== true,
   );
   if ('strict' in query && query.strict === true && withoutEffect.length > 0) {
-    throw new Refusal({ code: 'parameter_without_effect', parameters: withoutEffect, format });
+    const names = withoutEffect.map((text) => text.replace(/ .*/, ''));
+    const listed = withoutEffect;
+    throw new Refusal({ code: 'parameter_without_effect', parameters: names, listed, format });
   }
   return { withoutEffect, ...query, ...products };
 }

@@ -138,7 +138,10 @@ function openJpeg(bytes: Uint8Array): PictureFile {
         height,
         isTransparent: false,
         async decode() {
-          const { data } = explain(() => decodeJpeg(bytes, options));
+          const { data } = explain(
+            () => decodeJpeg(bytes, options),
+            'is a JPEG that cannot be decoded',
+          );
           if (data.length !== width * height * 3) {
             throw new PictureError('is a JPEG of more than one size');
           }
@@ -232,11 +235,11 @@ function toGrey(rgb: Uint8Array): Uint8Array {
   return grey;
 }
 
-/** Words the errors of decoders. */
-function explain<T>(decode: () => T): T {
+/** Words the errors of decoders. @param text  By default that of the error. */
+function explain<T>(decode: () => T, text?: string): T {
   try {
     return decode();
   } catch (cause) {
-    throw new PictureError((cause as Error).message.slice(0, 200), { cause });
+    throw new PictureError(text ?? (cause as Error).message.slice(0, 200), { cause });
   }
 }

@@ -573,6 +573,10 @@ describe('refuses, and names the flag', () => {
   test('nothing where it only warns', async () => {
     const { code, stderr } = await run(['--format', 'txt', '--scale', '3', '--fg', 'fff']);
     expect([code, stderr]).toEqual([0, 'digitmint: without effect in txt: --scale, --fg\n']);
+    const varied = await run(['--format', 'png', '--vary', '0.5', '--dark-fg', 'fff']);
+    expect(varied.stderr).toBe(
+      'digitmint: without effect in png: --vary without --hand, --dark-fg\n',
+    );
   });
 });
 

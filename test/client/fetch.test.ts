@@ -65,6 +65,20 @@ test('handFrom reads a canvas, a picture or several, and rejects with the proble
   ]);
   await expect(handFrom(blank, options)).rejects.toMatchObject({ code: 'no_digit', status: 422 });
   await expect(handFrom(blob, { refine: 13 })).rejects.toThrow('refine is 13');
+  const bytes = Buffer.from(await blob.arrayBuffer());
+  for (const [wrong, kind] of [
+    [bytes, 'Uint8Array'],
+    [[blob, bytes], 'Uint8Array'],
+    [[{ picture: 'seven.png' }], 'String'],
+    ['seven.png', 'String'],
+    [undefined, 'Undefined'],
+  ] as const) {
+    await expect(handFrom(wrong as unknown as Blob, options)).rejects.toThrow(
+      new TypeError(
+        `digitmint: the picture is ${kind}, expected a canvas, a Blob of PNG or JPEG, or an array of these`,
+      ),
+    );
+  }
 });
 
 let server: Server | undefined;

@@ -122,6 +122,7 @@ export const PICTURE_ERRORS = [
 /** The errors of every route that draws digits. */
 export const DRAWING_ERRORS: readonly ApiErrorCode[] = [
   ...QUERY_ERRORS,
+  'hand_of_other_model',
   'label_not_supported',
   'parameter_not_supported',
   'model_not_found',

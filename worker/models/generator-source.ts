@@ -11,6 +11,7 @@ import {
   type Pointer,
 } from '../../shared/model/artifact.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
+import type { ModelChoice as NamedModel } from '../../shared/contract/parameters.ts';
 import { Refusal } from '../../shared/contract/refusal.ts';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import type { Sampler } from '../../shared/model/sampler.ts';
@@ -50,9 +51,7 @@ const SILENCE_MS = 40_000;
 const LOADS = { concurrent: 2, waiting: 16, expiresMs: EXPIRES_MS };
 
 /** The model that a request names: the default when undefined, a name, or a version of a name. */
-export type ModelChoice =
-  | { readonly name: string; readonly version: string | undefined }
-  | undefined;
+export type ModelChoice = NamedModel | undefined;
 
 /** For /healthz. */
 export interface Health {
@@ -444,7 +443,10 @@ export function useModel<T>(
 ): T | ApiError | Promise<T | ApiError> {
   const use = (acquired: Lease | ApiError): T | ApiError | Promise<T> => {
     if ('code' in acquired) {
-      return acquired;
+      const parameter = choice?.parameter;
+      return acquired.code === 'model_not_found' && parameter !== undefined
+        ? { ...acquired, parameter }
+        : acquired;
     }
     let done: T | Promise<T> | undefined;
     try {

@@ -218,7 +218,7 @@ async function answerStart(
   if (vary !== undefined && hand === undefined) {
     refuseValue('vary', String(vary), 'none without hand');
   }
-  const query = hand === undefined ? asked : settleHand(asked);
+  const query = settleHand(asked);
   const plan = (generator: Generator) => planJob(query, generator);
   const { generators } = dependencies;
   const record = orRefuse(await useModel(generators, query.model, c.get('defer'), plan));
@@ -252,9 +252,7 @@ function planJob(query: Query<'jobs'>, generator: Generator): JobRecord {
   const { classes, image } = sampler.manifest;
   const { height, width, channels } = image;
   const [label] = findLabels(query.label, undefined, generator);
-  if (hand !== undefined) {
-    checkHand(query, generator);
-  }
+  checkHand(query, generator);
   const shardDigits = chooseShardDigits(height * width * channels, sampler.plan.effort);
   const shards = countShards({ n, shardDigits });
   if (shards > LIMITS.maxJobShards) {

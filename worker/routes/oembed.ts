@@ -22,6 +22,7 @@ import { capitalize } from '../../shared/text.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { checkColours, findLabels } from '../drawing.ts';
+import { checkHand, readHand, settleHand } from '../hand.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { countRequest, doWork, LIGHT_WORK, measureSamples } from '../http/admission.ts';
@@ -121,23 +122,28 @@ async function describePhoto(
     throw new Refusal({ code: 'not_found', path: url });
   }
   const { kind, number, extension, search } = pasted;
-  const query = parsePicture(pasted);
+  const query = settleHand(parsePicture(pasted));
   let subject = HANDWRITTEN_DIGITS;
   const measureSample = (generator: Generator): Size | Promise<Size> => {
     const { name, version, sampler } = generator;
     subject = sampler.manifest.subject ?? subject;
-    const hand = query.labels?.split(',') ?? query.digits ?? number;
-    const labels = findLabels(query.label, hand, generator);
+    const written = query.labels?.split(',') ?? query.digits ?? number;
+    const labels = findLabels(query.label, written, generator);
     checkColours(query, generator);
+    checkHand(query, generator);
     if (number === undefined) {
       return doWork(c, dependencies, LIGHT_WORK, () => sampler.manifest.image);
     }
     // The drawn digits decide its width, so the URL pins the seed and the version.
-    const { seed = drawSeed(), start = 0, truncation = 1 } = query;
+    const { seed = drawSeed(), start = 0, truncation = 1, hand: text, vary = 0 } = query;
+    const hand = text === undefined ? undefined : readHand(text, vary);
     search.set('seed', seed);
     search.set('model', `${name}@${version}`);
     return doWork(c, dependencies, measureSamples(sampler.plan, labels.length), () =>
-      writeNumber(number, sampler.drawHand({ seed, start, truncation, labels }), { seed, start }),
+      writeNumber(number, sampler.drawHand({ seed, start, truncation, labels, hand }), {
+        seed,
+        start,
+      }),
     );
   };
   const admitLoad = () => countRequest(c, rateLimits, true);

@@ -1,6 +1,10 @@
 /** Tests `hand=`, `vary=` and `to=` over HTTP in the real runtime. */
+import { PNG } from 'pngjs';
+import type * as z from 'zod/mini';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import SMALL from '../../../models/digits-small/manifest.json' with { type: 'json' };
 import manifest from '../../../models/digits/manifest.json' with { type: 'json' };
+import type { oembedSchema } from '../../../shared/contract/answers.ts';
 import { formatHand } from '../../../shared/hand/hand-text.ts';
 import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
 
@@ -16,6 +20,7 @@ const makeHand = (seed: number): string =>
     model: { name, version },
     latents: Float32Array.from({ length: 64 }, (_, i) => Math.sin(seed * 64 + i)),
   });
+type Photo = z.output<typeof oembedSchema>;
 const ADA = makeHand(1);
 const BOB = makeHand(2);
 
@@ -115,28 +120,64 @@ test('a hand of another version of the model says which one it belongs to', asyn
     detail: expect.stringContaining(`belongs to ${name}@0123456789abcdef`),
   });
   const gone = await worker.fetch(`/digit.json?hand=${other}`);
-  expect([gone.status, ((await gone.json()) as { detail: string }).detail]).toEqual([
-    404,
-    `No model "${name}@0123456789abcdef" is published.`,
-  ]);
+  expect(await gone.json()).toMatchObject({
+    status: 404,
+    detail: `No model "${name}@0123456789abcdef" is published, and hand belongs to it: make a new hand by POST /hand.`,
+    parameters: ['hand'],
+  });
   const two = await worker.fetch(`/morph.png?hand=${ADA}&to=${other}`);
   expect(two.status).toBe(400);
 });
 
+test('oEmbed describes a number in a hand with its true size, and refuses what the URL refuses', async () => {
+  const describePhoto = async (path: string) => {
+    const url = encodeURIComponent(new URL(path, worker.url).href);
+    const answer = await worker.fetch(`/oembed?url=${url}`);
+    return { status: answer.status, photo: (await answer.json()) as Photo };
+  };
+  for (const query of [`hand=${ADA}`, `hand=${BOB}&vary=0.5&seed=s`, `hand=${BOB}&model=${name}`]) {
+    const path = `/number/0123456789.png?${query}`;
+    const { photo } = await describePhoto(path);
+    const bytes = await worker.getBytes(path);
+    expect(await worker.getBytes(photo.url.replace('&scale=1', ''))).toEqual(bytes);
+    const { width, height } = PNG.sync.read(Buffer.from(bytes));
+    expect([query, photo.width, photo.height]).toEqual([query, width, height]);
+  }
+  const small = ADA.replace(`${name}.${version}`, `${SMALL.name}.${SMALL.version}`);
+  for (const [path, status] of [
+    [`/number/7.png?hand=${small}`, 200],
+    [`/digit.png?hand=${small}`, 200],
+    [`/digit.png?hand=${ADA.slice(0, -6)}`, 400],
+    [`/number/7.png?hand=${small}&model=${name}`, 400],
+    [`/morph.gif?hand=${ADA}&to=${small}`, 400],
+    [`/digit.png?hand=${ADA.replace(version, '0123456789abcdef')}`, 404],
+  ] as const) {
+    const described = await describePhoto(path);
+    expect([path, (await worker.fetch(path)).status]).toEqual([path, status]);
+    expect([path, described.status]).toEqual([path, status]);
+    if (status === 200) {
+      expect((await worker.fetch(described.photo.url)).status).toBe(200);
+    }
+  }
+});
+
 test('vary and to have no effect without a hand, and the answer says so', async () => {
-  for (const [path, text] of [
-    ['/digit.png?seed=1&vary=0.5', 'vary without hand'],
-    [`/morph.png?seed=1&n=2&frames=1&to=${BOB}`, 'to without hand'],
+  for (const [path, parameter] of [
+    ['/digit.png?seed=1&vary=0.5', 'vary'],
+    [`/morph.png?seed=1&n=2&frames=1&to=${BOB}`, 'to'],
   ] as const) {
     const answer = await worker.fetch(path);
-    expect(answer.headers.get('digitmint-warning')).toContain(`without effect in png: ${text}`);
+    const text = `without effect in png: ${parameter} without hand`;
+    expect(answer.headers.get('digitmint-warning')).toContain(text);
     const strict = await worker.fetch(`${path}&strict=1`, {
       headers: { accept: 'application/problem+json' },
     });
-    expect([strict.status, ((await strict.json()) as { code: string }).code]).toEqual([
-      400,
-      'parameter_without_effect',
-    ]);
+    expect(await strict.json()).toMatchObject({
+      status: 400,
+      code: 'parameter_without_effect',
+      detail: expect.stringContaining(text),
+      parameters: [parameter],
+    });
   }
 });
 

@@ -267,11 +267,18 @@ test.each<[string, () => Uint8Array | string, number, string, string]>([
     'The body ',
   ],
   [
-    'half a JPEG',
+    'the start of a JPEG',
     () => encodeJpeg(paint(takeDigit(0), 4, WHITE, BLACK), 80).data.subarray(0, 60),
     422,
     'unreadable_picture',
-    'The body ',
+    'The body is a JPEG without a size',
+  ],
+  [
+    'a cut-off JPEG',
+    () => encodeJpeg(paint(takeDigit(0), 4, WHITE, BLACK), 80).data.subarray(0, 900),
+    422,
+    'unreadable_picture',
+    'The body is a JPEG that cannot be decoded',
   ],
   [
     'a decompression bomb',
