@@ -69,8 +69,9 @@ export async function readArtifactFolder(place: string) {
     const encoder = ENCODER_FILES.some((path) => names.includes(path))
       ? await readEncoder(folder, parsed)
       : new Map<string, Uint8Array>();
+    const weightsFile = files.get(WEIGHTS_FILE) as Uint8Array;
     // `files` are those that the manifest lists, by path, in its order.
-    return { ...parsed, files, encoder, weightsFile: files.get(WEIGHTS_FILE) as Uint8Array };
+    return { ...parsed, folder, files, encoder, weightsFile };
   } catch (cause) {
     if (cause instanceof ArtifactError) {
       const message = `${folder}: ${cause.message}; export the model again`;
