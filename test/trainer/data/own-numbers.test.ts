@@ -169,6 +169,10 @@ describe('labels in a table of their own', () => {
       ['train/0.npy', 'train/1.npy', 'test/1.npy'],
       ['0', '1'],
     ],
+    [
+      ['tester.npy', 'valley.npy'],
+      ['tester', 'valley'],
+    ],
   ])('are the names of the files: %j', async (paths, classes) => {
     for (const path of paths) {
       const content = { csv: features, json: lists, npy: array }[path.split('.')[1] as 'csv'];
@@ -226,7 +230,7 @@ describe('labels in a table of their own', () => {
     const picture = Array.from({ length: 17 }, () => row).join('\n');
     await write('cat/1.csv', picture);
     await write('dog/1.csv', picture);
-    await expect(load()).rejects.toThrow(/as many rows as columns, and there are 2 tables/);
+    await expect(load()).rejects.toThrow(/2 tables with as many rows as columns \(cat\/1\.csv\)/);
   });
 
   it('stay with their rows when a row of pixels cannot be used', async () => {

@@ -323,7 +323,7 @@ function isLabels({ name, array: { shape } }: NamedArray): boolean {
 }
 
 /** Before the class in names of arrays: of Quick, Draw!, of train/cat.npy and `mnist_all.mat`. */
-const NO_CLASS = /^(?:full_numpy_bitmap_|(?:train|val|test)_?)(?=.)/;
+const NO_CLASS = /^(?:full_numpy_bitmap_|(?:train|val|test)(?:_|(?=\d+$)))(?=.)/;
 
 /** Whether arrays have a class each: cat and dog, or train0, train1 and test0. */
 function areClasses(names: readonly string[]): boolean {

@@ -36,18 +36,13 @@ export async function readTables(
   const [notes, used]: [string[], string[]] = [[], []];
   const tables: TableRows[] = [];
   const problems: Problem[] = [];
+  let squares = 0;
   for (const file of files) {
     const { path } = file;
     const columns = await readColumns(file);
     const rows = columns && (await within(`${path} `, () => readRows(file, columns, problems)));
     if (!rows || rows.kept.length === 0) {
       continue;
-    }
-    if (files.length > 1 && !columns.hasNames && rows.count === columns.width) {
-      throw new ExpectedError(
-        `${path} has as many rows as columns, and there are ${files.length} tables: each seems to be a picture. Expected one in each row. ` +
-          'Save a picture each as .npy, or all of them by numpy.savez("set.npz", images=…, labels=…)',
-      );
     }
     const split = findFileSplit(path);
     const [place = -1] = columns.labels;
@@ -70,6 +65,13 @@ export async function readTables(
     }));
     const hasParts = rows.kept.some(({ part }) => part !== null);
     tables.push({ name: path, array: rows.array, rows: kept, hasParts });
+    squares += !columns.hasNames && rows.count === columns.width ? 1 : 0;
+  }
+  if (tables.length > 1 && squares > tables.length / 2) {
+    throw new ExpectedError(
+      `has ${squares} tables with as many rows as columns (${tables[0]?.name}): each seems to be a picture. Expected one in each row. ` +
+        'Save each picture as .npy, or all of them by numpy.savez("set.npz", images=…, labels=…)',
+    );
   }
   const { tables: sets, notes: named } = labelByNames(tables);
   const pictures = listPictures(sets, chooseRange(tables, givenRange));
