@@ -23,6 +23,7 @@ import {
 } from '../../shared/model/encoder.ts';
 import { createVerifiedSampler } from '../../shared/model/sampler.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { quoteArgument } from '../../shared/npm-flags.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 
 export type ArtifactFolder = Awaited<ReturnType<typeof readArtifactFolder>>;
@@ -44,6 +45,11 @@ export function locateModel(folder: string): string {
 export async function readArtifactFolder(place: string) {
   const folder = locateModel(place);
   const names = await listFolder(folder);
+  if (!names.includes(MANIFEST_FILE) && names.includes('checkpoints')) {
+    throw new ExpectedError(
+      `${folder}: the run has no model yet, which its end writes: npm run train -- --resume ${quoteArgument(folder)}`,
+    );
+  }
   try {
     const bytes = await readBounded(folder, MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes);
     const parsed = parseManifest(bytes, { inAnyForm: true });
