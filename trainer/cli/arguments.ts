@@ -146,17 +146,30 @@ export const EXIT_INTERRUPTED = 130;
 
 /**
  * Makes the first Ctrl-C or SIGTERM abort `stop` and call `onStop`, and the second end the process.
- * The result restores the signals.
+ * So does a closed terminal or pipe, of which several signals and failed writes tell. The result
+ * restores the signals.
  */
 export function stopOnSignals(stop: AbortController, onStop: () => void = () => {}): () => void {
+  const end = (): void => {
+    if (!stop.signal.aborted) {
+      stop.abort();
+      onStop();
+    }
+  };
   const onSignal = (): void => {
     if (stop.signal.aborted) {
       process.exit(EXIT_INTERRUPTED);
     }
-    stop.abort();
-    onStop();
+    end();
   };
+  const streams = [process.stdout, process.stderr];
+  streams.forEach((stream) => stream.on('error', end));
   const signals = ['SIGINT', 'SIGTERM'] as const;
   signals.forEach((signal) => process.on(signal, onSignal));
-  return () => signals.forEach((signal) => process.off(signal, onSignal));
+  process.on('SIGHUP', end);
+  return () => {
+    // Later writes fail, too, so the streams keep theirs.
+    signals.forEach((signal) => process.off(signal, onSignal));
+    process.off('SIGHUP', end);
+  };
 }

@@ -105,7 +105,7 @@ async function quantize({ model, weights, products, out }: QuantizeFlags): Promi
   if (lost.length > 0) {
     console.log(`Left out, since they were measured before: ${lost.join(', ')}.`);
   }
-  const paths = manifest.files.map(({ path }) => path);
+  const paths = [...manifest.files.map(({ path }) => path), ...source.encoder.keys()];
   const others = paths.filter((path) => path !== WEIGHTS_FILE && path !== TOPOLOGY_FILE);
   if (others.length > 0) {
     console.log(`Not copied, since they may tell of the other version: ${others.join(', ')}.`);

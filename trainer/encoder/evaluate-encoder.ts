@@ -55,7 +55,7 @@ async function evaluate(flags: {
   readonly backend: BackendChoice;
 }) {
   const model = await readArtifactFolder(flags.model);
-  const { encoder, weights: encoderWeights } = openEncoder(flags.model, model);
+  const { encoder, weights: encoderWeights } = openEncoder(model);
   const [height, width] = model.plan.outputShape;
   if (height !== SIDE || width !== SIDE) {
     throw new ExpectedError(`--model ${flags.model}: draws ${height} x ${width}, expected 28 x 28`);

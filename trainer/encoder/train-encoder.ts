@@ -95,7 +95,7 @@ async function train(flags: {
   }
   const dataset = await loadWritten(flags.data, manifest.classes);
   if (flags.others !== undefined) {
-    await teachOthers(folder, model, dataset, { ...flags, others: flags.others });
+    await teachOthers(model, dataset, { ...flags, others: flags.others });
     return;
   }
   const plan = planEncoder(configureEncoder(generator), generator);
@@ -138,7 +138,7 @@ async function train(flags: {
         `step ${String(state.step).padStart(6)}   ${parts.join('   ')}   ${describeSeconds(left)} left`,
       );
     }
-    await saveEncoder(folder, model, plan, average, {
+    await saveEncoder(model, plan, average, {
       schema: ENCODER_SCHEMA,
       model: { name: manifest.name, version: manifest.version },
       training: {
@@ -176,7 +176,6 @@ type EncoderFacts = Omit<EncoderDescription, 'encoder' | 'weights' | 'file'>;
 
 /** Writes an encoder beside its model. @param weights  Of the plan, flat. */
 async function saveEncoder(
-  folder: string,
   model: ArtifactFolder,
   plan: EncoderPlan,
   weights: Float32Array,
@@ -190,19 +189,20 @@ async function saveEncoder(
     file: { path: ENCODER_WEIGHTS_FILE, bytes: bytes.length, sha256: hashBytes(bytes) },
   });
   parseEncoder(description, model);
+  const { folder } = model;
   await writeAtomically(join(folder, ENCODER_WEIGHTS_FILE), bytes);
   await writeAtomically(join(folder, ENCODER_FILE), description);
   console.log(`${folder}: ${ENCODER_FILE} and ${ENCODER_WEIGHTS_FILE}, ${bytes.length} bytes`);
 }
 
 /** Opens the encoder of a model. @throws ExpectedError  When the model has none. */
-export function openEncoder(folder: string, model: ArtifactFolder) {
+export function openEncoder(model: ArtifactFolder) {
   const [file, weights] = [ENCODER_FILE, ENCODER_WEIGHTS_FILE].map((path) =>
     model.encoder.get(path),
   );
   if (file === undefined || weights === undefined) {
     throw new ExpectedError(
-      `--model ${folder}: has no ${ENCODER_FILE}; train one with train-encoder, without --others`,
+      `--model ${model.folder}: has no ${ENCODER_FILE}; train one with train-encoder, without --others`,
     );
   }
   const encoder = parseEncoder(file, model);
@@ -211,12 +211,11 @@ export function openEncoder(folder: string, model: ArtifactFolder) {
 
 /** Teaches a model's encoder which pictures are of no class. */
 async function teachOthers(
-  folder: string,
   model: ArtifactFolder,
   dataset: Dataset,
   flags: { readonly others: string; readonly seed: string; readonly backend: BackendChoice },
 ): Promise<void> {
-  const { encoder, weights } = openEncoder(folder, model);
+  const { encoder, weights } = openEncoder(model);
   const { layers } = encoder.description.encoder;
   const last = layers.at(-1);
   const units = encoder.plan.classes * (encoder.plan.latentSize + 1) + 1;
@@ -240,7 +239,7 @@ async function teachOthers(
     const sizes = pictures.map(({ count, name }) => `${count} of ${name}`).join(', ');
     console.log(`Learns from ${sizes}; ${backend.description}`);
     const learned = await trainCertainties(plan, weights, pictures, key);
-    await saveEncoder(folder, model, plan, learned, encoder.description);
+    await saveEncoder(model, plan, learned, encoder.description);
   } finally {
     await backend.release();
   }

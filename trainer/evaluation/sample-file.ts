@@ -36,9 +36,9 @@ const MAX_FILE_BYTES = 1024 * 1024 * 1024;
 export function decodeImages(array: ArrayFile, what: string, range?: PixelRange) {
   const { shape, values, format } = array;
   const [count = 0, ...picture] = shape;
-  if (!['28 x 28', '784', '28 x 28 x 1'].includes(picture.join(' x '))) {
+  if (!['28 x 28', '784', '28 x 28 x 1', '1 x 28 x 28'].includes(picture.join(' x '))) {
     throw new ExpectedError(
-      `${what} has the shape [${shape.join(', ')}], expected [n, 28, 28], [n, 784] or [n, 28, 28, 1]`,
+      `${what} has the shape [${shape.join(', ')}], expected [n, 28, 28], [n, 784], [n, 28, 28, 1] or [n, 1, 28, 28]`,
     );
   }
   if (count === 0) {

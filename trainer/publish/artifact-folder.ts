@@ -23,6 +23,7 @@ import {
 } from '../../shared/model/encoder.ts';
 import { createVerifiedSampler } from '../../shared/model/sampler.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { quoteArgument } from '../../shared/npm-flags.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 
 export type ArtifactFolder = Awaited<ReturnType<typeof readArtifactFolder>>;
@@ -44,6 +45,11 @@ export function locateModel(folder: string): string {
 export async function readArtifactFolder(place: string) {
   const folder = locateModel(place);
   const names = await listFolder(folder);
+  if (!names.includes(MANIFEST_FILE) && names.includes('checkpoints')) {
+    throw new ExpectedError(
+      `${folder}: the run has no model yet, which its end writes: npm run train -- --resume ${quoteArgument(folder)}`,
+    );
+  }
   try {
     const bytes = await readBounded(folder, MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes);
     const parsed = parseManifest(bytes, { inAnyForm: true });
@@ -69,8 +75,9 @@ export async function readArtifactFolder(place: string) {
     const encoder = ENCODER_FILES.some((path) => names.includes(path))
       ? await readEncoder(folder, parsed)
       : new Map<string, Uint8Array>();
+    const weightsFile = files.get(WEIGHTS_FILE) as Uint8Array;
     // `files` are those that the manifest lists, by path, in its order.
-    return { ...parsed, files, encoder, weightsFile: files.get(WEIGHTS_FILE) as Uint8Array };
+    return { ...parsed, folder, files, encoder, weightsFile };
   } catch (cause) {
     if (cause instanceof ArtifactError) {
       const message = `${folder}: ${cause.message}; export the model again`;

@@ -303,6 +303,20 @@ describe('npm run train', () => {
       );
     });
 
+    it('leaves a checkpoint when its terminal closes, which sends several signals', async () => {
+      const out = join(parent, 'hung-up');
+      const child = spawn(process.execPath, [TRAINER, ...TRAIN, '--out', out]);
+      child.stdout.on('data', (chunk: Buffer) => {
+        if (chunk.includes('step      0')) {
+          child.stdout.destroy();
+          child.kill('SIGHUP');
+          child.kill('SIGHUP');
+        }
+      });
+      expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(130);
+      expect(await readdir(locate(out).checkpoints)).toHaveLength(1);
+    });
+
     it.each([
       [['--seed', '2'], /--seed 2: the run to resume has "1"/],
       [['--steps', '3'], /--steps 3: the run in .* has done 8 already/],
@@ -540,6 +554,11 @@ describe('npm run trainer -- quantize', () => {
     expect((await quantize('models/seed', 'uint8', 'quarter-again')).manifest).toEqual(manifest);
   });
 
+  it('tells that an encoder is not copied', async () => {
+    const { output } = await quantize('models/digits', 'uint8', 'without-encoder');
+    expect(output).toContain('Not copied, since they may tell of the other version: encoder.bin');
+  });
+
   it('goes back to 16-bit products, and calibrates 8-bit products as they were shipped', async () => {
     const shipped = await readArtifactFolder('models/digits-small');
     const wide = await quantize('models/digits-small', 'uint8', 'products-16');
@@ -582,6 +601,21 @@ describe('npm run trainer -- quantize', () => {
       (await quantize(join(parent, 'widened'), 'float16', 'narrowed')).manifest.figures,
     ).toEqual({ f: 1 });
   });
+});
+
+it('an encoder is written beside the model of a run', async () => {
+  const folder = join(parent, 'with-encoder');
+  await mkdir(join(folder, 'model'), { recursive: true });
+  const { files } = await readArtifactFolder('models/digits-small');
+  const manifest = await readFile('models/digits-small/manifest.json');
+  for (const [path, bytes] of [...files, ['manifest.json', manifest] as const]) {
+    await writeFile(join(folder, 'model', path), bytes);
+  }
+  const checkpoint = join(parent, 'encoder-run');
+  const flags = ['--model', folder, '--run', checkpoint, '--steps', '1', '--backend', 'cpu'];
+  const { code, output } = await run('train-encoder', ...flags, '--feature-weight', '0');
+  expect([code, output]).toEqual([0, expect.stringContaining(join(folder, 'model'))]);
+  expect((await readArtifactFolder(folder)).encoder.size).toBe(2);
 });
 
 describe('npm run sample', () => {

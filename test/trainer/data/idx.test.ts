@@ -50,6 +50,15 @@ describe('IDX files', () => {
     const { labels, classes } = await loadIdxFolder(folder, 'train');
     expect([...labels]).toEqual([2, 0, 1]);
     expect(classes).toEqual(['T-shirt/top', 'Trouser', 'Caf\u00e9']);
+    for (const encoding of ['latin1', 'utf16le'] as const) {
+      const mark = encoding === 'latin1' ? '' : '\ufeff';
+      await writeFile(
+        join(folder, 'classes.txt'),
+        Buffer.from(`${mark}k\u00e4t\nb\nc\n`, encoding),
+      );
+      const read = await loadIdxFolder(folder, 'train');
+      expect(read.classes[0]).toBe('k\u00e4t');
+    }
   });
 
   it('are read in colour', async () => {

@@ -433,6 +433,24 @@ describe('an archive', () => {
     },
   );
 
+  it('whose files cannot be unpacked is refused by their names', async () => {
+    await drawAll((name, i) => `in/${name}/${i}.png`);
+    await zip('in', 'locked.zip');
+    const bytes = await readFile(join(root, 'locked.zip'));
+    for (
+      let at = bytes.indexOf('PK\x01\x02');
+      at !== -1;
+      at = bytes.indexOf('PK\x01\x02', at + 1)
+    ) {
+      bytes.writeUInt16LE(97, at + 10); // WavPack
+    }
+    await write('locked.zip', bytes);
+    await rm(join(root, 'in'), { recursive: true });
+    await expect(load()).rejects.toThrow(
+      /it holds nothing\. Not read: (?:cat|dog|eel)\/\d\.png is packed in an unknown way \(and 11 more\)/,
+    );
+  });
+
   it('of macOS has names in UTF-8, and one of Windows may have backslashes', async () => {
     await drawAll((name, i) => `in/${name}/${i}.png`);
     await zip('in', 'names.zip', (path) => path.replace('cat', 'kätzchen').replaceAll('/', '\\'));

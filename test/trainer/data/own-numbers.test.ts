@@ -136,21 +136,101 @@ describe('labels in a table of their own', () => {
     ]);
   });
 
-  it('are the names of the tables, also below train and test', async () => {
-    for (const place of ['train/cat', 'train/dog', 'test/cat']) {
-      await write(`${place}.csv`, features(3));
+  const lists = (rows: number) =>
+    JSON.stringify(Array.from({ length: rows }, (_, i) => ({ pixels: pixels(i) })));
+  const array = (rows: number) => encodeNpy([rows, 8, 8], new Uint8Array(64 * rows).fill(200));
+
+  it.each<[string[], string[]]>([
+    [
+      ['train/cat.csv', 'train/dog.csv', 'test/cat.csv'],
+      ['cat', 'dog'],
+    ],
+    [
+      ['0.csv', '1.csv'],
+      ['0', '1'],
+    ],
+    [
+      ['train/0.csv', 'train/1.csv', 'test/1.csv'],
+      ['0', '1'],
+    ],
+    [
+      ['set/cat/a.csv', 'set/dog/a.csv'],
+      ['cat', 'dog'],
+    ],
+    [
+      ['train/cat/a.csv', 'train/dog/a.csv', 'test/dog/a.csv'],
+      ['cat', 'dog'],
+    ],
+    [
+      ['cat.json', 'dog.json'],
+      ['cat', 'dog'],
+    ],
+    [
+      ['train/0.npy', 'train/1.npy', 'test/1.npy'],
+      ['0', '1'],
+    ],
+    [
+      ['tester.npy', 'valley.npy'],
+      ['tester', 'valley'],
+    ],
+  ])('are the names of the files: %j', async (paths, classes) => {
+    for (const path of paths) {
+      const content = { csv: features, json: lists, npy: array }[path.split('.')[1] as 'csv'];
+      await write(path, content(3));
     }
+    const { dataset } = await load();
+    expect([dataset.classes, [...dataset.labels]]).toEqual([classes, [0, 0, 0, 1, 1, 1]]);
+  });
+
+  it.each([
+    [['train/a.csv', 'test/b.csv'], 3],
+    [['part-0.csv', 'part-1.csv'], 6],
+    [['mnist_1.csv', 'mnist_2.csv'], 6],
+    [['000.csv', '001.csv'], 6],
+  ])('are no names of parts, or of tables that training lacks: %j', async (paths, count) => {
+    for (const path of paths) {
+      await write(path, features(3));
+    }
+    const { dataset } = await load();
+    expect([dataset.classes, dataset.count]).toEqual([[], count]);
+  });
+
+  it('are no names of parts of an array', async () => {
+    await write('part-0.npy', array(3));
+    await write('part-1.npy', array(3));
+    await expect(load()).rejects.toThrow(/several arrays .* part-0 \[3, 8, 8\], part-1/);
+    await write('train/images.npy', array(3));
+    await write('train/masks.npy', array(3));
+    await rm(join(root, 'part-0.npy'));
+    await rm(join(root, 'part-1.npy'));
+    await expect(load()).rejects.toThrow(/several arrays .* train_images/);
+  });
+
+  it('may be columns of True and False, and numbers with decimal commas', async () => {
+    const flags = labels.map((label) => (label === 'cat' ? 'True,False' : 'False,True'));
+    const rows = flags.map((flag, i) => `${flag},${pixels(i).join()}`);
+    await write('a.csv', [`class_cat,class_dog,${header}`, ...rows].join('\n'));
+    expect((await load()).dataset.classes).toEqual(['class_cat', 'class_dog']);
+    await write('a.csv', features(6));
+    await write('y.csv', ['cat,dog', ...flags].join('\n'));
     const { dataset } = await load();
     expect([dataset.classes, [...dataset.labels]]).toEqual([
       ['cat', 'dog'],
-      [0, 0, 0, 1, 1, 1],
+      [1, 0, 1, 0, 1, 0],
     ]);
+    await rm(join(root, 'y.csv'));
+    const numbered = labels.map((_, i) => `${i % 2},0;`);
+    const cells = numbered.map((label, i) => label + pixels(i).join(';'));
+    await write('a.csv', [`label;${header.replaceAll(',', ';')}`, ...cells].join('\n'));
+    expect((await load()).dataset.classes).toEqual(['0', '1']);
   });
 
-  it('are no names of tables that training lacks', async () => {
-    await write('train/a.csv', features(3));
-    await write('test/b.csv', features(3));
-    expect((await load()).dataset.classes).toEqual([]);
+  it('are not looked for in tables with a picture each', async () => {
+    const row = Array.from({ length: 17 }, (_, k) => (k * 90) % 256).join();
+    const picture = Array.from({ length: 17 }, () => row).join('\n');
+    await write('cat/1.csv', picture);
+    await write('dog/1.csv', picture);
+    await expect(load()).rejects.toThrow(/2 tables with as many rows as columns \(cat\/1\.csv\)/);
   });
 
   it('stay with their rows when a row of pixels cannot be used', async () => {

@@ -64,6 +64,7 @@ describe('a file of pictures', () => {
     ['npy', writeNpy('|u1', '2, 28, 28', bytes)],
     ['flat npy', writeNpy('|u1', '2, 784', bytes)],
     ['npy with a channel', writeNpy('|u1', '2, 28, 28, 1', bytes)],
+    ['npy with a channel first', writeNpy('|u1', '2, 1, 28, 28', bytes)],
     ['npy of version 2', writeNpy('|u1', '2, 28, 28', bytes, { major: 2 })],
     ['column-major npy', writeNpy('|u1', '2, 784', transposed, { order: 'True' })],
   ])('is read: %s of bytes', (_, file) => {

@@ -283,6 +283,14 @@ describe('an incomplete artifact folder', () => {
     ['is not there', 'nothing there', () => rm(folder, { recursive: true })],
     ['has no manifest', 'manifest.json is missing', () => rm(join(folder, MANIFEST_FILE))],
     [
+      'is that of a run without a model yet',
+      'the run has no model yet, which its end writes: npm run train -- --resume',
+      async () => {
+        await rm(join(folder, MANIFEST_FILE));
+        await mkdir(join(folder, 'checkpoints'));
+      },
+    ],
+    [
       'has a manifest that is no JSON',
       'manifest.json is not JSON',
       () => writeFile(join(folder, MANIFEST_FILE), '{'),

@@ -1,10 +1,12 @@
 /** Names of classes that a set numbers, in a list beside it: classes.txt, class_names.json. */
+import { ExpectedError } from '../../../shared/expected-error.ts';
 import { nameSome, areWholeNumbers, type Sample } from '../layouts/source.ts';
 import { readFile, type TreeFile } from '../layouts/tree.ts';
 import { decodeText, parseJson } from './text-encoding.ts';
 
 const LIST =
   /(?:^|\/)(?:(?:class(?:es)?|labels?|categor(?:y|ies))(?:[-_ ]?(?:names?|map|list))?|names)\.(?:txt|json)$/i;
+const MAPPING = /(?:^|\/)emnist-[a-z]+-mapping\.txt$/;
 const MAX_BYTES = 1024 * 1024;
 
 /**
@@ -20,16 +22,54 @@ export async function findClassNames(
   if (labels.size < 2 || !areWholeNumbers(labels)) {
     return null;
   }
-  for (const file of files.filter(({ path }) => LIST.test(path))) {
+  const lists = files.filter(({ path }) => LIST.test(path) || MAPPING.test(path));
+  for (const file of lists) {
     const bytes = await readFile(file, MAX_BYTES).catch(() => new Uint8Array());
     const text = decodeText(bytes);
-    const names = /json$/i.test(file.path) ? listNames(parseJson(text)) : parseLines(text);
-    if (names.length > largest && new Set(names).size === names.length && !names.includes('')) {
-      const note = `The classes are named by ${file.path}: 0 is ${nameSome([names[0] as string])}.`;
+    const names = MAPPING.test(file.path)
+      ? parseMapping(text)
+      : /json$/i.test(file.path)
+        ? listNames(parseJson(text))
+        : parseLines(text);
+    const known = Object.values(names);
+    if (names.length > largest && new Set(known).size === known.length && !names.includes('')) {
+      const [label = '', name = ''] = Object.entries(names)[0] ?? [];
+      const note = `The classes are named by ${file.path}: ${label} is ${nameSome([name])}.`;
       return { path: file.path, classNames: names, note };
     }
   }
   return null;
+}
+
+/**
+ * Reads EMNIST's lists of labels and their characters in ASCII: "10 65 97" is A, and a.
+ * @returns  The first character of each label, by label.
+ * @throws ExpectedError  For a line of anything else.
+ */
+export function parseMapping(text: string): string[] {
+  return nameCharacters(
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => {
+        const [, label, code] = /^\s*(\d{1,3})\s+(\d{1,5})(?:\s|$)/.exec(line) ?? [];
+        if (label === undefined) {
+          throw new ExpectedError(
+            `has the line ${JSON.stringify(line.slice(0, 40))}: expected a label and a character's number`,
+          );
+        }
+        return [Number(label), Number(code)];
+      }),
+  );
+}
+
+/** @param pairs  Labels and numbers of characters. @returns  The characters, by label. */
+export function nameCharacters(pairs: readonly (readonly number[])[]): string[] {
+  const names: string[] = [];
+  for (const [label = 0, code = 0] of pairs) {
+    names[label] = String.fromCodePoint(code);
+  }
+  return names;
 }
 
 /** Lines may begin with their number: "0 cat", "1: dog". */

@@ -65,9 +65,7 @@ export function findLabelColumns<T extends Column>(columns: readonly T[]): reado
     const worded = named.filter(({ cells }) => cells.some((cell) => /\p{L}/u.test(cell)));
     return [...worded, ...named].slice(0, 1);
   };
-  const flags = others.filter(({ cells }) =>
-    cells.every((cell) => /^[01]$/.test(normaliseLabel(cell))),
-  );
+  const flags = others.filter(({ cells }) => cells.every((cell) => readFlag(cell) !== null));
   const oneHot = joinOneHot(flags) === null ? [] : flags;
   for (const found of [findNamed(EXACT), oneHot, findNamed(WORD)]) {
     if (found.length > 0) {
@@ -84,12 +82,18 @@ export function findLabelColumns<T extends Column>(columns: readonly T[]): reado
   return repeats && !areMeasured && values.size > 1 ? [only] : [];
 }
 
+/** Reads a cell of one-hot labels, also Pandas' True and False; null for others. */
+export function readFlag(cell: string): 0 | 1 | null {
+  const text = normaliseLabel(cell);
+  return /^(?:1|true)$/i.test(text) ? 1 : /^(?:0|false)$/i.test(text) ? 0 : null;
+}
+
 /** Columns of which each row has a 1 in one (one-hot), as one column with their names; or null. */
 function joinOneHot(columns: readonly Column[]): Column | null {
   const nameOf = (place: number): string => columns[place]?.name || String(place);
   const cells = columns[0]?.cells.map((_, row) => {
-    const values = columns.map((column) => Number(column.cells[row] || NaN));
-    const isOneHot = values.every((value) => value === 0 || value === 1);
+    const values = columns.map((column) => readFlag(column.cells[row] ?? ''));
+    const isOneHot = values.every((value) => value !== null);
     const places = values.flatMap((value, place) => (value === 1 ? [place] : []));
     return isOneHot && places.length === 1 ? nameOf(places[0] as number) : undefined;
   });
@@ -101,11 +105,12 @@ function joinOneHot(columns: readonly Column[]): Column | null {
 }
 
 /**
- * "3.0", as Pandas writes numbers beside missing ones, and NumPy's "3.0e+00", are label "3". NaN is
- * a missing label.
+ * "3.0", as Pandas writes numbers beside missing ones, with a decimal comma "3,0", and NumPy's
+ * "3.0e+00" are label "3". NaN is a missing label.
  */
 export function normaliseLabel(cell: string): string {
   const text = cell.trim().replace(/^nan$/i, '');
-  const isNumber = /^\d+(?:\.\d*)?(?:e[+-]?\d+)?$/i.test(text);
-  return isNumber && Number.isSafeInteger(Number(text)) ? String(Number(text)) : text;
+  const isNumber = /^\d+(?:\.\d*|,0)?(?:e[+-]?\d+)?$/i.test(text);
+  const number = Number(text.replace(',', '.'));
+  return isNumber && Number.isSafeInteger(number) ? String(number) : text;
 }

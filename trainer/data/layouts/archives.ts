@@ -57,9 +57,10 @@ export async function unpackArchives(tree: Tree): Promise<Tree> {
     const { files, problems, notes = [] } = await listArchive(file);
     // cats.zip often holds a folder cats.
     const own = folder.split('/').at(-2);
-    const isWrapped = files.every(({ path }) => path.startsWith(`${own}/`));
+    const names = [...files.map(({ path }) => path), ...problems.map(({ name }) => name)];
+    const isWrapped = own !== undefined && names.every((name) => name.startsWith(`${own}/`));
     const place = (path: string): string =>
-      `${folder}${isWrapped ? path.slice((own?.length ?? 0) + 1) : path}`;
+      `${folder}${isWrapped ? path.slice(own.length + 1) : path}`;
     inner.push({
       ...tree,
       files: files.map((one) => ({ ...one, path: place(one.path) })),

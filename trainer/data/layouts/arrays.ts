@@ -6,15 +6,19 @@ import { basename } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { encodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
 import { decodeArrayFile, type ArrayFile, type NamedArray } from '../array-file.ts';
+import { nameCharacters } from '../labels/class-names.ts';
 import type { LabelRows } from '../labels/label-rows.ts';
 import { measureSquare } from '../labels/table-columns.ts';
 import { decodeMat, isMat } from '../mat-file.ts';
 import { nameFour, readPickledArrays, stackArrays } from '../pickle.ts';
 import { decideRange, findExtremes } from '../number-range.ts';
 import {
+  areShards,
   findFolderSplit,
   findSplit,
+  hasRole,
   namesLabels,
+  nameSome,
   within,
   type RawPicture,
   type Sample,
@@ -177,17 +181,13 @@ export function arrangeArrays(
   const images = found.filter(
     ({ array }, i) => !found.slice(0, i).some((one) => haveSameNumbers(one.array, array)),
   );
-  const unused = others.filter((one) => !images.includes(one));
+  const unused = others.filter((one) => !images.includes(one) && !isMapping(one));
   if (images.length === 0) {
     throw new ExpectedError(
       `holds no array of images, only ${describeArrays(labels) || 'nothing'}: expected ${SHAPES}. ${notes.join(' ')}`,
     );
   }
-  const byName =
-    labels.length === 0 &&
-    images.length > 1 &&
-    (images.every(({ name }) => IS_NUMBERED.test(name)) ||
-      !images.some(({ name }) => findSplit(name)));
+  const byName = labels.length === 0 && areClasses(images.map(({ name }) => name));
   const twice = images.find(({ name }, i) => images.findIndex((one) => one.name === name) !== i);
   if (byName && twice !== undefined) {
     throw new ExpectedError(
@@ -201,7 +201,7 @@ export function arrangeArrays(
     const split = findSplit(name) ?? 'train';
     if (!byName && claimed.has(split)) {
       throw new ExpectedError(
-        `holds several arrays of images for one part: ${describeArrays(images)}: expected one (numpy.concatenate joins them), or names with train and test`,
+        `holds several arrays of images for one part: ${nameSome(images.map(describeArray))}: expected one (numpy.concatenate joins them), or names with train and test`,
       );
     }
     claimed.add(split);
@@ -222,6 +222,7 @@ export function arrangeArrays(
   const numbers = pictures.samples.map(({ label }) => (typeof label === 'number' ? label : -1));
   const largest = numbers.reduce((a, b) => Math.max(a, b), -1);
   const [listing] = listings.filter(({ array }) => largest >= 0 && array.values.length > largest);
+  const mapping = others.find(isMapping);
   unused.push(...listings.filter((one) => one !== listing));
   const used = [...images, ...chosenLabels, ...(listing ? [listing] : [])]
     .map(({ name }) => name)
@@ -232,6 +233,7 @@ export function arrangeArrays(
     kind: images.some(({ array }) => array.format.startsWith('mat')) ? 'MATLAB' : 'NumPy arrays',
     ...pictures,
     notes: [...notes, ...ownNotes, ...passedOver],
+    ...(mapping && { classNames: nameCharacters(listRows(mapping.array)) }),
     ...(listing && { classNames: listTexts(listing.array) }),
   };
 }
@@ -281,6 +283,23 @@ function isListing({ name, array: { shape, texts } }: NamedArray): boolean {
   return texts?.length === shape[0] && !areFiles && /(?:names?|categories)$/i.test(name);
 }
 
+/** Whether an array is EMNIST's list of labels and their characters. */
+function isMapping({ name, array: { shape, values } }: NamedArray): boolean {
+  const [, columns = 0, ...more] = shape;
+  return (
+    name === 'dataset_mapping' &&
+    [2, 3].includes(columns) &&
+    more.length === 0 &&
+    values.every((value) => value < 256)
+  );
+}
+
+function listRows({ shape: [count = 0, columns = 0], values }: ArrayFile): number[][] {
+  return Array.from({ length: count }, (_, row) => [
+    ...values.subarray(row * columns, (row + 1) * columns),
+  ]);
+}
+
 /** Numbers of rows, and names of files, tell no classes. */
 function repeats({ array: { values } }: NamedArray): boolean {
   return new Set(values).size < values.length;
@@ -290,8 +309,12 @@ function listTexts({ values, texts = [] }: ArrayFile): string[] {
   return Array.from(values, (value) => texts[value] as string);
 }
 
+function describeArray({ name, array }: NamedArray): string {
+  return `${name} [${array.shape.join(', ')}]`;
+}
+
 function describeArrays(arrays: readonly NamedArray[]): string {
-  return arrays.map(({ name, array }) => `${name} [${array.shape.join(', ')}]`).join(', ');
+  return arrays.map(describeArray).join(', ');
 }
 
 function isLabels({ name, array: { shape } }: NamedArray): boolean {
@@ -299,10 +322,22 @@ function isLabels({ name, array: { shape } }: NamedArray): boolean {
   return shape.length < 2 || (shape.length === 2 && (second === 1 || namesLabels(name)));
 }
 
-/** A class each: of `mnist_all.mat`. */
-const IS_NUMBERED = /^(?:train|test)\d+$/;
-/** Before the class in names of arrays, also of Quick, Draw!. */
-const NO_CLASS = /^(?:full_numpy_bitmap_|(?:train|test)(?=\d+$))/;
+/** Before the class in names of arrays: of Quick, Draw!, of train/cat.npy and `mnist_all.mat`. */
+const NO_CLASS = /^(?:full_numpy_bitmap_|(?:train|val|test)(?:_|(?=\d+$)))(?=.)/;
+
+/** Whether arrays have a class each: cat and dog, or train0, train1 and test0. */
+function areClasses(names: readonly string[]): boolean {
+  const parts = names.map(findSplit);
+  const classes = names.map((name) => name.replace(NO_CLASS, ''));
+  if (parts.every((part) => part === null)) {
+    return names.length > 1 && !areShards(names);
+  }
+  const training = new Set(classes.filter((_, i) => parts[i] === 'train'));
+  const isTold = classes.every(
+    (own, i) => parts[i] !== null && training.has(own) && findSplit(own) === null && !hasRole(own),
+  );
+  return isTold && training.size > 1 && !areShards(classes);
+}
 const CHANNELS = [1, 3, 4];
 const SHAPES =
   '[n, height, width], [n, height, width, channels], [n, channels, height, width] or [n, pixels of a square], with 1, 3 or 4 channels';

@@ -4,6 +4,8 @@ import { ExpectedError } from '../../../shared/expected-error.ts';
 import { UNSIGNED_BYTE } from '../../../shared/array-headers.ts';
 import { decodeIdx, unzip } from '../array-file.ts';
 import { checkClassNames } from '../dataset.ts';
+import { parseMapping } from '../labels/class-names.ts';
+import { decodeText } from '../labels/text-encoding.ts';
 import { listPictures } from './arrays.ts';
 import { nameSome, within, type RawPicture, type Source } from './source.ts';
 import { folderOf, readFile, type Tree, type TreeFile } from './tree.ts';
@@ -208,20 +210,11 @@ export async function readClassNames(
   if (file === undefined) {
     return undefined;
   }
-  const text = Buffer.from(await readFile(file, MAX_BYTES)).toString('utf8');
-  const lines = text.trimEnd().split('\n');
-  const names: string[] = [];
-  // "10 65 97": a label and its characters in ASCII.
-  for (const line of listed === undefined ? lines : []) {
-    const [, label, code] = /^\s*(\d{1,3})\s+(\d{1,5})(?:\s|$)/.exec(line) ?? [];
-    if (label === undefined) {
-      throw new ExpectedError(
-        `${file.path} has the line ${JSON.stringify(line.slice(0, 40))}: expected a label and a character's number`,
-      );
-    }
-    names[Number(label)] = String.fromCodePoint(Number(code));
-  }
-  names.push(...(listed === undefined ? [] : lines));
+  const text = decodeText(await readFile(file, MAX_BYTES));
+  const names =
+    listed !== undefined
+      ? text.trimEnd().split('\n')
+      : await within(`${file.path} `, () => parseMapping(text));
   const last = Math.max(...labels);
   if (last >= names.length) {
     throw new ExpectedError(

@@ -235,7 +235,7 @@ async function readTree(
   }
   // Beside pictures, text is captions or boxes, and a pickle a model.
   if (pictures.length + arrays.length + huggingFace.length === 0) {
-    csv.push(...isEnding(/\.(?:txt|data|dat|tra|tes)$/i));
+    csv.push(...isEnding(/\.(?:txt|data|dat|tra|tes|train|test)$/i));
     arrays.push(...isEnding(/\.(?:pkl|pickle)$/i));
   }
   const tables: TreeFile[] = [];
@@ -278,8 +278,8 @@ async function readTree(
   }
   if (kinds.length === 0) {
     await refuseStrangers(files);
-    const listed = [nameSome(others), nameProblems(tree.problems)].filter((text) => text !== '');
-    const found = `it holds ${listed.join(', and ') || 'nothing'}`;
+    const unread = tree.problems.length === 0 ? '' : `. Not read: ${nameProblems(tree.problems)}`;
+    const found = `it holds ${nameSome(others) || 'nothing'}${unread}`;
     throw new ExpectedError(`${EXPECTED}; ${found}${await adviseOn(files)}`);
   }
   const text = new Set([...csv, ...isEnding(/\.txt$/i)]);

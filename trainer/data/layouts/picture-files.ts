@@ -12,6 +12,7 @@ import {
 } from '../labels/listed-labels.ts';
 import { decodeText } from '../labels/text-encoding.ts';
 import {
+  areShards,
   areWholeNumbers,
   compareLabels,
   findFolderSplit,
@@ -19,6 +20,7 @@ import {
   guessSplit,
   nameSome,
   parseSplit,
+  stripCommon,
   within,
   type FolderMeaning,
   type Problem,
@@ -191,9 +193,6 @@ function read(file: TreeFile): Promise<Uint8Array> {
   return readFile(file, MAX_PICTURE_BYTES);
 }
 
-/** Names of parts of a set that are no classes: StyleGAN's 00000/, or shard-3/. */
-const SHARD =
-  /^(?:0\d{2,}|(?:[a-z0-9]+[-_ ])*(?:shard|part|chunk|batch|fold|images?|data|folder)[-_ ]?\d+)$/i;
 /** Folders that lie beside pictures: of masks, for instance. */
 const BESIDE = /^(?:masks?|segmentations?|annotations?|labels?|depths?|ground[-_ ]?truth|gt)$/i;
 
@@ -273,16 +272,6 @@ function refuseWithoutTraining(parts: readonly string[]): ExpectedError {
   );
 }
 
-/** Takes off the folders that all paths begin with. */
-function stripCommon(paths: readonly (readonly string[])[]) {
-  const [first = []] = paths;
-  let depth = 0;
-  while (depth < first.length && paths.every((path) => path[depth] === first[depth])) {
-    depth++;
-  }
-  return { common: first.slice(0, depth), paths: paths.map((path) => path.slice(depth)) };
-}
-
 function refuseLoose(files: readonly TreeFile[], paths: readonly (readonly string[])[]): void {
   const loose = files.find((_, i) => paths[i]?.length === 0);
   if (loose !== undefined) {
@@ -330,7 +319,7 @@ function guessMeaning(
         'Say which they are: --folders splits (only the training part is trained on), --folders classes, or --folders none',
     );
   }
-  if (tops.every((top) => SHARD.test(top)) && !areSplitsWithin(paths)) {
+  if (areShards(tops) && !areSplitsWithin(paths)) {
     throw new ExpectedError(
       `the subfolders ${nameSome(tops)} are named like shards of one set. ` +
         'Say what they are: --folders none (one set without classes), or --folders classes',

@@ -165,6 +165,11 @@ export function namesLabels(name: string): boolean {
   return listWords(name).some((word) => IS_LABELS.test(word));
 }
 
+/** Whether a name has a word for pictures or labels: "x_train", "images". */
+export function hasRole(name: string): boolean {
+  return listWords(name).some((word) => IS_ROLE.test(word));
+}
+
 /** Lists the words of a name, in small letters. */
 function listWords(name: string): string[] {
   const apart = name.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase();
@@ -186,6 +191,24 @@ export function findFileSplit(path: string): Split {
 
 function matchPart(known: IsPart, word: string): Split | null {
   return known.find(([, isPart]) => isPart.test(word))?.[0] ?? null;
+}
+
+/** Names of parts of a set that are no classes: StyleGAN's 00000/, or shard-3/. */
+const SHARD =
+  /^(?:0\d{2,}|(?:[a-z0-9]+[-_ ])*(?:shard|part|chunk|batch|fold|images?|data|folder)[-_ ]?\d+)$/i;
+
+export function areShards(names: readonly string[]): boolean {
+  return names.every((name) => SHARD.test(name));
+}
+
+/** Takes off the folders that all paths begin with. */
+export function stripCommon(paths: readonly (readonly string[])[]) {
+  const [first = []] = paths;
+  let depth = 0;
+  while (depth < first.length && paths.every((path) => path[depth] === first[depth])) {
+    depth++;
+  }
+  return { common: first.slice(0, depth), paths: paths.map((path) => path.slice(depth)) };
 }
 
 /** Orders labels: by value when all are numbers, else by character codes. */

@@ -1,9 +1,8 @@
 /** Pictures as rows of a CSV table: a label and a number for each pixel, as Kaggle has MNIST. */
-import { parse } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import { sizeOf } from '../../../shared/model/generator.ts';
-import { normaliseLabel, readPart } from '../labels/label-column.ts';
+import { normaliseLabel, readFlag, readPart } from '../labels/label-column.ts';
 import type { LabelRows } from '../labels/label-rows.ts';
 import { readList } from '../labels/number-lists.ts';
 import {
@@ -13,15 +12,8 @@ import {
   toLabels,
   type PictureRows,
 } from './arrays.ts';
-import {
-  findFileSplit,
-  findSplit,
-  nameSome,
-  within,
-  type Problem,
-  type Source,
-  type Split,
-} from './source.ts';
+import { findFileSplit, within, type Problem, type Source, type Split } from './source.ts';
+import { labelByNames } from '../labels/table-names.ts';
 import {
   eachRow,
   measureSquare,
@@ -44,6 +36,7 @@ export async function readTables(
   const [notes, used]: [string[], string[]] = [[], []];
   const tables: TableRows[] = [];
   const problems: Problem[] = [];
+  let squares = 0;
   for (const file of files) {
     const { path } = file;
     const columns = await readColumns(file);
@@ -72,44 +65,28 @@ export async function readTables(
     }));
     const hasParts = rows.kept.some(({ part }) => part !== null);
     tables.push({ name: path, array: rows.array, rows: kept, hasParts });
+    squares += !columns.hasNames && rows.count === columns.width ? 1 : 0;
   }
-  const byFile = areClasses(tables);
-  if (byFile) {
-    const stems = new Set(tables.map(({ name }) => stemOf(name)));
-    notes.push(`The names of the tables are their classes: ${nameSome([...stems])}.`);
+  if (tables.length > 1 && squares > tables.length / 2) {
+    throw new ExpectedError(
+      `has ${squares} tables with as many rows as columns (${tables[0]?.name}): each seems to be a picture. Expected one in each row. ` +
+        'Save each picture as .npy, or all of them by numpy.savez("set.npz", images=…, labels=…)',
+    );
   }
-  const sets = tables.map((table) =>
-    byFile
-      ? { ...table, rows: table.rows.map((row) => ({ ...row, label: stemOf(table.name) })) }
-      : table,
-  );
+  const { tables: sets, notes: named } = labelByNames(tables);
   const pictures = listPictures(sets, chooseRange(tables, givenRange));
-  return { kind: 'CSV table', ...pictures, problems, notes: [...notes, ...pictures.notes], used };
+  return {
+    kind: 'CSV table',
+    ...pictures,
+    problems,
+    notes: [...notes, ...named, ...pictures.notes],
+    used,
+  };
 }
 
 interface TableRows extends PictureRows {
   /** Whether a column tells the part of some rows. */
   readonly hasParts: boolean;
-}
-
-const stemOf = (path: string): string => parse(path).name;
-
-/**
- * Whether cat.csv and dog.csv are classes, also below train/ and test/: part-0.csv and part-1.csv
- * are none.
- */
-function areClasses(tables: readonly TableRows[]): boolean {
-  const named = tables.map(({ name }) => ({ stem: stemOf(name), split: findFileSplit(name) }));
-  const training = named.filter(({ split }) => split === 'train').map(({ stem }) => stem);
-  const kinds = new Set(training.map((stem) => stem.replace(/\d+/g, '')));
-  const places = new Set(named.map(({ stem, split }) => `${split}/${stem}`));
-  return (
-    kinds.size > 1 &&
-    kinds.size === training.length &&
-    places.size === tables.length &&
-    named.every(({ stem }) => training.includes(stem) && findSplit(stem) === null) &&
-    tables.every(({ rows, hasParts }) => !hasParts && rows.every(({ label }) => label === null))
-  );
 }
 
 interface Row {
@@ -138,8 +115,7 @@ async function readRows(
     if (place === undefined) {
       return null;
     }
-    const isOne = (one: number): boolean => Number(unquote(cells[one] as string)) === 1;
-    const ones = labels.filter(isOne);
+    const ones = labels.filter((one) => readFlag(unquote(cells[one] as string)) === 1);
     const text = others.length === 0 ? unquote(cells[place] as string) : '';
     return normaliseLabel(others.length > 0 && ones.length === 1 ? name(ones[0] as number) : text);
   };

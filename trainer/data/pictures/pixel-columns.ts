@@ -13,6 +13,7 @@ import {
 } from '../labels/label-column.ts';
 import { LEAST_PIXELS, readList, type NumberList } from '../labels/number-lists.ts';
 import { findPixelNames, shapePixels } from '../labels/table-columns.ts';
+import { labelByNames } from '../labels/table-names.ts';
 import { chooseRange, listPictures, MAX_ARRAY_BYTES, type PictureRows } from '../layouts/arrays.ts';
 import { readFile, type TreeFile } from '../layouts/tree.ts';
 import { within, type PictureTable, type Source, type Split } from '../layouts/source.ts';
@@ -49,7 +50,7 @@ export async function readPixelTables(
   tables: readonly PartTable[],
   range: PixelRange | undefined,
 ): Promise<Source> {
-  const sets: PictureRows[] = [];
+  const sets: (PictureRows & { readonly hasParts: boolean })[] = [];
   const unlabelled = new Set<Split>();
   for (const { table, split: own, path } of tables) {
     const named = await findPixels(table);
@@ -68,14 +69,16 @@ export async function readPixelTables(
     if (labels === null) {
       rows.forEach(({ split }) => unlabelled.add(split));
     }
-    sets.push({ name: path, array, rows });
+    sets.push({ name: path, array, rows, hasParts: parts !== undefined });
   }
   // Classes of some files of a part are none.
   const equal = sets.map(({ rows, ...set }) => ({
     ...set,
     rows: rows.map((row) => (unlabelled.has(row.split) ? { ...row, label: null } : row)),
   }));
-  return listPictures(equal, chooseRange(sets, range));
+  const { tables: labelled, notes } = labelByNames(equal);
+  const pictures = listPictures(labelled, chooseRange(sets, range));
+  return { ...pictures, notes: [...notes, ...pictures.notes] };
 }
 
 /** Reads a list in a column, or a column for each pixel. @throws ExpectedError */
