@@ -59,13 +59,23 @@ const ERRORS = {
     /** Of an animated picture, whose `maxPixels` counts the pixels of all frames. */
     frames?: number;
     maxPixels: number;
+    /** Those that can be lowered, two or more. */
+    parameters: readonly string[];
   }>({
-    detail: ({ width, height, frames, maxPixels }) =>
-      frames === undefined
-        ? `The picture would have ${width} x ${height} pixels, at most ${maxPixels} allowed: lower n, scale or dpr.`
-        : `The picture would have ${frames} frames of ${width} x ${height} pixels, at most ${maxPixels} pixels in all allowed: lower n, frames, scale or dpr.`,
-    example: { width: 7168, height: 7168, maxPixels: 4_000_000 },
-    parameters: ['n', 'scale', 'dpr'],
+    detail: ({ width, height, frames, maxPixels, parameters }) => {
+      const limit =
+        frames === undefined
+          ? `${width} x ${height} pixels, at most ${maxPixels} allowed`
+          : `${frames} frames of ${width} x ${height} pixels, at most ${maxPixels} pixels in all allowed`;
+      const lower = `${parameters.slice(0, -1).join(', ')} or ${parameters.at(-1)}`;
+      return `The picture would have ${limit}: lower ${lower}.`;
+    },
+    example: {
+      width: 7168,
+      height: 7168,
+      maxPixels: 4_000_000,
+      parameters: ['n', 'scale', 'dpr'],
+    },
   }),
   answer_too_large: define<{ numbers: number; maxNumbers: number }>({
     detail: ({ numbers, maxNumbers }) =>

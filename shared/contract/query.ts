@@ -408,9 +408,12 @@ export function settleQuery<Q extends object>(
     (name) => parameters[name]?.unwarned?.includes(format) !== true,
   );
   if ('strict' in query && query.strict === true && withoutEffect.length > 0) {
-    const names = withoutEffect.map((text) => text.replace(/ .*/, ''));
-    const listed = withoutEffect;
-    throw new Refusal({ code: 'parameter_without_effect', parameters: names, listed, format });
+    throw new Refusal({
+      code: 'parameter_without_effect',
+      parameters: withoutEffect.map((text) => text.replace(/ .*/, '')),
+      listed: withoutEffect,
+      format,
+    });
   }
   return { withoutEffect, ...query, ...products };
 }

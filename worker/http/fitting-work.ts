@@ -5,6 +5,32 @@ import { estimateMs, type Work } from './admission.ts';
 /** Parameters that decide the work, and their least values. */
 const LOWERED = { n: 1, frames: 1, scale: 1 } as const;
 
+/** Parameters that decide the size of a picture. */
+interface Asked {
+  readonly number?: string | undefined;
+  readonly digits?: string | undefined;
+  readonly labels?: string | undefined;
+  readonly frames?: number | undefined;
+  readonly width?: number | undefined;
+  readonly height?: number | undefined;
+}
+
+/** Whether `n` is free: what is written has as many samples as signs. */
+const isCounted = ({ number, digits, labels }: Asked): boolean =>
+  (number ?? digits ?? labels) === undefined;
+
+/** Names the parameters that make a picture smaller when they are lowered. */
+export function listLowered(asked: Asked): string[] {
+  const { frames, width, height } = asked;
+  const sides = Object.entries({ width, height }).filter(([, side]) => side !== undefined);
+  return [
+    ...(isCounted(asked) ? ['n'] : []),
+    ...(frames === undefined ? [] : ['frames']),
+    ...(sides.length > 0 ? sides.map(([name]) => name) : ['scale']),
+    'dpr',
+  ];
+}
+
 /**
  * Says how far each parameter alone must be lowered for the answer to fit, such as "n=118".
  * @param pinned       What the caller asked for.
@@ -24,7 +50,7 @@ export function describeFit<P extends object>(
   };
   const found: string[] = [];
   for (const [name, least] of Object.entries(LOWERED)) {
-    const asked = given[name];
+    const asked = name === 'n' && !isCounted(pinned) ? undefined : given[name];
     if (typeof asked === 'number' && asked > least && fits(name, least)) {
       let [low, high]: [number, number] = [least, asked];
       while (high - low > 1) {

@@ -25,6 +25,7 @@ import { readHand } from '../hand.ts';
 import { encodeApng } from '../formats/apng.ts';
 import { encodeGif } from '../../shared/animation/gif.ts';
 import { countNumbers, measureSamples } from '../http/admission.ts';
+import { listLowered } from '../http/fitting-work.ts';
 import {
   DRAWING_ERRORS,
   listBodies,
@@ -189,6 +190,7 @@ function checkSize(fitted: Pinned<'morph'>, generator: Generator): void {
   const { pixels, ...size } = measureLoop(fitted, generator);
   const maxPixels = LIMITS.maxMorphPixels;
   if (pixels > maxPixels) {
-    throw new Refusal({ code: 'picture_too_large', ...size, maxPixels });
+    const parameters = listLowered(fitted);
+    throw new Refusal({ code: 'picture_too_large', ...size, maxPixels, parameters });
   }
 }

@@ -26,6 +26,7 @@ import { checkHand, readHand, settleHand } from '../hand.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { countRequest, doWork, LIGHT_WORK, measureSamples } from '../http/admission.ts';
+import { listLowered } from '../http/fitting-work.ts';
 import { respondJson } from '../http/range.ts';
 import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
@@ -155,7 +156,8 @@ async function describePhoto(
   const maxPixels = frames === undefined ? LIMITS.maxPicturePixels : LIMITS.maxMorphPixels;
   if (extension !== 'svg' && width * height * (frames ?? 1) > maxPixels) {
     const size = { width, height, ...(frames !== undefined && { frames }) };
-    throw new Refusal({ code: 'picture_too_large', ...size, maxPixels });
+    const parameters = listLowered({ ...query, number });
+    throw new Refusal({ code: 'picture_too_large', ...size, maxPixels, parameters });
   }
   // The chosen scale and the products with dpr are in the URL: dpr would multiply them again.
   ['dpr', 'width', 'height'].forEach((name) => search.delete(name));
