@@ -353,10 +353,13 @@ function renderWarnings(results: readonly ExperimentResult[], steps: number): st
     return `${what} **It cannot be told** from runs that all ended alike.`;
   }
   const { hits, falseAlarms } = best.unseen;
+  const early = `of the first ${EARLY_STEPS.toLocaleString('en')} steps`;
   const answer =
-    `**${capitalize(best.title)}** in the first ${EARLY_STEPS.toLocaleString('en')} steps tells best, as far as these runs can show. On arms that its rule has not seen, it tells ` +
-    `${hits} of ${countOf(collapses, 'collapse')}. It gives ${countOf(falseAlarms, 'false alarm')} among ${countOf(sound, 'sound run')} of ${countOf(soundArms.size, 'arm')}. ` +
-    `A warning on every run would have ${countOf(collapses, 'hit')} and ${countOf(sound, 'false alarm')}.`;
+    hits === 0
+      ? `**No figure** ${early} tells a collapse on arms that its rule has not seen.`
+      : `**${capitalize(best.title)}** ${early} tells best, as far as these runs can show. On arms that its rule has not seen, it tells ` +
+        `${hits} of ${countOf(collapses, 'collapse')}. It gives ${countOf(falseAlarms, 'false alarm')} among ${countOf(sound, 'sound run')} of ${countOf(soundArms.size, 'arm')}. ` +
+        `A warning on every run would have ${countOf(collapses, 'hit')} and ${countOf(sound, 'false alarm')}.`;
   const rows = warnings.map(({ title: sign, side, threshold, unseen }) => [
     sign,
     `${side} ${formatFigure(threshold)}`,

@@ -142,7 +142,7 @@ describe('a file of pictures', () => {
     [
       'has another size',
       writeIdx(8, [2, 14, 56], bytes),
-      /shape \[2, 14, 56\], expected \[n, 28, 28\], \[n, 784\] or/,
+      /shape \[2, 14, 56\], expected \[n, 28, 28\], \[n, 784\], \[n, 28, 28, 1\] or/,
     ],
     ['holds none', writeIdx(8, [0, 28, 28], Buffer.alloc(0)), /no pictures/],
     [
