@@ -211,7 +211,9 @@ function parseNumbers(bytes: Uint8Array): Uint8Array {
   } catch (cause) {
     throw new PictureError('is malformed JSON', { cause });
   }
-  const numbers = Array.isArray(value) ? value : (value as { pixels?: unknown } | null)?.pixels;
+  const listed = Array.isArray(value) ? value : (value as { pixels?: unknown } | null)?.pixels;
+  // NumPy writes rows as lists, and often a list of one channel or of one picture.
+  const numbers: unknown = Array.isArray(listed) ? listed.flat(3) : undefined;
   if (!Array.isArray(numbers) || numbers.length !== SIDE * SIDE) {
     const got = Array.isArray(numbers) ? `${numbers.length} numbers` : 'no list of numbers';
     throw new PictureError(`is JSON with ${got}`);

@@ -204,8 +204,12 @@ async function verify(call: Call, only: ModelId | undefined): Promise<void> {
     onChecked: (checked) => say(describeChecked(checked)),
   });
   const { versions, leftovers, faults } = result;
-  if (only !== undefined && versions.length + leftovers.length + faults.length === 0) {
-    throw createNotThere(store, only);
+  if (versions.length + leftovers.length + faults.length === 0) {
+    throw only === undefined
+      ? new ExpectedError(
+          `${store.description}: nothing is published here, so nothing was verified`,
+        )
+      : createNotThere(store, only);
   }
   report(result, describeVerification(result));
   if (faults.length > 0) {

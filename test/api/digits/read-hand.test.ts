@@ -85,12 +85,17 @@ test('a picture of a digit becomes a hand, and its URLs draw', async () => {
   }
 });
 
+const listRows = (digit: Uint8Array): number[][] =>
+  Array.from({ length: 28 }, (_, y) => [...digit.subarray(28 * y, 28 * (y + 1))]);
+
 test('dark and light paper, transparency, JPEG and the numbers give the same digit', async () => {
   const digit = takeDigit(0);
   const clear = [0, 0, 0, 0];
   const bodies = [
     JSON.stringify([...digit]),
     JSON.stringify({ pixels: [...digit] }),
+    JSON.stringify(listRows(digit)),
+    JSON.stringify([listRows(digit).map((row) => row.map((number) => [number]))]),
     encodePng(paint(digit, 6, BLACK, WHITE)),
     encodePng(paint(digit, 6, clear, BLACK)),
     encodePng(paint(digit, 6, [255, 255, 255, 0], WHITE)),

@@ -276,6 +276,12 @@ describe('models remove', () => {
 });
 
 describe('models verify', () => {
+  it('fails where nothing is published', async () => {
+    const command = buildModelsCommand(buildContext());
+    const verified = command.parseAsync(['verify', '--to', './nowhere'], { from: 'user' });
+    expect(await catchMessage(verified)).toContain('nothing is published here');
+  });
+
   it('finds no fault in published models', async () => {
     expect(await run('verify')).toContain('All 4 version(s) are whole.');
     expect(await runJson('verify mlp')).toMatchObject({
