@@ -65,12 +65,12 @@ function buildUrl(
   const texts = writeTexts(route, options);
   const withoutEffect = listWithoutEffect(route, texts, format);
   if (texts['strict'] === '1' && withoutEffect.length > 0) {
-    const names = withoutEffect.map(toCamelCase).join(', ');
+    const names = withoutEffect.map(({ text }) => toCamelCase(text)).join(', ');
     throw new RangeError(
       `digitmint: ${names} without effect in ${format}, expected to be left out`,
     );
   }
-  const products = withoutEffect.includes('dpr') ? {} : multiplyPixels(texts);
+  const products = withoutEffect.some(({ name }) => name === 'dpr') ? {} : multiplyPixels(texts);
   if (typeof products === 'string') {
     throw notAllowed('dpr', Number(texts['dpr']), products);
   }

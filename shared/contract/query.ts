@@ -156,23 +156,27 @@ function hasEffect(
   return formats?.includes(format) !== false && (needs === '' || given[needs] !== undefined);
 }
 
-/**
- * Names the given parameters that have no effect in a format, or without another parameter: "vary
- * without hand".
- */
+/** A given parameter that has no effect. */
+interface WithoutEffect {
+  readonly name: string;
+  /** With what it lacks: "vary without hand". */
+  readonly text: string;
+}
+
+/** Lists the given parameters that have no effect in a format, or without another parameter. */
 export function listWithoutEffect(
   route: RouteName,
   given: Readonly<Record<string, unknown>>,
   format: string,
-): string[] {
-  const names: string[] = [];
+): WithoutEffect[] {
+  const found: WithoutEffect[] = [];
   for (const { name, parameter } of listParameters(route)) {
     if (given[name] !== undefined && !hasEffect(parameter, format, given)) {
       const { needs } = parameter;
-      names.push(needs === undefined ? name : `${name} without ${needs}`);
+      found.push({ name, text: needs === undefined ? name : `${name} without ${needs}` });
     }
   }
-  return names;
+  return found;
 }
 
 /** Finds the text that means the same as no parameter. */
@@ -404,16 +408,14 @@ export function settleQuery<Q extends object>(
   if (typeof products === 'string') {
     refuseValue('dpr', String(given['dpr']), products);
   }
-  const withoutEffect = listWithoutEffect(route, given, format).filter(
-    (name) => parameters[name]?.unwarned?.includes(format) !== true,
+  const found = listWithoutEffect(route, given, format).filter(
+    ({ name }) => parameters[name]?.unwarned?.includes(format) !== true,
   );
-  if ('strict' in query && query.strict === true && withoutEffect.length > 0) {
-    throw new Refusal({
-      code: 'parameter_without_effect',
-      parameters: withoutEffect.map((text) => text.replace(/ .*/, '')),
-      listed: withoutEffect,
-      format,
-    });
+  const withoutEffect = found.map(({ text }) => text);
+  if ('strict' in query && query.strict === true && found.length > 0) {
+    const names = found.map(({ name }) => name);
+    const told = { parameters: names, listed: withoutEffect, format };
+    throw new Refusal({ code: 'parameter_without_effect', ...told });
   }
   return { withoutEffect, ...query, ...products };
 }

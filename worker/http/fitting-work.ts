@@ -15,8 +15,8 @@ interface Asked {
   readonly height?: number | undefined;
 }
 
-/** Whether `n` is free: what is written has as many samples as signs. */
-const isCounted = ({ number, digits, labels }: Asked): boolean =>
+/** Whether `n` decides the number of samples. A number, digits and labels decide it themselves. */
+const isCountedByN = ({ number, digits, labels }: Asked): boolean =>
   (number ?? digits ?? labels) === undefined;
 
 /** Names the parameters that make a picture smaller when they are lowered. */
@@ -24,7 +24,7 @@ export function listLowered(asked: Asked): string[] {
   const { frames, width, height } = asked;
   const sides = Object.entries({ width, height }).filter(([, side]) => side !== undefined);
   return [
-    ...(isCounted(asked) ? ['n'] : []),
+    ...(isCountedByN(asked) ? ['n'] : []),
     ...(frames === undefined ? [] : ['frames']),
     ...(sides.length > 0 ? sides.map(([name]) => name) : ['scale']),
     'dpr',
@@ -50,7 +50,7 @@ export function describeFit<P extends object>(
   };
   const found: string[] = [];
   for (const [name, least] of Object.entries(LOWERED)) {
-    const asked = name === 'n' && !isCounted(pinned) ? undefined : given[name];
+    const asked = name === 'n' && !isCountedByN(pinned) ? undefined : given[name];
     if (typeof asked === 'number' && asked > least && fits(name, least)) {
       let [low, high]: [number, number] = [least, asked];
       while (high - low > 1) {

@@ -84,7 +84,10 @@ export class ModelCache {
   }
 
   #renew(entry: Entry, generator: Generator): Lease {
-    this.#touch(entry);
+    // One whose load was given up may have a successor of its key.
+    if (this.#isListed(entry)) {
+      this.#touch(entry);
+    }
     entry.leases++;
     return this.#createLease(entry, generator);
   }

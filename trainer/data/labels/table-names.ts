@@ -1,7 +1,7 @@
 /** The classes that tables without labels have by their names. Pure. */
 import { parse } from 'node:path';
 import {
-  areShards,
+  areClassNames,
   findFileSplit,
   findSplit,
   namesLabels,
@@ -63,9 +63,7 @@ function nameClasses(paths: readonly string[]): readonly string[] | null {
     [tops, !tops.includes('')],
     [stems, isOnce && areKinds],
   ] as const) {
-    const training = new Set(names.filter((_, i) => splits[i] === 'train'));
-    const areClasses = training.size > 1 && names.every((name) => training.has(name));
-    if (areNames && areClasses && !areShards(names)) {
+    if (areNames && areClassNames(names, splits)) {
       return names;
     }
   }

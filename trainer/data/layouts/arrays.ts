@@ -13,6 +13,7 @@ import { decodeMat, isMat } from '../mat-file.ts';
 import { nameFour, readPickledArrays, stackArrays } from '../pickle.ts';
 import { decideRange, findExtremes } from '../number-range.ts';
 import {
+  areClassNames,
   areShards,
   findFolderSplit,
   findSplit,
@@ -332,11 +333,10 @@ function areClasses(names: readonly string[]): boolean {
   if (parts.every((part) => part === null)) {
     return names.length > 1 && !areShards(names);
   }
-  const training = new Set(classes.filter((_, i) => parts[i] === 'train'));
-  const isTold = classes.every(
-    (own, i) => parts[i] !== null && training.has(own) && findSplit(own) === null && !hasRole(own),
+  const areTold = classes.every(
+    (own, i) => parts[i] !== null && findSplit(own) === null && !hasRole(own),
   );
-  return isTold && training.size > 1 && !areShards(classes);
+  return areTold && areClassNames(classes, parts);
 }
 const CHANNELS = [1, 3, 4];
 const SHAPES =

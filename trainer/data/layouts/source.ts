@@ -201,6 +201,15 @@ export function areShards(names: readonly string[]): boolean {
   return names.every((name) => SHARD.test(name));
 }
 
+/** Whether names of files are classes: several are trained on, and no other part has one more. */
+export function areClassNames(
+  names: readonly string[],
+  splits: readonly (Split | null)[],
+): boolean {
+  const training = new Set(names.filter((_, i) => splits[i] === 'train'));
+  return training.size > 1 && names.every((name) => training.has(name)) && !areShards(names);
+}
+
 /** Takes off the folders that all paths begin with. */
 export function stripCommon(paths: readonly (readonly string[])[]) {
   const [first = []] = paths;
