@@ -22,7 +22,9 @@ test.each([
 ] as const)(
   'on %s in %s the page shows digits beside its URL, without console errors or horizontal scrolling',
   async (_, colorScheme, viewport, count) => {
-    const context = await browser.newContext({ viewport, colorScheme });
+    // Else the page changes a digit every 1.5 s, and the new picture may not be there yet.
+    const still = { reducedMotion: 'reduce' } as const;
+    const context = await browser.newContext({ viewport, colorScheme, ...still });
     const page = await context.newPage();
     const complaints = collectComplaints(page);
     await page.goto(worker.url.href, { waitUntil: 'load' });
