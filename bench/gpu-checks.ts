@@ -2,18 +2,19 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from 'zod';
+import * as v from 'valibot';
+import { momentSchema, parseAs } from '../shared/schema.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { describeCheck } from '../trainer/cli/gpu-check.ts';
 import type { GpuCheck } from '../trainer/gpu-check/check.ts';
 
 /** A GPU that computes right. Software in place of a GPU says nothing of speed. */
-const checkSchema = z.looseObject({
-  schema: z.literal(1),
-  startedAt: z.iso.datetime(),
-  gpu: z.looseObject({ description: z.string(), isSoftware: z.literal(false) }),
-  problem: z.null(),
-  comparisons: z.array(z.looseObject({ isRight: z.literal(true) })).min(1),
+const checkSchema = v.looseObject({
+  schema: v.literal(1),
+  startedAt: momentSchema,
+  gpu: v.looseObject({ description: v.string(), isSoftware: v.literal(false) }),
+  problem: v.null(),
+  comparisons: v.pipe(v.array(v.looseObject({ isRight: v.literal(true) })), v.minLength(1)),
 });
 
 /**
@@ -27,7 +28,7 @@ export async function renderGpuChecks(folder: string): Promise<string[]> {
   for (const name of names.filter((each) => each.endsWith('.json')).toSorted()) {
     const file = join(folder, name);
     try {
-      const check = checkSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+      const check = parseAs(checkSchema, JSON.parse(await readFile(file, 'utf8')));
       const { startedAt, gpu } = check;
       const text = describeCheck(check as unknown as GpuCheck);
       lines.push(`### ${gpu.description}`, '', `\`gpu-check\`, ${startedAt.slice(0, 10)}:`, '');

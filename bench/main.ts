@@ -7,6 +7,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
+import * as v from 'valibot';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { requireFree } from '../storage/files.ts';
 import { parseFlags, runProgram } from '../trainer/cli/arguments.ts';
@@ -105,7 +106,7 @@ async function runSuite(name: string, operands: readonly string[], flags: Flags)
   const hasPage = SUITES[name]?.page !== undefined && !flags.quick;
   const file = flags.json ?? (hasPage ? locateRecord(name) : undefined);
   if (file !== undefined) {
-    await writeFile(file, `${JSON.stringify(recordSchema.parse(record), null, 2)}\n`);
+    await writeFile(file, `${JSON.stringify(v.parse(recordSchema, record), null, 2)}\n`);
     await writePages();
   }
 }
@@ -136,13 +137,13 @@ async function writePages(): Promise<void> {
   for (const [page, names] of pages) {
     const records: BenchRecord[] = [];
     for (const name of names.filter((each) => existsSync(locateRecord(each)))) {
-      const parsed = recordSchema.safeParse(JSON.parse(await readFile(locateRecord(name), 'utf8')));
-      if (!parsed.success) {
+      const record: unknown = JSON.parse(await readFile(locateRecord(name), 'utf8'));
+      if (!v.is(recordSchema, record)) {
         throw new ExpectedError(
           `bench/results/${name}.json has another schema: measure again by npm run bench -- ${name}`,
         );
       }
-      records.push(parsed.data);
+      records.push(record);
     }
     if (page === undefined || records.length === 0) {
       continue;

@@ -2,66 +2,70 @@
  * The record of a benchmark, as JSON: everything that a page shows. bench/results holds the latest
  * record of each suite.
  */
-import * as z from 'zod';
+import * as v from 'valibot';
+import { momentSchema, numberSchema, wholeSchema } from '../shared/schema.ts';
 
 /** Least, median and largest of several runs. */
-const spreadSchema = z.strictObject({
-  runs: z.int().min(1),
-  min: z.number(),
-  median: z.number(),
-  max: z.number(),
+const spreadSchema = v.strictObject({
+  runs: wholeSchema(1),
+  min: numberSchema,
+  median: numberSchema,
+  max: numberSchema,
 });
 
 /** Figures of one kind: a row for each subject that was measured, a column for each case. */
-const tableSchema = z.strictObject({
-  id: z.string().regex(/^[a-z0-9-]+$/),
-  title: z.string(),
-  unit: z.string(),
+const tableSchema = v.strictObject({
+  id: v.pipe(v.string(), v.regex(/^[a-z0-9-]+$/)),
+  title: v.string(),
+  unit: v.string(),
   /** `none`: the figures cannot be compared, so there is no picture. */
-  better: z.enum(['lower', 'higher', 'none']),
+  better: v.picklist(['lower', 'higher', 'none']),
   /** Sentences: how it was measured, and what a reader must know. */
-  notes: z.array(z.string()),
-  cases: z.array(z.string()).min(1),
+  notes: v.array(v.string()),
+  cases: v.pipe(v.array(v.string()), v.minLength(1)),
   /** Of cases that are numbers: the picture is curves over these, which are above 0. */
-  curve: z.strictObject({ title: z.string(), values: z.array(z.number()) }).optional(),
+  curve: v.optional(v.strictObject({ title: v.string(), values: v.array(numberSchema) })),
   /** Ours come first. `values` has one for each case, null where none was measured. */
-  rows: z
-    .array(
-      z.strictObject({
-        subject: z.string(),
-        isOurs: z.boolean(),
-        values: z.array(spreadSchema.nullable()),
+  rows: v.pipe(
+    v.array(
+      v.strictObject({
+        subject: v.string(),
+        isOurs: v.boolean(),
+        values: v.array(v.nullable(spreadSchema)),
       }),
-    )
-    .min(1),
+    ),
+    v.minLength(1),
+  ),
   /** The best possible values, computed or measured as `what` says. */
-  limit: z.strictObject({ what: z.string(), values: z.array(z.number().nullable()) }).nullable(),
+  limit: v.nullable(
+    v.strictObject({ what: v.string(), values: v.array(v.nullable(numberSchema)) }),
+  ),
   /** Values to reach. */
-  goals: z.array(z.number().nullable()).nullable(),
+  goals: v.nullable(v.array(v.nullable(numberSchema))),
 });
 
-export const recordSchema = z.strictObject({
-  schema: z.literal(1),
-  suite: z.string(),
-  measuredAt: z.iso.datetime(),
-  machine: z.strictObject({
-    system: z.string(),
-    processor: z.string(),
-    cores: z.int(),
-    memoryGiB: z.number(),
+export const recordSchema = v.strictObject({
+  schema: v.literal(1),
+  suite: v.string(),
+  measuredAt: momentSchema,
+  machine: v.strictObject({
+    system: v.string(),
+    processor: v.string(),
+    cores: wholeSchema(),
+    memoryGiB: numberSchema,
     /** Mean number of other programs' running threads in the minute before. */
-    loadBefore: z.number(),
+    loadBefore: numberSchema,
   }),
   /** By name, of everything that was measured. */
-  versions: z.record(z.string(), z.string()),
-  tables: z.array(tableSchema).min(1),
+  versions: v.record(v.string(), v.string()),
+  tables: v.pipe(v.array(tableSchema), v.minLength(1)),
 });
 
-export type BenchTable = z.infer<typeof tableSchema>;
-export type BenchRecord = z.infer<typeof recordSchema>;
+export type BenchTable = v.InferOutput<typeof tableSchema>;
+export type BenchRecord = v.InferOutput<typeof recordSchema>;
 
 /** @param values  At least one. */
-export function takeSpread(values: readonly number[]): z.infer<typeof spreadSchema> {
+export function takeSpread(values: readonly number[]): v.InferOutput<typeof spreadSchema> {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;
   const median = ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;

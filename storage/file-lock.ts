@@ -6,12 +6,13 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, lstat, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import * as z from 'zod';
+import * as v from 'valibot';
+import { wholeSchema } from '../shared/schema.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { linkIfFree, openPromptly, recover } from './files.ts';
 import { repeat } from './retry.ts';
 
-const holderSchema = z.object({ token: z.string(), pid: z.int().positive(), host: z.string() });
+const holderSchema = v.object({ token: v.string(), pid: wholeSchema(1), host: v.string() });
 
 /** Breaking a lock takes milliseconds; a breaker that takes longer was killed. */
 const BREAKING_STALE_MS = 10_000;
@@ -153,9 +154,9 @@ function isHolderGone(content: string): boolean {
 }
 
 /** @returns  null for a text that is half-written, or of other software. */
-export function parseJson<T>(schema: z.ZodType<T>, text: string): T | null {
+export function parseJson<T>(schema: v.GenericSchema<unknown, T>, text: string): T | null {
   try {
-    return schema.parse(JSON.parse(text));
+    return v.parse(schema, JSON.parse(text));
   } catch {
     return null;
   }

@@ -4,7 +4,8 @@
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import * as z from 'zod';
+import * as v from 'valibot';
+import { wholeSchema } from '../shared/schema.ts';
 import {
   acquireFileLock,
   isProcessAlive,
@@ -30,9 +31,13 @@ const LOCK_FILE = '.digitmint/local-r2.lock';
 const LOCK_OPTIONS = { timeoutMs: 60_000, staleMs: Number.POSITIVE_INFINITY };
 const PING_TIMEOUT_MS = 3000;
 
-const devServerSchema = z.object({
-  url: z.url({ protocol: /^http$/, hostname: /^(?:127\.0\.0\.1|localhost|\[::1\])$/ }),
-  pid: z.int().positive(),
+const devServerSchema = v.object({
+  url: v.pipe(
+    v.string(),
+    v.regex(/^http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?(?:\/|$)/),
+    v.url(),
+  ),
+  pid: wholeSchema(1),
 });
 
 /**

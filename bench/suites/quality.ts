@@ -3,7 +3,8 @@
  * `npm run evaluate -- --json`, whose models lie where they lay.
  */
 import { readFile } from 'node:fs/promises';
-import * as z from 'zod';
+import * as v from 'valibot';
+import { numberSchema, parseAs } from '../../shared/schema.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { WEIGHT_BYTES } from '../../shared/model/weight-encoding.ts';
 import { putArtifact } from '../../test/support/hosts/workerd.ts';
@@ -14,34 +15,34 @@ import { makeRow, makeTable, measureRows, type Suite } from '../harness.ts';
 
 const COUNTS = [1, 16, 256];
 
-const figuresSchema = z.object({
-  frechetDistance: z.number(),
-  precision: z.number(),
-  recall: z.number(),
-  coverage: z.number(),
-  classAccuracy: z.object({ accuracy: z.number() }).nullable(),
+const figuresSchema = v.object({
+  frechetDistance: numberSchema,
+  precision: numberSchema,
+  recall: numberSchema,
+  coverage: numberSchema,
+  classAccuracy: v.nullable(v.object({ accuracy: numberSchema })),
 });
 
-const reportSchema = z.object({
-  schema: z.literal(REPORT_SCHEMA),
-  protocol: z.looseObject({ quick: z.boolean() }),
-  seed: z.string(),
-  n: z.number(),
-  reference: z.object({ source: z.string() }),
+const reportSchema = v.object({
+  schema: v.literal(REPORT_SCHEMA),
+  protocol: v.looseObject({ quick: v.boolean() }),
+  seed: v.string(),
+  n: numberSchema,
+  reference: v.object({ source: v.string() }),
   floorFigures: figuresSchema,
-  columns: z.array(
-    z.object({
-      samples: z.object({
-        folder: z.string(),
-        version: z.string(),
-        truncation: z.undefined().optional(),
+  columns: v.array(
+    v.object({
+      samples: v.object({
+        folder: v.string(),
+        version: v.string(),
+        truncation: v.optional(v.undefined()),
       }),
       figures: figuresSchema,
     }),
   ),
 });
 
-type QualityFigures = z.infer<typeof figuresSchema>;
+type QualityFigures = v.InferOutput<typeof figuresSchema>;
 
 const PARTS: Readonly<Record<string, (figures: QualityFigures) => number | undefined>> = {
   precision: ({ precision }) => precision,
@@ -141,7 +142,7 @@ export const measure: Suite = async (quick, [file = '']) => {
 /** @throws ExpectedError  When the file is no report of models as they are served. */
 async function readReport(file: string) {
   try {
-    return reportSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+    return parseAs(reportSchema, JSON.parse(await readFile(file, 'utf8')));
   } catch (cause) {
     throw new ExpectedError(
       `quality ${file}: expected the file that this writes: ` +

@@ -2,133 +2,137 @@
  * Schemas of the JSON answers. OpenAPI is derived from them, and tests check the answers by them.
  * Each object is a named schema there: generated clients make one class for each name.
  */
-import * as z from 'zod/mini';
+import * as v from 'valibot';
 import { ARTIFACT_LIMITS } from '../model/artifact.ts';
 import { CLASS_LIMITS } from '../model/classes.ts';
 import { GENERATOR_LIMITS } from '../model/generator.ts';
+import { momentSchema, numberSchema, wholeSchema } from '../schema.ts';
 import { FORMATS } from './formats.ts';
 import { LIMITS } from './limits.ts';
 
 /** The schemas that have a name of their own in the OpenAPI document. */
-export const NAMED_SCHEMAS = z.registry<{ id: string }>();
+export const NAMED_SCHEMAS: Record<string, v.GenericSchema> = {};
 
 /** Names a schema. */
-function name<S extends z.ZodMiniType>(id: string, schema: S): S {
-  NAMED_SCHEMAS.add(schema, { id });
+function name<S extends v.GenericSchema>(id: string, schema: S): S {
+  NAMED_SCHEMAS[id] = schema;
   return schema;
 }
 
-function object<S extends z.core.$ZodLooseShape>(id: string, shape: S) {
-  return name(id, z.object(shape));
+function object<S extends v.ObjectEntries>(id: string, entries: S) {
+  return name(id, v.object(entries));
 }
 
 /** Says what a value means. */
-function tell<S extends z.ZodMiniType>(schema: S, about: string): S {
-  return schema.check(z.describe(about));
+function tell<S extends v.GenericSchema>(schema: S, about: string): S {
+  return v.pipe(schema, v.description(about)) as unknown as S;
 }
 
-const whole = (min: number, max: number) => z.int().check(z.minimum(min), z.maximum(max));
-const count = (max: number) => whole(0, max);
-const decimal = (max: number) => z.number().check(z.minimum(0), z.maximum(max));
+const urlSchema = v.pipe(v.string(), v.url());
+const count = (max: number) => wholeSchema(0, max);
+const decimal = (max: number) => v.pipe(numberSchema, v.minValue(0), v.maxValue(max));
 
 const MAX_SAMPLE_SIDE = GENERATOR_LIMITS.units;
 /** A number's digits and signs stand side by side. */
 const MAX_SIDE = MAX_SAMPLE_SIDE * LIMITS.maxNumberLength;
-const channels = tell(whole(1, 3), '1 (grey) or 3 (RGB)');
+const channels = tell(wholeSchema(1, 3), '1 (grey) or 3 (RGB)');
 const MAX_INDEX = LIMITS.maxStart + LIMITS.maxJobDigits;
 const label = count(CLASS_LIMITS.classes - 1);
 
 const modelSchema = object('ModelVersion', {
-  name: z.string(),
-  version: tell(z.string(), '16 hex digits: a hash of the model’s content'),
+  name: v.string(),
+  version: tell(v.string(), '16 hex digits: a hash of the model’s content'),
 });
 
 const imageSchema = object('ImageShape', {
-  width: whole(1, MAX_SAMPLE_SIDE),
-  height: whole(1, MAX_SAMPLE_SIDE),
+  width: wholeSchema(1, MAX_SAMPLE_SIDE),
+  height: wholeSchema(1, MAX_SAMPLE_SIDE),
   channels,
 });
 
 const numbersSchema = tell(
-  z.array(count(255)),
+  v.array(count(255)),
   '[height, width, channels], row by row; 0 is paper, 255 is ink',
 );
 const bytesSchema = tell(
-  z.base64(),
+  v.pipe(v.string(), v.base64()),
   'Base64 of [height, width, channels] bytes, row by row; 0 is paper, 255 is ink',
 );
 
 /** One digit of a JSON answer. */
-export const digitSchema = z.object({
+export const digitSchema = v.object({
   index: tell(count(MAX_INDEX), 'Index in the seed’s endless sequence'),
-  label: tell(z.nullable(label), 'The class’s number; null for a model without classes'),
-  class: tell(z.nullable(z.string()), 'The class’s name; for a number its digits'),
-  url: tell(z.url(), 'The permanent URL of its picture'),
+  label: tell(v.nullable(label), 'The class’s number; null for a model without classes'),
+  class: tell(v.nullable(v.string()), 'The class’s name; for a number its digits'),
+  url: tell(urlSchema, 'The permanent URL of its picture'),
   latent: tell(
-    z.optional(z.array(z.number())),
+    v.optional(v.array(numberSchema)),
     'With latent=1: the numbers that the network draws it from, float32, times truncation',
   ),
   pixels: numbersSchema,
 });
 
 /** With `pixels=base64`. */
-export const packedDigitSchema = z.extend(digitSchema, { pixels: bytesSchema });
+export const packedDigitSchema = v.object({ ...digitSchema.entries, pixels: bytesSchema });
 
 /** With either form of pixels. */
 const anyDigitSchema = object('Digit', {
-  ...digitSchema.shape,
+  ...digitSchema.entries,
   pixels: name(
     'Pixels',
     tell(
-      z.union([numbersSchema, bytesSchema]),
+      v.union([numbersSchema, bytesSchema]),
       'Numbers, or base64 where the query says pixels=base64',
     ),
   ),
 });
 
 /** `/digit.json`. */
-export const digitsSchema = z.object({
+export const digitsSchema = v.object({
   model: modelSchema,
-  seed: z.string(),
+  seed: v.string(),
   start: count(LIMITS.maxStart),
-  n: whole(1, LIMITS.maxDigits),
-  width: whole(1, MAX_SIDE),
-  height: whole(1, MAX_SAMPLE_SIDE),
+  n: wholeSchema(1, LIMITS.maxDigits),
+  width: wholeSchema(1, MAX_SIDE),
+  height: wholeSchema(1, MAX_SAMPLE_SIDE),
   channels,
-  digits: z.array(digitSchema),
+  digits: v.array(digitSchema),
 });
 
 /** With `pixels=base64`. */
-export const packedDigitsSchema = z.extend(digitsSchema, { digits: z.array(packedDigitSchema) });
+export const packedDigitsSchema = v.object({
+  ...digitsSchema.entries,
+  digits: v.array(packedDigitSchema),
+});
 
 /** With either form of pixels. */
 export const anyDigitsSchema = object('DigitBatch', {
-  ...digitsSchema.shape,
-  digits: z.array(anyDigitSchema),
+  ...digitsSchema.entries,
+  digits: v.array(anyDigitSchema),
 });
 
 const loadedModelSchema = object('LoadedModel', {
-  ...modelSchema.shape,
-  source: z.enum(['r2', 'bundled']),
-  loadedAt: z.iso.datetime(),
+  ...modelSchema.entries,
+  source: v.picklist(['r2', 'bundled']),
+  loadedAt: momentSchema,
 });
 const loadErrorSchema = object('LoadError', {
-  reason: z.string(),
-  message: z.string(),
-  at: z.iso.datetime(),
+  reason: v.string(),
+  message: v.string(),
+  at: momentSchema,
 });
 
 /** `/healthz`. */
 export const healthSchema = object('Health', {
-  status: z.enum(['ok', 'degraded', 'unavailable']),
-  model: z.nullable(loadedModelSchema),
-  lastError: z.nullable(loadErrorSchema),
+  status: v.picklist(['ok', 'degraded', 'unavailable']),
+  model: v.nullable(loadedModelSchema),
+  lastError: v.nullable(loadErrorSchema),
 });
 
 /** A digit that `POST /hand` read. */
 const writtenDigit = {
   label: tell(label, 'The digit that was read, or was given'),
-  class: tell(z.string(), 'The class’s name'),
+  class: tell(v.string(), 'The class’s name'),
   certainty: tell(decimal(1), 'How sure the encoder is of the label'),
   error: tell(decimal(255), 'Root mean squared difference of the written digit and the drawn one'),
 };
@@ -138,102 +142,98 @@ const writtenDigitSchema = object('WrittenDigit', writtenDigit);
 /** `POST /hand`. Of several digits, label, class and certainty are the first one’s. */
 export const handSchema = object('WrittenHand', {
   model: modelSchema,
-  hand: tell(z.string(), 'For hand= of /digit, /number, /morph and /dataset'),
+  hand: tell(v.string(), 'For hand= of /digit, /number, /morph and /dataset'),
   ...writtenDigit,
   digits: tell(
-    z.optional(z.array(writtenDigitSchema)),
+    v.optional(v.array(writtenDigitSchema)),
     'Of several pictures, in order; then error is that of all',
   ),
-  url: tell(z.optional(z.url()), 'The digit in this hand; absent offline'),
-  numberUrl: tell(z.optional(z.url()), 'All ten digits in this hand; absent offline'),
+  url: tell(v.optional(urlSchema), 'The digit in this hand; absent offline'),
+  numberUrl: tell(v.optional(urlSchema), 'All ten digits in this hand; absent offline'),
 });
 
 /** Problem details (RFC 9457). */
 export const problemSchema = object('Problem', {
-  type: tell(z.url(), 'The URL of the code’s page'),
-  title: z.string(),
-  status: whole(400, 599),
-  detail: tell(z.string(), 'What was expected, what came, what to do'),
-  code: tell(z.string(), 'Stable, for programs'),
-  parameters: tell(z.optional(z.array(z.string())), 'The parameters at fault, if any'),
-  requestId: z.string(),
+  type: tell(urlSchema, 'The URL of the code’s page'),
+  title: v.string(),
+  status: wholeSchema(400, 599),
+  detail: tell(v.string(), 'What was expected, what came, what to do'),
+  code: tell(v.string(), 'Stable, for programs'),
+  parameters: tell(v.optional(v.array(v.string())), 'The parameters at fault, if any'),
+  requestId: v.string(),
 });
 
 const limitSchema = object('Limit', {
-  value: z.int().check(z.minimum(0)),
-  unit: z.string(),
-  about: z.string(),
+  value: wholeSchema(0),
+  unit: v.string(),
+  about: v.string(),
 });
 
 /** `/limits`, by name. */
-export const limitsSchema = name('Limits', z.record(z.string(), limitSchema));
+export const limitsSchema = name('Limits', v.record(v.string(), limitSchema));
 
 const listedModelSchema = object('ListedModel', {
-  ...modelSchema.shape,
-  url: tell(z.url(), 'The URL of its card'),
-  publishedAt: tell(
-    z.nullable(z.iso.datetime()),
-    'null for the model that is built into the service',
-  ),
+  ...modelSchema.entries,
+  url: tell(urlSchema, 'The URL of its card'),
+  publishedAt: tell(v.nullable(momentSchema), 'null for the model that is built into the service'),
 });
 
 /** `/models`. */
 export const modelsSchema = object('ModelList', {
-  default: tell(z.string(), 'The model that draws when a request names none'),
-  models: z.array(listedModelSchema),
+  default: tell(v.string(), 'The model that draws when a request names none'),
+  models: v.array(listedModelSchema),
 });
 
 const trainingSchema = name(
   'Training',
-  z.looseObject({
-    preset: z.string(),
-    steps: z.int().check(z.minimum(0)),
-    imagesSeen: z.int().check(z.minimum(0)),
-  }),
+  v.objectWithRest(
+    { preset: v.string(), steps: wholeSchema(0), imagesSeen: wholeSchema(0) },
+    v.unknown(),
+  ),
 );
 const modelFileSchema = object('ModelFile', {
-  path: z.string(),
-  url: z.url(),
-  bytes: z.optional(count(ARTIFACT_LIMITS.fileBytes)),
-  sha256: z.optional(z.string()),
+  path: v.string(),
+  url: urlSchema,
+  bytes: v.optional(count(ARTIFACT_LIMITS.fileBytes)),
+  sha256: v.optional(v.string()),
 });
 
 const subjectSchema = name(
   'Subject',
-  tell(z.object({ one: z.string(), many: z.string() }), 'What a picture and what several show'),
+  tell(v.object({ one: v.string(), many: v.string() }), 'What a picture and what several show'),
 );
 
 /** `/models/{name}` and `/models/{name}/{version}`: a model's card. */
 export const modelCardSchema = object('ModelCard', {
-  ...modelSchema.shape,
-  classes: tell(z.array(z.string()), 'The name of each label; empty without classes'),
+  ...modelSchema.entries,
+  classes: tell(v.array(v.string()), 'The name of each label; empty without classes'),
   subject: subjectSchema,
   image: imageSchema,
-  paper: tell(z.array(count(255)), 'The colour of the paper, a byte for each channel'),
+  paper: tell(v.array(count(255)), 'The colour of the paper, a byte for each channel'),
   recipe: tell(
-    z.record(z.string(), z.string()),
+    v.record(v.string(), v.string()),
     'How a seed becomes pixels, step by step, for programs without this project’s code',
   ),
   parameters: tell(count(GENERATOR_LIMITS.parameters), 'How many weights the generator has'),
-  weights: tell(z.string(), 'The number format of weights.bin'),
+  weights: tell(v.string(), 'The number format of weights.bin'),
   training: trainingSchema,
-  figures: tell(z.record(z.string(), z.number()), 'Measured at the export'),
-  files: z.array(modelFileSchema),
+  figures: tell(v.record(v.string(), numberSchema), 'Measured at the export'),
+  files: v.array(modelFileSchema),
 });
 
 /** A JSON file of a model, or another document whose keys are not ours to list. */
-export const jsonDocumentSchema = name('JsonDocument', z.looseObject({}));
+export const jsonDocumentSchema = name('JsonDocument', v.objectWithRest({}, v.unknown()));
 
 /** `/oembed`: oEmbed 1.0. */
 export const oembedSchema = object('OembedPhoto', {
-  version: z.literal('1.0'),
-  type: z.literal('photo'),
-  title: z.string(),
-  provider_name: z.string(),
-  provider_url: z.url(),
-  url: z.url(),
-  width: whole(1, LIMITS.maxMorphPixels),
-  height: whole(1, LIMITS.maxMorphPixels),
+  version: v.picklist(['1.0']),
+  type: v.picklist(['photo']),
+  title: v.string(),
+  provider_name: v.string(),
+  provider_url: urlSchema,
+  url: urlSchema,
+  width: wholeSchema(1, LIMITS.maxMorphPixels),
+  height: wholeSchema(1, LIMITS.maxMorphPixels),
 });
 
 const jobShardsSchema = object('JobShards', {
@@ -245,75 +245,75 @@ const jobShardsSchema = object('JobShards', {
 const jobCostSchema = name(
   'JobCost',
   tell(
-    z.object({
-      soFar: z.number(),
-      expected: tell(z.nullable(z.number()), 'For the whole job; null before its first shard'),
-      storageMonth: tell(z.number(), 'Storage of what is written so far, for a month'),
+    v.object({
+      soFar: numberSchema,
+      expected: tell(v.nullable(numberSchema), 'For the whole job; null before its first shard'),
+      storageMonth: tell(numberSchema, 'Storage of what is written so far, for a month'),
     }),
     'Estimated by Cloudflare’s list prices, without what a plan includes',
   ),
 );
 const jobFailureSchema = object('JobFailure', {
   shard: count(LIMITS.maxJobShards - 1),
-  at: z.iso.datetime(),
+  at: momentSchema,
 });
 
 /** `POST /jobs` and `/jobs/{id}`: a job and its progress. */
 export const jobSchema = object('Job', {
-  id: tell(z.string(), '32 hex digits: a hash of the job’s parameters'),
+  id: tell(v.string(), '32 hex digits: a hash of the job’s parameters'),
   state: tell(
-    z.enum(['running', 'done', 'failed', 'cancelled']),
+    v.picklist(['running', 'done', 'failed', 'cancelled']),
     'failed: some shards could not be drawn; POSTing the same job again retries them',
   ),
-  reason: tell(z.nullable(z.string()), 'Why the job failed or was cancelled'),
+  reason: tell(v.nullable(v.string()), 'Why the job failed or was cancelled'),
   model: modelSchema,
-  seed: z.string(),
+  seed: v.string(),
   start: count(LIMITS.maxStart),
-  n: whole(1, LIMITS.maxJobDigits),
+  n: wholeSchema(1, LIMITS.maxJobDigits),
   label: tell(
-    z.nullable(z.string()),
+    v.nullable(v.string()),
     'The class of every sample; null if the seed draws the classes',
   ),
   truncation: tell(decimal(1), '1 unless the job asked for less'),
-  hand: tell(z.nullable(z.string()), 'The handwriting; null if the seed decides it'),
+  hand: tell(v.nullable(v.string()), 'The handwriting; null if the seed decides it'),
   vary: tell(decimal(1), 'How far the samples leave the hand; 0 without one'),
-  format: z.enum(FORMATS.jobs),
+  format: v.picklist(FORMATS.jobs),
   image: imageSchema,
   shards: jobShardsSchema,
   digits: tell(count(LIMITS.maxJobDigits), 'Samples drawn so far'),
-  bytes: tell(z.int().check(z.minimum(0)), 'Bytes of images and labels written so far'),
+  bytes: tell(wholeSchema(0), 'Bytes of images and labels written so far'),
   drawMs: tell(
-    z.number(),
+    numberSchema,
     'Milliseconds that all consumers spent drawing so far: an upper estimate of processor time',
   ),
   costUsd: jobCostSchema,
-  createdAt: z.iso.datetime(),
+  createdAt: momentSchema,
   lastShardAt: tell(
-    z.nullable(z.iso.datetime()),
+    v.nullable(momentSchema),
     'POST a running job again if its last shard was long ago',
   ),
-  failures: tell(z.array(jobFailureSchema), 'The first ten shards that failed for good'),
-  url: z.url(),
-  manifestUrl: z.url(),
+  failures: tell(v.array(jobFailureSchema), 'The first ten shards that failed for good'),
+  url: urlSchema,
+  manifestUrl: urlSchema,
 });
 
 const shardFileSchema = object('ShardFile', {
-  url: z.url(),
-  bytes: z.int().check(z.minimum(0)),
-  sha256: z.string(),
+  url: urlSchema,
+  bytes: wholeSchema(0),
+  sha256: v.string(),
 });
 const jobShardSchema = object('JobShard', {
   shard: count(LIMITS.maxJobShards - 1),
   start: tell(count(MAX_INDEX), 'Index of the shard’s first sample'),
-  n: whole(1, LIMITS.maxJobDigits),
+  n: wholeSchema(1, LIMITS.maxJobDigits),
   images: shardFileSchema,
-  labels: tell(z.nullable(shardFileSchema), 'null for a model without classes'),
+  labels: tell(v.nullable(shardFileSchema), 'null for a model without classes'),
 });
 
 /** `/jobs/{id}/manifest`: a page of the job’s shards, in order. */
 export const jobManifestSchema = object('JobManifest', {
-  job: z.string(),
-  complete: tell(z.boolean(), 'Whether this page has every shard'),
-  shards: z.array(jobShardSchema),
-  next: tell(z.nullable(z.url()), 'The URL of the next page; null on the last'),
+  job: v.string(),
+  complete: tell(v.boolean(), 'Whether this page has every shard'),
+  shards: v.array(jobShardSchema),
+  next: tell(v.nullable(urlSchema), 'The URL of the next page; null on the last'),
 });

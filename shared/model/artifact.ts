@@ -5,8 +5,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
-import * as z from 'zod/mini';
-import english from 'zod/v4/locales/en.js';
+import * as v from 'valibot';
 import type { FailureOf } from '../expected-error.ts';
 import { CLASS_LIMITS, isPrintable } from './classes.ts';
 import {
@@ -15,15 +14,12 @@ import {
   GeneratorConfigError,
   planGenerator,
   sizeOf,
-  wholeSchema,
   type GeneratorConfig,
   type GeneratorPlan,
 } from './generator.ts';
 import { SAMPLING_LAW } from './random.ts';
+import { describeIssues, matchSchema, momentSchema, numberSchema, wholeSchema } from '../schema.ts';
 import { decodeNumbers, WEIGHT_BYTES, weightEncodingSchema } from './weight-encoding.ts';
-
-// zod/mini comes without messages, and starts three times as fast as zod.
-z.config(english());
 
 /** A hostile object must not exhaust the 128 MB of an isolate. */
 export const ARTIFACT_LIMITS = {
@@ -44,9 +40,6 @@ export const TOPOLOGY_FILE = 'model.json';
 export const WEIGHTS_FILE = 'weights.bin';
 export const MANIFEST_FILE = 'manifest.json';
 
-const matchSchema = (pattern: RegExp, message: string) =>
-  z.string().check(z.regex(pattern, message));
-
 export const hashSchema = matchSchema(
   /^[0-9a-f]{64}$/,
   'expected a SHA-256 as 64 lower-case hex digits',
@@ -63,18 +56,20 @@ export const modelVersionSchema = matchSchema(
 
 /** Text in a manifest. A lone surrogate has no UTF-8 form, so no version could be computed. */
 export const textSchema = (maxLength: number) =>
-  z.string().check(
-    z.maxLength(maxLength),
-    z.refine((text) => !/\p{Cs}/u.test(text), 'half a character'),
+  v.pipe(
+    v.string(),
+    v.maxLength(maxLength),
+    v.check((text) => !/\p{Cs}/u.test(text), 'half a character'),
   );
 
-const wordsSchema = textSchema(SUBJECT_LENGTH).check(
-  z.minLength(1),
-  z.refine(isPrintable, 'control characters'),
+const wordsSchema = v.pipe(
+  textSchema(SUBJECT_LENGTH),
+  v.minLength(1),
+  v.check(isPrintable, 'control characters'),
 );
-export const subjectSchema = z.strictObject({ one: wordsSchema, many: wordsSchema });
+export const subjectSchema = v.strictObject({ one: wordsSchema, many: wordsSchema });
 
-const fileSchema = z.strictObject({
+const fileSchema = v.strictObject({
   path: matchSchema(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'expected a plain lower-case file name'),
   bytes: wholeSchema(1, ARTIFACT_LIMITS.fileBytes),
   sha256: hashSchema,
@@ -83,101 +78,105 @@ const fileSchema = z.strictObject({
 /** What a network was trained on, and with what. */
 export const originShape = {
   seed: textSchema(128),
-  dataset: z.strictObject({
+  dataset: v.strictObject({
     name: textSchema(128),
-    images: z.int().check(z.minimum(1)),
+    images: wholeSchema(1),
     sha256: hashSchema,
   }),
   backend: textSchema(200),
-  libraries: z.record(textSchema(64), textSchema(64)),
+  libraries: v.record(textSchema(64), textSchema(64)),
 };
 /** Measured quality by the metric's name. */
-export const figuresSchema = z.record(textSchema(64), z.number());
+export const figuresSchema = v.record(textSchema(64), numberSchema);
 
 /** Normal numbers of float32 whose inverses are normal too. */
-const stepSchema = z.number().check(z.minimum(2 ** -100), z.maximum(2 ** 100));
+const stepSchema = v.pipe(numberSchema, v.minValue(2 ** -100), v.maxValue(2 ** 100));
 
-const manifestContentSchema = z.strictObject({
-  schema: z.literal(MANIFEST_SCHEMA),
+const manifestContentSchema = v.strictObject({
+  schema: v.literal(MANIFEST_SCHEMA),
   name: modelNameSchema,
-  law: z.literal(SAMPLING_LAW),
+  law: v.literal(SAMPLING_LAW),
   generator: generatorConfigSchema,
-  latent: z.strictObject({
-    size: z.int(),
-    prior: z.literal('uniform'),
-    range: z.tuple([z.literal(-1), z.literal(1)]),
+  latent: v.strictObject({
+    size: wholeSchema(),
+    prior: v.literal('uniform'),
+    range: v.strictTuple([v.literal(-1), v.literal(1)]),
   }),
-  image: z.strictObject({
-    height: z.int(),
-    width: z.int(),
-    channels: z.int(),
+  image: v.strictObject({
+    height: wholeSchema(),
+    width: wholeSchema(),
+    channels: wholeSchema(),
     /** The network's output for paper and for full ink. */
-    range: z.tuple([z.number(), z.number()]),
+    range: v.strictTuple([numberSchema, numberSchema]),
     /** The byte of each channel of the paper around what pictures show; absent for black. */
-    paper: z.optional(z.array(wholeSchema(0, 255))),
+    paper: v.optional(v.array(wholeSchema(0, 255))),
   }),
   /** What one picture and several show, such as "flag" and "flags"; absent for digits. */
-  subject: z.optional(subjectSchema),
+  subject: v.optional(subjectSchema),
   /** The name of each label, in order; empty for a generator without classes. */
-  classes: z
-    .array(
-      z
-        .string()
-        .check(
-          z.minLength(1),
-          z.maxLength(CLASS_LIMITS.nameLength),
-          z.refine(isPrintable, 'control characters or half a character'),
-        ),
-    )
-    .check(z.maxLength(CLASS_LIMITS.classes)),
+  classes: v.pipe(
+    v.array(
+      v.pipe(
+        v.string(),
+        v.minLength(1),
+        v.maxLength(CLASS_LIMITS.nameLength),
+        v.check(isPrintable, 'control characters or half a character'),
+      ),
+    ),
+    v.maxLength(CLASS_LIMITS.classes),
+  ),
   weights: weightEncodingSchema,
   /** The layers that the engine computes with 8-bit products; absent for none. */
-  bytes: z.optional(
-    z
-      .array(
-        z.strictObject({
+  bytes: v.optional(
+    v.pipe(
+      v.array(
+        v.strictObject({
           layer: wholeSchema(0, GENERATOR_LIMITS.layers - 1),
           zero: wholeSchema(0, 127),
-          steps: z.array(stepSchema),
-          scales: z.array(stepSchema),
-          offsets: z.array(z.number().check(z.minimum(-(2 ** 100)), z.maximum(2 ** 100))),
+          steps: v.array(stepSchema),
+          scales: v.array(stepSchema),
+          offsets: v.array(v.pipe(numberSchema, v.minValue(-(2 ** 100)), v.maxValue(2 ** 100))),
         }),
-      )
-      .check(z.minLength(1)),
+      ),
+      v.minLength(1),
+    ),
   ),
-  files: z.array(fileSchema).check(z.minLength(2), z.maxLength(ARTIFACT_LIMITS.files)),
-  training: z.strictObject({
-    preset: textSchema(64).check(z.minLength(1)),
-    steps: z.int().check(z.minimum(0)),
-    batchSize: z.int().check(z.minimum(1)),
-    imagesSeen: z.int().check(z.minimum(0)),
+  files: v.pipe(v.array(fileSchema), v.minLength(2), v.maxLength(ARTIFACT_LIMITS.files)),
+  training: v.strictObject({
+    preset: v.pipe(textSchema(64), v.minLength(1)),
+    steps: wholeSchema(0),
+    batchSize: wholeSchema(1),
+    imagesSeen: wholeSchema(0),
     ...originShape,
   }),
   figures: figuresSchema,
 });
 
-const manifestSchema = z.extend(manifestContentSchema, { version: modelVersionSchema });
+const manifestSchema = v.strictObject({
+  ...manifestContentSchema.entries,
+  version: modelVersionSchema,
+});
 
-type ManifestFile = z.infer<typeof fileSchema>;
-export type ManifestContent = z.infer<typeof manifestContentSchema>;
-export type Manifest = z.infer<typeof manifestSchema>;
+type ManifestFile = v.InferOutput<typeof fileSchema>;
+export type ManifestContent = v.InferOutput<typeof manifestContentSchema>;
+export type Manifest = v.InferOutput<typeof manifestSchema>;
 
-const publishedSchema = z.strictObject({
+const publishedSchema = v.strictObject({
   version: modelVersionSchema,
   manifestSha256: hashSchema,
   /** ISO 8601, UTC. */
-  publishedAt: z.iso.datetime(),
+  publishedAt: momentSchema,
 });
 
-const pointerSchema = z.strictObject({
-  schema: z.literal(1),
+const pointerSchema = v.strictObject({
+  schema: v.literal(1),
   /** The model that is served when a request names none. */
   default: modelNameSchema,
-  models: z.record(modelNameSchema, publishedSchema),
+  models: v.record(modelNameSchema, publishedSchema),
 });
 
 /** Which version of each model is served. Publishing replaces it last, by compare-and-swap. */
-export type Pointer = z.infer<typeof pointerSchema>;
+export type Pointer = v.InferOutput<typeof pointerSchema>;
 
 export const POINTER_KEY = 'current.json';
 export const MODELS_PREFIX = 'models/';
@@ -461,7 +460,7 @@ export async function hashNatively(bytes: Uint8Array): Promise<string> {
 
 /** Parses a JSON document. @param newest  The only `schema` number that is accepted. */
 export function parseDocument<T>(
-  schema: z.ZodMiniType<T>,
+  schema: v.GenericSchema<unknown, T>,
   bytes: Uint8Array,
   rules: { what: string; newest: number; maxBytes: number; expectedSha256?: string | undefined },
 ): T {
@@ -477,11 +476,11 @@ export function parseDocument<T>(
   if (typeof number === 'number' && number > newest) {
     throw new ArtifactError({ reason: 'schema_unknown', what, received: number, newest });
   }
-  const parsed = schema.safeParse(value);
+  const parsed = v.safeParse(schema, value);
   if (!parsed.success) {
-    throw new ArtifactError({ reason: 'malformed', what, detail: describeIssues(parsed.error) });
+    throw new ArtifactError({ reason: 'malformed', what, detail: describeIssues(parsed.issues) });
   }
-  return parsed.data;
+  return parsed.output;
 }
 
 function parseJson(bytes: Uint8Array, what: string): unknown {
@@ -500,16 +499,6 @@ function parseJson(bytes: Uint8Array, what: string): unknown {
       ? cause
       : new ArtifactError({ reason: 'not_json', what }, { cause });
   }
-}
-
-/** zod's issues quote keys of any length and number, so the message is cut here. */
-const MAX_DETAIL_LENGTH = 500;
-
-function describeIssues(error: z.core.$ZodError): string {
-  const text = error.issues
-    .map((issue) => `${issue.path.join('.') || 'the whole'}: ${issue.message}`)
-    .join('; ');
-  return text.length > MAX_DETAIL_LENGTH ? `${text.slice(0, MAX_DETAIL_LENGTH)}…` : text;
 }
 
 function check(holds: boolean, detail: string): void {

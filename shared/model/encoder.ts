@@ -8,7 +8,7 @@
  */
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
-import * as z from 'zod/mini';
+import * as v from 'valibot';
 import {
   ArtifactError,
   figuresSchema,
@@ -26,10 +26,10 @@ import {
   GENERATOR_LIMITS,
   GeneratorConfigError,
   planNetwork,
-  wholeSchema,
   type GeneratorPlan,
   type NetworkPlan,
 } from './generator.ts';
+import { wholeSchema } from '../schema.ts';
 import { decodeNumbers, WEIGHT_BYTES, weightEncodingSchema } from './weight-encoding.ts';
 
 /** An encoder costs about as much as the generator of a digit. */
@@ -38,11 +38,11 @@ export const ENCODER_LIMITS = { parameters: 200_000, macs: 2_000_000 } as const;
 /** The logits lie between minus and plus this number. */
 export const LOGIT_RANGE = 12;
 
-const encoderConfigSchema = z.strictObject({
-  layers: z.array(encoderLayerSchema).check(z.minLength(1), z.maxLength(GENERATOR_LIMITS.layers)),
+const encoderConfigSchema = v.strictObject({
+  layers: v.pipe(v.array(encoderLayerSchema), v.minLength(1), v.maxLength(GENERATOR_LIMITS.layers)),
 });
 
-export type EncoderConfig = z.infer<typeof encoderConfigSchema>;
+export type EncoderConfig = v.InferOutput<typeof encoderConfigSchema>;
 
 export interface EncoderPlan extends NetworkPlan {
   readonly config: EncoderConfig;
@@ -83,26 +83,26 @@ export const ENCODER_FILES: readonly string[] = [ENCODER_WEIGHTS_FILE, ENCODER_F
 export const ENCODER_SCHEMA = 1;
 export const MAX_ENCODER_FILE_BYTES = 16 * 1024;
 
-const descriptionSchema = z.strictObject({
-  schema: z.literal(ENCODER_SCHEMA),
+const descriptionSchema = v.strictObject({
+  schema: v.literal(ENCODER_SCHEMA),
   /** The only version of a model that this encoder belongs to. */
-  model: z.strictObject({ name: modelNameSchema, version: modelVersionSchema }),
+  model: v.strictObject({ name: modelNameSchema, version: modelVersionSchema }),
   encoder: encoderConfigSchema,
   weights: weightEncodingSchema,
-  file: z.strictObject({
-    path: z.literal(ENCODER_WEIGHTS_FILE),
+  file: v.strictObject({
+    path: v.literal(ENCODER_WEIGHTS_FILE),
     bytes: wholeSchema(1, 4 * ENCODER_LIMITS.parameters),
     sha256: hashSchema,
   }),
-  training: z.strictObject({
-    steps: z.int().check(z.minimum(0)),
-    batchSize: z.int().check(z.minimum(1)),
+  training: v.strictObject({
+    steps: wholeSchema(0),
+    batchSize: wholeSchema(1),
     ...originShape,
   }),
   figures: figuresSchema,
 });
 
-export type EncoderDescription = z.infer<typeof descriptionSchema>;
+export type EncoderDescription = v.InferOutput<typeof descriptionSchema>;
 
 export interface ParsedEncoder {
   readonly description: EncoderDescription;

@@ -2,7 +2,8 @@
  * A generator network as a list of layers: its shapes, weights and costs. The trainer builds it on
  * TensorFlow.js (`trainer/gan/networks.ts`), the engine draws with it (`engine/`). Pure.
  */
-import * as z from 'zod/mini';
+import * as v from 'valibot';
+import { wholeSchema } from '../schema.ts';
 
 /** Checked before any tensor exists. */
 export const GENERATOR_LIMITS = {
@@ -22,58 +23,54 @@ export const EFFORT = { number: 45, curve: 75 } as const;
 /** Slope of every leaky ReLU below 0. */
 export const LEAKY_SLOPE = 0.2;
 
-export function wholeSchema(min: number, max: number) {
-  return z.int().check(z.minimum(min), z.maximum(max));
-}
-
-const activationSchema = z.enum(['linear', 'relu', 'leakyRelu', 'sigmoid', 'tanh']);
+const activationSchema = v.picklist(['linear', 'relu', 'leakyRelu', 'sigmoid', 'tanh']);
 const sizeSchema = wholeSchema(1, GENERATOR_LIMITS.units);
 
 const blockSchema = wholeSchema(2, 4);
-const denseSchema = z.strictObject({
-  type: z.literal('dense'),
+const denseSchema = v.strictObject({
+  type: v.literal('dense'),
   units: sizeSchema,
   activation: activationSchema,
 });
 /** Stride 1 and zero padding, so height and width stay. */
-const convolutionSchema = z.strictObject({
-  type: z.literal('conv2d'),
+const convolutionSchema = v.strictObject({
+  type: v.literal('conv2d'),
   filters: sizeSchema,
-  kernelSize: z.union([z.literal(1), z.literal(3), z.literal(5)]),
+  kernelSize: v.picklist([1, 3, 5]),
   activation: activationSchema,
 });
 
-const layerSchema = z.discriminatedUnion('type', [
+const layerSchema = v.variant('type', [
   denseSchema,
   convolutionSchema,
   /** Moves channels to pixels: [h, w, b * b * c] to [b * h, b * w, c] (Shi et al. 2016). */
-  z.strictObject({ type: z.literal('depthToSpace'), blockSize: blockSchema }),
-  z.strictObject({
-    type: z.literal('reshape'),
-    shape: z.tuple([sizeSchema, sizeSchema, sizeSchema]),
+  v.strictObject({ type: v.literal('depthToSpace'), blockSize: blockSchema }),
+  v.strictObject({
+    type: v.literal('reshape'),
+    shape: v.strictTuple([sizeSchema, sizeSchema, sizeSchema]),
   }),
 ]);
 
 /** The layers of a network from a picture to numbers: `encoder.ts`. */
-export const encoderLayerSchema = z.discriminatedUnion('type', [
+export const encoderLayerSchema = v.variant('type', [
   denseSchema,
   convolutionSchema,
   /** Moves pixels to channels: the inverse of depthToSpace. */
-  z.strictObject({ type: z.literal('spaceToDepth'), blockSize: blockSchema }),
-  z.strictObject({ type: z.literal('flatten') }),
+  v.strictObject({ type: v.literal('spaceToDepth'), blockSize: blockSchema }),
+  v.strictObject({ type: v.literal('flatten') }),
 ]);
 
 /** A generator. Its input is a latent vector and, if it has classes, the label's one-hot vector. */
-export const generatorConfigSchema = z.strictObject({
+export const generatorConfigSchema = v.strictObject({
   latentSize: wholeSchema(1, 4096),
   classes: wholeSchema(0, 256),
-  layers: z.array(layerSchema).check(z.minLength(1), z.maxLength(GENERATOR_LIMITS.layers)),
+  layers: v.pipe(v.array(layerSchema), v.minLength(1), v.maxLength(GENERATOR_LIMITS.layers)),
 });
 
-export type Activation = z.infer<typeof activationSchema>;
-export type LayerConfig = z.infer<typeof layerSchema>;
-export type EncoderLayer = z.infer<typeof encoderLayerSchema>;
-export type GeneratorConfig = z.infer<typeof generatorConfigSchema>;
+export type Activation = v.InferOutput<typeof activationSchema>;
+export type LayerConfig = v.InferOutput<typeof layerSchema>;
+export type EncoderLayer = v.InferOutput<typeof encoderLayerSchema>;
+export type GeneratorConfig = v.InferOutput<typeof generatorConfigSchema>;
 
 /** Multiply-accumulates, numbers that are read or written, and sigmoids and tanhs. */
 interface EngineWork {

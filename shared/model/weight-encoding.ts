@@ -2,7 +2,8 @@
  * How weights.bin encodes a generator's weights. float16 and uint8 are those of TensorFlow.js
  * (`quantization` in tfjs-core's `io/types`) and decode to the same bits.
  */
-import * as z from 'zod/mini';
+import * as v from 'valibot';
+import { numberSchema } from '../schema.ts';
 import { GENERATOR_LIMITS, sizeOf, type WeightSpec } from './generator.ts';
 
 export const WEIGHT_DTYPES = ['float32', 'float16', 'uint8'] as const;
@@ -12,28 +13,26 @@ export type WeightDtype = (typeof WEIGHT_DTYPES)[number];
 export const WEIGHT_BYTES = { float32: 4, float16: 2, uint8: 1 } as const;
 
 /** Byte `q` decodes to `q * scale + min`, computed in float64, then rounded to float32. */
-const affineSchema = z
-  .strictObject({ scale: z.number().check(z.positive()), min: z.number() })
-  .check(
-    z.refine(
-      ({ scale, min }) =>
-        [min, 255 * scale + min].every((end) => Number.isFinite(Math.fround(end))),
-      { error: 'expected numbers within the range of float32' },
-    ),
-  );
+const affineSchema = v.pipe(
+  v.strictObject({ scale: v.pipe(numberSchema, v.gtValue(0)), min: numberSchema }),
+  v.check(
+    ({ scale, min }) => [min, 255 * scale + min].every((end) => Number.isFinite(Math.fround(end))),
+    'expected numbers within the range of float32',
+  ),
+);
 
 /** `quantization` has one entry for each of the plan's weights, in their order. */
-export const weightEncodingSchema = z.discriminatedUnion('dtype', [
-  z.strictObject({ dtype: z.literal('float32') }),
-  z.strictObject({ dtype: z.literal('float16') }),
-  z.strictObject({
-    dtype: z.literal('uint8'),
-    quantization: z.array(affineSchema).check(z.maxLength(2 * GENERATOR_LIMITS.layers)),
+export const weightEncodingSchema = v.variant('dtype', [
+  v.strictObject({ dtype: v.literal('float32') }),
+  v.strictObject({ dtype: v.literal('float16') }),
+  v.strictObject({
+    dtype: v.literal('uint8'),
+    quantization: v.pipe(v.array(affineSchema), v.maxLength(2 * GENERATOR_LIMITS.layers)),
   }),
 ]);
 
-export type AffineQuantization = z.infer<typeof affineSchema>;
-export type WeightEncoding = z.infer<typeof weightEncodingSchema>;
+export type AffineQuantization = v.InferOutput<typeof affineSchema>;
+export type WeightEncoding = v.InferOutput<typeof weightEncodingSchema>;
 
 /**
  * Decodes weights to [parameters], a copy. float32 and float16 may give NaN and infinities.

@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type * as z from 'zod';
+import * as v from 'valibot';
 import { runJob, type JobService } from '../support/jobs/killed-job.ts';
 import { jobManifestSchema } from '../../shared/contract/answers.ts';
 
@@ -47,9 +47,9 @@ test('30,000 digits outlive SIGKILL: each shard is written once, and together th
   };
   const manifest = JSON.parse(
     (await read(`/jobs/${report.job.id}/manifest`)).toString(),
-  ) as z.output<typeof jobManifestSchema>;
+  ) as v.InferOutput<typeof jobManifestSchema>;
   const [images, set] = [createHash('sha256'), createHash('sha256')];
-  for (const shard of jobManifestSchema.parse(manifest).shards) {
+  for (const shard of v.parse(jobManifestSchema, manifest).shards) {
     const bytes = await read(shard.images.url);
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(shard.images.sha256);
     images.update(bytes.subarray(128));

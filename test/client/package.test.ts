@@ -82,7 +82,7 @@ test('the licences of what its command line holds go along', async () => {
   const { dependencies } = (await readPackage(join(ROOT, 'package.json'))) as {
     dependencies: Record<string, string>;
   };
-  for (const name of ['hono', 'zod', 'commander', 'gifenc']) {
+  for (const name of ['hono', 'valibot', 'commander', 'gifenc']) {
     expect(text).toMatch(
       new RegExp(`^${name} ${dependencies[name]} \\((?:MIT|Apache-2\\.0)\\)$`, 'm'),
     );

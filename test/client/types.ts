@@ -2,7 +2,7 @@
  * The types of the client's options and answers. Nothing here runs: `npm run check` compiles it. A
  * parameter that is added to the table is an error here until its option is listed.
  */
-import type * as z from 'zod';
+import type * as v from 'valibot';
 import type {
   BaseOptions,
   DigitMintAttributes,
@@ -93,7 +93,7 @@ export const proofs: readonly true[] = [
   true satisfies AreEqual<
     { [K in keyof Omit<Digits, 'digits'>]: Digits[K] },
     {
-      readonly [K in keyof Omit<z.output<typeof digitsSchema>, 'digits'>]: z.output<
+      readonly [K in keyof Omit<v.InferOutput<typeof digitsSchema>, 'digits'>]: v.InferOutput<
         typeof digitsSchema
       >[K];
     }
@@ -111,5 +111,5 @@ export const proofs: readonly true[] = [
         loading: 'lazy' | 'eager';
       }
   >,
-  true satisfies AreEqual<keyof Digit, keyof z.output<typeof digitsSchema>['digits'][number]>,
+  true satisfies AreEqual<keyof Digit, keyof v.InferOutput<typeof digitsSchema>['digits'][number]>,
 ];

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as v from 'valibot';
 import { healthSchema } from '../../shared/contract/answers.ts';
 import {
   CONFIGS,
@@ -76,7 +77,7 @@ describe.skipIf(!hasOpenapiClients())('clients (dev/openapi-clients/install.sh)'
     const printed = await runProgram(process.execPath, ['program.ts', href.slice(0, -1)], folder);
     const { seed, pixels, png, npy } = await askPlainly();
     const said = JSON.parse(printed) as Record<string, unknown>;
-    const { status } = healthSchema.parse(await (await worker.fetch('/healthz')).json());
+    const { status } = v.parse(healthSchema, await (await worker.fetch('/healthz')).json());
     expect(said).toMatchObject({ seed, pixels, png, npy, status });
     expect(png.startsWith(PNG_MAGIC)).toBe(true);
     expect(said['negotiated']).toEqual(await worker.getDigits(`/digit.json?${ANSWERS}`));
@@ -126,7 +127,7 @@ describe.skipIf(!hasOpenapiClients())('clients (dev/openapi-clients/install.sh)'
       codes: ['invalid_parameter', 'invalid_parameter', 'unauthorized'],
     });
     expect((said['npy'] as number[][][]).map((digit) => digit.flat())).toEqual(pixels);
-    const { model } = healthSchema.parse(await (await worker.fetch('/healthz')).json());
+    const { model } = v.parse(healthSchema, await (await worker.fetch('/healthz')).json());
     expect(said['loadedAt']).toBe(Date.parse(model?.loadedAt ?? '') / 1000);
   });
 

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type * as z from 'zod';
+import * as v from 'valibot';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
 import { jobManifestSchema, jobSchema, problemSchema } from '../../shared/contract/answers.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
@@ -22,7 +22,7 @@ import {
   type TestWorker,
 } from '../support/hosts/workerd.ts';
 
-type Job = z.output<typeof jobSchema>;
+type Job = v.InferOutput<typeof jobSchema>;
 
 const SECRET = 'a secret of enough characters'.replaceAll(' ', '-');
 
@@ -73,13 +73,13 @@ async function start(query: string): Promise<Job> {
     202,
     'application/json',
   ]);
-  const job = jobSchema.parse(await answer.json());
+  const job = v.parse(jobSchema, await answer.json());
   expect(answer.headers.get('location')).toBe(job.url);
   return job;
 }
 
 const look = async ({ id }: Pick<Job, 'id'>) =>
-  jobSchema.parse(await (await ask(`/jobs/${id}`)).json());
+  v.parse(jobSchema, await (await ask(`/jobs/${id}`)).json());
 const waitFor = (job: Pick<Job, 'id'>, state: Job['state']) =>
   waitUntil(
     () => look(job),
@@ -87,7 +87,7 @@ const waitFor = (job: Pick<Job, 'id'>, state: Job['state']) =>
   );
 
 async function readCode(answer: Response): Promise<[number, string]> {
-  return [answer.status, problemSchema.parse(await answer.json()).code];
+  return [answer.status, v.parse(problemSchema, await answer.json()).code];
 }
 
 /** Joins a job's files as a client does and checks each by its hash. */
@@ -95,7 +95,10 @@ async function readBack(
   { id }: Pick<Job, 'id'>,
   page = '',
 ): Promise<{ images: Buffer; labels: Buffer; names: string[] }> {
-  const manifest = jobManifestSchema.parse(await (await ask(`/jobs/${id}/manifest${page}`)).json());
+  const manifest = v.parse(
+    jobManifestSchema,
+    await (await ask(`/jobs/${id}/manifest${page}`)).json(),
+  );
   expect(manifest.complete).toBe(true);
   const parts = { images: [] as Buffer[], labels: [] as Buffer[] };
   for (const shard of manifest.shards) {
@@ -173,7 +176,8 @@ describe('a job', () => {
     const set = await readSet('seed=s&n=70&label=7&truncation=0.5', 'images');
     expect(images.equals(set)).toBe(true);
     expect(new Set(labels)).toEqual(new Set([7]));
-    const [shard] = jobManifestSchema.parse(
+    const [shard] = v.parse(
+      jobManifestSchema,
       await (await ask(`/jobs/${tinted.id}/manifest`)).json(),
     ).shards;
     const idx = Buffer.from(
@@ -241,7 +245,7 @@ describe('a job', () => {
       `model=labelled@${version}&seed=again&n=100`,
     ]) {
       const answer = await ask(`/jobs?${query}`, 'POST');
-      const job = jobSchema.parse(await answer.json());
+      const job = v.parse(jobSchema, await answer.json());
       expect([answer.status, job.id, job.state]).toEqual([200, first.id, 'done']);
     }
     expect([await readEvents(), await listKeys()]).toEqual([
@@ -309,7 +313,7 @@ describe('a job has the same bytes', () => {
       () => look(job),
       ({ shards }) => shards.done === 1,
     );
-    const middle = jobManifestSchema.parse(await (await ask(`/jobs/${job.id}/manifest`)).json());
+    const middle = v.parse(jobManifestSchema, await (await ask(`/jobs/${job.id}/manifest`)).json());
     expect([
       middle.complete,
       middle.next,
@@ -417,7 +421,7 @@ describe('a job ends', () => {
     );
     for (const _ of [1, 2]) {
       const answer = await ask(`/jobs/${job.id}`, 'DELETE');
-      expect([answer.status, jobSchema.parse(await answer.json()).state]).toEqual([
+      expect([answer.status, v.parse(jobSchema, await answer.json()).state]).toEqual([
         200,
         'cancelled',
       ]);
@@ -431,7 +435,7 @@ describe('a job ends', () => {
     expect(await waitFor(job, 'done')).toMatchObject({ shards: { done: 2 } });
     expect((await readEvents()).writes).toHaveLength(1);
     const late = await ask(`/jobs/${job.id}`, 'DELETE');
-    expect(jobSchema.parse(await late.json()).state).toBe('done');
+    expect(v.parse(jobSchema, await late.json()).state).toBe('done');
   });
 });
 
@@ -569,12 +573,12 @@ describe('the API of jobs', () => {
     expect(delaysSeconds).toEqual(Array.from({ length: 100 }, (_, page) => page >> 1));
     await ask(`/jobs/${most.id}`, 'DELETE');
     const last = `/jobs/${most.id}/manifest?page=99`;
-    expect(jobManifestSchema.parse(await (await ask(last)).json())).toMatchObject({
+    expect(v.parse(jobManifestSchema, await (await ask(last)).json())).toMatchObject({
       complete: false,
       shards: [],
       next: null,
     });
-    const first = jobManifestSchema.parse(await (await ask(`/jobs/${most.id}/manifest`)).json());
+    const first = v.parse(jobManifestSchema, await (await ask(`/jobs/${most.id}/manifest`)).json());
     expect(first.next).toBe(`${most.url}/manifest?page=1`);
     expect(await readCode(await ask(`/jobs/${most.id}/manifest?page=100`))).toEqual([
       400,
@@ -598,14 +602,15 @@ describe('the API of jobs', () => {
       shards: { total, done: total },
       digits: total * digits - 1,
     });
-    const pages: z.output<typeof jobManifestSchema>[] = [];
+    const pages: v.InferOutput<typeof jobManifestSchema>[] = [];
     for (
       let next: string | null = `${job.url}/manifest`;
       next !== null;
       next = pages.at(-1)?.next ?? null
     ) {
       pages.push(
-        jobManifestSchema.parse(
+        v.parse(
+          jobManifestSchema,
           await (await ask(new URL(next).pathname + new URL(next).search)).json(),
         ),
       );

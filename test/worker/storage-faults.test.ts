@@ -4,6 +4,7 @@
  * models.test.ts.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as v from 'valibot';
 import { healthSchema, problemSchema } from '../../shared/contract/answers.ts';
 import { buildKey, MANIFEST_FILE, POINTER_KEY, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
 import {
@@ -42,7 +43,7 @@ afterAll(() => worker.close());
 
 const tell = (path: string, body?: unknown) =>
   worker.fetch(path, { method: 'POST', body: JSON.stringify(body ?? null) });
-const askHealth = async () => healthSchema.parse(await (await worker.fetch('/healthz')).json());
+const askHealth = async () => v.parse(healthSchema, await (await worker.fetch('/healthz')).json());
 const point = (fixture: Fixture) => worker.bucket.put(POINTER_KEY, buildPointer(fixture));
 
 /** @returns  The picture's bytes. */
@@ -147,7 +148,7 @@ test.each(CASES.filter(({ read }) => read !== 'pointer'))(
       `/models/fixture/${version}/${WEIGHTS_FILE}`,
     ]) {
       const answer = await worker.fetch(path, { headers: { accept: 'application/problem+json' } });
-      const { code } = problemSchema.parse(await answer.json());
+      const { code } = v.parse(problemSchema, await answer.json());
       const isMissing = fault === 'is missing';
       expect([path, answer.status, code]).toEqual([
         path,

@@ -1,6 +1,7 @@
 /** Parsers of command-line arguments, and the answer to Ctrl-C, for several commands. */
 import NAMED_COLOURS from 'color-name';
 import { InvalidArgumentError, type Command } from 'commander';
+import * as v from 'valibot';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { ArtifactError, subjectSchema } from '../../shared/model/artifact.ts';
@@ -75,13 +76,13 @@ export function parseRange(text: string): PixelRange {
 export function parseSubject(text: string): Subject {
   const names = text.split(',').map((name) => name.trim());
   const [one = '', many = one] = names;
-  const parsed = subjectSchema.safeParse({ one, many });
-  if (!parsed.success || names.length > 2) {
+  const subject = { one, many };
+  if (!v.is(subjectSchema, subject) || names.length > 2) {
     throw new InvalidArgumentError(
       'Expected what one picture and what several show, such as flag,flags, or one word for both.',
     );
   }
-  return parsed.data;
+  return subject;
 }
 
 const DURATION_UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;

@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import * as v from 'valibot';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { modelNameSchema, modelVersionSchema } from '../../shared/model/artifact.ts';
 import { encodePublicKey, parsePublicKeys, type PublicKey } from '../../shared/model/signature.ts';
@@ -341,7 +342,7 @@ const parseVersion = createParser(modelVersionSchema, 'a version of 16 lower-cas
 
 function createParser(schema: typeof modelNameSchema, expected: string): (text: string) => string {
   return (text) => {
-    if (!schema.safeParse(text).success) {
+    if (!v.is(schema, text)) {
       throw new ExpectedError(`expected ${expected}, got ${JSON.stringify(text)}`);
     }
     return text;

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import * as v from 'valibot';
 import { formatCount } from '../../shared/text.ts';
 import { quoteArgument } from '../../shared/npm-flags.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
@@ -511,9 +512,9 @@ function resolveTarget(text: string): string {
 }
 
 function parseName(text: string): string {
-  const parsed = modelNameSchema.safeParse(text);
+  const parsed = v.safeParse(modelNameSchema, text);
   if (!parsed.success) {
-    throw new InvalidArgumentError(`${parsed.error.issues[0]?.message ?? 'invalid'}.`);
+    throw new InvalidArgumentError(`${parsed.issues[0].message}.`);
   }
-  return parsed.data;
+  return parsed.output;
 }

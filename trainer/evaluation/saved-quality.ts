@@ -5,7 +5,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from 'zod';
+import * as v from 'valibot';
+import { wholeSchema } from '../../shared/schema.ts';
 import {
   encodeManifest,
   MANIFEST_FILE,
@@ -25,25 +26,25 @@ const QUALITY_FILE = 'quality.json';
 /** The first line of a card that may be written over. */
 const CARD_MARK = '<!-- Made by `npm run evaluate -- --save`: do not edit. -->';
 
-const qualitySchema = z.strictObject({
-  schema: z.literal(1),
+const qualitySchema = v.strictObject({
+  schema: v.literal(1),
   /** Name and version. */
-  model: z.string(),
-  n: z.int(),
+  model: v.string(),
+  n: wholeSchema(),
   /** In words: what samples are compared with, and by which features. */
-  against: z.string(),
-  features: z.string(),
-  rows: z.array(
-    z.strictObject({
-      title: z.string(),
-      value: z.string(),
-      real: z.string(),
+  against: v.string(),
+  features: v.string(),
+  rows: v.array(
+    v.strictObject({
+      title: v.string(),
+      value: v.string(),
+      real: v.string(),
       /** What it says. */
-      explanation: z.string(),
+      explanation: v.string(),
     }),
   ),
 });
-export type Quality = z.infer<typeof qualitySchema>;
+export type Quality = v.InferOutput<typeof qualitySchema>;
 
 /**
  * Saves the figures of each model of a report.

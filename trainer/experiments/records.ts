@@ -7,7 +7,8 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from 'zod';
+import * as v from 'valibot';
+import { numberSchema, wholeSchema } from '../../shared/schema.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { readIfThere, writeAtomically } from '../../storage/files.ts';
 import { parseJsonLines } from '../run/log/metrics.ts';
@@ -23,56 +24,56 @@ export function locateExperiment(folder: string) {
   };
 }
 
-const qualitySchema = z.strictObject({
-  frechet: z.number(),
-  coarse: z.number(),
-  diversity: z.number(),
-  precision: z.number(),
-  recall: z.number(),
-  density: z.number(),
-  coverage: z.number(),
-  sharpness: z.number(),
-  classes: z.array(z.int()).readonly(),
+const qualitySchema = v.strictObject({
+  frechet: numberSchema,
+  coarse: numberSchema,
+  diversity: numberSchema,
+  precision: numberSchema,
+  recall: numberSchema,
+  density: numberSchema,
+  coverage: numberSchema,
+  sharpness: numberSchema,
+  classes: v.pipe(v.array(wholeSchema()), v.readonly()),
 });
 
-const pointSchema = z.strictObject({
+const pointSchema = v.strictObject({
   /** Updates done, those of a VAE included. */
-  step: z.int(),
+  step: wholeSchema(),
   /** Time of all updates so far, without measuring: by the clock, and of the processor. */
-  seconds: z.number(),
-  cpuSeconds: z.number(),
+  seconds: numberSchema,
+  cpuSeconds: numberSchema,
   /** Of the last update; absent at step 0, and for a VAE, which has another loss. */
-  discriminatorLoss: z.number().optional(),
-  generatorLoss: z.number().optional(),
+  discriminatorLoss: v.optional(numberSchema),
+  generatorLoss: v.optional(numberSchema),
   quality: qualitySchema,
 });
 
-const resultSchema = z.strictObject({
-  schema: z.literal(1),
-  arm: z.string(),
-  seed: z.string(),
+const resultSchema = v.strictObject({
+  schema: v.literal(1),
+  arm: v.string(),
+  seed: v.string(),
   /** See `hashExperiment`. */
-  sha256: z.string(),
+  sha256: v.string(),
   /** Updates asked for. */
-  steps: z.int(),
-  data: z.strictObject({ name: z.string(), images: z.int(), sha256: z.string() }),
+  steps: wholeSchema(),
+  data: v.strictObject({ name: v.string(), images: wholeSchema(), sha256: v.string() }),
   /** Why it ended early; null when it did all its steps. */
-  failure: z.string().nullable(),
-  points: z.array(pointSchema).min(1),
+  failure: v.nullable(v.string()),
+  points: v.pipe(v.array(pointSchema), v.minLength(1)),
   /** The figures of training digits. */
   floor: qualitySchema,
   /** The machine that the run ended on. */
-  environment: z.strictObject({
-    backend: z.string(),
-    node: z.string(),
-    tfjs: z.string(),
-    processor: z.string(),
-    system: z.string(),
+  environment: v.strictObject({
+    backend: v.string(),
+    node: v.string(),
+    tfjs: v.string(),
+    processor: v.string(),
+    system: v.string(),
   }),
 });
 
-export type ExperimentPoint = z.infer<typeof pointSchema>;
-export type ExperimentResult = z.infer<typeof resultSchema>;
+export type ExperimentPoint = v.InferOutput<typeof pointSchema>;
+export type ExperimentResult = v.InferOutput<typeof resultSchema>;
 
 /** Reads a record; null when there is none. @throws ExpectedError  When it is not one. */
 export async function loadResult(path: string): Promise<ExperimentResult | null> {
@@ -81,7 +82,7 @@ export async function loadResult(path: string): Promise<ExperimentResult | null>
     return null;
   }
   try {
-    return resultSchema.parse(JSON.parse(text));
+    return v.parse(resultSchema, JSON.parse(text));
   } catch (cause) {
     throw new ExpectedError(
       `${path} is not the record of an experiment: delete it and run the experiment again`,
@@ -103,7 +104,7 @@ export async function saveResult(path: string, result: ExperimentResult): Promis
 /** Reads a run's measurements. It skips a line that was cut off by a kill. */
 export async function loadPoints(folder: string): Promise<ExperimentPoint[]> {
   const text = await readIfThere(locateExperiment(folder).points);
-  return parseJsonLines(text, (line) => pointSchema.parse(line));
+  return parseJsonLines(text, (line) => v.parse(pointSchema, line));
 }
 
 /** Where records are kept in the documents' folder. */

@@ -1,4 +1,5 @@
 /** Lists the versions in a store with their objects and their states. */
+import * as v from 'valibot';
 import {
   ARTIFACT_LIMITS,
   ArtifactError,
@@ -48,11 +49,9 @@ function describeObjects(id: VersionId, objects: readonly ListedObject[]) {
 /** @param folder  `models/NAME/VERSION`; other folders are not ours. */
 function parseVersionFolder(folder: string): VersionId | null {
   const [name, version, ...more] = folder.slice(MODELS_PREFIX.length).split('/');
-  const isVersion =
-    modelNameSchema.safeParse(name).success &&
-    modelVersionSchema.safeParse(version).success &&
-    more.length === 0;
-  return isVersion ? { name: name as string, version: version as string } : null;
+  return v.is(modelNameSchema, name) && v.is(modelVersionSchema, version) && more.length === 0
+    ? { name, version }
+    : null;
 }
 
 /** Last time that a version was written or served: milliseconds since 1970. */

@@ -2,7 +2,8 @@
  * The ledger: served history, pins and leases. Publishers change it by compare-and-swap. It is
  * apart from the pointer, which workers of every age parse strictly. See docs/publication.md.
  */
-import * as z from 'zod';
+import * as v from 'valibot';
+import { describeIssues, momentSchema } from '../../shared/schema.ts';
 import { modelNameSchema, modelVersionSchema, type Pointer } from '../../shared/model/artifact.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { PublishError } from './publish-error.ts';
@@ -27,42 +28,42 @@ export const LEDGER_LIMITS = {
 
 const versionFields = { name: modelNameSchema, version: modelVersionSchema };
 
-const servedSchema = z.strictObject({
+const servedSchema = v.strictObject({
   ...versionFields,
-  manifestSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  manifestSha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
   /** When it began to be served, from the pointer. */
-  publishedAt: z.iso.datetime(),
+  publishedAt: momentSchema,
   /** Written before the pointer moves, so a killed publisher may not have replaced it. */
-  replacedAt: z.iso.datetime(),
+  replacedAt: momentSchema,
 });
 
-const pinSchema = z.strictObject({
+const pinSchema = v.strictObject({
   ...versionFields,
-  pinnedAt: z.iso.datetime(),
-  note: z.string().max(LEDGER_LIMITS.noteLength),
+  pinnedAt: momentSchema,
+  note: v.pipe(v.string(), v.maxLength(LEDGER_LIMITS.noteLength)),
 });
 
-const leaseSchema = z.strictObject({
-  token: z.uuid(),
+const leaseSchema = v.strictObject({
+  token: v.pipe(v.string(), v.uuid()),
   /** `keep`: nobody may delete these versions. `delete`: nobody may begin to serve or pin them. */
-  kind: z.enum(['keep', 'delete']),
-  versions: z.array(z.strictObject(versionFields)).min(1),
+  kind: v.picklist(['keep', 'delete']),
+  versions: v.pipe(v.array(v.strictObject(versionFields)), v.minLength(1)),
   /** The lease ends then, whatever happened to its holder. */
-  until: z.iso.datetime(),
+  until: momentSchema,
 });
 
-const ledgerSchema = z.strictObject({
-  schema: z.literal(1),
+const ledgerSchema = v.strictObject({
+  schema: v.literal(1),
   /** Each version once, the last replaced at the end. */
-  history: z.array(servedSchema),
-  pins: z.array(pinSchema),
+  history: v.array(servedSchema),
+  pins: v.array(pinSchema),
   /** Leases; the stored name is older than the word. */
-  holds: z.array(leaseSchema),
+  holds: v.array(leaseSchema),
 });
 
-export type Ledger = z.infer<typeof ledgerSchema>;
-export type ServedVersion = z.infer<typeof servedSchema>;
-export type LeaseEntry = z.infer<typeof leaseSchema>;
+export type Ledger = v.InferOutput<typeof ledgerSchema>;
+export type ServedVersion = v.InferOutput<typeof servedSchema>;
+export type LeaseEntry = v.InferOutput<typeof leaseSchema>;
 
 const EMPTY: Ledger = { schema: 1, history: [], pins: [], holds: [] };
 
@@ -86,16 +87,18 @@ function parseLedger(where: string, bytes: Uint8Array): Ledger {
   } catch {
     throw refuse('is not JSON');
   }
-  const parsed = ledgerSchema.safeParse(value);
+  const parsed = v.safeParse(ledgerSchema, value);
   if (parsed.success) {
-    return parsed.data;
+    return parsed.output;
   }
-  const newer = z.object({ schema: z.number().gt(EMPTY.schema) }).safeParse(value);
+  const newer = v.safeParse(
+    v.object({ schema: v.pipe(v.number(), v.gtValue(EMPTY.schema)) }),
+    value,
+  );
   if (newer.success) {
-    throw refuse(`has schema ${newer.data.schema}`, true);
+    throw refuse(`has schema ${newer.output.schema}`, true);
   }
-  const issue = parsed.error.issues[0];
-  throw refuse(`is malformed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+  throw refuse(`is malformed: ${describeIssues(parsed.issues.slice(0, 1))}`);
 }
 
 /**
@@ -118,7 +121,7 @@ export function changeLedger(
       return present;
     }
     // Parsed as its readers do: a ledger that they refuse would stop all publishing.
-    const text = `${JSON.stringify(ledgerSchema.parse(wanted), null, 2)}\n`;
+    const text = `${JSON.stringify(v.parse(ledgerSchema, wanted), null, 2)}\n`;
     const bytes = new TextEncoder().encode(text);
     if (bytes.length > LEDGER_LIMITS.bytes) {
       throw new PublishError(store.description, { reason: 'ledger_full', bytes: bytes.length });

@@ -9,7 +9,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import * as z from 'zod';
+import * as v from 'valibot';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { hashValue } from '../../shared/model/artifact.ts';
 import type { Subject } from '../../shared/model/subject.ts';
@@ -202,10 +202,10 @@ async function removeRunLeftovers(folder: string): Promise<void> {
 }
 
 /** A run of an experiment has no backend. */
-const optionsSchema = z.looseObject({
-  config: z.looseObject({}),
-  dataset: z.looseObject({}),
-  backend: z.looseObject({ name: z.string() }).optional(),
+const optionsSchema = v.looseObject({
+  config: v.looseObject({}),
+  dataset: v.looseObject({}),
+  backend: v.optional(v.looseObject({ name: v.string() })),
 });
 
 /** Reads a run's settings. @param flag  Named the folder. @throws ExpectedError */
@@ -221,7 +221,7 @@ export async function loadRunOptions(folder: string, flag = '--resume'): Promise
     );
   }
   try {
-    return optionsSchema.parse(JSON.parse(text)) as unknown as RunOptions;
+    return v.parse(optionsSchema, JSON.parse(text)) as unknown as RunOptions;
   } catch (cause) {
     throw new ExpectedError(
       `${flag} ${folder}: expected the settings of a run in ${options}, got something else. Put a good one back.`,
@@ -295,7 +295,7 @@ export async function reopenRunFolder(folder: string, step: number): Promise<voi
 
 export async function loadMetrics(folder: string): Promise<MetricsLine[]> {
   const text = await readIfThere(locate(folder).metrics);
-  return parseJsonLines(text, (line) => metricsSchema.parse(line));
+  return parseJsonLines(text, (line) => v.parse(metricsSchema, line));
 }
 
 export function saveGrid(folder: string, step: number, png: Uint8Array): Promise<void> {

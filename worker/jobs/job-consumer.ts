@@ -1,4 +1,5 @@
 /** Draws jobs. A message may come twice, late or never: it is a hint to look for missing shards. */
+import * as v from 'valibot';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { hashNatively } from '../../shared/model/artifact.ts';
 import { findClass } from '../../shared/model/classes.ts';
@@ -150,8 +151,8 @@ export function createJobConsumer(options: {
 
   return async ({ queue: name, messages }, defer) => {
     for (const message of messages) {
-      const { success, data } = jobMessageSchema.safeParse(message.body);
-      if (!success) {
+      const data = message.body;
+      if (!v.is(jobMessageSchema, data)) {
         // Another version of this code sent it, so a retry would not help.
         log({ level: 'error', event: 'job_message_unknown' });
         message.ack();

@@ -1,10 +1,10 @@
 /** Counts a job's progress and cost from its objects, so a shard delivered twice counts once. */
-import type * as z from 'zod/mini';
+import type * as v from 'valibot';
 import type { jobSchema } from '../../shared/contract/answers.ts';
 import { countPages, countShards, listPage } from './job.ts';
 import type { JobStore, Stop } from './job-store.ts';
 
-type Job = z.output<typeof jobSchema>;
+type Job = v.InferOutput<typeof jobSchema>;
 
 export interface JobProgress extends Omit<Job, 'url' | 'manifestUrl'> {
   /** Pages with missing shards, in no order. */

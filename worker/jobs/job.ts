@@ -1,50 +1,51 @@
 /** A job: its record, its id, and the shards that it is split into. Pure. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import * as z from 'zod/mini';
+import * as v from 'valibot';
 import { modelNameSchema, modelVersionSchema } from '../../shared/model/artifact.ts';
+import { numberSchema, wholeSchema } from '../../shared/schema.ts';
 import { JOB_FORMATS, type JobFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { buildUrl, type Pinned } from '../../shared/contract/query.ts';
 import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts';
 
-export const jobIdSchema = z.string().check(z.regex(/^[0-9a-f]{32}$/));
+export const jobIdSchema = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
 
 /** The record in the bucket. It keeps how the job was split, whatever later code would choose. */
-export const jobRecordSchema = z.object({
+export const jobRecordSchema = v.object({
   /** 2 for a job in a hand: older code would draw it without. */
-  schema: z.union([z.literal(1), z.literal(2)]),
-  model: z.object({ name: modelNameSchema, version: modelVersionSchema }),
-  seed: z.string(),
-  start: z.int().check(z.minimum(0)),
-  n: z.int().check(z.minimum(1)),
+  schema: v.picklist([1, 2]),
+  model: v.object({ name: modelNameSchema, version: modelVersionSchema }),
+  seed: v.string(),
+  start: wholeSchema(0),
+  n: wholeSchema(1),
   /** The class's name; null where the seed draws them. */
-  label: z.nullable(z.string()),
+  label: v.nullable(v.string()),
   /** Jobs that were started before these parameters existed have none. */
-  truncation: z._default(z.number().check(z.minimum(0), z.maximum(1)), 1),
-  hand: z._default(z.nullable(z.string()), null),
-  vary: z._default(z.number().check(z.minimum(0), z.maximum(1)), 0),
-  format: z.enum(Object.keys(JOB_FORMATS) as JobFormat[]),
-  image: z.object({ height: z.int(), width: z.int(), channels: z.int() }),
-  hasLabels: z.boolean(),
+  truncation: v.optional(v.pipe(numberSchema, v.minValue(0), v.maxValue(1)), 1),
+  hand: v.optional(v.nullable(v.string()), null),
+  vary: v.optional(v.pipe(numberSchema, v.minValue(0), v.maxValue(1)), 0),
+  format: v.picklist(Object.keys(JOB_FORMATS) as JobFormat[]),
+  image: v.object({ height: wholeSchema(), width: wholeSchema(), channels: wholeSchema() }),
+  hasLabels: v.boolean(),
   /** Digits of each shard but the last. */
-  shardDigits: z.int().check(z.minimum(1)),
+  shardDigits: wholeSchema(1),
 });
-export type JobRecord = z.output<typeof jobRecordSchema>;
+export type JobRecord = v.InferOutput<typeof jobRecordSchema>;
 
 /** Shards that one list of the bucket can hold. */
 export const PAGE_SHARDS = 1000;
 const MAX_PAGES = LIMITS.maxJobShards / PAGE_SHARDS;
 
 /** A message of the queue: draw a shard, or send messages for the missing shards of a page. */
-export const jobMessageSchema = z.union([
-  z.strictObject({
+export const jobMessageSchema = v.union([
+  v.strictObject({
     job: jobIdSchema,
-    shard: z.int().check(z.minimum(0), z.lt(LIMITS.maxJobShards)),
+    shard: wholeSchema(0, LIMITS.maxJobShards - 1),
   }),
-  z.strictObject({ job: jobIdSchema, page: z.int().check(z.minimum(0), z.lt(MAX_PAGES)) }),
+  v.strictObject({ job: jobIdSchema, page: wholeSchema(0, MAX_PAGES - 1) }),
 ]);
-export type JobMessage = z.output<typeof jobMessageSchema>;
+export type JobMessage = v.InferOutput<typeof jobMessageSchema>;
 
 /**
  * Bounds of a shard. An isolate of 128 MB holds the bytes of its images whole, since their key is

@@ -1,5 +1,6 @@
 /** JSON Schemas of the answers, in the part of the language that generators of clients know. */
-import * as z from 'zod/mini';
+import { toJsonSchemaDefs } from '@valibot/to-json-schema';
+import type { GenericSchema } from 'valibot';
 import { NAMED_SCHEMAS } from '../../shared/contract/answers.ts';
 
 export type Json = Record<string, unknown>;
@@ -8,16 +9,17 @@ const MAX_INT32 = 2 ** 31 - 1;
 
 /** Describes all answers by name, with references between them. */
 export function describeNamedSchemas(): Record<string, Json> {
-  const { schemas } = z.toJSONSchema(NAMED_SCHEMAS, { io: 'input', uri: locateSchema });
-  return mapValues(
-    schemas,
-    ({ $schema: _schema, $id: _id, ...schema }) => simplify(schema) as Json,
-  );
+  const schemas = toJsonSchemaDefs(NAMED_SCHEMAS, {
+    target: 'draft-2020-12',
+    ignoreActions: ['ends_with', 'finite'],
+    overrideRef: ({ referenceId }) => locateSchema(referenceId),
+  });
+  return mapValues(schemas, (schema) => simplify(schema) as Json);
 }
 
 /** Names an answer's schema. @throws Error  When it is not in `NAMED_SCHEMAS`. */
-export function nameSchema(schema: z.ZodMiniType): string {
-  const name = NAMED_SCHEMAS.get(schema)?.id;
+export function nameSchema(schema: GenericSchema): string {
+  const name = Object.keys(NAMED_SCHEMAS).find((id) => NAMED_SCHEMAS[id] === schema);
   if (name === undefined) {
     throw new Error('expected a schema that is registered in NAMED_SCHEMAS');
   }
@@ -29,8 +31,8 @@ export function locateSchema(name: string): string {
 }
 
 /**
- * Says the same in words that more generators understand: a format without zod's pattern for it,
- * `enum` for `const`, a list of types for a nullable value, and a reference without neighbours.
+ * Says the same in words that more generators understand: a list of types for a nullable value, and
+ * a reference without neighbours.
  */
 function simplify(node: unknown): unknown {
   if (Array.isArray(node)) {
@@ -46,18 +48,13 @@ function simplify(node: unknown): unknown {
     key,
     key === 'properties' ? mapValues(value, simplify) : simplify(value),
   ]);
-  const { pattern, propertyNames: _, const: only, anyOf, ...rest } = Object.fromEntries(entries);
-  const { format, contentEncoding } = rest;
-  if (contentEncoding !== undefined) {
-    delete rest.format; // zod writes base64 as format and as encoding.
-  }
+  const { propertyNames: _, anyOf, required, ...rest } = Object.fromEntries(entries);
   const [first, second] = Array.isArray(anyOf) ? anyOf : [];
   const isNullable = second?.type === 'null' && typeof first?.type === 'string';
   return {
     ...(isNullable ? { ...first, type: [first.type, 'null'] } : anyOf !== undefined && { anyOf }),
     ...(rest.type === 'integer' ? describeInteger(rest) : rest),
-    ...(only !== undefined && { enum: [only] }),
-    ...(pattern !== undefined && format === undefined && { pattern }),
+    ...(required?.length > 0 && { required }),
   };
 }
 

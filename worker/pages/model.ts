@@ -1,6 +1,6 @@
 /** The pages of models, for people: `/models…` answers with them or with JSON, by `Accept`. */
 import { html } from 'hono/html';
-import type * as z from 'zod/mini';
+import type * as v from 'valibot';
 import files from 'page-files';
 import type { ParsedManifest } from '../../shared/model/artifact.ts';
 import { listClasses } from '../../shared/model/classes.ts';
@@ -46,7 +46,7 @@ export function renderModelsPage(
 export function renderModelPage(
   c: AppContext,
   { manifest, plan }: ParsedManifest,
-  urls: z.output<typeof modelCardSchema>['files'],
+  urls: v.InferOutput<typeof modelCardSchema>['files'],
 ): Promise<Response> {
   const { name, version, classes, image, training } = manifest;
   const model = `${name}@${version}`;

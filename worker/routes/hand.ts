@@ -1,6 +1,6 @@
 /** `POST /hand`: reads the hand of one person's digits. Keeps and logs nothing of them. */
 import { concatBytes } from '@noble/hashes/utils.js';
-import type * as z from 'zod/mini';
+import type * as v from 'valibot';
 import type { handSchema } from '../../shared/contract/answers.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
@@ -193,7 +193,7 @@ function describe(
   reading: Reading,
   { name, version, sampler }: Generator,
   base: string | undefined,
-): z.output<typeof handSchema> {
+): v.InferOutput<typeof handSchema> {
   const model = { name, version };
   const hand = formatHand({ model, latents: reading.latents });
   const digits = reading.digits.map(({ label, certainty, error }) => ({

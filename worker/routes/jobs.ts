@@ -1,6 +1,6 @@
 /** `/jobs`: sets too large for one answer, for the owner. The queue's consumers draw them. */
 import { timingSafeEqual } from 'hono/utils/buffer';
-import type * as z from 'zod/mini';
+import * as v from 'valibot';
 import type { jobManifestSchema, jobSchema } from '../../shared/contract/answers.ts';
 import { JOB_FORMATS, PARTS, type Part } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
@@ -205,7 +205,8 @@ async function checkOwner(c: AppContext, { secret }: Jobs): Promise<void> {
 
 /** Reads the id, which becomes a key of the bucket. @returns  undefined when it is malformed. */
 function readId(c: AppContext): string | undefined {
-  return jobIdSchema.safeParse(c.req.param('id')).data;
+  const id = c.req.param('id');
+  return v.is(jobIdSchema, id) ? id : undefined;
 }
 
 async function answerStart(
@@ -291,7 +292,7 @@ function respondProgress(
   }
   const { unfinishedPages: _, ...job } = progress;
   const url = `${c.get('base')}/jobs/${job.id}`;
-  const answer: z.output<typeof jobSchema> = { ...job, url, manifestUrl: `${url}/manifest` };
+  const answer: v.InferOutput<typeof jobSchema> = { ...job, url, manifestUrl: `${url}/manifest` };
   const headers = {
     ...PRIVATE_HEADERS,
     [HEADERS.model]: `${job.model.name}@${job.model.version}`,
@@ -321,7 +322,7 @@ async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response>
     url: `${url}/${part}/${name}`,
     ...file,
   });
-  const answer: z.output<typeof jobManifestSchema> = {
+  const answer: v.InferOutput<typeof jobManifestSchema> = {
     job: id,
     complete: stored.length === listPage(record, page).length,
     shards: stored.map(({ shard, start, n, images, labels }) => ({

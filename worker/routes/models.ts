@@ -1,5 +1,5 @@
 /** `GET /models` and below: the published models, their cards and their files. */
-import type * as z from 'zod/mini';
+import * as v from 'valibot';
 import {
   findFile,
   hashBytes,
@@ -213,7 +213,7 @@ async function answerByAccept(
 
 /** Checks names before they become keys of the bucket. */
 function areNames(name: string, version: string): boolean {
-  return modelNameSchema.safeParse(name).success && modelVersionSchema.safeParse(version).success;
+  return v.is(modelNameSchema, name) && v.is(modelVersionSchema, version);
 }
 
 /** Tells the sampling law of `shared/model/random.ts`; docs/recipe.md has a program for it. */
@@ -240,7 +240,7 @@ function describeModel(
   { manifest, plan }: ParsedManifest,
   encoder: Uint8Array | undefined,
   base: string,
-): z.output<typeof modelCardSchema> {
+): v.InferOutput<typeof modelCardSchema> {
   const { name, version, classes, image, weights, training, figures } = manifest;
   const { width, height, channels } = image;
   return {

@@ -1,6 +1,6 @@
 /** `GET /oembed`: how a pasted link becomes a picture (oembed.com, version 1.0, type photo). */
 import { tryDecode } from 'hono/utils/url';
-import type * as z from 'zod/mini';
+import type * as v from 'valibot';
 import type { oembedSchema } from '../../shared/contract/answers.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import {
@@ -115,7 +115,7 @@ async function describePhoto(
   dependencies: AppDependencies,
   url: string,
   max: Size,
-): Promise<z.output<typeof oembedSchema>> {
+): Promise<v.InferOutput<typeof oembedSchema>> {
   const { generators, drawSeed, rateLimits } = dependencies;
   const base = c.get('base');
   const pasted = findPicture(url, base);

@@ -4,6 +4,7 @@
  */
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as v from 'valibot';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
 import { digitSchema, digitsSchema, packedDigitSchema } from '../../../shared/contract/answers.ts';
 import {
@@ -30,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => worker.close());
 
 const getDigits = async (query: string) =>
-  digitsSchema.parse(await (await worker.fetch(`/digit.json?${query}`)).json()).digits;
+  v.parse(digitsSchema, await (await worker.fetch(`/digit.json?${query}`)).json()).digits;
 
 /** Parses an IDX file by its specification: magic, sizes, bytes. */
 function readIdx(bytes: Buffer): { shape: number[]; data: Buffer } {
@@ -82,7 +83,7 @@ describe('a labelled set', () => {
       .toString()
       .trimEnd()
       .split('\n');
-    expect(lines.map((line) => digitSchema.parse(JSON.parse(line)))).toEqual(digits);
+    expect(lines.map((line) => v.parse(digitSchema, JSON.parse(line)))).toEqual(digits);
   });
 
   test('has the same digits for an index in every range', async () => {
@@ -153,7 +154,7 @@ describe('a labelled set', () => {
     const packed = (await answer.text())
       .trimEnd()
       .split('\n')
-      .map((line) => packedDigitSchema.parse(JSON.parse(line)));
+      .map((line) => v.parse(packedDigitSchema, JSON.parse(line)));
     expect(
       packed.map((digit) => ({ ...digit, pixels: [...Buffer.from(digit.pixels, 'base64')] })),
     ).toEqual(await getDigits('seed=s&n=66'));

@@ -3,6 +3,7 @@
  * the ETag and the bytes of the picture with multiplied factors.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as v from 'valibot';
 import { oembedSchema, problemSchema } from '../../../shared/contract/answers.ts';
 import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
 
@@ -13,7 +14,8 @@ beforeAll(async () => {
 afterAll(() => worker.close());
 
 const getProblem = async (path: string) =>
-  problemSchema.parse(
+  v.parse(
+    problemSchema,
     await (await worker.fetch(path, { headers: { accept: 'application/problem+json' } })).json(),
   );
 
@@ -135,7 +137,8 @@ test.each([
   '/oembed describes %s%s as a picture that is %i pixels wide',
   async (pasted, more, width, scale, margin) => {
     const url = encodeURIComponent(new URL(pasted, worker.url).href);
-    const photo = oembedSchema.parse(
+    const photo = v.parse(
+      oembedSchema,
       await (await worker.fetch(`/oembed?url=${url}${more}`)).json(),
     );
     expect([photo.width, photo.height]).toEqual([width, width]);

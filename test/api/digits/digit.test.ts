@@ -1,6 +1,7 @@
 /** Tests `/digit` over HTTP in the real runtime: parameters, formats, headers, caching, errors. */
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as v from 'valibot';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
 import { digitsSchema, healthSchema, problemSchema } from '../../../shared/contract/answers.ts';
 import type { ApiErrorCode } from '../../../shared/contract/errors.ts';
@@ -137,7 +138,7 @@ describe('digits', () => {
     expect(answer.status).toBe(200);
     expect(decodeURIComponent(answer.headers.get('digitmint-seed') as string)).toBe(seed);
     expect(answer.headers.get('set-cookie')).toBeNull();
-    const body = digitsSchema.parse(await answer.json());
+    const body = v.parse(digitsSchema, await answer.json());
     expect(body.seed).toBe(seed);
     expect(
       (
@@ -152,12 +153,12 @@ describe('digits', () => {
 test('JSON matches the documented schema, without extra fields', async () => {
   for (const path of ['/digit.json?n=3&seed=a', '/digit.json?model=plain']) {
     const json = await (await worker.fetch(path)).json();
-    expect(digitsSchema.parse(json)).toEqual(json);
+    expect(v.parse(digitsSchema, json)).toEqual(json);
   }
   const health = await (await worker.fetch('/healthz')).json();
-  expect(healthSchema.parse(health)).toEqual(health);
+  expect(v.parse(healthSchema, health)).toEqual(health);
   const problem = await (await worker.fetch('/digit.json?n=0')).json();
-  expect(problemSchema.parse(problem)).toEqual(problem);
+  expect(v.parse(problemSchema, problem)).toEqual(problem);
 });
 
 describe('the format', () => {

@@ -4,6 +4,7 @@
 import type { Browser } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as v from 'valibot';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
 import {
   digitSchema,
@@ -104,7 +105,7 @@ describe('ndjson', () => {
       .trimEnd()
       .split('\n');
     const { digits } = await worker.getDigits('/digit.json?seed=a&n=130&start=7&label=3');
-    expect(lines.map((line) => digitSchema.parse(JSON.parse(line)))).toEqual(digits);
+    expect(lines.map((line) => v.parse(digitSchema, JSON.parse(line)))).toEqual(digits);
   });
 
   test('may be aborted without harm to later requests', async () => {
@@ -126,7 +127,7 @@ describe('pixels=base64', () => {
     const plain = await worker.getDigits(path);
     const answer = await worker.fetch(`${path}&pixels=base64`);
     expect(answer.headers.get('content-location')).toContain('&pixels=base64&model=');
-    const packed = packedDigitsSchema.parse(await answer.json());
+    const packed = v.parse(packedDigitsSchema, await answer.json());
     expect(packed.digits.every(({ pixels }) => pixels.length % 4 === 0)).toBe(true);
     expect({
       ...packed,
@@ -136,7 +137,7 @@ describe('pixels=base64', () => {
 
   test('applies to each NDJSON line, with a different ETag', async () => {
     const lines = (await getText('/digit.ndjson?seed=a&n=70&pixels=base64')).trimEnd().split('\n');
-    const unpacked = lines.map((line) => packedDigitSchema.parse(JSON.parse(line)));
+    const unpacked = lines.map((line) => v.parse(packedDigitSchema, JSON.parse(line)));
     const { digits } = await worker.getDigits('/digit.json?seed=a&n=70&pixels=array');
     expect(unpacked.map((digit) => ({ ...digit, pixels: decode(digit.pixels) }))).toEqual(digits);
     const tags = ['array', 'base64'].map(async (form) =>

@@ -1,6 +1,6 @@
 /** Tests `hand=`, `vary=` and `to=` over HTTP in the real runtime. */
 import { PNG } from 'pngjs';
-import type * as z from 'zod/mini';
+import type * as v from 'valibot';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import SMALL from '../../../models/digits-small/manifest.json' with { type: 'json' };
 import manifest from '../../../models/digits/manifest.json' with { type: 'json' };
@@ -20,7 +20,7 @@ const makeHand = (seed: number): string =>
     model: { name, version },
     latents: Float32Array.from({ length: 64 }, (_, i) => Math.sin(seed * 64 + i)),
   });
-type Photo = z.output<typeof oembedSchema>;
+type Photo = v.InferOutput<typeof oembedSchema>;
 const ADA = makeHand(1);
 const BOB = makeHand(2);
 

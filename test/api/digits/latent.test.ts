@@ -1,5 +1,6 @@
 /** Tests the latent vector as a part of the interface: `latent` in JSON, and `truncation`. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as v from 'valibot';
 import { digitSchema, digitsSchema, problemSchema } from '../../../shared/contract/answers.ts';
 import { deriveSeedKey, drawLatents } from '../../../shared/model/random.ts';
 import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
@@ -17,11 +18,11 @@ async function readLines(path: string) {
   return text
     .trimEnd()
     .split('\n')
-    .map((line) => digitSchema.parse(JSON.parse(line)));
+    .map((line) => v.parse(digitSchema, JSON.parse(line)));
 }
 
 async function readDigits(path: string) {
-  return digitsSchema.parse(await (await worker.fetch(path)).json()).digits;
+  return v.parse(digitsSchema, await (await worker.fetch(path)).json()).digits;
 }
 
 const askPath = async (path: string) => (await worker.fetch(path)).headers.get('content-location');
@@ -54,7 +55,7 @@ describe('latent=1', () => {
     const [digit] = await readDigits('/digit.json?seed=Ada&latent=1');
     expect(digit?.url).not.toContain('latent');
     const refused = await worker.fetch('/digit.npy?latent=1&strict=1');
-    expect(problemSchema.parse(await refused.json()).code).toBe('parameter_without_effect');
+    expect(v.parse(problemSchema, await refused.json()).code).toBe('parameter_without_effect');
     const unknown = await worker.fetch('/morph.gif?latent=1');
     expect(unknown.headers.get('digitmint-warning')).toBe('unknown parameters: latent');
   });
@@ -109,7 +110,7 @@ describe('truncation', () => {
     'of %j is refused',
     async (text) => {
       const answer = await worker.fetch(`/digit.json?truncation=${text}`);
-      expect([answer.status, problemSchema.parse(await answer.json()).detail]).toEqual([
+      expect([answer.status, v.parse(problemSchema, await answer.json()).detail]).toEqual([
         400,
         expect.stringMatching(
           /^truncation is ".*", expected a number from 0 to 1 with at most four decimals\.$/,

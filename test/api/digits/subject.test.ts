@@ -5,6 +5,7 @@
 import { GifReader } from 'omggif';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as v from 'valibot';
 import { modelCardSchema } from '../../../shared/contract/answers.ts';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
 import {
@@ -221,7 +222,7 @@ describe('words of a model’s own subject', () => {
 
 test('the card of a model tells its paper and subject', async () => {
   const getCard = async (name: string) =>
-    modelCardSchema.parse(await (await worker.fetch(`/models/${name}`)).json());
+    v.parse(modelCardSchema, await (await worker.fetch(`/models/${name}`)).json());
   const [own, usual] = [await getCard('flags'), await getCard('dark')];
   expect([own.paper, own.subject.many, usual.paper, usual.subject.many]).toEqual([
     [10, 200, 30],

@@ -4,6 +4,7 @@
  */
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as v from 'valibot';
 import { problemSchema } from '../../../shared/contract/answers.ts';
 import { HEAVY_WORK } from '../../../worker/http/admission.ts';
 import { startWorker, waitUntil, type TestWorker } from '../../support/hosts/runtime.ts';
@@ -66,7 +67,7 @@ test('small requests are answered meanwhile', async () => {
   expect(small).toEqual(Array.from({ length: 10 }, () => 200));
   const refused = (await flooded).filter(({ status }) => status === 503);
   for (const { bytes } of refused) {
-    expect(problemSchema.parse(JSON.parse(bytes.toString()))).toMatchObject({
+    expect(v.parse(problemSchema, JSON.parse(bytes.toString()))).toMatchObject({
       code: 'busy',
       status: 503,
     });

@@ -5,6 +5,7 @@
 import { PNG } from 'pngjs';
 import { unstable_readConfig as readConfig } from 'wrangler';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as v from 'valibot';
 import { limitsSchema, problemSchema } from '../../../shared/contract/answers.ts';
 import { parseRateLimits } from '../../../worker/env.ts';
 import { nameCaller } from '../../../worker/http/admission.ts';
@@ -66,7 +67,7 @@ describe('an address that exceeds its limit', () => {
     );
     expect(told).toEqual(['60', POLICY, 'no-store']);
     expect(refused.headers.get('access-control-expose-headers')).toContain('RateLimit-Policy');
-    expect(problemSchema.parse(await refused.json())).toMatchObject({
+    expect(v.parse(problemSchema, await refused.json())).toMatchObject({
       code: 'rate_limited',
       status: 429,
     });
@@ -123,7 +124,7 @@ describe('an address that exceeds its limit', () => {
 });
 
 test('the service states its limits', async () => {
-  const limits = limitsSchema.parse(await (await worker.fetch('/limits')).json());
+  const limits = v.parse(limitsSchema, await (await worker.fetch('/limits')).json());
   expect(limits['maxAnswersAMinute']).toMatchObject({ value: LIMITS.all, unit: 'answers' });
   expect(limits['maxLargeAnswersAMinute']).toMatchObject({ value: LIMITS.heavy, unit: 'answers' });
 });

@@ -3,6 +3,7 @@
  * unknown media types. They are sent raw, because fetch would normalise or refuse some of them.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as v from 'valibot';
 import { problemSchema } from '../../../shared/contract/answers.ts';
 import { LIMITS } from '../../../shared/contract/limits.ts';
 import { OPERATIONS } from '../../../worker/app.ts';
@@ -23,7 +24,7 @@ const send = (
   body?: Buffer,
 ): Promise<RawAnswer> => sendRaw(worker.url, path, { method, headers, ...(body && { body }) });
 
-const readCode = ({ body }: RawAnswer) => problemSchema.parse(JSON.parse(body)).code;
+const readCode = ({ body }: RawAnswer) => v.parse(problemSchema, JSON.parse(body)).code;
 
 /** A path of each route, and the methods that it takes: pages only GET and HEAD. */
 const PATHS = new Map<string, string[]>();
@@ -100,7 +101,7 @@ test('jobs are off for everyone without a secret or a queue', async () => {
     }
   }
   const { body } = await send('POST', '/jobs');
-  expect(problemSchema.parse(JSON.parse(body)).detail).toContain(
+  expect(v.parse(problemSchema, JSON.parse(body)).detail).toContain(
     RUNTIME === 'node' ? 'host without a queue' : 'no JOBS_SECRET is set',
   );
 });
@@ -273,7 +274,7 @@ test.each([
   ['/nowhere', '/digit?n=16'],
 ])('a 404 at %s names a path near it', async (path, near) => {
   const answer = await send('GET', path, { accept: 'application/problem+json' });
-  expect(problemSchema.parse(JSON.parse(answer.body)).detail).toContain(`Try ${near}`);
+  expect(v.parse(problemSchema, JSON.parse(answer.body)).detail).toContain(`Try ${near}`);
 });
 
 test('a client that sends all of a large body before it reads gets the answer', async () => {

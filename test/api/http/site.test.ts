@@ -1,6 +1,7 @@
 /** Tests what programs look for on any site: icon, rules for crawlers, contact, link previews. */
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as v from 'valibot';
 import { problemSchema } from '../../../shared/contract/answers.ts';
 import { hasTools, runPython } from '../../support/data-tools/data-tools.ts';
 import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
@@ -128,7 +129,7 @@ describe('previews of links', () => {
 test('/oembed without url says that it is missing', async () => {
   for (const path of ['/oembed', '/oembed?format=json']) {
     const answer = await worker.fetch(path);
-    expect([answer.status, problemSchema.parse(await answer.json())]).toEqual([
+    expect([answer.status, v.parse(problemSchema, await answer.json())]).toEqual([
       400,
       expect.objectContaining({ code: 'missing_parameter', parameters: ['url'] }) as object,
     ]);

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as v from 'valibot';
 import small from '../../../models/digits-small/manifest.json' with { type: 'json' };
 import shipped from '../../../models/digits/manifest.json' with { type: 'json' };
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
@@ -76,7 +77,7 @@ describe('/digit/{label}', () => {
 
 describe('/models', () => {
   test('lists the published models and the bundled ones', async () => {
-    const list = modelsSchema.parse(await getJson('/models'));
+    const list = v.parse(modelsSchema, await getJson('/models'));
     expect(list.default).toBe('first');
     expect(list.models.map((model) => [model.name, model.version, model.publishedAt])).toEqual([
       ['first', version, '2026-01-01T00:00:00Z'],
@@ -90,12 +91,12 @@ describe('/models', () => {
 
   test('has cards of the current version and of any other', async () => {
     const card = await getJson('/models/first');
-    expect(modelCardSchema.parse(card)).toEqual(card);
+    expect(v.parse(modelCardSchema, card)).toEqual(card);
     expect(card).toEqual(await getJson(`/models/first/${version}`));
     expect(await getJson(`/models/first/${old.manifest.version}`)).toMatchObject({
       version: old.manifest.version,
     });
-    expect(modelCardSchema.parse(await getJson('/models/digits'))).toMatchObject({
+    expect(v.parse(modelCardSchema, await getJson('/models/digits'))).toMatchObject({
       weights: 'uint8',
       image: { width: 28 },
     });
@@ -134,7 +135,7 @@ describe('/models', () => {
         const bytes = await worker.getBytes(`/models/${name}/${own}/${path}`);
         expect([path, hash(bytes)]).toEqual([path, hash(readFileSync(join('models', name, path)))]);
       }
-      const card = modelCardSchema.parse(await getJson(`/models/${name}`));
+      const card = v.parse(modelCardSchema, await getJson(`/models/${name}`));
       const model = await tf.loadLayersModel(
         new URL(`/models/${name}/${own}/model.json`, worker.url).href,
       );
@@ -187,7 +188,7 @@ describe('/models', () => {
 });
 
 test('/limits lists every limit', async () => {
-  const limits = limitsSchema.parse(await getJson('/limits'));
+  const limits = v.parse(limitsSchema, await getJson('/limits'));
   expect(
     Object.fromEntries(Object.entries(limits).map(([name, { value }]) => [name, value])),
   ).toEqual(LIMITS);
@@ -211,7 +212,7 @@ describe('/oembed', () => {
   const ask = (url: string, more = '') =>
     worker.fetch(`/oembed?url=${encodeURIComponent(new URL(url, worker.url).href)}${more}`);
   const describePhoto = async (url: string, more = '') =>
-    oembedSchema.parse(await (await ask(url, more)).json());
+    v.parse(oembedSchema, await (await ask(url, more)).json());
 
   test('describes pictures with their true size', async () => {
     for (const url of [
@@ -292,7 +293,7 @@ describe('/oembed', () => {
     const link = /<link\s+rel="alternate"\s+type="application\/json\+oembed"\s+href="([^"]+)"/.exec(
       await (await worker.fetch('/')).text(),
     );
-    expect(oembedSchema.parse(await (await fetch(link?.[1] as string)).json())).toMatchObject({
+    expect(v.parse(oembedSchema, await (await fetch(link?.[1] as string)).json())).toMatchObject({
       type: 'photo',
       width: 448,
     });

@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as v from 'valibot';
 import { digitsSchema, modelCardSchema } from '../../../shared/contract/answers.ts';
 import { hasTools, runPython } from '../../support/data-tools/data-tools.ts';
 import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
@@ -37,7 +38,7 @@ test.skipIf(!hasTools('tables')).each([
       truncation: String(truncation),
     });
     const path = `/digit.json?${query.toString()}&n=${n}&latent=1&model=digits`;
-    const { digits } = digitsSchema.parse(await (await worker.fetch(path)).json());
+    const { digits } = v.parse(digitsSchema, await (await worker.fetch(path)).json());
     const facts = (all: typeof own) =>
       all.map(({ index, label, latent }) => [index, label, latent]);
     expect(facts(own)).toEqual(digits.map(({ index, label, latent }) => [index, label, latent]));
@@ -57,7 +58,8 @@ test.skipIf(!hasTools('tables'))('the Python of the quick start reads a set', as
   const page = await readFile(new URL('../../../docs/quick-start.md', import.meta.url), 'utf8');
   const [, program = ''] = /^```py\n(.*?)^```$/ms.exec(page) ?? [];
   const own = program.replace('https://YOUR-WORKER', worker.url.origin);
-  const { digits } = digitsSchema.parse(
+  const { digits } = v.parse(
+    digitsSchema,
     await (await worker.fetch('/digit.json?seed=Ada&n=10')).json(),
   );
   const labels = digits.map(({ label }) => label).join(' ');
@@ -66,7 +68,7 @@ test.skipIf(!hasTools('tables'))('the Python of the quick start reads a set', as
 
 test('the card tells the recipe with the model’s own numbers, as the page does', async () => {
   const answer = await worker.fetch('/models/digits');
-  const { recipe } = modelCardSchema.parse(await answer.json());
+  const { recipe } = v.parse(modelCardSchema, await answer.json());
   expect(Object.keys(recipe)).toEqual([
     'law',
     'key',

@@ -2,6 +2,7 @@
  * Makes drafts: good artifacts that a mutation damages. A draft is then sealed as a hostile
  * publisher would, with matching hashes, so that the checks behind the hashes are reached too.
  */
+import * as v from 'valibot';
 import {
   computeVersion,
   encodePointer,
@@ -169,7 +170,7 @@ export function fitToGenerator(draft: Draft, dice: Dice): boolean {
 
 function tryPlan(generator: unknown): GeneratorPlan | undefined {
   try {
-    return planGenerator(generatorConfigSchema.parse(generator));
+    return planGenerator(v.parse(generatorConfigSchema, generator));
   } catch {
     return undefined;
   }

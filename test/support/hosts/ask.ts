@@ -1,5 +1,5 @@
 /** Requests that tests send to a running service. */
-import type * as z from 'zod';
+import * as v from 'valibot';
 import { digitsSchema } from '../../../shared/contract/answers.ts';
 
 export interface Asking {
@@ -8,7 +8,7 @@ export interface Asking {
   /** Returns the body of an answer, whatever its status. */
   readonly getBytes: (path: string) => Promise<Buffer>;
   /** Returns a JSON answer with digits in its documented type. */
-  readonly getDigits: (path: string) => Promise<z.output<typeof digitsSchema>>;
+  readonly getDigits: (path: string) => Promise<v.InferOutput<typeof digitsSchema>>;
 }
 
 /** Makes a client of the service at an address. */
@@ -17,6 +17,6 @@ export function askAt(url: URL): Asking {
   return {
     fetch: ask,
     getBytes: async (path) => Buffer.from(await (await ask(path)).arrayBuffer()),
-    getDigits: async (path) => digitsSchema.parse(await (await ask(path)).json()),
+    getDigits: async (path) => v.parse(digitsSchema, await (await ask(path)).json()),
   };
 }

@@ -7,12 +7,12 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type * as z from 'zod';
+import * as v from 'valibot';
 import { jobManifestSchema, type jobSchema } from '../../../shared/contract/answers.ts';
 import { isDeliveredAgain, isDeliveredAtOnce } from '../storage/twice-delivered.ts';
 import { listDescendants, readUsage } from '../../../bench/process-usage.ts';
 
-export type Job = z.output<typeof jobSchema>;
+export type Job = v.InferOutput<typeof jobSchema>;
 
 export interface JobService {
   readonly url: string;
@@ -170,7 +170,7 @@ async function listMissing(
   const answer = await fetch(new URL(`/jobs/${id}/manifest`, url), {
     headers: { authorization: `Bearer ${secret}` },
   });
-  const { shards } = jobManifestSchema.parse(await answer.json());
+  const { shards } = v.parse(jobManifestSchema, await answer.json());
   const stored = new Set(shards.map(({ shard }) => shard));
   return Array.from({ length: total }, (_, shard) => shard).filter((shard) => !stored.has(shard));
 }

@@ -4,7 +4,8 @@
  */
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from 'zod';
+import * as v from 'valibot';
+import { numberSchema, wholeSchema } from '../../../shared/schema.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { hashBytes } from '../../../shared/model/artifact.ts';
 import { parseJson } from '../../../storage/file-lock.ts';
@@ -21,40 +22,44 @@ const CLASSIFIER_MANIFEST_FILE = 'manifest.json';
 
 const RESTORE = 'it comes with the repository: restore it with `git checkout -- models/classifier`';
 
-const accuracySchema = z.strictObject({ images: z.int(), right: z.int(), accuracy: z.number() });
+const accuracySchema = v.strictObject({
+  images: wholeSchema(),
+  right: wholeSchema(),
+  accuracy: numberSchema,
+});
 
-const manifestSchema = z.strictObject({
-  schema: z.literal(1),
-  name: z.literal('classifier'),
+const manifestSchema = v.strictObject({
+  schema: v.literal(1),
+  name: v.literal('classifier'),
   /** The command that trained it. */
-  command: z.string(),
-  seed: z.string(),
-  data: z.strictObject({
-    name: z.string(),
-    trainingImages: z.int(),
-    validationImages: z.int(),
-    sha256: z.string(),
+  command: v.string(),
+  seed: v.string(),
+  data: v.strictObject({
+    name: v.string(),
+    trainingImages: wholeSchema(),
+    validationImages: wholeSchema(),
+    sha256: v.string(),
   }),
-  network: z.record(z.string(), z.unknown()),
-  training: z.record(z.string(), z.unknown()),
+  network: v.record(v.string(), v.unknown()),
+  training: v.record(v.string(), v.unknown()),
   /** The epoch whose averaged weights were the best on validation images. */
-  chosenEpoch: z.int(),
+  chosenEpoch: wholeSchema(),
   validation: accuracySchema,
   /** Measured once, after the choice. */
   test: accuracySchema,
-  backend: z.string(),
-  libraries: z.record(z.string(), z.string()),
-  tookSeconds: z.number(),
-  weights: z.strictObject({
-    file: z.literal(CLASSIFIER_WEIGHTS_FILE),
-    dtype: z.literal('float32'),
-    bytes: z.int(),
-    sha256: z.string(),
-    layers: z.array(z.strictObject({ name: z.string(), shape: z.array(z.int()) })),
+  backend: v.string(),
+  libraries: v.record(v.string(), v.string()),
+  tookSeconds: numberSchema,
+  weights: v.strictObject({
+    file: v.literal(CLASSIFIER_WEIGHTS_FILE),
+    dtype: v.literal('float32'),
+    bytes: wholeSchema(),
+    sha256: v.string(),
+    layers: v.array(v.strictObject({ name: v.string(), shape: v.array(wholeSchema()) })),
   }),
 });
 
-type ClassifierManifest = z.infer<typeof manifestSchema>;
+type ClassifierManifest = v.InferOutput<typeof manifestSchema>;
 
 /**
  * Reads the classifier. Its weights are flat, in the order of `planClassifier(CLASSIFIER_CONFIG)`.
@@ -83,7 +88,7 @@ export async function loadClassifier(
   // A new Uint8Array has its own buffer; a Buffer of Node may lie in a shared one.
   const weights = new Float32Array(new Uint8Array(bytes).buffer);
   try {
-    return { manifest: manifestSchema.parse(JSON.parse(text)), weights, sha256 };
+    return { manifest: v.parse(manifestSchema, JSON.parse(text)), weights, sha256 };
   } catch (cause) {
     throw new ExpectedError(`${manifestPath} is not a classifier's manifest; ${RESTORE}`, {
       cause,

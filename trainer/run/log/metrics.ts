@@ -1,45 +1,49 @@
 /** The lines of metrics.jsonl: a run's figures at one step each. Pure. */
-import { z } from 'zod';
+import * as v from 'valibot';
+import { numberSchema, wholeSchema } from '../../../shared/schema.ts';
 
 /** The message says what the figures show, the advice what to do. */
-const warningSchema = z.object({ code: z.string(), message: z.string(), advice: z.string() });
+const warningSchema = v.object({ code: v.string(), message: v.string(), advice: v.string() });
 
 /** JSON writes null for NaN. */
-const numberSchema = z.nullable(z.number()).transform((value) => value ?? NaN);
+const figureSchema = v.pipe(
+  v.nullable(numberSchema),
+  v.transform((value) => value ?? NaN),
+);
 
-export const metricsSchema = z.object({
+export const metricsSchema = v.object({
   /** From 0. */
-  step: z.number().int().nonnegative(),
+  step: wholeSchema(0),
   /** Real images so far, this step's included. */
-  imagesSeen: z.number(),
+  imagesSeen: numberSchema,
   /** NaN when a run has diverged. */
-  discriminatorLoss: numberSchema,
-  generatorLoss: numberSchema,
+  discriminatorLoss: figureSchema,
+  generatorLoss: figureSchema,
   /** See `StepFigure`. */
-  discriminatorGradientNorm: numberSchema.exactOptional(),
-  generatorGradientNorm: numberSchema.exactOptional(),
-  r1: numberSchema.exactOptional(),
-  r2: numberSchema.exactOptional(),
-  learningRateFactor: z.number().exactOptional(),
+  discriminatorGradientNorm: v.exactOptional(figureSchema),
+  generatorGradientNorm: v.exactOptional(figureSchema),
+  r1: v.exactOptional(figureSchema),
+  r2: v.exactOptional(figureSchema),
+  learningRateFactor: v.exactOptional(numberSchema),
   /** The grid's diversity as a share of that of as many real images. */
-  diversity: z.number().exactOptional(),
+  diversity: v.exactOptional(numberSchema),
   /** Real images a second since the last line, with the time for grids and checkpoints. */
-  imagesPerSecond: z.number().exactOptional(),
+  imagesPerSecond: v.exactOptional(numberSchema),
   /** Live tensors, weights included. A growing number shows a leak. */
-  tensors: z.number().exactOptional(),
+  tensors: v.exactOptional(numberSchema),
   /** The process's resident set, in bytes. */
-  residentBytes: z.number().exactOptional(),
+  residentBytes: v.exactOptional(numberSchema),
   /** Of training so far, over all sessions. */
-  seconds: z.number().exactOptional(),
+  seconds: v.exactOptional(numberSchema),
   /** Warnings raised for the first time. */
-  warnings: z.array(warningSchema).exactOptional(),
+  warnings: v.exactOptional(v.array(warningSchema)),
 });
 
 /** One line of metrics.jsonl. */
-export type MetricsLine = Readonly<z.infer<typeof metricsSchema>>;
+export type MetricsLine = Readonly<v.InferOutput<typeof metricsSchema>>;
 
 /** A sign that a training goes wrong. */
-export type Warning = Readonly<z.infer<typeof warningSchema>>;
+export type Warning = Readonly<v.InferOutput<typeof warningSchema>>;
 
 /**
  * Parses a log of JSON lines. It skips lines that a kill cut off or that `parse` refuses.

@@ -1,0 +1,52 @@
+/** Parts of the schemas that check what comes from files and storage, and how faults are told. */
+import * as v from 'valibot';
+
+// Text from a file is not repeated: it may be long, or hold control characters.
+v.setGlobalMessage(({ expected, received, input }) => {
+  if (expected === 'never') {
+    return 'unknown';
+  }
+  if (input === undefined) {
+    return 'missing';
+  }
+  return `expected ${expected}${typeof input === 'string' ? '' : `, received ${received}`}`;
+});
+
+/** A whole number that float64 holds exactly. */
+export function wholeSchema(min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER) {
+  return v.pipe(v.number(), v.integer('expected a whole number'), v.minValue(min), v.maxValue(max));
+}
+
+/** A number of JSON. `1e999` is none: JavaScript reads it as infinite. */
+export const numberSchema = v.pipe(v.number(), v.finite('expected a finite number'));
+
+/** A text of a pattern, which the message describes. */
+export function matchSchema(pattern: RegExp, message: string) {
+  return v.pipe(v.string(), v.regex(pattern, message));
+}
+
+/** A moment in UTC as ISO 8601, with seconds. */
+export const momentSchema = v.pipe(
+  v.string(),
+  v.isoTimestamp('expected a moment in UTC as ISO 8601'),
+  v.endsWith('Z', 'expected a moment in UTC as ISO 8601'),
+);
+
+/** @returns  The value, checked. @throws Error  It tells where the value differs, and how. */
+export function parseAs<T>(schema: v.GenericSchema<unknown, T>, value: unknown): T {
+  const { success, output, issues } = v.safeParse(schema, value);
+  if (!success) {
+    throw new Error(describeIssues(issues));
+  }
+  return output;
+}
+
+const MAX_DETAIL_LENGTH = 500;
+
+/** Tells where a value differs from its schema, and how. */
+export function describeIssues(issues: readonly v.BaseIssue<unknown>[]): string {
+  const text = issues
+    .map((issue) => `${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`)
+    .join('; ');
+  return text.length > MAX_DETAIL_LENGTH ? `${text.slice(0, MAX_DETAIL_LENGTH)}…` : text;
+}
