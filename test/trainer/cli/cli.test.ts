@@ -114,8 +114,8 @@ describe('a wrong command', () => {
       /--size tiny: --preset seed has one size only\. Leave --size out/,
     ],
     [
-      ['train', '--size', 'huge'],
-      /'--size <name>' argument 'huge' is invalid\. Allowed choices are tiny, small, medium, large/,
+      ['train', '--size', 'vast'],
+      /'--size <name>' argument 'vast' is invalid\. Allowed choices are micro, tiny, small, medium/,
     ],
     [
       ['train', '--gamma', '0'],
