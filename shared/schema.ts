@@ -4,7 +4,7 @@ import * as v from 'valibot';
 // Text from a file is not repeated: it may be long, or hold control characters.
 v.setGlobalMessage(({ expected, received, input }) => {
   if (expected === 'never') {
-    return 'unknown';
+    return 'unknown key';
   }
   if (input === undefined) {
     return 'missing';

@@ -24,7 +24,7 @@ function describeFault(value: unknown): string {
 describe('a fault is told by its place', () => {
   test.each([
     [{ layers: [] }, 'name: missing'],
-    [{ name: 'a', layers: [], more: 1 }, 'more: unknown'],
+    [{ name: 'a', layers: [], more: 1 }, 'more: unknown key'],
     [{ name: 7, layers: [] }, 'name: expected string, received 7'],
     [
       { name: 'a', layers: [{ type: 'dense', units: 0.5 }] },
