@@ -22,7 +22,7 @@ export class ApiError extends Error {
   /** The URL of the request. */
   declare readonly url: string;
 
-  constructor(problem: Problem, options?: ErrorOptions) {
+  constructor(problem: Problem, options?: { readonly cause?: unknown }) {
     super(`${problem.status} ${problem.title}: ${problem.detail}`, options);
     Object.assign(this, problem);
   }

@@ -34,8 +34,18 @@ const STYLE =
 /** Bytes of a drawn seed: 16 URL-safe characters, like those of the API. */
 const SEED_BYTES = 12;
 
+/** Types the event `error`, which other elements have as an `ErrorEvent`. */
+interface ErrorTarget {
+  addEventListener(
+    type: 'error',
+    listener: (event: CustomEvent<DigitMintErrorDetail>) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  readonly removeEventListener: ErrorTarget['addEventListener'];
+}
+
 /** The module must load in Node too, for server-side rendering; it defines nothing there. */
-const Base = (globalThis.HTMLElement ?? Object) as typeof HTMLElement;
+const Base = (globalThis.HTMLElement ?? Object) as new () => ErrorTarget & HTMLElement;
 
 export class DigitMintElement extends Base {
   static readonly observedAttributes: readonly string[] = PARAMETERS.map(

@@ -80,7 +80,8 @@ export async function handFrom(
       query.append(name, writeOption(name, value, parameter));
     }
   }
-  const url = `${writeBase(base)}/hand${query.size > 0 ? `?${query}` : ''}`;
+  const search = query.toString(); // Safari 16 has no `query.size`.
+  const url = `${writeBase(base)}/hand${search === '' ? '' : `?${search}`}`;
   const body = Array.isArray(picture) ? await fillForm(picture) : await encode(picture);
   const answer = await request(url, how, { method: 'POST', body });
   const value = (await answer.json().catch(() => null)) as Hand | null;

@@ -1,10 +1,14 @@
 /** The buttons that copy the text of the element that they name. */
-import { find } from './elements.ts';
+import { find, make } from './elements.ts';
 
 /** How long a button shows that it has copied. */
 const TOLD_MS = 1600;
 
+/** For screen readers, which read the label of the button instead of its text. */
+const told = make('output', { className: 'hidden' });
+
 export function addCopying(): void {
+  document.body.append(told);
   document.addEventListener('click', (event) => {
     const button =
       event.target instanceof Element
@@ -26,7 +30,9 @@ async function copy(button: HTMLButtonElement): Promise<void> {
     getSelection()?.selectAllChildren(source);
     button.textContent = 'Selected';
   }
+  told.textContent = button.textContent;
   setTimeout(() => {
     button.textContent = 'Copy';
+    told.textContent = '';
   }, TOLD_MS);
 }

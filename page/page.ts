@@ -144,14 +144,17 @@ function addPauses(): void {
 function addExplorerStart(section: HTMLElement): void {
   const button = find('explore-load', HTMLButtonElement);
   const load = (): void => {
-    button.disabled = true;
+    if (button.ariaDisabled === 'true') {
+      return;
+    }
+    button.ariaDisabled = 'true'; // `disabled` would take the focus away.
     showText(find('explore-fault', HTMLElement), '');
     find('explore-status', HTMLElement).textContent = 'Loading…';
     const started = import('./explorer/explorer.ts').then(({ startExplorer }) =>
       startExplorer(section),
     );
     started.catch((cause: unknown) => {
-      button.disabled = false;
+      button.ariaDisabled = 'false';
       button.textContent = 'Try again';
       find('explore-status', HTMLElement).textContent = '';
       showText(
@@ -165,11 +168,7 @@ function addExplorerStart(section: HTMLElement): void {
   if (connection?.saveData === true) {
     return;
   }
-  onceNear(section, () => {
-    if (!button.disabled) {
-      load();
-    }
-  });
+  onceNear(section, load);
 }
 
 addCopying();

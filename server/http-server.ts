@@ -30,6 +30,8 @@ const TIMEOUT_CHECK_MS = 2_000;
 const KEEP_ALIVE_MS = 75_000;
 /** A reader that takes nothing for so long is gone; its connection is closed. */
 const STALL_MS = 120_000;
+/** Of the server as a whole: the answer to `OPTIONS *` (RFC 9110, section 9.3.7). */
+const METHODS = 'GET, HEAD, POST, DELETE, OPTIONS';
 /** HTTP/1.0 requests need not name a host. */
 const UNNAMED_HOST = 'localhost';
 
@@ -86,7 +88,11 @@ export async function startHttpServer(options: HttpServerOptions) {
           ms: Math.round(performance.now() - began),
         });
       });
-      void answer(incoming, outgoing);
+      if (method === 'OPTIONS' && incoming.url === '*') {
+        outgoing.writeHead(204, { Allow: METHODS }).end(); // No URL for the app.
+      } else {
+        void answer(incoming, outgoing);
+      }
     },
   );
 

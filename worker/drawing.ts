@@ -329,14 +329,19 @@ function checkNumber(number: string, { name, sampler }: Generator): void {
   }
 }
 
-/** Refuses colours of ink and paper where a model draws in its own. @throws Refusal */
+/**
+ * Refuses colours of ink and paper where a model draws in its own.
+ * @param search  The colours as the caller wrote them.
+ * @throws Refusal
+ */
 export function checkColours(
-  { fg, bg }: { readonly fg: Colour | undefined; readonly bg: Colour | undefined },
+  query: { readonly fg: Colour | undefined; readonly bg: Colour | undefined },
+  search: URLSearchParams,
   { name, sampler }: Generator,
 ): void {
-  const [parameter, colour] = fg === undefined ? (['bg', bg] as const) : (['fg', fg] as const);
-  if (colour !== undefined && sampler.manifest.image.channels !== 1) {
-    refuse(parameter, formatColour(colour), name, 'it draws in colours of its own');
+  const parameter = query.fg === undefined ? 'bg' : 'fg';
+  if (query[parameter] !== undefined && sampler.manifest.image.channels !== 1) {
+    refuse(parameter, search.get(parameter) ?? '', name, 'it draws in colours of its own');
   }
 }
 
@@ -374,17 +379,32 @@ interface Fit {
 
 /**
  * Chooses the largest scale at which a picture fits into `width` and `height`, if one is given.
+ * @param dpr      What both were multiplied by.
  * @param measure  Measures the picture with a scale.
  * @throws Refusal  When no scale is right.
  */
-export function fitInto<P extends Fit>(picture: P, measure: (scale: number) => Size): P {
+export function fitInto<P extends Fit>(
+  picture: P,
+  dpr: number | undefined,
+  measure: (scale: number) => Size,
+): P {
   const { width = Infinity, height = Infinity } = picture;
   if (width === Infinity && height === Infinity) {
     return picture;
   }
   const fits = (size: Size) => size.width <= width && size.height <= height;
-  const refuseSide = (side: 'width' | 'height', bound: string) =>
-    refuseValue(side, String(picture[side]), `${bound} for this picture`);
+  const refuseSide = (side: 'width' | 'height', bound: string) => {
+    const [product, times = 1] = [picture[side] as number, dpr];
+    const given = Math.round(product / times); // Exact, since `dpr` is at least 1.
+    const expected = `${bound} for this picture`;
+    refuseValue(
+      side,
+      String(given),
+      given === product
+        ? expected
+        : `${side} times dpr to be ${expected}, not ${given} x ${times} = ${product}`,
+    );
+  };
   const smallest = measure(1);
   if (!fits(smallest)) {
     const side = smallest.width > width ? 'width' : 'height';

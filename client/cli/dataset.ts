@@ -11,9 +11,10 @@ import { ROUTES } from '../../shared/contract/parameters.ts';
 import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts';
 import { HEADERS } from '../../worker/http/headers.ts';
 import { ByteReader, RANGE, readShape } from '../stream-digits.ts';
-import { readRefusal, writeQuery, type Flags } from './flags.ts';
+import { checkBase, readRefusal, reportWarning, writeQuery, type Flags } from './flags.ts';
 import type { Ask } from './local-service.ts';
 import {
+  checkExtension,
   chooseFormat,
   CliError,
   isSameFile,
@@ -80,6 +81,17 @@ export async function drawSet(
       `--n is ${JSON.stringify(count)}, expected at most ${LIMITS.maxDatasetDigits} in ${format}: the other formats have no limit.`,
     );
   }
+  if (labels !== undefined) {
+    checkExtension(labels, format, '--labels');
+  }
+  checkBase(flags, format);
+  // The ranges below may be asked for in another format.
+  const query = writeQuery(ROUTES.dataset, { ...flags, n: '1' });
+  const first = await ask(`/dataset.${format}?${query.toString()}`);
+  if (!first.ok) {
+    throw await readRefusal(first);
+  }
+  reportWarning(first);
   const set: DrawnSet = { ask, flags, n, seed: flags['seed'] };
   await writeOutput(out, writeSet(set, format));
   if (labels !== undefined) {

@@ -6,6 +6,7 @@ import {
   type ParameterSet,
 } from '../../shared/contract/query.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
+import { HEADERS } from '../../worker/http/headers.ts';
 import { toCamelCase } from '../option-text.ts';
 import { CliError, EXIT } from './output.ts';
 
@@ -16,7 +17,7 @@ export type Flags = Readonly<Record<string, string | true | undefined>>;
 const WORDS: Readonly<Record<string, { readonly about?: string; readonly without: string }>> = {
   seed: { without: 'new samples every time' },
   format: {
-    about: `${describeExpected(ROUTES.digit.format)}, whatever --out says`,
+    about: describeExpected(ROUTES.digit.format),
     without: 'the extension of --out; without it txt on a screen, else png',
   },
   strict: { about: 'Refuses flags without effect instead of warning', without: '0' },
@@ -86,8 +87,28 @@ function describeRefusal(
 }
 
 /** Replaces the names after a colon by flags. */
-export function nameWarnedFlags(text: string): string {
+function nameWarnedFlags(text: string): string {
   return text.replace(/(?<=: )[a-z_, ]+/, (names) =>
     names.replaceAll(/\b(?!without\b)[a-z_]+/g, nameFlag),
   );
+}
+
+/** Reports the flags that had no effect in an answer. */
+export function reportWarning(answer: Response): void {
+  const warning = answer.headers.get(HEADERS.warning);
+  if (warning !== null) {
+    process.stderr.write(`digitmint: ${nameWarnedFlags(warning)}\n`);
+  }
+}
+
+/** Reports, or with `--strict` refuses, `--base` in a format without URLs. @throws CliError */
+export function checkBase({ base, strict }: Flags, format: string): void {
+  if (base === undefined || format === 'json' || format === 'ndjson') {
+    return;
+  }
+  const text = `without effect in ${format}: --base`;
+  if (strict === true) {
+    throw new CliError(`--strict and ${text}. Leave it out.`);
+  }
+  process.stderr.write(`digitmint: ${text}\n`);
 }

@@ -44,6 +44,12 @@ export function buildHandCommand(open: (flags: Flags) => Ask): Command {
     .option('--model <folder>', 'your own model (default: the model that ships)')
     .option('--json', 'prints label, certainty and error too, as JSON')
     .action(async (pictures: string[], { model, json, ...flags }: Flags) => {
+      if (
+        flags['label'] !== undefined &&
+        pictures.every((each) => splitLabel(each) !== undefined)
+      ) {
+        throw new CliError('--label beside LABEL=FILE: the label is given twice, leave one out');
+      }
       const query = writeQuery(PARAMETERS, { refine: REFINE, ...flags });
       const answer = await open({ model })(`/hand?${query}`, undefined, await readAll(pictures));
       if (!answer.ok) {

@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { getSystemErrorMap } from 'node:util';
+import { FORMATS } from '../../shared/contract/formats.ts';
 
 export const EXIT = {
   /** Something failed, such as writing a file or reading a model. */
@@ -92,7 +93,23 @@ export function chooseFormat<F extends string>(
         : `--format is ${JSON.stringify(asked)}, expected one of ${known}`,
     );
   }
+  checkExtension(out, String(format));
   return format as F;
+}
+
+/**
+ * Refuses a file whose extension names another format. Extensions that name none are the user's.
+ * @param flag  The flag that names the file.
+ * @throws CliError
+ */
+export function checkExtension(out: string | undefined, format: string, flag = '--out'): void {
+  const known = Object.values(FORMATS).flat();
+  const named = isStandard(out) ? format : findExtension(known, out.toLowerCase());
+  if (named !== undefined && named !== format) {
+    throw new CliError(
+      `${flag} ${out}: its extension names ${named}, but the format is ${format}: change one of them`,
+    );
+  }
 }
 
 /** Finds the format that a file's name ends with: idx.gz, not gz. */

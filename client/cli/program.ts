@@ -10,7 +10,14 @@ import { NUMBER, ROUTES } from '../../shared/contract/parameters.ts';
 import { HEADERS } from '../../worker/http/headers.ts';
 import { drawSet, SET_PARAMETERS } from './dataset.ts';
 import { buildHandCommand } from './hand.ts';
-import { buildOptions, nameWarnedFlags, readRefusal, writeQuery, type Flags } from './flags.ts';
+import {
+  buildOptions,
+  checkBase,
+  readRefusal,
+  reportWarning,
+  writeQuery,
+  type Flags,
+} from './flags.ts';
 import { createLocalService, openModelFolder, type Ask } from './local-service.ts';
 import {
   chooseFormat,
@@ -74,6 +81,7 @@ function buildProgram(): Command {
     .addHelpText('after', EXAMPLES)
     .showHelpAfterError('(--help lists what is allowed)')
     .enablePositionalOptions() // Flags after `dataset` or `morph` belong to that command.
+    .hook('preSubcommand', refuseEarlyFlags)
     .exitOverride()
     .configureOutput({
       outputError: (text, write) => write(`digitmint: ${text.replace(/^error: /, '')}`),
@@ -106,6 +114,17 @@ function buildProgram(): Command {
   program.addCommand(buildHandCommand(open).copyInheritedSettings(program));
   program.addCommand(buildDatasetCommand().copyInheritedSettings(program));
   return program;
+}
+
+/** Refuses flags before a command, where commander takes them for the program's own. */
+function refuseEarlyFlags(program: Command, command: Command): void {
+  const early = program.options.filter((option) => option.attributeName() in program.opts());
+  if (early.length > 0) {
+    const flags = early.map(({ long }) => long).join(', ');
+    throw new CliError(
+      `${flags} before ${command.name()}: flags of a command stand after its name`,
+    );
+  }
 }
 
 function buildMorphCommand(): Command {
@@ -178,6 +197,7 @@ async function draw(ask: Ask, flags: Flags, out: string | undefined): Promise<vo
   if (BINARY.includes(format)) {
     refuseScreen(out, format, 'digit');
   }
+  checkBase(flags, format);
   // The API calls the number in its path `digits`.
   await writeAnswer(await ask(writePath(others), DIGIT_FORMATS[format]), out, {
     digits: '--number',
@@ -201,10 +221,7 @@ async function writeAnswer(
   if (!answer.ok) {
     throw await readRefusal(answer, names);
   }
-  const warning = answer.headers.get(HEADERS.warning);
-  if (warning !== null) {
-    process.stderr.write(`digitmint: ${nameWarnedFlags(warning)}\n`);
-  }
+  reportWarning(answer);
   await writeOutput(out, answer.body as unknown as AsyncIterable<Uint8Array>);
   const seed = decodeURIComponent(answer.headers.get(HEADERS.seed) ?? '');
   reportOutput(out, `seed ${seed}, model ${answer.headers.get(HEADERS.model)}`);

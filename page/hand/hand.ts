@@ -54,7 +54,7 @@ let latest: DrawnDigit | undefined;
 const [keptList, more] = [find('hand-kept', HTMLElement), find('hand-more', HTMLButtonElement)];
 
 more.addEventListener('click', () => {
-  if (latest !== undefined) {
+  if (latest !== undefined && more.ariaDisabled === 'false') {
     keep(latest);
     label.value = '';
     pad.clear();
@@ -74,6 +74,7 @@ function keep(digit: DrawnDigit): void {
   button.addEventListener('click', () => {
     kept = kept.filter((other) => other !== digit);
     button.remove();
+    more.focus({ preventScroll: true }); // Otherwise the focus is lost.
     void read();
   });
   keptList.append(button);
@@ -95,7 +96,7 @@ async function read(): Promise<void> {
   const drawn = picture === undefined ? undefined : { picture, label: readLabel() };
   const asked = drawn === undefined ? kept : [...kept, drawn];
   latest = undefined;
-  more.disabled = true;
+  more.ariaDisabled = 'true';
   if (asked.length === 0) {
     hand = undefined;
     results.hidden = true;
@@ -115,7 +116,7 @@ async function read(): Promise<void> {
     }
     const guessed = answer.read.at(-1)?.label;
     latest = drawn && { ...drawn, label: drawn.label ?? guessed };
-    more.disabled = drawn === undefined || asked.length === LIMITS.maxWritten;
+    more.ariaDisabled = String(drawn === undefined || asked.length === LIMITS.maxWritten);
     show(answer, 0);
     for (let step = 1; step <= STEPS; step++) {
       const better = await link.ask('improve', undefined);

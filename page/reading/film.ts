@@ -17,7 +17,7 @@ function addFilm(film: HTMLElement): void {
   const last = frames.length - 1;
   const slider = make('input', { type: 'range', min: '0', max: String(last), value: String(last) });
   slider.setAttribute('aria-label', title);
-  const told = make('output');
+  const told = make('span'); // The slider tells it to screen readers.
   const button = make('button', { type: 'button', className: 'quiet', textContent: play });
 
   const show = (i: number): void => {

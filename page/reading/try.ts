@@ -18,10 +18,10 @@ async function send(form: HTMLFormElement): Promise<void> {
   const path = form.querySelector('input')?.value ?? '';
   const place = form.querySelector('.answer');
   const button = form.querySelector('button');
-  if (place === null || button === null) {
+  if (place === null || button === null || button.ariaDisabled === 'true') {
     return;
   }
-  button.disabled = true;
+  button.ariaDisabled = 'true'; // `disabled` would take the focus away.
   const began = performance.now();
   try {
     const url = new URL(path.startsWith(`${BASE_PATH}/`) ? path : BASE_PATH + path, location.href);
@@ -37,7 +37,7 @@ async function send(form: HTMLFormElement): Promise<void> {
     const textContent = cause instanceof Error ? cause.message : String(cause);
     place.replaceChildren(make('p', { className: 'fault', textContent }));
   } finally {
-    button.disabled = false;
+    button.ariaDisabled = 'false';
   }
 }
 

@@ -391,8 +391,8 @@ export function parseDigitQuery(search: URLSearchParams, given?: string): DigitQ
 }
 
 /**
- * Multiplies `dpr` into `scale`, `gap` and `margin` if the format has pixels, and names the
- * parameters without effect for the warning header. `strict` refuses these.
+ * Multiplies `dpr` into `scale`, `gap` and `margin` if the format has pixels. Leaves out the
+ * parameters without effect and names them for the warning header. `strict` refuses these.
  * @throws Refusal
  */
 export function settleQuery<Q extends object>(
@@ -408,16 +408,16 @@ export function settleQuery<Q extends object>(
   if (typeof products === 'string') {
     refuseValue('dpr', String(given['dpr']), products);
   }
-  const found = listWithoutEffect(route, given, format).filter(
-    ({ name }) => parameters[name]?.unwarned?.includes(format) !== true,
-  );
+  const ignored = listWithoutEffect(route, given, format);
+  const found = ignored.filter(({ name }) => parameters[name]?.unwarned?.includes(format) !== true);
   const withoutEffect = found.map(({ text }) => text);
   if ('strict' in query && query.strict === true && found.length > 0) {
     const names = found.map(({ name }) => name);
     const told = { parameters: names, listed: withoutEffect, format };
     throw new Refusal({ code: 'parameter_without_effect', ...told });
   }
-  return { withoutEffect, ...query, ...products };
+  const absent = Object.fromEntries(ignored.map(({ name }) => [name, undefined]));
+  return { withoutEffect, ...query, ...products, ...absent };
 }
 
 /** The values of a route's parameters, where absent ones have their default. */

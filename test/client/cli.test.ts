@@ -489,6 +489,38 @@ describe('refuses, and names the flag', () => {
     ['--format gif', '--format is "gif", expected one of png, json, svg, txt, npy, ndjson'],
     ['--json --format png', '--json beside --format png: leave one out'],
     [
+      '--json --out a.PNG',
+      '--out a.PNG: its extension names png, but the format is json: change one of them',
+    ],
+    [
+      'morph --format gif --out loop.png',
+      '--out loop.png: its extension names png, but the format is gif: change one of them',
+    ],
+    [
+      'dataset --format idx.gz --out a.csv',
+      '--out a.csv: its extension names csv, but the format is idx.gz: change one of them',
+    ],
+    [
+      'dataset --out a.idx --labels l.npy',
+      '--labels l.npy: its extension names npy, but the format is idx: change one of them',
+    ],
+    [
+      'dataset --format npy --pixels base64 --strict',
+      '--strict and without effect in npy: --pixels. Leave them out.',
+    ],
+    [
+      '--format svg --base https://digits.example --strict',
+      '--strict and without effect in svg: --base. Leave it out.',
+    ],
+    [
+      '--seed a --json morph',
+      '--seed, --json before morph: flags of a command stand after its name',
+    ],
+    [
+      'hand 7=a.png 2=b.png --label 7',
+      '--label beside LABEL=FILE: the label is given twice, leave one out',
+    ],
+    [
       '--format txt --scale 3 --dark-bg 000 --strict',
       '--strict and without effect in txt: --scale, --dark-bg. Leave them out.',
     ],
@@ -576,6 +608,11 @@ describe('refuses, and names the flag', () => {
     const varied = await run(['--format', 'png', '--vary', '0.5', '--dark-fg', 'fff']);
     expect(varied.stderr).toBe(
       'digitmint: without effect in png: --vary without --hand, --dark-fg\n',
+    );
+    const set = '--format npy --n 2 --pixels base64 --vary 0.3 --base https://digits.example';
+    expect((await run(['dataset', ...set.split(' ')])).stderr).toBe(
+      'digitmint: without effect in npy: --base\n' +
+        'digitmint: without effect in npy: --vary without --hand, --pixels\n',
     );
   });
 });

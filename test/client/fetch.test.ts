@@ -54,6 +54,10 @@ test('handFrom reads a canvas, a picture or several, and rejects with the proble
   const canvas = { toBlob: (callback: (given: Blob) => void) => callback(blob) };
   expect(await handFrom(canvas, options)).toEqual(hand);
   expect(await handFrom({ convertToBlob: async () => blob }, options)).toEqual(hand);
+  const size = vi.spyOn(URLSearchParams.prototype, 'size', 'get');
+  size.mockReturnValue(undefined as unknown as number); // As in Safari 16.
+  expect(await handFrom(blob, options)).toEqual(hand);
+  size.mockRestore();
   const both = await handFrom([blob, { picture: canvas, label: 1 }], options);
   expect([both.hand, both.digits?.map((each) => each.class)]).toEqual([
     expect.stringMatching(/^2\.digits\./),

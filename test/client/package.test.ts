@@ -161,7 +161,7 @@ describe.each(listNodes())('in %s', (node) => {
 
 const CONSUMER = `
 import { ApiError, buildImage, datasetUrl, digitUrl, fetchDigits, morphUrl, numberUrl, streamDigits, type Digits, type DigitOptions, type MorphOptions } from 'digitmint';
-import { DigitMintElement } from 'digitmint/element';
+import { DigitMintElement, type DigitMintErrorDetail } from 'digitmint/element';
 
 const options: DigitOptions = { seed: 42, fg: '1d2430', format: 'svg', base: new URL('https://digits.example') };
 const loop: MorphOptions = { digits: '0123', fps: 30, hold: 0, format: 'gif', scale: 4 };
@@ -180,6 +180,11 @@ export async function look(signal: AbortSignal): Promise<Uint8Array | string | u
 const { srcset = '', width = 0 } = buildImage({ number: 2026, scale: 4 });
 const element: DigitMintElement = document.createElement('digit-mint');
 element.mint();
+const report = ({ detail }: CustomEvent<DigitMintErrorDetail>) => console.log(detail.message);
+element.addEventListener('error', ({ detail }) => console.log(detail.status?.toFixed()));
+element.addEventListener('error', report, { once: true });
+element.removeEventListener('error', report);
+element.addEventListener('click', ({ clientX }) => console.log(clientX));
 console.log(urls, srcset, width.toFixed(), element.src);
 
 // @ts-expect-error: no such option
@@ -198,14 +203,18 @@ numberUrl({});
 (await fetchDigits()).seed = 'other';
 `;
 
-test.each(['node16', 'bundler'])(
-  'its types hold in a strict project of moduleResolution %s',
-  async (moduleResolution) => {
+test.each([
+  ['node16', 'es2022'],
+  ['bundler', 'es2022'],
+  ['bundler', 'es2020'],
+])(
+  'its types hold in a strict project of moduleResolution %s, with the library of %s',
+  async (moduleResolution, library) => {
     const options = {
       target: 'es2022',
       module: moduleResolution === 'bundler' ? 'esnext' : 'node16',
       moduleResolution,
-      lib: ['es2022', 'dom', 'dom.iterable', 'dom.asynciterable'],
+      lib: [library, 'dom', 'dom.iterable', 'dom.asynciterable'],
       strict: true,
       noEmit: true,
       exactOptionalPropertyTypes: true,

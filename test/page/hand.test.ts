@@ -194,13 +194,16 @@ test('a second digit is added, the hand fits both, and the first can be removed'
     await draw(page, TWO);
     await page.waitForSelector('#hand[data-read]');
     const first = (await readUrl(page)).searchParams.get('hand');
-    await more.click();
+    const readFocus = () => page.evaluate(() => document.activeElement?.id);
+    await more.press('Enter');
     await page.waitForSelector('#hand-status:text("Draw the next digit")');
+    expect([await more.isDisabled(), await readFocus()]).toEqual([true, 'hand-more']);
     await draw(page, SEVEN);
     await page.waitForSelector('#hand-status:text("The hand of 2, 7. Redrawn, they differ by")');
     expect((await readUrl(page)).searchParams.get('hand')).not.toBe(first);
-    await page.getByRole('button', { name: 'Remove the 2 that you drew' }).click();
+    await page.getByRole('button', { name: 'Remove the 2 that you drew' }).press('Enter');
     await page.waitForSelector('#hand-status:text("Read as 7")');
+    expect(await readFocus()).toBe('hand-more');
     expect(await page.locator('#hand-kept button').count()).toBe(0);
   });
 });

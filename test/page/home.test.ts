@@ -547,8 +547,9 @@ describe('the explorer', () => {
     await page.goto(new URL('/?walk=Emmy&x=0&y=1&class=4#explore', worker.url).href);
     await page.getByText(/It did not load: .*weights\.bin answers 503/).waitFor();
     await page.unroute('**/weights.bin');
-    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('button', { name: 'Try again' }).press('Enter');
     await page.waitForSelector('#explore[data-drawn^="seed=Emmy&label=4"]');
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('pad');
     expect(await page.getAttribute('#pad', 'aria-valuetext')).toBe('0% across, 100% down');
     await context.close();
   });
@@ -572,8 +573,11 @@ describe('pages to read', () => {
   test('send a request from the reference, and show all samples in one language', async () => {
     await visit('/docs/reference', {}, async (page) => {
       const operation = page.locator('#getLimits');
-      await operation.getByRole('button', { name: 'Send' }).click();
+      await operation.getByRole('button', { name: 'Send' }).press('Enter');
       await operation.getByText(/^200 · application\/json · [\d,]+ bytes · \d+ ms$/).waitFor();
+      expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Send');
+      await operation.getByRole('button', { name: /^Copy curl/ }).press('Enter');
+      await page.getByRole('status').getByText('Selected').waitFor(); // No clipboard here.
       await operation.getByLabel('Try it').fill('https://example.org/');
       await operation.getByRole('button', { name: 'Send' }).click();
       await operation.getByText('expected a path of this service').waitFor();

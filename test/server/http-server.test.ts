@@ -80,13 +80,14 @@ describe('a request that never reaches the app', () => {
     ['an unknown method', `MINT / HTTP/1.1\r\n${CLOSE}\r\n`, 400],
     ['a wrong host', 'GET / HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n', 400],
     ['no host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
-    ['no path', `OPTIONS * HTTP/1.1\r\n${CLOSE}\r\n`, 400],
+    ['no path', `GET * HTTP/1.1\r\n${CLOSE}\r\n`, 400],
+    ['a question about the whole server', `OPTIONS * HTTP/1.1\r\n${CLOSE}\r\n`, 204],
     [
       'two lengths',
       `POST / HTTP/1.1\r\n${CLOSE}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`,
       400,
     ],
-  ])('%s is a client error', async (_, text, status) => {
+  ])('%s is answered by the server alone', async (_, text, status) => {
     await start(() => new Response('never'));
     const answer = await exchange(text);
     expect([statusOf(answer), answer.includes('never')]).toEqual([status, false]);

@@ -21,6 +21,7 @@ import { createFolderStore } from '../../storage/folder-store.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { createS3Store } from '../../storage/s3-store.ts';
 import { buildFixture } from '../support/models/fixture-artifact.ts';
+import { listNodes } from '../support/hosts/installed-client.ts';
 import { leaveInTheMiddle } from '../support/hosts/raw-request.ts';
 import { startServer, type ServerOptions, type TestServer } from '../support/hosts/node-server.ts';
 import { publishFixture } from '../support/models/publish-fixture.ts';
@@ -139,7 +140,9 @@ test('the built files are enough to start on a bare Node from an empty folder', 
   ]);
   // The AWS SDK loads only when models come from a bucket.
   expect(statSync(join(folder, SERVER_FILE)).size).toBeLessThan(500_000);
-  const server = await start({ script: join(folder, SERVER_FILE), cwd, env: { HOME: cwd } });
+  const script = join(folder, SERVER_FILE);
+  const node = listNodes().at(-1); // The system's may be older.
+  const server = await start({ script, cwd, node, env: { HOME: cwd } });
   expect(await askHealth(server)).toMatchObject({
     status: 'ok',
     model: { name: 'digits', source: 'bundled' },
@@ -151,6 +154,9 @@ test('the built files are enough to start on a bare Node from an empty folder', 
     'image/png',
     200,
   ]);
+  for (const path of ['/', '/hand', '/learn', '/docs/reference', '/docs/search?q=png', '/models']) {
+    expect([path, (await server.fetch(path)).status]).toEqual([path, 200]);
+  }
   const style = /href="(\/assets\/[^"]+\.css)"/.exec(await page.text())?.[1] ?? 'none';
   const asset = await server.fetch(style, { headers: { 'accept-encoding': 'br' } });
   expect([

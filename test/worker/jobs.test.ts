@@ -419,8 +419,14 @@ describe('a job ends', () => {
       () => look(job),
       ({ shards }) => shards.done === 1,
     );
-    for (const _ of [1, 2]) {
-      const answer = await ask(`/jobs/${job.id}`, 'DELETE');
+    const unmatched = { ...OWNER, 'if-match': '"x"' };
+    expect(await readCode(await ask(`/jobs/${job.id}`, 'DELETE', unmatched))).toEqual([
+      412,
+      'precondition_failed',
+    ]);
+    expect((await look(job)).state).toBe('running');
+    for (const headers of [{ ...OWNER, 'if-match': '*' }, OWNER]) {
+      const answer = await ask(`/jobs/${job.id}`, 'DELETE', headers);
       expect([answer.status, v.parse(jobSchema, await answer.json()).state]).toEqual([
         200,
         'cancelled',
@@ -548,6 +554,8 @@ describe('the API of jobs', () => {
     for (const [method, path, status, code] of cases) {
       expect([path, ...(await readCode(await ask(path, method)))]).toEqual([path, status, code]);
     }
+    const unmatched = await ask('/jobs?n=5&seed=a', 'POST', { ...OWNER, 'if-match': '"x"' });
+    expect(await readCode(unmatched)).toEqual([412, 'precondition_failed']);
     expect((await ask('/jobs', 'PUT')).headers.get('allow')).toBe('POST');
     expect((await ask(`/jobs/${ID}`, 'PUT')).headers.get('allow')).toBe('GET, HEAD, DELETE');
     expect(await listKeys()).toEqual(before);

@@ -2,6 +2,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { ApiError } from '../../shared/contract/errors.ts';
+import { Refusal } from '../../shared/contract/refusal.ts';
 import type { UnknownName } from '../../shared/contract/query.ts';
 import type { AppContext } from '../context.ts';
 import type { ModelChoice } from '../models/generator-source.ts';
@@ -115,12 +116,29 @@ export function hasCurrent(c: AppContext, etag: string | undefined, isCertain = 
  * @returns  The error when they differ.
  */
 export function checkIfMatch(c: AppContext, { status, headers }: Response): ApiError | undefined {
-  const received = readHeader(c, 'if-match');
-  if (received === undefined || received.trim() === '*' || (status >= 300 && status !== 304)) {
+  if (status >= 300 && status !== 304) {
     return undefined;
   }
   const tag = headers.get('ETag');
-  const etag = tag?.startsWith('"') === true ? tag : null;
+  return compareIfMatch(c, tag?.startsWith('"') === true ? tag : null);
+}
+
+/**
+ * Refuses an If-Match before anything is changed: what a POST or DELETE changes has no ETag.
+ * @throws Refusal
+ */
+export function refuseIfMatch(c: AppContext): void {
+  const error = compareIfMatch(c, null);
+  if (error !== undefined) {
+    throw new Refusal(error);
+  }
+}
+
+function compareIfMatch(c: AppContext, etag: string | null): ApiError | undefined {
+  const received = readHeader(c, 'if-match');
+  if (received === undefined || received.trim() === '*') {
+    return undefined;
+  }
   const isMet = etag !== null && received.split(',').some((each) => each.trim() === etag);
   return isMet ? undefined : { code: 'precondition_failed', received, etag };
 }

@@ -5,7 +5,7 @@
  */
 import { version } from '../../package.json';
 import * as answerSchemas from '../../shared/contract/answers.ts';
-import { describeExample } from '../../shared/contract/errors.ts';
+import { describeExample, type ApiErrorCode } from '../../shared/contract/errors.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
 import { describeDefault, describeSchema, type ParameterSet } from '../../shared/contract/query.ts';
@@ -264,14 +264,17 @@ function shareErrors(components: Components, operation: DescribedOperation): Jso
 }
 
 function groupErrors({ errors = [] }: Operation) {
-  const codes = [...errors, ...COMMON_ERRORS];
-  return Object.groupBy(codes, (code) => describeExample(code).status);
+  const groups: Record<string, ApiErrorCode[]> = {};
+  for (const code of [...errors, ...COMMON_ERRORS]) {
+    (groups[describeExample(code).status] ??= []).push(code);
+  }
+  return groups;
 }
 
 /** Lists the codes that each status has. */
 function listCodes(operation: Operation): string {
   const listed = Object.entries(groupErrors(operation)).map(
-    ([status, codes = []]) => `${status} ${codes.map((code) => `\`${code}\``).join(', ')}`,
+    ([status, codes]) => `${status} ${codes.map((code) => `\`${code}\``).join(', ')}`,
   );
   return `Errors: ${listed.join('; ')}.`;
 }

@@ -66,7 +66,7 @@ function renderHand({ name, version, classes }: Manifest): Markup {
           <button type="button" class="quiet" id="hand-undo">Undo</button>
           <button type="button" class="quiet" id="hand-clear">Clear</button>
           <button type="button" class="quiet" id="hand-example">Example</button>
-          <button type="button" class="quiet" id="hand-more" disabled>Add a digit</button>
+          <button type="button" class="quiet" id="hand-more" aria-disabled="true">Add a digit</button>
           <label class="quiet hand-file">Picture…<input type="file" id="hand-upload" accept="image/*" /></label>
           <label class="hand-which" for="hand-label">Digit
             <select id="hand-label" autocomplete="off">

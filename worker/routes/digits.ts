@@ -226,7 +226,10 @@ function answerDigits(
       return { ...omitOwnColours(pinned, manifest), number: query.number };
     },
     buildUrl: buildDigitUrl,
-    check: (digits, generator) => check(digits, query, generator),
+    check(digits, generator) {
+      checkColours(query, c.get('url').searchParams, generator);
+      check(digits, query, generator);
+    },
     describeContent,
     measureWork(digits, generator) {
       const samples = digits.number?.length ?? digits.n;
@@ -260,12 +263,12 @@ function answerDigits(
         const drawn = sampler.drawHand({ seed, start, truncation, labels, hand });
         const samples = writeNumber(number, drawn, digits);
         markDrawn();
-        const fitted = fitSheet(digits, samples);
+        const fitted = fitSheet(digits, query, samples);
         checkSize(digits, measureSheet(samples, 1, fitted));
         return renderDigits({ ...context, scale: fitted.scale }, samples, start);
       }
       const [label] = labels;
-      const { scale } = fitSheet(digits, sampler.manifest.image);
+      const { scale } = fitSheet(digits, query, sampler.manifest.image);
       const samples = sampler.draw({ seed, start, count, truncation, label, hand });
       markDrawn();
       return renderDigits({ ...context, scale }, samples, start);
@@ -290,10 +293,10 @@ function measurePicture(digits: PinnedDigits, generator: Generator): Work {
 }
 
 /** Fits the sheet into the asked size. JSON's digits are pictures of their own. */
-function fitSheet(digits: PinnedDigits, sample: Size) {
+function fitSheet(digits: PinnedDigits, { dpr }: DigitQuery, sample: Size) {
   const isSheet = digits.format !== 'json' && digits.format !== 'ndjson';
   const [n, cols] = isSheet ? [digits.n, digits.cols] : [1, 1];
-  return fitInto(digits, (scale) => measureSheet(sample, n, { ...digits, cols, scale }));
+  return fitInto(digits, dpr, (scale) => measureSheet(sample, n, { ...digits, cols, scale }));
 }
 
 /** Measures the picture. A number's digits decide its width, so this is the largest it can be. */
@@ -323,14 +326,13 @@ function check(digits: PinnedDigits, query: DigitQuery, generator: Generator): v
   if (digits.format === 'svg' && image.channels !== 1) {
     refuse('format', 'svg', generator.name, 'it draws in colour, and outlines are of ink');
   }
-  checkColours(query, generator);
   const numbers = countNumbers(digits.number?.length ?? digits.n, generator);
   if (HELD.includes(digits.format) && numbers > LIMITS.maxNumbers) {
     throw new Refusal({ code: 'answer_too_large', numbers, maxNumbers: LIMITS.maxNumbers });
   }
   // The size of a number is known when its digits are drawn.
   if (digits.number === undefined) {
-    checkSize(digits, measureSheet(image, digits.n, fitSheet(digits, image)));
+    checkSize(digits, measureSheet(image, digits.n, fitSheet(digits, query, image)));
   }
 }
 

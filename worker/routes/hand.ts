@@ -24,7 +24,7 @@ import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { findBase, findLabels } from '../drawing.ts';
 import { doWork, measureSamples, withModel, type Work } from '../http/admission.ts';
-import { API_HEADERS, HEADERS, listWarnings } from '../http/headers.ts';
+import { API_HEADERS, HEADERS, listWarnings, refuseIfMatch } from '../http/headers.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondJson } from '../http/range.ts';
 import { readBody } from '../request-body.ts';
@@ -82,6 +82,7 @@ export function addHandRoute(app: App, dependencies: AppDependencies): void {
     const { searchParams } = c.get('url');
     const { label, model, refine = 0, unknown } = parseParameters(PARAMETERS, searchParams);
     const warnings = listWarnings(unknown, [], 'json');
+    refuseIfMatch(c);
     const pictures = await readPictures(c);
     return withModel(c, dependencies, model, async (generator) => {
       const written = pictures.map((each) => ({

@@ -18,7 +18,7 @@ import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { findLabels } from '../drawing.ts';
 import { checkHand, settleHand } from '../hand.ts';
-import { CACHE_CONTROL, hasCurrent, HEADERS, readHeader } from '../http/headers.ts';
+import { CACHE_CONTROL, hasCurrent, HEADERS, readHeader, refuseIfMatch } from '../http/headers.ts';
 import {
   chooseShardDigits,
   countPages,
@@ -184,6 +184,7 @@ export function addJobRoutes(app: App, dependencies: AppDependencies): void {
     forOwner(async (c, given) => {
       const id = readId(c);
       if (id !== undefined && (await given.store.read(id)) !== undefined) {
+        refuseIfMatch(c);
         await given.store.stop(id, 'cancelled');
         dependencies.log({ level: 'info', event: 'job_stopped', job: id, why: 'cancelled' });
       }
@@ -228,6 +229,7 @@ async function answerStart(
     label: record.label ?? undefined,
     hand: record.hand ?? undefined,
   });
+  refuseIfMatch(c);
   await store.create(id, record);
   await store.resume(id);
   const progress = await readProgress(store, id);

@@ -3,7 +3,13 @@ import { FORMATS, MORPH_FORMATS, type MorphFormat } from '../../shared/contract/
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
 import { Refusal } from '../../shared/contract/refusal.ts';
-import { buildUrl, parseQuery, pinQuery, type Pinned } from '../../shared/contract/query.ts';
+import {
+  buildUrl,
+  parseQuery,
+  pinQuery,
+  type Pinned,
+  type Query,
+} from '../../shared/contract/query.ts';
 import type { Manifest } from '../../shared/model/artifact.ts';
 import { findClass } from '../../shared/model/classes.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
@@ -106,8 +112,8 @@ function answerMorph(
     },
     buildUrl: (morph) => buildUrl('morph', morph),
     check(morph, generator) {
-      checkColours(query, generator);
-      checkSize(fitLoop(morph, generator), generator);
+      checkColours(query, c.get('url').searchParams, generator);
+      checkSize(fitLoop(morph, query, generator), generator);
     },
     describeContent(morph) {
       const n = (morph.digits ?? morph.labels) === undefined ? morph.n : 1;
@@ -117,7 +123,7 @@ function answerMorph(
       };
     },
     measureWork(morph, generator) {
-      const fitted = fitLoop(morph, generator);
+      const fitted = fitLoop(morph, query, generator);
       const { frames, pixels } = measureLoop(fitted, generator);
       const { plan, manifest } = generator.sampler;
       const numbers = pixels * manifest.image.channels;
@@ -134,7 +140,7 @@ function answerMorph(
       const samples = isWritten ? { labels } : { count, label };
       const drawn = sampler.drawMorph({ seed, start, truncation, frames, hand, ...samples });
       markDrawn();
-      return encodeLoop(c.get('png'), fitLoop(morph, generator), drawn);
+      return encodeLoop(c.get('png'), fitLoop(morph, query, generator), drawn);
     },
   });
 }
@@ -174,9 +180,13 @@ function listDelays({ n, frames, fps, hold }: Pinned<'morph'>, ticks: number): n
   return Array.from({ length: n * frames }, (_, frame) => end(frame + 1) - end(frame));
 }
 
-function fitLoop(morph: Pinned<'morph'>, { sampler }: Generator): Pinned<'morph'> {
+function fitLoop(
+  morph: Pinned<'morph'>,
+  { dpr }: Query<'morph'>,
+  { sampler }: Generator,
+): Pinned<'morph'> {
   const { image } = sampler.manifest;
-  return fitInto(morph, (scale) => measureSheet(image, 1, { ...morph, scale, cols: 1 }));
+  return fitInto(morph, dpr, (scale) => measureSheet(image, 1, { ...morph, scale, cols: 1 }));
 }
 
 /** Measures a frame, and counts the pixels of all frames. */

@@ -21,7 +21,7 @@ import { chooseCols, measureSheet, type Size } from '../../shared/picture/sheet-
 import { capitalize } from '../../shared/text.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { checkColours, findLabels } from '../drawing.ts';
+import { checkColours, findLabels, fitInto } from '../drawing.ts';
 import { checkHand, readHand, settleHand } from '../hand.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
@@ -88,8 +88,8 @@ export function addOembedRoute(app: App, dependencies: AppDependencies): void {
     const {
       url,
       format = 'json',
-      maxwidth: width = MAX_SIDE,
-      maxheight: height = MAX_SIDE,
+      maxwidth: width = Infinity,
+      maxheight: height = Infinity,
     } = query;
     if (format !== 'json') {
       const available = ['json'];
@@ -130,7 +130,7 @@ async function describePhoto(
     subject = sampler.manifest.subject ?? subject;
     const written = query.labels?.split(',') ?? query.digits ?? number;
     const labels = findLabels(query.label, written, generator);
-    checkColours(query, generator);
+    checkColours(query, search, generator);
     checkHand(query, generator);
     if (number === undefined) {
       return doWork(c, dependencies, LIGHT_WORK, () => sampler.manifest.image);
@@ -187,11 +187,11 @@ function fitScale(
   max: Size,
 ): Size & { readonly scale: number } {
   const { cols = chooseCols(n), gap = 0, margin = 0 } = query;
-  const { width = max.width, height = max.height } = query;
-  const isFitted = (query.width ?? query.height) !== undefined;
-  for (let scale = isFitted ? LIMITS.maxScale : (query.scale ?? 1); ; scale--) {
-    const size = measureSheet(sample, n, { cols, scale, gap, margin });
-    if (size.width <= Math.min(max.width, width) && size.height <= Math.min(max.height, height)) {
+  const { scale: asked = 1, width, height, dpr } = query;
+  const measure = (scale: number) => measureSheet(sample, n, { cols, scale, gap, margin });
+  for (let { scale } = fitInto({ scale: asked, width, height }, dpr, measure); ; scale--) {
+    const size = measure(scale);
+    if (size.width <= max.width && size.height <= max.height) {
       return { ...size, scale };
     }
     if (scale === 1) {

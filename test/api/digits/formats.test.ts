@@ -323,6 +323,7 @@ describe('look parameters', () => {
 
   test('of size and smoothing apply to a model in colour; ink and paper colours are refused', async () => {
     expect((await worker.fetch('/digit.png?model=colour&fg=f00')).status).toBe(400);
+    expect((await worker.fetch('/digit.npy?model=colour&fg=f00')).status).toBe(200);
     expect((await worker.fetch('/digit.png?model=colour&bg=f00')).status).toBe(400);
     const png = await getPng('/digit.png?model=colour&n=2&scale=2&smooth=1&gap=3&margin=1');
     expect([png.width, png.height]).toEqual([2 + 64 + 3, 2 + 32]);
@@ -391,6 +392,8 @@ describe('a picture of an asked size', () => {
   test.each([
     [`/digit.json?${REAL}&width=27`, 'width is "27", expected at least 28 for this picture.'],
     ['/digit.json?n=16&width=28&strict=1', undefined], // Each digit has its own picture.
+    ['/digit.txt?width=10', undefined], // Without effect.
+    ['/digit.npy?height=9999', undefined],
     [
       `/digit.png?${REAL}&n=16&height=111`,
       'height is "111", expected at least 112 for this picture.',
@@ -400,6 +403,15 @@ describe('a picture of an asked size', () => {
       `/number/2026.png?${REAL}&width=30`,
       /^width is "30", expected at least \d+ for this picture.$/,
     ],
+    [
+      `/digit.png?${REAL}&width=317&dpr=1.5`,
+      'width is "317", expected width times dpr to be at most 475 for this picture, not 317 x 1.5 = 476.',
+    ],
+    [
+      `/morph.gif?${REAL}&height=10&dpr=2.625`,
+      'height is "10", expected height times dpr to be at least 28 for this picture, not 10 x 2.625 = 26.',
+    ],
+    [`/digit.svg?${REAL}&width=10&dpr=2`, 'width is "10", expected at least 28 for this picture.'],
     [`/digit.png?width=99&scale=2`, 'scale is "2", expected none beside width, which replaces it.'],
     ['/digit.png?width=0', 'width is "0", expected a whole number from 1 to 16384.'],
   ])('that cannot be had is refused: %s', async (path, detail) => {

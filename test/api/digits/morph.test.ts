@@ -183,8 +183,9 @@ test('a loop works for a model without classes and for one in colour', async () 
   );
   // The palette has only 256 colours for noise.
   expect(off.reduce((sum, value) => sum + value, 0) / off.length).toBeLessThan(8);
-  expect(await (await worker.fetch('/morph?model=colour&fg=f00')).json()).toMatchObject({
+  expect(await (await worker.fetch('/morph?model=colour&fg=Red')).json()).toMatchObject({
     code: 'parameter_not_supported',
+    detail: expect.stringMatching(/^fg is "Red", which model colour does not support/) as unknown,
   });
 });
 

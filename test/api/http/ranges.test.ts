@@ -225,6 +225,8 @@ test('If-Match gives a 412 unless it names the answer’s strong ETag', async ()
   }
   expect((await ask('/digit.png', { 'if-match': '"x"' })).status).toBe(412);
   expect((await ask('/nowhere', { 'if-match': '"x"' })).status).toBe(404);
+  const hand = { method: 'POST', headers: { 'if-match': '"x"' } };
+  expect((await worker.fetch('/hand', hand)).status).toBe(412);
 });
 
 describe('gzip', () => {

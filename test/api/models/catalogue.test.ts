@@ -282,11 +282,15 @@ describe('/oembed', () => {
       width: 84,
       height: 84,
     });
-    const small = await ask('/digit.png?n=4', '&maxheight=50');
-    expect([small.status, ((await small.json()) as { detail: string }).detail]).toEqual([
-      400,
-      'maxheight is "50", expected at least 56 for this URL.',
-    ]);
+    for (const [url, more, detail] of [
+      ['/digit.png?n=4', '&maxheight=50', 'maxheight is "50", expected at least 56 for this URL.'],
+      ['/digit.png?width=10', '', 'width is "10", expected at least 28 for this picture.'],
+      ['/digit.png?width=600', '', 'width is "600", expected at most 475 for this picture.'],
+    ] as const) {
+      const answer = await ask(url, more);
+      const problem = (await answer.json()) as { detail: string };
+      expect([answer.status, problem.detail]).toEqual([400, detail]);
+    }
   });
 
   test('is linked from the page', async () => {

@@ -15,6 +15,8 @@ export interface ServerOptions {
   /** A script to run in place of the built server. */
   readonly script?: string;
   readonly cwd?: string;
+  /** Default: the Node that runs the tests. */
+  readonly node?: string | undefined;
 }
 
 export interface TestServer {
@@ -39,16 +41,13 @@ export async function startServer({
   args = [],
   script,
   cwd,
+  node = process.execPath,
 }: ServerOptions = {}): Promise<TestServer> {
-  const child = spawn(
-    process.execPath,
-    [script ?? join(inject('serverFolder'), 'server.js'), ...args],
-    {
-      env: { PATH: process.env['PATH'], PORT: '0', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...(cwd !== undefined && { cwd }),
-    },
-  );
+  const child = spawn(node, [script ?? join(inject('serverFolder'), 'server.js'), ...args], {
+    env: { PATH: process.env['PATH'], PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(cwd !== undefined && { cwd }),
+  });
   const said = { stdout: '', stderr: '' };
   const ended = new Promise<number | null>((resolve) =>
     child.once('exit', (code) => resolve(code)),

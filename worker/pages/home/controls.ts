@@ -44,10 +44,11 @@ export function renderControls(context: ControlContext): Markup {
     .filter(({ name }) => name !== 'label' || context.classes.length > 0)
     .filter(({ kind }) => kind !== 'colour' || context.image.channels === 1)
     .sort((a, b) => (a.control?.place ?? 0) - (b.control?.place ?? 0));
-  const groups = Object.groupBy(
-    controls.filter(({ name }) => !FIRST.includes(name)),
-    ({ control }) => control?.group ?? 'More',
-  );
+  const others = controls.filter(({ name }) => !FIRST.includes(name));
+  const groups = CONTROL_GROUPS.map((group) => ({
+    group,
+    members: others.filter(({ control }) => (control?.group ?? 'More') === group),
+  }));
   const render = (control: Named) =>
     renderField(
       control,
@@ -60,13 +61,15 @@ export function renderControls(context: ControlContext): Markup {
     </div>
     <details class="more" id="more">
       <summary>More</summary>
-      ${CONTROL_GROUPS.filter((group) => group in groups).map(
-        (group) =>
-          html`<fieldset class="group">
+      ${groups
+        .filter(({ members }) => members.length > 0)
+        .map(
+          ({ group, members }) =>
+            html`<fieldset class="group">
             <legend>${group}</legend>
-            ${groups[group]?.map(render)}
+            ${members.map(render)}
           </fieldset>`,
-      )}
+        )}
     </details>`;
 }
 
