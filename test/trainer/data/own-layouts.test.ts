@@ -494,6 +494,7 @@ describe('an archive', () => {
       NAMES_OF.china,
       /GBK: .*If that is wrong/,
     ],
+    ['Windows-1252', { cat: '6b e4 74', dog: '64 f6', eel: 'e8 6d' }, NAMES_OF.old, /Windows-1252/],
     ['CP437', { cat: '6b 84 74', dog: '64 94', eel: '8a 6d' }, NAMES_OF.old, /CP437/],
   ])('with names in %s keeps its classes, and says so', async (_, bytes, names, note) => {
     const entries: [Buffer, Uint8Array][] = [];

@@ -21,7 +21,14 @@ import {
   type TreeFile,
 } from '../layouts/tree.ts';
 import { decodeText, parseJson } from './text-encoding.ts';
-import { findLabels, findParts, normaliseLabel, readPart, type Column } from './label-column.ts';
+import {
+  findLabels,
+  findParts,
+  normaliseLabel,
+  readPart,
+  toText,
+  type Column,
+} from './label-column.ts';
 
 const MAX_BYTES = { table: 128 * 1024 * 1024, label: 1024 } as const;
 /** Bytes of a table's first lines. */
@@ -174,7 +181,7 @@ function readObject(content: object): string[][] {
   if (entries.some(([key]) => namesLabels(key)) && entries.every(([, one]) => Array.isArray(one))) {
     const columns = entries.map(([, cells]) => cells as unknown[]);
     const rows = (columns[0] as unknown[]).map((_, row) => columns.map((cells) => cells[row]));
-    return [entries.map(([key]) => key), ...rows.map(toCells)];
+    return [entries.map(([key]) => key), ...rows.map((row) => row.map(toText))];
   }
   const list = entries.find(([, value]) => Array.isArray(value) && value.some(isObject));
   return list !== undefined
@@ -182,7 +189,7 @@ function readObject(content: object): string[][] {
     : entries.length > 0 && entries.every(([, value]) => isObject(value))
       ? toTable(entries.map(([file, value]) => ({ file, ...(value as object) })))
       : entries.flatMap(([key, value]) =>
-          Array.isArray(value) ? value.map((one) => toCells([one, key])) : [toCells([key, value])],
+          Array.isArray(value) ? value.map((one) => [toText(one), key]) : [[key, toText(value)]],
         );
 }
 
@@ -190,13 +197,7 @@ function readObject(content: object): string[][] {
 function toTable(values: readonly unknown[]): string[][] {
   const rows = values.map((value) => (value ?? {}) as Record<string, unknown>);
   const names = Object.keys(rows[0] ?? {});
-  return [names, ...rows.map((row) => toCells(names.map((name) => row[name])))];
-}
-
-function toCells(values: readonly unknown[]): string[] {
-  return values.map((value) =>
-    ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : '',
-  );
+  return [names, ...rows.map((row) => names.map((name) => toText(row[name])))];
 }
 
 /**
