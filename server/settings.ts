@@ -228,7 +228,7 @@ function parseModels({ name, text }: Value, env: Environment): ModelsPlace {
     return { kind: 's3', location: { ...location, credentials: readS3Credentials(env) } };
   }
   const path = text.startsWith('folder:') ? text.slice('folder:'.length) : text;
-  if (path === '' || /^[a-z0-9]+:\/\//.test(path)) {
+  if (path === '' || /^[a-z0-9]+:\/\//i.test(path)) {
     throw new ExpectedError(
       `${name} is ${JSON.stringify(text)}, ` +
         "expected bundled, a folder's path, or s3://BUCKET[/PREFIX]",
