@@ -31,7 +31,7 @@ const OPTIONS = {
     variable: 'HOST',
     preset: '127.0.0.1',
     about: '0.0.0.0 or :: for every address of this machine',
-    parse: ({ text }: Value) => text,
+    parse: parseHost,
   },
   workers: {
     usage: '--workers COUNT',
@@ -179,6 +179,16 @@ function readFlags(args: readonly string[]): Readonly<Record<string, string | un
     const message = `${(cause as Error).message} (--help tells what is allowed)`;
     throw new ExpectedError(message, { cause });
   }
+}
+
+/** Node takes an empty host for every address of the machine. */
+function parseHost({ name, text }: Value): string {
+  if (text.trim() === '') {
+    throw new ExpectedError(
+      `${name} is ${JSON.stringify(text)}, expected an address or a name of this machine`,
+    );
+  }
+  return text;
 }
 
 function parseWhole(max: number, min = 0): (value: Value) => number {
