@@ -2,7 +2,7 @@
 # npm run release -- VERSION [--dry-run]
 #
 # Makes a release: runs the gate, sets the version, gives CHANGELOG.md's "Unreleased" section its
-# name, packs the npm client, builds the image (where Docker is), commits and tags. Pushes nothing.
+# name, packs the npm client, builds the image where Docker runs, commits and tags. Pushes nothing.
 # --dry-run does all that in a temporary clone, without the gate and the image.
 set -eu
 cd "$(dirname "$0")/.."
@@ -32,6 +32,8 @@ if [ "$mode" = --dry-run ]; then
   git config user.name release && git config user.email release@localhost
 else
   .ci/run
+  # A step that fails leaves no half-made release: the tree was clean.
+  trap 'git checkout -q -- .' EXIT
 fi
 
 npm version --no-git-tag-version --allow-same-version "$version" >/dev/null
@@ -42,7 +44,7 @@ mv CHANGELOG.new CHANGELOG.md
 npm run -s build -- client
 mkdir -p dist
 npm pack --silent ./client/dist --pack-destination dist
-if [ "$mode" != --dry-run ] && command -v docker >/dev/null; then
+if [ "$mode" != --dry-run ] && docker info >/dev/null 2>&1; then
   docker build -t "digitmint:$version" .
 else
   echo "no image was built: docker build -t digitmint:$version ."

@@ -31,7 +31,7 @@ const OPTIONS = {
     variable: 'HOST',
     preset: '127.0.0.1',
     about: '0.0.0.0 or :: for every address of this machine',
-    parse: ({ text }: Value) => text,
+    parse: parseHost,
   },
   workers: {
     usage: '--workers COUNT',
@@ -181,6 +181,16 @@ function readFlags(args: readonly string[]): Readonly<Record<string, string | un
   }
 }
 
+/** Node takes an empty host for every address of the machine. */
+function parseHost({ name, text }: Value): string {
+  if (text.trim() === '') {
+    throw new ExpectedError(
+      `${name} is ${JSON.stringify(text)}, expected an address or a name of this machine`,
+    );
+  }
+  return text;
+}
+
 function parseWhole(max: number, min = 0): (value: Value) => number {
   return ({ name, text }) => {
     if (!/^[0-9]{1,9}$/.test(text) || Number(text) > max || Number(text) < min) {
@@ -228,7 +238,7 @@ function parseModels({ name, text }: Value, env: Environment): ModelsPlace {
     return { kind: 's3', location: { ...location, credentials: readS3Credentials(env) } };
   }
   const path = text.startsWith('folder:') ? text.slice('folder:'.length) : text;
-  if (path === '' || /^[a-z0-9]+:\/\//.test(path)) {
+  if (path === '' || /^[a-z0-9]+:\/\//i.test(path)) {
     throw new ExpectedError(
       `${name} is ${JSON.stringify(text)}, ` +
         "expected bundled, a folder's path, or s3://BUCKET[/PREFIX]",

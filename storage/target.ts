@@ -27,7 +27,7 @@ export const TARGET_FORMS = [
 
 /** @throws ExpectedError  For none of {@link TARGET_FORMS}, or when a setting is missing. */
 export function parseTarget(text: string, settings: Omit<LocationOptions, 'name'>): Target {
-  const scheme = /^([a-z0-9]+):\/\//.exec(text)?.[1];
+  const scheme = /^([a-z0-9]+):\/\//i.exec(text)?.[1];
   if (scheme === 's3' || scheme === 'r2') {
     const parse = scheme === 's3' ? parseS3Location : parseR2Location;
     return { kind: 's3', ...parse(text, { name: '--to', ...settings }) };

@@ -4,7 +4,7 @@
  * are tiny, so they draw noise of the right shape.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile, rename } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -477,6 +477,13 @@ describe('npm run train on a user’s own data', () => {
     await expect(planRun({ resume, data, preset: 'seed' })).rejects.toThrow(
       /--preset seed: the run to resume has "digits"/,
     );
+    const moved = `${data}-moved`;
+    await rename(data, moved);
+    await expect(planRun({ resume })).rejects.toThrow(
+      `--data ${data}: no such folder or file. The run was trained on it: if it has moved, add --data PATH.`,
+    );
+    expect((await planRun({ resume, data: moved })).options.data).toBe(moved);
+    await rename(moved, data);
     await writeFile(join(data, 'classes.txt'), [...'abcdefghij'].join('\n'));
     await expect(planRun({ resume })).rejects.toThrow(
       /class 0 of the run is "0", in \S+ \(IDX files\) it is "a": give the same names/,

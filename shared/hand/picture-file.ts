@@ -3,6 +3,7 @@
  * before it decodes, and never decodes more than the size promises.
  */
 import decodeJpeg from 'jpeg-js/lib/decoder.js';
+import { orient, readOrientation } from '../orientation.ts';
 import { decodePngPicture, parsePngHeader } from '../picture/png-picture.ts';
 import type { GreyPicture } from './ink-map.ts';
 
@@ -60,8 +61,8 @@ function openPng(bytes: Uint8Array): PictureFile {
     isTransparent: colourType !== 2 && (colourType !== 0 || depth < 8),
     async decode(paper) {
       await checkInflated(bytes, header);
-      const rgb = explain(() => decodePngPicture(bytes, [paper, paper, paper]));
-      return { width, height, pixels: toGrey(rgb) };
+      const picture = explain(() => decodePngPicture(bytes, [paper, paper, paper]));
+      return { ...picture, pixels: toGrey(picture.pixels) };
     },
   };
 }
@@ -128,7 +129,7 @@ function openJpeg(bytes: Uint8Array): PictureFile {
   for (let at = 2; at + 9 < bytes.length && bytes[at] === JPEG_SIGNATURE;) {
     const marker = bytes[at + 1] as number;
     if (marker === EXIF_MARKER) {
-      orientation ??= readOrientation(bytes.subarray(at + 4, at + 2 + view.getUint16(at + 2)));
+      orientation ??= readSegment(bytes.subarray(at + 4, at + 2 + view.getUint16(at + 2)));
     }
     if (isFrame(marker)) {
       const [height, width] = [view.getUint16(at + 5), view.getUint16(at + 7)];
@@ -145,7 +146,7 @@ function openJpeg(bytes: Uint8Array): PictureFile {
           if (data.length !== width * height * 3) {
             throw new PictureError('is a JPEG of more than one size');
           }
-          return orient({ width, height, pixels: toGrey(data) }, orientation ?? UPRIGHT);
+          return orient({ width, height, pixels: toGrey(data) }, orientation);
         },
       };
     }
@@ -157,51 +158,12 @@ function openJpeg(bytes: Uint8Array): PictureFile {
 const EXIF_MARKER = 0xe1;
 /** An Exif segment's first bytes: "Exif", then two zeros. */
 const EXIF_START = [0x45, 0x78, 0x69, 0x66, 0, 0];
-const ORIENTATION_TAG = 0x0112;
-const UPRIGHT = 1;
 
-/** Reads how a camera was held, 1 to 8, from an Exif segment; undefined where it does not say. */
-function readOrientation(segment: Uint8Array): number | undefined {
-  const tiff = segment.subarray(EXIF_START.length);
-  if (EXIF_START.some((byte, i) => segment[i] !== byte) || tiff.length < 8) {
-    return undefined;
-  }
-  const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength);
-  const isLittle = tiff[0] === 0x49;
-  const directory = view.getUint32(4, isLittle);
-  const entries = directory + 2 <= tiff.length ? view.getUint16(directory, isLittle) : 0;
-  for (let i = 0; i < entries; i++) {
-    const at = directory + 2 + 12 * i;
-    if (at + 10 > tiff.length) {
-      return undefined;
-    }
-    if (view.getUint16(at, isLittle) === ORIENTATION_TAG) {
-      const value = view.getUint16(at + 8, isLittle);
-      return value >= UPRIGHT && value <= 8 ? value : undefined;
-    }
-  }
-  return undefined;
-}
-
-/** Turns and mirrors a picture as Exif's orientation says. */
-function orient({ width, height, pixels }: GreyPicture, orientation: number): GreyPicture {
-  if (orientation === UPRIGHT) {
-    return { width, height, pixels };
-  }
-  const isTurned = orientation >= 5;
-  const [columns, rows] = isTurned ? [height, width] : [width, height];
-  const turned = new Uint8Array(pixels.length);
-  const fromRight = [2, 3, 7, 8].includes(orientation);
-  const fromBottom = [3, 4, 6, 7].includes(orientation);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const [across, down] = isTurned ? [row, column] : [column, row];
-      const x = fromRight ? width - 1 - across : across;
-      const y = fromBottom ? height - 1 - down : down;
-      turned[row * columns + column] = pixels[y * width + x] as number;
-    }
-  }
-  return { width: columns, height: rows, pixels: turned };
+/** Reads how a camera was held from an Exif segment; undefined where it does not say. */
+function readSegment(segment: Uint8Array): number | undefined {
+  return EXIF_START.every((byte, i) => segment[i] === byte)
+    ? readOrientation(segment.subarray(EXIF_START.length))
+    : undefined;
 }
 
 function parseNumbers(bytes: Uint8Array): Uint8Array {

@@ -17,10 +17,15 @@ export function encodePixels(
   return bytes;
 }
 
-/** Maps bytes to a network's range: the inverse of {@link encodePixels}. */
-export function decodePixels(bytes: Uint8Array, [low, high]: PixelRange): Float32Array {
+/** The number in a network's range for each of the 256 bytes. */
+export function tabulatePixels([low, high]: PixelRange): Float32Array {
   const scale = (high - low) / 255;
-  const table = Float32Array.from({ length: 256 }, (_, byte) => byte * scale + low);
+  return Float32Array.from({ length: 256 }, (_, byte) => byte * scale + low);
+}
+
+/** Maps bytes to a network's range: the inverse of {@link encodePixels}. */
+export function decodePixels(bytes: Uint8Array, range: PixelRange): Float32Array {
+  const table = tabulatePixels(range);
   const values = new Float32Array(bytes.length);
   for (let i = 0; i < bytes.length; i++) {
     values[i] = table[bytes[i] as number] as number;

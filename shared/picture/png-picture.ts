@@ -1,5 +1,6 @@
 /** Decodes PNG files of every kind to 8-bit RGB. Pure. */
 import { decode, hasPngSignature, type DecodedPng } from 'fast-png';
+import { orient, readOrientation, type Pixels } from '../orientation.ts';
 
 /** Signature and IHDR chunk. */
 const PNG_HEADER_BYTES = 33;
@@ -7,8 +8,13 @@ const PNG_HEADER_BYTES = 33;
 /** Colour types. */
 const RGB = 2;
 const INDEXED = 3;
+/** The type of a chunk: "eXIf". */
+const EXIF = 0x65_58_49_66;
 
-/** Reads the first PNG_HEADER_BYTES. @throws Error  Says in a few words why it is no PNG. */
+/**
+ * Reads what stands before the pixels, and how a camera was held. Width and height are those of the
+ * stored pixels. @throws Error  Says in a few words why it is no PNG.
+ */
 export function parsePngHeader(bytes: Uint8Array) {
   if (bytes.length === 0) {
     throw new Error('is empty');
@@ -26,19 +32,34 @@ export function parsePngHeader(bytes: Uint8Array) {
     depth: view.getUint8(24),
     colourType: view.getUint8(25),
     isInterlaced: view.getUint8(28) !== 0,
+    orientation: readOrientation(findChunk(bytes, EXIF)),
   };
 }
 
+/** The data of the first chunk of a type; empty without one. */
+function findChunk(bytes: Uint8Array, type: number): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 8; at + 12 <= bytes.length;) {
+    const length = view.getUint32(at);
+    if (view.getUint32(at + 4) === type) {
+      return bytes.subarray(at + 8, at + 8 + length);
+    }
+    at += 12 + length;
+  }
+  return new Uint8Array();
+}
+
 /**
- * Decodes a whole PNG file to [height, width, 3], over a background of red, green and blue. 16 bits
- * are rounded to 8. Gamma and colour profiles are ignored, as in most tools for machine learning.
+ * Decodes a whole PNG file to [height, width, 3], upright, over a background of red, green and
+ * blue. 16 bits are rounded to 8. Gamma and colour profiles are ignored, as in most tools for
+ * machine learning.
  * @throws Error  When it cannot be decoded; the message says why.
  */
 export function decodePngPicture(
   bytes: Uint8Array,
   background: readonly number[] = [255, 255, 255],
-): Uint8Array {
-  const { colourType, depth, isInterlaced } = parsePngHeader(bytes);
+): Pixels {
+  const { colourType, depth, isInterlaced, orientation } = parsePngHeader(bytes);
   if (isInterlaced && depth < 8) {
     // fast-png takes each pixel of an interlaced pass for a byte.
     throw new Error(`is interlaced with ${depth} bits a pixel: save it without interlacing`);
@@ -53,7 +74,7 @@ export function decodePngPicture(
   }
   const { width, height, channels, data, palette, transparency } = png;
   if (depth === 8 && colourType === RGB && transparency === undefined) {
-    return new Uint8Array(data);
+    return orient({ width, height, pixels: new Uint8Array(data) }, orientation);
   }
   const max = 2 ** depth - 1;
   const rowLength = Math.ceil((width * channels * Math.min(depth, 8)) / 8);
@@ -105,5 +126,5 @@ export function decodePngPicture(
       put(pixel, colour, alpha, max);
     }
   }
-  return rgb;
+  return orient({ width, height, pixels: rgb }, orientation);
 }

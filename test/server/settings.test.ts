@@ -129,6 +129,8 @@ test.each<[args: string[], env: Record<string, string>, message: RegExp]>([
   [[], { PUBLIC_URL: 'ftp://example.org' }, /http:\/\/ or https:\/\//],
   [[], { MODELS: 'r2://bucket' }, /^MODELS is "r2:\/\/bucket", expected bundled/],
   [[], { MODELS: 'folder:' }, /expected bundled/],
+  [['--host', ''], {}, /^--host is "", expected an address or a name of this machine/],
+  [[], { MODELS: 'S3://bucket' }, /expected bundled/],
   [[], { ...KEYS, MODELS: 's3://Bucket' }, /expected s3:\/\/ and a bucket/],
   [[], { ...KEYS, MODELS: 's3://bucket/../x' }, /expected s3:\/\/ and a bucket/],
   [[], { ...KEYS, MODELS: 's3://bucket' }, /set AWS_ENDPOINT_URL_S3/],

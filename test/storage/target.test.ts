@@ -96,14 +96,20 @@ describe('a target', () => {
     });
   });
 
-  it.each(['', 'nowhere', 'folder:', 'ftp://host/x', 'gs://bucket', 'file:///x', 'LOCAL'])(
-    '%j is refused with a list of the allowed forms',
-    (text) => {
-      const parse = (): unknown => parseTarget(text, { env: {} });
-      expect(parse).toThrow(ExpectedError);
-      expect(parse).toThrow(/--to: expected one of[^]*local[^]*folder:PATH[^]*s3:\/\/[^]*r2:\/\//);
-    },
-  );
+  it.each([
+    '',
+    'nowhere',
+    'folder:',
+    'ftp://host/x',
+    'gs://bucket',
+    'file:///x',
+    'LOCAL',
+    'S3://bucket',
+  ])('%j is refused with a list of the allowed forms', (text) => {
+    const parse = (): unknown => parseTarget(text, { env: {} });
+    expect(parse).toThrow(ExpectedError);
+    expect(parse).toThrow(/--to: expected one of[^]*local[^]*folder:PATH[^]*s3:\/\/[^]*r2:\/\//);
+  });
 
   it.each([
     ['s3://bucket', {}, /AWS_REGION/],

@@ -231,6 +231,12 @@ describe('a refresh', () => {
     expect(await serve()).toBe(named(second));
   });
 
+  test('is due when the clock was set back', async () => {
+    put(second);
+    now -= 3_600_000;
+    expect(await serve()).toBe(named(second));
+  });
+
   test('is not waited for much longer after a long idle time when the bucket hangs', async () => {
     put(second);
     fault = () => new Promise(() => undefined);

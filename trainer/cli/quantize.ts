@@ -25,6 +25,7 @@ import { exportArtifact } from '../export/artifact-writer.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 import { joinArrays } from '../gan/network-state.ts';
 import { readArtifactFolder, type ArtifactFolder } from '../publish/artifact-folder.ts';
+import { openCpu } from '../tensorflow/open-backend.ts';
 import {
   computePixelDifference,
   DEFAULT_WEIGHT_DTYPE,
@@ -76,6 +77,8 @@ async function quantize({ model, weights, products, out }: QuantizeFlags): Promi
   const values = joinArrays(decodeWeights(source, source.weightsFile));
   const { encoding, bytes } = encodeWeights(plan, values, dtype);
   const served = decodeNumbers(plan.weights, encoding, bytes);
+  // TensorFlow.js writes the topology. Any backend will do.
+  await openCpu();
   const narrow =
     products === '8' ? calibrateBytes(plan, splitWeights(plan, served, WEIGHTS_FILE)) : undefined;
   const isSame = Buffer.from(served.buffer).equals(Buffer.from(values.buffer));

@@ -4,15 +4,24 @@ import yauzl from 'yauzl';
 
 /** Between letters of Latin script the bytes of other encodings are accents. */
 const BESIDE_LATIN = /[A-Za-z][^\0-\x7f]|[^\0-\x7f][A-Za-z]/;
-/** Encodings, as people call them, by the characters that names in them consist of. */
+/**
+ * Encodings, as people call them, by the characters that names in them consist of, and what none of
+ * them has. In CP437 the letters of Windows-1252 are lines and Greek letters; its á is a sharp s.
+ */
 const ENCODINGS = [
   [
     'shift_jis',
     'Shift-JIS',
     /^[\0-\x7f\u3000-\u303f\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}ー\uff01-\uff5e]*$/u,
-    /[\uff61-\uff9f]/,
+    [BESIDE_LATIN, /[\uff61-\uff9f]/],
   ],
-  ['gb18030', 'GBK', /^[\0-\x7f\u3000-\u303f\p{Script=Han}\uff01-\uff5e]*$/u, /^(?!)/],
+  ['gb18030', 'GBK', /^[\0-\x7f\u3000-\u303f\p{Script=Han}\uff01-\uff5e]*$/u, [BESIDE_LATIN]],
+  [
+    'windows-1252',
+    'Windows-1252',
+    /^[\0-\x7f\xc0-\xd6\xd8-\xf6\xf8-\xff]*$/,
+    [/^[\0-\x7f]*á[\0-\x7fá]*$/],
+  ],
 ] as const;
 
 /** The first PC's encoding, which ZIP has where it says nothing else. Every byte is a character. */
@@ -51,7 +60,7 @@ function findEncoding(names: readonly Uint8Array[]) {
       const texts = names.map((name) => decoder.decode(name));
       return (
         isPaired &&
-        texts.every((text) => usual.test(text) && !unusual.test(text) && !BESIDE_LATIN.test(text))
+        texts.every((text) => usual.test(text) && !unusual.some((one) => one.test(text)))
       );
     } catch {
       return false;

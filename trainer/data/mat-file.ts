@@ -2,12 +2,12 @@
 import { inflateSync } from 'node:zlib';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { sizeOf } from '../../shared/model/generator.ts';
-import { findType, fromColumnMajor, type NamedArray } from './array-file.ts';
+import { findType, fromColumnMajor, listAsTexts, type NamedArray } from './array-file.ts';
 import { within } from './layouts/source.ts';
 
 /** Of an unpacked array. */
 const MAX_BYTES = 1024 ** 3;
-const [COMPRESSED, MATRIX, STRUCT] = [15, 14, 2];
+const [COMPRESSED, MATRIX, CELLS, STRUCT, TEXT] = [15, 14, 1, 2, 4];
 /** NumPy's names of the types of stored numbers. */
 const TYPES = new Map([
   [1, 'i1'],
@@ -22,6 +22,9 @@ const TYPES = new Map([
   [13, 'u8'],
 ]);
 
+/** Types of text with two bytes a letter: numbers and UTF-16. */
+const WIDE_TEXT = [4, 17];
+
 /** @returns  Whether the file begins as one of MATLAB does. */
 export function isMat(bytes: Uint8Array): boolean {
   return Buffer.from(bytes.subarray(0, 7)).toString('latin1') === 'MATLAB ';
@@ -29,7 +32,7 @@ export function isMat(bytes: Uint8Array): boolean {
 
 /**
  * Reads the arrays of numbers, also those in structs: dataset.train.images becomes
- * "dataset_train_images". Text and cells are left out. Pictures are in MATLAB's
+ * "dataset_train_images", and cells of texts. Other cells are left out. Pictures are in MATLAB's
  * order, [height, width, channels, n]; they become row-major with n first.
  * @throws ExpectedError  When the file is damaged or of another level.
  */
@@ -67,12 +70,40 @@ function* readElements(bytes: Uint8Array, isLittle: boolean) {
   }
 }
 
-function readMatrix(data: Uint8Array, isLittle: boolean): NamedArray[] {
+type Element = Readonly<{ type: number; data: Uint8Array }>;
+
+function decodeName(name: Element | undefined): string {
+  return Buffer.from(name?.data ?? []).toString('latin1');
+}
+
+const view = (part: Uint8Array = new Uint8Array()): DataView =>
+  new DataView(part.buffer, part.byteOffset, part.byteLength);
+
+/** Takes a matrix apart. */
+function readParts(data: Uint8Array, isLittle: boolean) {
   const [flags, sizes, name, numbers, ...rest] = [...readElements(data, isLittle)];
-  const code = TYPES.get(numbers?.type ?? 0);
-  const view = (part: Uint8Array = new Uint8Array()): DataView =>
-    new DataView(part.buffer, part.byteOffset, part.byteLength);
   const kind = flags === undefined ? 0 : view(flags.data).getUint32(0, isLittle) & 0xff;
+  return { kind, sizes, name, numbers, rest };
+}
+
+/** Reads a line of text, one letter a number; null for anything else. */
+function readText(data: Uint8Array, isLittle: boolean): string | null {
+  const { kind, numbers } = readParts(data, isLittle);
+  if (kind !== TEXT || numbers === undefined) {
+    return null;
+  }
+  const wide = isLittle ? 'utf-16le' : 'utf-16be';
+  return new TextDecoder(WIDE_TEXT.includes(numbers.type) ? wide : 'utf-8').decode(numbers.data);
+}
+
+function readMatrix(data: Uint8Array, isLittle: boolean): NamedArray[] {
+  const { kind, sizes, name, numbers, rest } = readParts(data, isLittle);
+  const code = TYPES.get(numbers?.type ?? 0);
+  if (kind === CELLS && numbers !== undefined) {
+    const texts = [numbers, ...rest].map((cell) => readText(cell.data, isLittle));
+    const array = listAsTexts(texts.map(String), [texts.length], 'mat, text');
+    return texts.includes(null) ? [] : [{ name: decodeName(name), array }];
+  }
   if (kind === STRUCT && numbers !== undefined) {
     // Names of fields have a fixed length. Their matrices follow.
     const size = view(numbers.data).getInt32(0, isLittle);
@@ -108,7 +139,7 @@ function readMatrix(data: Uint8Array, isLittle: boolean): NamedArray[] {
   const ordered = order.map((axis) => shape[axis] as number);
   return [
     {
-      name: Buffer.from(name?.data ?? []).toString('latin1'),
+      name: decodeName(name),
       array: {
         format: `mat, ${type.name}`,
         shape: shape.length === 2 && first === 1 ? [second] : ordered,

@@ -149,21 +149,36 @@ function findArray(value: unknown): PickledArray | null {
   const parts = (isNew ? given : state) as unknown[];
   const places = isNew ? [1, 2, 3, 0] : [2, 1, 3, 4];
   const [type, shape, order, content] = places.map((place) => parts[place]);
-  const { given: codes, state: byteOrder } = type as Call;
-  const [, sign = '|'] = (byteOrder ?? []) as unknown[];
-  // Python 3 writes bytes in protocol 2 as text in which each letter is a byte.
-  const { name: encode, given: text = [] } = (content ?? {}) as Partial<Call>;
-  const body = encode === '_codecs.encode' ? Buffer.from(String(text[0]), 'latin1') : content;
+  const body = readBytes(content);
   if (!Array.isArray(shape) || !(Buffer.isBuffer(body) || Array.isArray(body))) {
     throw new Error('the pickle has an array that is not understood');
   }
   const isColumnMajor = order === true || order === 'F';
-  return {
-    code: `${String(sign)}${String(codes[0])}`,
-    shape: shape.map(Number),
-    isColumnMajor,
-    body,
-  };
+  return { code: readCode(type), shape: shape.map(Number), isColumnMajor, body };
+}
+
+/** @param type  The call that makes a type of NumPy. @returns  As in a .npy header: "<f4". */
+function readCode(type: unknown): string {
+  const { given: codes, state: byteOrder } = type as Call;
+  const [, sign = '|'] = (byteOrder ?? []) as unknown[];
+  return `${String(sign)}${String(codes[0])}`;
+}
+
+/** Python 3 writes bytes in protocol 2 as text in which each letter is a byte. */
+function readBytes(content: unknown): unknown {
+  const { name: encode, given: text = [] } = (content ?? {}) as Partial<Call>;
+  return encode === '_codecs.encode' ? Buffer.from(String(text[0]), 'latin1') : content;
+}
+
+/** A number or a text of NumPy, as a list of labels has them, as one of JavaScript. */
+function unwrapScalar(value: unknown): unknown {
+  const { name = '', given = [] } = (value ?? {}) as Partial<Call>;
+  const body = /^numpy\.(?:_?core)\.multiarray\.scalar$/.test(name) && readBytes(given[1]);
+  if (!Buffer.isBuffer(body)) {
+    return value;
+  }
+  const { texts, values } = decodeNumbers(body, readCode(given[0]), [1], false);
+  return texts?.[0] ?? values[0];
 }
 
 /** The bytes of a pickled array with unsigned bytes; null for anything else. */
@@ -279,7 +294,8 @@ function toArray(value: unknown): ArrayFile | null {
       : null;
 }
 
-function fromList(values: readonly unknown[]): ArrayFile | null {
+function fromList(items: readonly unknown[]): ArrayFile | null {
+  const values = items.map(unwrapScalar);
   if (values.every((value) => typeof value === 'string' || Buffer.isBuffer(value))) {
     return listAsTexts(values.map(String), [values.length], 'pickled texts');
   }

@@ -19,7 +19,7 @@ import {
   type Measure,
 } from './figures.ts';
 import { recall, type Keeping } from './kept.ts';
-import { areOfSet, drawsOtherThings, openOwnSet, type Ground } from './own-set.ts';
+import { drawsOtherThings, loadTrainedSet, openOwnSet, type Ground } from './own-set.ts';
 import {
   DEFAULT_SAMPLES,
   PROTOCOL,
@@ -268,7 +268,9 @@ async function openGround(
       '--split validation: only for MNIST; other sets give up a third anyway',
     );
   }
-  if (!isOther && (data === undefined || models === undefined || !(await areOfSet(models, data)))) {
+  const canBeOwn = !isOther && data !== undefined && models !== undefined;
+  const trained = canBeOwn ? await loadTrainedSet(models, data) : null;
+  if (!isOther && trained === null) {
     const training = await digits.loadTrainingDigits(data);
     // Choosing by validation digits must not look at the test digits: they are not even read.
     const reference =
@@ -278,7 +280,7 @@ async function openGround(
     const floorPlaces = digits.listOtherPlaces(training.dataset.count, reference.places);
     return { training, reference, floorPlaces, learned: null };
   }
-  return openOwnSet(data, models ?? []);
+  return openOwnSet(data, models ?? [], trained);
 }
 
 /** @throws ExpectedError  When the backend cannot train the classifier. */

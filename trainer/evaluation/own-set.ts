@@ -38,13 +38,17 @@ export function drawsOtherThings({ manifest }: Pick<OpenedModel, 'manifest'>): b
   );
 }
 
+type LoadedSet = Awaited<ReturnType<typeof loadData>>;
+
 /**
  * Opens the set that models were trained on.
+ * @param loaded  The set, where it was read before.
  * @throws ExpectedError  When it is missing, of another shape, or too small.
  */
 export async function openOwnSet(
   data: string | undefined,
   models: readonly OpenedModel[],
+  loaded: LoadedSet | null,
 ): Promise<Ground> {
   const [first] = models;
   if (data === undefined) {
@@ -53,7 +57,7 @@ export async function openOwnSet(
     );
   }
   const reading = chooseReading(first);
-  const { dataset, findings } = await loadData(resolve(data), { reading });
+  const { dataset, findings } = loaded ?? (await loadData(resolve(data), { reading }));
   const { width, height, channels, classes, count, name } = dataset;
   for (const { folder, manifest } of models) {
     const { image, classes: drawn } = manifest;
@@ -119,13 +123,19 @@ function chooseReading(model: OpenedModel | undefined): ReadingRequest {
   return { resolution: width, ...(channels === 1 && { grey: true }) };
 }
 
-/** Whether models of digits were trained on the very pictures of `data`, other than MNIST's. */
-export async function areOfSet(models: readonly OpenedModel[], data: string): Promise<boolean> {
+/**
+ * Reads `data` for models of digits.
+ * @returns  Null unless they were trained on these very pictures, other than MNIST's.
+ */
+export async function loadTrainedSet(
+  models: readonly OpenedModel[],
+  data: string,
+): Promise<LoadedSet | null> {
   const trained = new Set(models.map(({ manifest }) => manifest.training.dataset.sha256));
   const [sha256] = trained;
   if (trained.size !== 1 || sha256 === MNIST_TRAINING_SHA256) {
-    return false;
+    return null;
   }
-  const { dataset } = await loadData(resolve(data), { reading: chooseReading(models[0]) });
-  return hashDataset(dataset) === sha256;
+  const loaded = await loadData(resolve(data), { reading: chooseReading(models[0]) });
+  return hashDataset(loaded.dataset) === sha256 ? loaded : null;
 }

@@ -1,4 +1,5 @@
 /** Samples that another program made: 28 x 28 pixels each, with or without requested labels. */
+import { stat } from 'node:fs/promises';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { hashBytes } from '../../shared/model/artifact.ts';
 import { encodePixels, type PixelRange } from '../../shared/picture/pixels.ts';
@@ -23,6 +24,9 @@ export interface OpenedSamples {
   /** The same for programs. */
   readonly facts: Readonly<Record<string, string | number | null>>;
 }
+
+const JOIN_PICTURES =
+  'In Python: numpy.save("samples.npy", numpy.stack([PIL.Image.open(f).convert("L") for f in sorted(glob.glob("FOLDER/*.png"))]))';
 
 /** Larger files are refused. */
 const MAX_FILE_BYTES = 1024 * 1024 * 1024;
@@ -107,9 +111,12 @@ export async function readSamples(
   range: PixelRange | undefined,
 ): Promise<OpenedSamples> {
   const read = (path: string, what: string): Promise<ArrayFile> =>
-    within(`${what} `, async () =>
-      decodeArrayFile(await readFile(locateFile(path, path), MAX_FILE_BYTES)),
-    );
+    within(`${what} `, async () => {
+      if ((await stat(path)).isDirectory()) {
+        throw new ExpectedError(`is a folder, expected one IDX or .npy file. ${JOIN_PICTURES}`);
+      }
+      return decodeArrayFile(await readFile(locateFile(path, path), MAX_FILE_BYTES));
+    });
   const what = `--samples ${file}`;
   const array = await read(file, what);
   const { count, images, range: understood } = decodeImages(array, what, range);

@@ -185,7 +185,14 @@ async function planResumption(
     dataset,
     notes: dataNotes,
     findings,
-  } = await loadData(data ?? undefined, { ...watcher, reading: kept.reading ?? {} });
+  } = await loadData(data ?? undefined, { ...watcher, reading: kept.reading ?? {} }).catch(
+    (error: unknown) => {
+      if (error instanceof ExpectedError && request.data === undefined) {
+        error.message = `${error.message.replace(/\.$/, '')}. The run was trained on it: if it has moved, add --data PATH.`;
+      }
+      throw error;
+    },
+  );
   checkSameData(folder, kept, dataset);
   checkFit(config, dataset);
   // The same backend and threads, because others sum in another order and change the last bits.
@@ -228,7 +235,7 @@ function checkSameData(
   if (given !== sha256) {
     throw new ExpectedError(
       `--resume ${folder}: the run was trained on ${name} (${images} images, SHA-256 ${sha256.slice(0, 12)}…), ` +
-        `this is ${dataset.name} (${dataset.count} images, ${given.slice(0, 12)}…): give the same --data`,
+        `this is ${dataset.name} (${dataset.count} images, ${given.slice(0, 12)}…): give the same --data, which may lie elsewhere, or start a new run`,
     );
   }
   const differing = classes?.findIndex((each, label) => each !== dataset.classes[label]) ?? -1;

@@ -323,7 +323,8 @@ export class GeneratorSource {
       return undefined;
     }
     const now = clock();
-    const silenceMs = now - this.#refreshedAt;
+    // A clock may be set back.
+    const silenceMs = Math.abs(now - this.#refreshedAt);
     if (silenceMs >= (this.#isRefreshing ? EXPIRES_MS : refreshMs)) {
       this.#refreshedAt = now;
       this.#isRefreshing = true;

@@ -12,13 +12,19 @@ const RAMP = Buffer.from(
 );
 
 describe('a photograph', () => {
-  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
-    'is turned as its camera was held, orientation %i, as sharp turns it',
-    async (orientation) => {
+  const ORIENTATIONS = [1, 2, 3, 4, 5, 6, 7, 8];
+  it.each(
+    (['jpeg', 'png'] as const).flatMap((format) =>
+      ORIENTATIONS.map((one) => [format, one] as const),
+    ),
+  )(
+    'is turned as its camera was held, %s of orientation %i, as sharp turns it',
+    async (format, orientation) => {
       const ramp = sharp(RAMP, { raw: { width: WIDTH, height: HEIGHT, channels: 1 } });
-      const jpeg = await ramp.withMetadata({ orientation }).jpeg({ quality: 100 }).toBuffer();
-      const picture = await openPicture(jpeg).decode(255);
-      const expected = await sharp(jpeg)
+      const turned = ramp.withMetadata({ orientation });
+      const bytes = await turned[format]({ quality: 100 }).toBuffer();
+      const picture = await openPicture(bytes).decode(255);
+      const expected = await sharp(bytes)
         .rotate()
         .toColourspace('b-w')
         .raw()

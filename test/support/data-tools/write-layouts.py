@@ -103,6 +103,10 @@ place("pairs/a.pkl").write_bytes(pickle.dumps(list(zip(train, labels.tolist())))
 place("rows/a.pkl").write_bytes(pickle.dumps([{"image": x, "label": words[y]} for x, y in zip(train, labels)]))
 numpy.savez(place("four.npz"), train, numpy.eye(3)[labels], test, numpy.eye(3)[test_labels])
 place("four/a.pkl").write_bytes(pickle.dumps([train, test, labels, test_labels]))
+for protocol in (2, 5):
+    place(f"scalars-{protocol}/a.pkl").write_bytes(pickle.dumps(list(zip(train, numpy.array(words)[labels])), protocol))
+place("scalars/a.pkl").write_bytes(pickle.dumps({"data": train, "labels": list(labels.astype(">i8"))}))
+place("old/a.pkl").write_bytes(pickle.dumps({"data": train, "labels": labels}, 0))
 frame = b"\x80\x02cpandas.core.frame\nDataFrame\n)\x81."
 place("frame/a.pkl").write_bytes(frame)
 
@@ -206,6 +210,18 @@ parts = {
 }
 pyarrow.parquet.write_table(pyarrow.table(parts), place("parts.parquet"))
 place("hf/README.md").write_text("A card.")
+
+
+# Labels in lists: one, the place of a 1, or several, and objects.
+for name, column in (
+    ("listed", [[int(y)] for y in labels]),
+    ("one-hot-lists", numpy.eye(3, dtype=bool)[labels].tolist()),
+    ("several", [words[:2]] * 12),
+    ("objects", [{"name": words[y]} for y in labels]),
+):
+    images = [{"bytes": png, "path": None} for png in pngs]
+    pyarrow.parquet.write_table(pyarrow.table({"image": images, "label": column}), place(f"{name}.parquet"))
+    place(f"{name}.jsonl").write_text("\n".join(json.dumps({"image": x, "label": y}) for (_, x), y in zip(lists, column)))
 
 
 pixels = {"label": [y for y, _ in lists], "image": pyarrow.array(train.tolist(), pyarrow.list_(pyarrow.list_(pyarrow.uint8())))}

@@ -532,6 +532,7 @@ describe('npm run trainer -- quantize', () => {
     expect(output).toContain(
       `seed@${manifest.version}, float16 of float32 ${seed.manifest.version}`,
     );
+    expect(output).not.toContain('TensorFlow.js');
     expect(output).toMatch(
       /256 samples, bytes of 0 to 255: at most 1 apart, 0\.00\d\d in the mean, 0\.000% of the pixels/,
     );

@@ -91,6 +91,22 @@ describe('a picture', () => {
     expect([0, 7].map((y) => nameColour(padded, 4, y))).toEqual(['black', 'black']);
   });
 
+  it.each(['png', 'jpeg', 'webp', 'tiff'] as const)(
+    'of a turned camera stands upright: %s, of the right size and not',
+    async (format) => {
+      const square = fields().resize(16, 16, { fit: 'fill' }).rotate(90);
+      const turned = sharp(await square.png().toBuffer()).withMetadata({ orientation: 8 });
+      const bytes = await turned[format]({ quality: 100 }).toBuffer();
+      for (const side of [8, 16]) {
+        const pixels = await decode(bytes, { side });
+        const look = [1, side / 2, side - 2].map((x) => nameColour(pixels, x, side / 2, side));
+        expect(look).toEqual(['red', 'green', 'blue']);
+      }
+      const tall = await fields().rotate(90).withMetadata({ orientation: 8 })[format]().toBuffer();
+      expect(await decoder.measure(tall)).toMatchObject({ width: 24, height: 16 });
+    },
+  );
+
   it('that is transparent shows the background', async () => {
     const clear = {
       width: 16,

@@ -12,8 +12,8 @@ import { hasTools, runPython } from '../../support/data-tools/data-tools.ts';
 import { writePicture } from '../../support/pictures.ts';
 
 const SIDE = 8;
-/** Written by scipy.io.savemat as those of SVHN and EMNIST are: the latter has structs. */
-const MATS = ['train_32x32.mat', 'emnist-letters.mat'];
+/** Written by scipy.io.savemat as those of SVHN and EMNIST are, and with cells of texts. */
+const MATS = ['train_32x32.mat', 'emnist-letters.mat', 'cells.mat'];
 const LABELS = Array.from({ length: 12 }, (_, i) => i % 3);
 /** Pixel `k` of picture `i`, as write-layouts.py has it. */
 const pixel = (i: number, k: number): number => (((i * 64 + k) * 7) % 251) + 2;
@@ -145,7 +145,8 @@ describe('pictures in folders', () => {
   });
 });
 
-it('reads MATLAB’s files as those of SVHN and EMNIST', async () => {
+it('reads MATLAB’s files as those of SVHN and EMNIST, and texts in cells', async () => {
+  await expectSet('mat/cells.mat', { classes: ['cat', 'dög', '猫'] });
   await expectSet('mat/train', { classes: NUMBERS, pictures: RGB }); // 10 is the digit 0.
   await expectSet('mat/train/train_32x32.mat', { classes: NUMBERS, pictures: RGB });
   await expectSet('mat/emnist', { classes: ['A', 'B', 'C'], kept: { test: 6 } });
@@ -194,6 +195,15 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
     ['bunch', { classes: NUMBERS }],
     ['pairs', { classes: NUMBERS }],
     ['rows', { classes: NAMES }],
+    ['scalars-2', { classes: NAMES }],
+    ['scalars-5', { classes: NAMES }],
+    ['scalars', { classes: NUMBERS }],
+    ...['listed', 'one-hot-lists'].flatMap((name) =>
+      ['parquet', 'jsonl'].map((ending): [string, Expected] => [
+        `${name}.${ending}`,
+        { classes: NUMBERS },
+      ]),
+    ),
     ['four', { classes: NUMBERS, kept: { test: 6 } }],
     ['four.npz', { classes: NUMBERS, kept: { test: 6 } }],
     ['parts.parquet', { classes: NAMES, kept: { val: 1 } }],
@@ -291,6 +301,7 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
       'beyond',
       /1 of 12 pictures cannot be used: train\.parquet, row 11 has the label 4, but only 4/,
     ],
+    ['old', /a\.pkl is no pickle of protocol 2 or later, which are read\. Read it in Python/],
     ['frame', /a\.pkl has a DataFrame of Pandas: .*to_json\("set\.jsonl", orient="records"/],
     ['tar-bz2', /a\.tar\.bz2 is not read: unpack it: tar xf a\.tar\.bz2/],
     ['tar-xz', /a\.tar\.xz is not read: unpack it: tar xf a\.tar\.xz/],
@@ -308,6 +319,17 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
     await expect(load(path)).rejects.toThrow(message);
     await expect(load(path)).rejects.toThrow(ExpectedError);
   });
+
+  it.each(['several.parquet', 'several.jsonl', 'objects.parquet', 'objects.jsonl'])(
+    'has no classes where labels are lists of several, or objects, and says so: %s',
+    async (path) => {
+      const { dataset, notes } = await load(path);
+      expect(dataset.classes).toEqual([]);
+      expect(notes).toContain(
+        `${path}, column label, has lists or objects: expected a text or a whole number in each row as its class.`,
+      );
+    },
+  );
 
   it('leaves out a few rows that cannot be used, and names them', async () => {
     const { dataset, findings } = await load('short.csv');

@@ -106,6 +106,16 @@ describe('labels beside pictures', () => {
         Buffer.from(`\ufeff${lines('file,label', rows, (r) => `${r.file},${r.name}`)}`, 'utf16le'),
     ],
     [
+      'of Excel, which names the delimiter',
+      'labels.csv',
+      (rows) => `sep=;\r\n${lines('file;label', rows, (r) => `${r.file};${r.name}`)}`,
+    ],
+    [
+      'with the line ends of old Macs',
+      'labels.csv',
+      (rows) => lines('file,label', rows, (r) => `${r.file},${r.name}`).replaceAll('\n', '\r'),
+    ],
+    [
       'in JSON',
       'labels.json',
       (rows) => JSON.stringify(Object.fromEntries(rows.map((r) => [r.file, r.name]))),
@@ -216,13 +226,30 @@ describe('labels beside pictures', () => {
     expect([levels, findings.parts]).toEqual([EXPECTED, { train: 12 }]);
   });
 
-  it('name what is missing, and do not count where folders are the classes', async () => {
+  it.each<[string, (name: Name, i: number) => string, (i: number) => string]>([
+    ['', (name, i) => `images/${name}${i}.png`, (i) => `gone${i}.png`],
+    [
+      ', by numbers without endings',
+      (name, i) => `images/${NAMES.indexOf(name) * EACH + i}.png`,
+      (i) => String(1000 + i),
+    ],
+  ])('may name many pictures that are not there%s', async (_, nameFile, nameMissing) => {
+    const rows = await drawAll(nameFile);
+    const isBare = nameMissing(0) === '1000';
+    const table = lines('id,label', rows, (r) => `${isBare ? bare(r.file) : r.file},${r.name}`);
+    const missing = Array.from({ length: 100 }, (__, i) => nameMissing(i));
+    await write('labels.csv', [table, ...missing.map((id) => `${id},cow`)].join('\n'));
+    const { levels, notes } = await readLevels();
+    expect([levels, notes[0]]).toEqual([
+      EXPECTED,
+      `labels.csv names pictures that are not there (100): ${missing.slice(0, 5).join(', ')}, and 95 more.`,
+    ]);
+  });
+
+  it('do not count where folders are the classes', async () => {
     const rows = await drawAll((name, i) => `images/${name}${i}.png`);
     const table = lines('file,label', rows, (r) => `${r.file},${r.name}`);
     await write('labels.csv', `${table}\ngone.png,cat`);
-    await expect(load()).rejects.toThrow(
-      'gone.png is not there, but labels.csv names it. Repair them',
-    );
     await rm(join(root, 'images'), { recursive: true });
     await drawAll((name, i) => `${name}/${name}${i}.png`);
     const { levels, notes } = await readLevels();
@@ -467,6 +494,7 @@ describe('an archive', () => {
       NAMES_OF.china,
       /GBK: .*If that is wrong/,
     ],
+    ['Windows-1252', { cat: '6b e4 74', dog: '64 f6', eel: 'e8 6d' }, NAMES_OF.old, /Windows-1252/],
     ['CP437', { cat: '6b 84 74', dog: '64 94', eel: '8a 6d' }, NAMES_OF.old, /CP437/],
   ])('with names in %s keeps its classes, and says so', async (_, bytes, names, note) => {
     const entries: [Buffer, Uint8Array][] = [];
@@ -649,6 +677,13 @@ describe('a table of pixels', () => {
         .map((row) => row.join())
         .join('\n'),
     ],
+    ...['\r', '\r\n'].map((end): [string, string, string] => [
+      `a line that names the delimiter, and lines that end with ${JSON.stringify(end)}`,
+      'a.csv',
+      ['sep=;', ['label', ...PIXELS].join(';')]
+        .concat(rows.map(({ name, cells }) => [NAMES.indexOf(name), ...cells].join(';')))
+        .join(end),
+    ]),
     [
       'gzip',
       'a.csv.gz',

@@ -327,7 +327,7 @@ describe('a PNG picture', () => {
     }).flat();
     // The other decoder rounds 16 bits before alpha is applied, this one after.
     const tolerance = raw.depth === 16 ? 1 : 0.5001;
-    [...decodePngPicture(bytes)].forEach((value, i) => {
+    [...decodePngPicture(bytes).pixels].forEach((value, i) => {
       expect(Math.abs(value - (expected[i] as number))).toBeLessThanOrEqual(tolerance);
     });
   });
@@ -338,7 +338,7 @@ describe('a PNG picture', () => {
     const interlaced = Uint8Array.of(0, 11, 0, 33, 0, 22, 44, 0, 51, 52, 53, 54);
     const bytes = buildRawPng({ ...GREY_8, interlace: 1, rows: interlaced });
     const { data } = PNG.sync.read(bytes);
-    expect([...decodePngPicture(bytes)].filter((__, i) => i % 3 === 0)).toEqual(
+    expect([...decodePngPicture(bytes).pixels].filter((__, i) => i % 3 === 0)).toEqual(
       Array.from({ length: 8 }, (__, i) => data[i * 4]),
     );
     const packed = buildRawPng({

@@ -234,5 +234,8 @@ describe('samples of another program', () => {
     await expect(readSamples(join(folder, 'none.npy'), undefined, undefined)).rejects.toThrow(
       /--samples .*none\.npy cannot be read: ENOENT/,
     );
+    await expect(readSamples(folder, undefined, undefined)).rejects.toThrow(
+      /--samples \S+ is a folder, expected one IDX or \.npy file\. In Python: numpy\.save/,
+    );
   });
 });

@@ -76,7 +76,7 @@ export function nameCharacters(pairs: readonly (readonly number[])[]): string[] 
 function parseLines(text: string): string[] {
   const lines = text
     .trimEnd()
-    .split(/\r?\n/)
+    .split('\n')
     .map((line) => line.trim());
   const numbered = lines.map((line, i) => {
     const [number = ''] = /^\d+[\s:,;=]+/.exec(line) ?? [];

@@ -104,6 +104,29 @@ function joinOneHot(columns: readonly Column[]): Column | null {
     : null;
 }
 
+/** A list with one label as that label, and a one-hot list as the place of its 1. */
+export function unwrapLabel(cell: unknown): unknown {
+  const isList = Array.isArray(cell) || ArrayBuffer.isView(cell);
+  const items: readonly unknown[] = isList ? Array.from(cell as ArrayLike<unknown>) : [];
+  const places = [...items.keys()].filter((place) => Number(items[place]) === 1);
+  const areFlags = items.every((item) => [0, 1].includes(Number(item ?? NaN)));
+  const isOneHot = items.length > 1 && areFlags && places.length === 1;
+  return items.length === 1 ? items[0] : isOneHot ? places[0] : cell;
+}
+
+/** The text of a cell of any kind; empty for objects, and for lists of several labels. */
+export function toText(cell: unknown): string {
+  const label = unwrapLabel(cell);
+  return ['string', 'number', 'bigint', 'boolean'].includes(typeof label) ? String(label) : '';
+}
+
+/** Says that labels are of a kind that tells no class; nothing for others. */
+export function describeObjects(what: string, cells: Iterable<unknown>): string[] {
+  return [...cells].some((cell) => typeof unwrapLabel(cell ?? '') === 'object')
+    ? [`${what}, has lists or objects: expected a text or a whole number in each row as its class.`]
+    : [];
+}
+
 /**
  * "3.0", as Pandas writes numbers beside missing ones, with a decimal comma "3,0", and NumPy's
  * "3.0e+00" are label "3". NaN is a missing label.

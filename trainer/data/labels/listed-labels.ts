@@ -10,7 +10,6 @@ import {
   findSplit,
   namesLabels,
   nameSome,
-  type Problem,
   type Split,
 } from '../layouts/source.ts';
 import {
@@ -22,7 +21,14 @@ import {
   type TreeFile,
 } from '../layouts/tree.ts';
 import { decodeText, parseJson } from './text-encoding.ts';
-import { findLabels, findParts, normaliseLabel, readPart, type Column } from './label-column.ts';
+import {
+  findLabels,
+  findParts,
+  normaliseLabel,
+  readPart,
+  toText,
+  type Column,
+} from './label-column.ts';
 
 const MAX_BYTES = { table: 128 * 1024 * 1024, label: 1024 } as const;
 /** Bytes of a table's first lines. */
@@ -48,7 +54,6 @@ export interface ListedLabels {
   readonly files: string[];
   /** Those files by the column with the classes: ", column label". */
   readonly columns: Map<string, string[]>;
-  readonly problems: Problem[];
   readonly notes: string[];
 }
 
@@ -68,7 +73,6 @@ export async function findListedLabels(
     labels: new Map(),
     files: [],
     columns: new Map(),
-    problems: [],
     notes: [],
   };
   await takeClassFiles(tree, pictures, found);
@@ -78,7 +82,7 @@ export async function findListedLabels(
       found.notes.push(`${file.path} is not used: it ${table}`);
       continue;
     }
-    takeLabels(file, table, find, found);
+    takeLabels(file, table, pictures.length, find, found);
   }
   if (found.labels.size === 0) {
     await takeSidecars(tree, pictures, find, found);
@@ -177,7 +181,7 @@ function readObject(content: object): string[][] {
   if (entries.some(([key]) => namesLabels(key)) && entries.every(([, one]) => Array.isArray(one))) {
     const columns = entries.map(([, cells]) => cells as unknown[]);
     const rows = (columns[0] as unknown[]).map((_, row) => columns.map((cells) => cells[row]));
-    return [entries.map(([key]) => key), ...rows.map(toCells)];
+    return [entries.map(([key]) => key), ...rows.map((row) => row.map(toText))];
   }
   const list = entries.find(([, value]) => Array.isArray(value) && value.some(isObject));
   return list !== undefined
@@ -185,7 +189,7 @@ function readObject(content: object): string[][] {
     : entries.length > 0 && entries.every(([, value]) => isObject(value))
       ? toTable(entries.map(([file, value]) => ({ file, ...(value as object) })))
       : entries.flatMap(([key, value]) =>
-          Array.isArray(value) ? value.map((one) => toCells([one, key])) : [toCells([key, value])],
+          Array.isArray(value) ? value.map((one) => [toText(one), key]) : [[key, toText(value)]],
         );
 }
 
@@ -193,19 +197,17 @@ function readObject(content: object): string[][] {
 function toTable(values: readonly unknown[]): string[][] {
   const rows = values.map((value) => (value ?? {}) as Record<string, unknown>);
   const names = Object.keys(rows[0] ?? {});
-  return [names, ...rows.map((row) => toCells(names.map((name) => row[name])))];
+  return [names, ...rows.map((row) => names.map((name) => toText(row[name])))];
 }
 
-function toCells(values: readonly unknown[]): string[] {
-  return values.map((value) =>
-    ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : '',
-  );
-}
-
-/** Takes the labels of a table of which a column names most pictures, or nothing. */
+/**
+ * Takes the labels of a table of which a column names most pictures, or nothing. The table may name
+ * many others: people try a part of a set.
+ */
 function takeLabels(
   file: TreeFile,
   table: string[][],
+  pictures: number,
   find: FindPicture,
   found: ListedLabels,
 ): void {
@@ -215,13 +217,14 @@ function takeLabels(
     const files = table.map((row) => find(row[place] ?? '', file));
     const isFull = table.some((row, i) => files[i] && hasPictureEnding(row[place] ?? ''));
     const count = new Set(files.filter((one) => one !== undefined)).size;
-    return { place, files, isFull, count };
+    const isKey = new Set(table.map((row) => row[place])).size > table.length / 2;
+    return { place, files, isFull, count, isKey };
   });
   // Numbers of rows may be names of pictures, too: 12 and 12.png.
-  const [{ place, files, count } = { place: 0, files: [], count: 0 }] = named.toSorted(
-    (a, b) => Number(b.isFull) - Number(a.isFull) || b.count - a.count,
-  );
-  if (count === 0 || count < (table.length - 1) / 2) {
+  const [best] = named.toSorted((a, b) => Number(b.isFull) - Number(a.isFull) || b.count - a.count);
+  const { place, files, count, isKey } = best ?? { place: 0, files: [], count: 0, isKey: false };
+  const isOfPart = isKey && count >= pictures / 2;
+  if (count === 0 || (count < (table.length - 1) / 2 && !isOfPart)) {
     const cells = table.flat().flatMap((cell) => cell.split(/\s+/));
     const names = cells.filter((cell) => hasPictureEnding(cell) && find(cell, file));
     if (names.length > table.length / 2) {
@@ -244,13 +247,12 @@ function takeLabels(
   const others = columns.filter((column) => column !== splits);
   const labels: Column | null = findLabels(others);
   const own = new Map<TreeFile, ListedLabel>();
-  const missing: Problem[] = [];
+  const missing: string[] = [];
   for (const [i, row] of rows.entries()) {
     const picture = files[i + first];
     const label = normaliseLabel(labels?.cells[i] ?? '') || null;
     if (picture === undefined) {
-      const reason = `is not there, but ${file.path} names it`;
-      missing.push({ name: row[place] ?? '', reason });
+      missing.push(row[place] ?? '');
     } else if ((own.get(picture) ?? { label }).label !== label) {
       found.notes.push(
         `${file.path} is not used: it names ${picture.path} twice with different classes, as lists of objects in pictures do.`,
@@ -268,7 +270,7 @@ function takeLabels(
     found.labels.set(picture, { label: label ?? value.label, split: split ?? value.split });
   });
   found.files.push(file.path);
-  found.problems.push(...missing);
+  found.notes.push(...describeMissing(file.path, missing));
   if (labels !== null) {
     const column = `${hasHeader ? ', column ' : ', '}${labels.name}`;
     found.columns.set(column, [...(found.columns.get(column) ?? []), file.path]);
@@ -278,6 +280,15 @@ function takeLabels(
       `${file.path} names the pictures, but which column has their classes is not clear (${names}): call it "label".`,
     );
   }
+}
+
+/** Says that a list names pictures that are not there; nothing where all are. */
+export function describeMissing(list: string, names: readonly string[]): string[] {
+  return names.length === 0
+    ? []
+    : [
+        `${list} names pictures that are not there (${names.length.toLocaleString('en')}): ${nameSome(names)}.`,
+      ];
 }
 
 /** Tells whether some of a table's first lines name pictures: it has labels then, no pixels. */
@@ -313,7 +324,7 @@ async function takeSidecars(
     rows.push({ file: picture, ...(content as object | null) });
   }
   const own: ListedLabels = { ...found, notes: [], files: [] };
-  takeLabels(first.file, toTable(rows), find, own);
+  takeLabels(first.file, toTable(rows), pictures.length, find, own);
   found.files.push(...(own.columns.size > 0 ? sidecars.map(({ file }) => file.path) : []));
 }
 

@@ -4,7 +4,7 @@ import { CLASS_LIMITS } from '../../../shared/model/classes.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { findLabelColumns, findParts } from './label-column.ts';
 import { LEAST_PIXELS, readList } from './number-lists.ts';
-import { decodeText, MAX_LINE, readLines } from './text-encoding.ts';
+import { decodeText, isSeparator, MAX_LINE, readLines } from './text-encoding.ts';
 import { within } from '../layouts/source.ts';
 import { readStart, type TreeFile } from '../layouts/tree.ts';
 
@@ -47,7 +47,7 @@ export function readColumns(file: TreeFile): Promise<Table | null> {
 
 async function findColumns(file: TreeFile): Promise<Table | null> {
   const start = decodeText(await readStart(file, HEADER_BYTES));
-  const lines = start.split(/\r?\n/, SAMPLED_LINES);
+  const lines = start.split('\n', SAMPLED_LINES);
   // A blank beside another delimiter divides nothing.
   const line = (lines[0] ?? '').trim().replace(/(?<=[;,\t|]) | (?=[;,\t|])/g, '');
   const count = (delimiter: string): number => line.split(delimiter).length - 1;
@@ -227,8 +227,8 @@ async function countValues(
 ) {
   const counts = places.map(() => new Map<string, number>());
   let rows = 0;
-  await eachRow(file, delimiter, (cells, line) => {
-    if (cells.length <= 1 || (line === 1 && (isHeader || isMangled))) {
+  await eachRow(file, delimiter, (cells, _line, isFirst) => {
+    if (cells.length <= 1 || (isFirst && (isHeader || isMangled))) {
       return;
     }
     rows++;
@@ -317,29 +317,38 @@ export function measureSquare(numbers: number): { side: number; channels: number
 
 /**
  * Passes the rows of a table on, one after the other, as they are.
- * @param take      Gets a row and its line, from 1. What it throws ends the reading.
+ * @param take      Gets a row, its line, from 1, and whether it is the first one. What it throws
+ *                  ends the reading.
  * @param isQuoted  Cells may hold delimiters and line breaks within quotes.
  * @throws ExpectedError  When a line is too long, or a quote does not end.
  */
 export async function eachRow(
   file: TreeFile,
   delimiter: string,
-  take: (cells: readonly string[], line: number) => void,
+  take: (cells: readonly string[], line: number, isFirst: boolean) => void,
   isQuoted = false,
 ): Promise<void> {
-  let [line, first, open] = [0, 0, ''];
+  let [line, top, first, open] = [0, 1, 0, ''];
   for await (const text of readLines(file)) {
     line++;
+    if (line === 1 && isSeparator(text)) {
+      top = 2;
+      continue;
+    }
     if (!isQuoted) {
       // An unclosed quote would collect the rest of the file.
-      take(normaliseRow(text.replace(/\r$/, '').split(delimiter), delimiter), line);
+      take(normaliseRow(text.split(delimiter), delimiter), line, line === top);
       continue;
     }
     first ||= line;
     open += text;
     // An odd number of quotes leaves a cell open.
     if (open.split('"').length % 2 === 1) {
-      take(Papa.parse<string[]>(open.trimEnd(), { delimiter }).data[0] ?? [''], first);
+      take(
+        Papa.parse<string[]>(open.trimEnd(), { delimiter }).data[0] ?? [''],
+        first,
+        first === top,
+      );
       [first, open] = [0, ''];
     } else if (open.length > MAX_LINE) {
       throw new ExpectedError(`has a quote in line ${first} that does not end`);

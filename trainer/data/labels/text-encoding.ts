@@ -13,11 +13,26 @@ function findUnicode(start: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' {
   return isLittle ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
 }
 
-/** What is no Unicode is in Windows's own encoding. */
+/** Excel's first line, which names the delimiter. The delimiter is found without it. */
+const SEPARATOR = /^sep=.$/i;
+
+export function isSeparator(line: string): boolean {
+  return SEPARATOR.test(line);
+}
+
+/** Windows ends lines by two characters, old programs of the Mac by the first of them. */
+const LINE_END = /\r\n?|\n/g;
+
+/**
+ * What is no Unicode is in Windows's own encoding.
+ * @returns  Lines that end with \n, without the line that names the delimiter.
+ */
 export function decodeText(bytes: Uint8Array): string {
   const unicode = findUnicode(bytes);
   const encoding = unicode !== 'utf-8' || isUtf8(bytes) ? unicode : 'windows-1252';
-  return new TextDecoder(encoding).decode(bytes);
+  const text = new TextDecoder(encoding).decode(bytes).replace(LINE_END, '\n');
+  const [first = ''] = text.split('\n', 1);
+  return isSeparator(first) ? text.slice(first.length + 1) : text;
 }
 
 /** Reads the lines of a file one by one. @throws ExpectedError  When a line is too long. */
@@ -33,14 +48,16 @@ export async function* readLines(file: TreeFile): AsyncGenerator<string> {
       decoder = new TextDecoder('windows-1252'); // Of Excel; a part of a letter cannot be before.
       chunk = decoder.decode(bytes, { stream: true });
     }
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop() as string;
+    const text = rest + chunk;
+    // The last character may be the first of two that end a line.
+    const lines = text.slice(0, -1).split(LINE_END);
+    rest = (lines.pop() as string) + text.slice(-1);
     yield* lines;
     if (rest.length > MAX_LINE) {
       throw new ExpectedError(`has a line of more than ${MAX_LINE} characters: no table`);
     }
   }
-  yield rest;
+  yield* rest.split(LINE_END);
 }
 
 /** @returns  Null for text that is no JSON, such as an empty last line. */

@@ -20,6 +20,7 @@ import {
   hasRole,
   namesLabels,
   nameSome,
+  SAVE_IN_PYTHON,
   within,
   type RawPicture,
   type Sample,
@@ -78,6 +79,11 @@ async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArra
     const found = await decodeMat(content);
     notes.push(...renumberSvhn(stem, found));
     return nameAll(found);
+  }
+  if (/\.(?:pkl|pickle)$/i.test(file.path) && !isPickled(content)) {
+    throw new ExpectedError(
+      `is no pickle of protocol 2 or later, which are read. Read it ${SAVE_IN_PYTHON}`,
+    );
   }
   if (Buffer.from(content.subarray(0, 2)).toString('latin1') !== 'PK') {
     return nameAll(await decodeAny(content, stem));

@@ -3,10 +3,12 @@ import { basename } from 'node:path';
 import { tableFromIPC, Type } from '@uwdata/flechette';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
+  describeObjects,
   findLabelColumns,
   findParts,
   namesParts,
   readPart,
+  unwrapLabel,
   type Column,
 } from '../labels/label-column.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
@@ -93,6 +95,7 @@ export async function readHuggingFace(
         notes.push(`${found}; not used: ${others.join(', ')}.`);
       }
       const labels = label === null ? [] : await table.readColumn(label);
+      notes.push(...describeObjects(`${file.path}, column ${label}`, labels));
       const readCell = table.openCells(image);
       for (let row = 0; row < table.count; row++) {
         const name = `${file.path}, row ${row}`;
@@ -194,7 +197,8 @@ function readFeatures({ description = '{}' }: PictureTable): Features {
 }
 
 /** Hugging Face writes -1 for a label that is not known. */
-function parseLabel(value: unknown): number | string | null {
+function parseLabel(cell: unknown): number | string | null {
+  const value = unwrapLabel(cell);
   if (typeof value === 'string' || typeof value === 'boolean') {
     return String(value);
   }

@@ -186,7 +186,7 @@ async function adviseOn(files: readonly TreeFile[]): Promise<string> {
       return `. ${file.path} is not read: ${advice[2].replace('FILE', file.path)}`;
     }
     if (/\.[ct]sv$/i.test(file.path)) {
-      const [line = ''] = decodeText(start).split(/\r?\n/);
+      const [line = ''] = decodeText(start).split('\n');
       return `. ${file.path} is no table of pixels: it begins with ${JSON.stringify(line.slice(0, 60))}, expected a number in each column as label,pixel0,pixel1, a list of all of them in one, or names of pictures beside it`;
     }
   }

@@ -6,6 +6,7 @@ import { basename, extname } from 'node:path';
 import { CLASS_LIMITS } from '../../../shared/model/classes.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
+  describeMissing,
   describeUnreadLabels,
   findListedLabels,
   type ListedLabels,
@@ -23,7 +24,6 @@ import {
   stripCommon,
   within,
   type FolderMeaning,
-  type Problem,
   type Sample,
   type Source,
   type Split,
@@ -59,7 +59,7 @@ export async function arrangePictures(
   }
   const isGiven = folders !== undefined && folders !== 'splits';
   const listed = isGiven ? null : await findListedLabels(tree, pictures);
-  const { placed, notes, problems } = placeByAll(pictures, folders, listed);
+  const { placed, notes } = placeByAll(pictures, folders, listed);
   const labels = new Set(placed.flatMap(({ label }) => label ?? []));
   const compare = compareLabels(areWholeNumbers(labels));
   const samples = placed
@@ -72,7 +72,7 @@ export async function arrangePictures(
     labels.size > 1 || isGiven
       ? []
       : [...describeNames(pictures), ...describeUnreadLabels(others, pictures)];
-  return { samples, problems, notes: [...notes, ...advice, ...describeMasks(pictures)], used };
+  return { samples, problems: [], notes: [...notes, ...advice, ...describeMasks(pictures)], used };
 }
 
 /** Takes the classes of folders; where they tell none, those of tables that name the files. */
@@ -80,7 +80,7 @@ function placeByAll(
   pictures: readonly TreeFile[],
   folders: FolderMeaning | undefined,
   listed: ListedLabels | null,
-): { placed: Placed[]; notes: readonly string[]; problems: readonly Problem[] } {
+): { placed: Placed[]; notes: readonly string[] } {
   const isListed = [...(listed?.labels.values() ?? [])].some(({ label }) => label !== null);
   let byFolders: ReturnType<typeof placePictures>;
   try {
@@ -93,14 +93,14 @@ function placeByAll(
   }
   const { placed, notes } = byFolders;
   if (listed === null) {
-    return { placed, notes, problems: [] };
+    return byFolders;
   }
   if (new Set(placed.map(({ label }) => label)).size > 1) {
     const passedOver =
       listed.files.length > 0
         ? [`The folders are the classes; not used: ${nameSome(listed.files)}`]
         : [];
-    return { placed, notes: [...notes, ...passedOver], problems: [] };
+    return { placed, notes: [...notes, ...passedOver] };
   }
   const relabelled = placed.map((one): Placed => {
     const { label = null, split = null } = listed.labels.get(one.file) ?? {};
@@ -110,11 +110,7 @@ function placeByAll(
       label: isListed ? label : one.label,
     };
   });
-  return {
-    placed: relabelled,
-    notes: [...notes, ...listed.notes],
-    problems: isListed ? listed.problems : [],
-  };
+  return { placed: relabelled, notes: [...notes, ...listed.notes] };
 }
 
 function placeBySplit(file: TreeFile, label: string | null): Placed {
@@ -375,11 +371,10 @@ async function readStyleGanLabels(
       const label = listed.get(file.path) ?? null;
       return { name: file.path, split: 'train', label, read: () => read(file) };
     });
-  const problems = [
-    ...missing.map((name) => ({ name, reason: `is not there, but ${STYLEGAN_LABELS} names it` })),
-    ...others.map(({ path }) => ({ name: path, reason: `has no label in ${STYLEGAN_LABELS}` })),
-  ];
-  return { samples, problems, notes: [], used: [listing.path] };
+  const reason = `has no label in ${STYLEGAN_LABELS}`;
+  const problems = others.map(({ path }) => ({ name: path, reason }));
+  const notes = describeMissing(STYLEGAN_LABELS, missing);
+  return { samples, problems, notes, used: [listing.path] };
 }
 
 /** A whole number, or the place of the 1 in a one-hot vector; null for anything else. */

@@ -168,11 +168,11 @@ async function readRows(
     kept.push({ line, index: count - 1, label, part });
     return undefined;
   };
-  const takeLine = (row: readonly string[], line: number): void => {
-    const isMangledLine = line === 1 && isMangled;
+  const takeLine = (row: readonly string[], line: number, isFirst: boolean): void => {
+    const isMangledLine = isFirst && isMangled;
     const cells = isMangledLine ? row.map((cell) => cell.replace(/^(\d+)\.\d+$/, '$1')) : row;
     const isEmpty = cells.every((cell) => cell.trim() === '');
-    if (isEmpty || (line === 1 && header !== null)) {
+    if (isEmpty || (isFirst && header !== null)) {
       return;
     }
     count++;

@@ -9,6 +9,7 @@ import { decodeBmp, parseBmpHeader } from './bmp.ts';
 import { decodeNetpbm, parseNetpbmHeader, readNetpbm } from './netpbm.ts';
 import { identifyPicture, identifyStranger, READ_FORMATS, type ReadFormat } from './format.ts';
 import { encodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
+import { isOnItsSide } from '../../../shared/orientation.ts';
 import { decodePngPicture, parsePngHeader } from '../../../shared/picture/png-picture.ts';
 
 /** Larger pictures are refused before they are decoded: a small file may hold any number. */
@@ -115,7 +116,7 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
     if (isFitted && facts.format === 'PNG') {
       // Pictures that need no resizing keep the bytes that they had before sharp was used.
       try {
-        const pixels = decodePngPicture(content as Uint8Array, background);
+        const { pixels } = decodePngPicture(content as Uint8Array, background);
         return { channels: 3, pixels };
       } catch (error) {
         failure = new UnusablePicture((error as Error).message, { cause: error });
@@ -256,8 +257,11 @@ async function readFacts(
   }
   if (readable === 'PNG') {
     try {
-      const header = parsePngHeader(content);
-      return describe(header, header.depth === 16 && [0, 2].includes(header.colourType));
+      const { width, height, ...header } = parsePngHeader(content);
+      const isDeep = header.depth === 16 && [0, 2].includes(header.colourType);
+      return isOnItsSide(header.orientation)
+        ? describe({ width: height, height: width }, isDeep)
+        : describe({ width, height }, isDeep);
     } catch (error) {
       throw new UnusablePicture((error as Error).message);
     }

@@ -5,10 +5,12 @@ import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import type { ArrayFile } from '../array-file.ts';
 import { decodeText, parseJson, readLines } from '../labels/text-encoding.ts';
 import {
+  describeObjects,
   findLabels,
   findParts,
   normaliseLabel,
   readPart,
+  toText,
   type Column,
 } from '../labels/label-column.ts';
 import { LEAST_PIXELS, readList, type NumberList } from '../labels/number-lists.ts';
@@ -52,6 +54,7 @@ export async function readPixelTables(
 ): Promise<Source> {
   const sets: (PictureRows & { readonly hasParts: boolean })[] = [];
   const unlabelled = new Set<Split>();
+  const objects: string[] = [];
   for (const { table, split: own, path } of tables) {
     const named = await findPixels(table);
     const array = await within(`${path} `, () => readPixels(table, named));
@@ -64,8 +67,12 @@ export async function readPixelTables(
     const rows = Array.from({ length: table.count }, (_, row) => ({
       name: `${path}, row ${row}`,
       split: (parts && readPart(parts.name, parts.cells[row] ?? '')) ?? own,
-      label: labels && normaliseLabel(labels.cells[row] ?? ''),
+      label: normaliseLabel(labels?.cells[row] ?? '') || null,
     }));
+    if (labels !== null && table.columns.includes(labels.name)) {
+      const cells = await table.readColumn(labels.name);
+      objects.push(...describeObjects(`${path}, column ${labels.name}`, cells));
+    }
     if (labels === null) {
       rows.forEach(({ split }) => unlabelled.add(split));
     }
@@ -78,7 +85,7 @@ export async function readPixelTables(
   }));
   const { tables: labelled, notes } = labelByNames(equal);
   const pictures = listPictures(labelled, chooseRange(sets, range));
-  return { ...pictures, notes: [...notes, ...pictures.notes] };
+  return { ...pictures, notes: [...objects, ...notes, ...pictures.notes] };
 }
 
 /** Reads a list in a column, or a column for each pixel. @throws ExpectedError */
@@ -110,11 +117,6 @@ async function readPixels(table: PictureTable, names: readonly string[]): Promis
     values.set(found.values, row * size);
   }
   return { format: 'table', shape: [count, ...sizes], values };
-}
-
-function toText(cell: unknown): string {
-  const isText = ['string', 'number', 'bigint', 'boolean'].includes(typeof cell);
-  return isText ? String(cell) : '';
 }
 
 export const IS_JSON = /\.(?:json|jsonl|ndjson)$/i;

@@ -3,7 +3,7 @@
  * picks them by tensors, because JavaScript numbers become constants of the graph.
  */
 import * as tf from '@tensorflow/tfjs';
-import { decodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
+import { tabulatePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
 import type { Dataset } from '../../data/dataset.ts';
 import { getNodeBackend } from './graph.ts';
 import { KINDS } from './saved-model.ts';
@@ -18,8 +18,6 @@ export function uploadImages({ images, count, height, width, channels }: Dataset
   const id = backend.binding.createTensor(shape, dtype, images);
   return backend.createOutputTensor({ id, shape, dtype }) as tf.Tensor4D;
 }
-
-const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 
 /**
  * Picks images and maps their bytes to a range.
@@ -54,7 +52,7 @@ export function gatherDeviceImages(
       { name: 'Truncate', type: KINDS.boolean, value: false },
     ];
     const places = backend.executeSingleOutput('Cast', casting, [bytes]);
-    const table = tf.tensor1d(decodePixels(ALL_BYTES, range));
+    const table = tf.tensor1d(tabulatePixels(range));
     return gather(table, binding.TF_FLOAT, places) as tf.Tensor4D;
   });
 }

@@ -1,7 +1,7 @@
 /** The current GPU: the data set on it, and the work that waits for it. */
 import * as tf from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import { decodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
+import { tabulatePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
 import type { Dataset } from '../../data/dataset.ts';
 import { runFused } from '../../gan/fused.ts';
 
@@ -27,13 +27,11 @@ export function uploadImages({ images, height, width, channels }: Dataset, range
   }
   const words = new Int32Array(count);
   new Uint8Array(words.buffer).set(images);
-  const numbers = decodePixels(
-    Uint8Array.from({ length: 256 }, (_, byte) => byte),
-    range,
-  );
   // A variable outlives `tf.tidy`.
   const kept = tf.tidy(() =>
-    [tf.tensor1d(words, 'int32'), tf.tensor1d(numbers)].map((tensor) => tf.variable(tensor, false)),
+    [tf.tensor1d(words, 'int32'), tf.tensor1d(tabulatePixels(range))].map((tensor) =>
+      tf.variable(tensor, false),
+    ),
   );
   const [bytes, table] = kept as [tf.Variable, tf.Variable];
   return {
