@@ -70,15 +70,19 @@ export function buildSampleCommand(): Command {
 }
 
 /** IDX files have no ending of their own, but MNIST's names end in -ubyte. */
-function findFormat(out: string): SampleFormat {
-  return /\.npy$/i.test(out) ? 'npy' : /(?:\.idx|-ubyte)$/i.test(out) ? 'idx' : 'png';
+const ENDINGS = { npy: /\.npy$/i, idx: /(?:\.idx|-ubyte)$/i, png: /\.png$/i } as const;
+
+function findFormat(file: string): SampleFormat | undefined {
+  return (['npy', 'idx', 'png'] as const).find((format) => ENDINGS[format].test(file));
 }
 
 async function sample(given: SampleFlags): Promise<void> {
-  const flags = { ...given, format: given.format ?? findFormat(given.out) };
+  const flags = { ...given, format: given.format ?? findFormat(given.out) ?? 'png' };
   checkPlace(flags.out, '--out', flags);
+  checkEnding(flags.out, '--out', flags.format);
   if (flags.labels !== undefined) {
     checkPlace(flags.labels, '--labels', flags);
+    checkEnding(flags.labels, '--labels', flags.format === 'png' ? 'idx' : flags.format);
   }
   const artifact = await readArtifactFolder(flags.model);
   const sampler = createSampler(artifact, artifact.weightsFile, instantiateKernels);
@@ -135,6 +139,16 @@ async function sample(given: SampleFlags): Promise<void> {
   console.log(
     `${flags.out}: ${count.toLocaleString('en')} samples of ${name}@${version}, seed ${JSON.stringify(seed)}, in ${Math.round(tookMs)} ms`,
   );
+}
+
+/** @throws ExpectedError  When a file's name ends as another format does. */
+function checkEnding(path: string, flag: string, format: SampleFormat): void {
+  const named = findFormat(path);
+  if (named !== undefined && named !== format) {
+    throw new ExpectedError(
+      `${flag} ${path}: its ending names ${named}, but ${format} is written: change the name or --format`,
+    );
+  }
 }
 
 /** @throws ExpectedError  When a file would be lost. A device or a folder is never replaced. */

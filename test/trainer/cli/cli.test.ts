@@ -188,6 +188,14 @@ describe('a wrong command', () => {
       /--labels \.\/x\.png: is --out too/,
     ],
     [
+      ['sample', '--model', 'models/seed', '--out', 'x.npy', '--format', 'idx'],
+      /--out x\.npy: its ending names npy, but idx is written: change the name or --format/,
+    ],
+    [
+      ['sample', '--model', 'models/digits', '--out', 'x.png', '--labels', 'l.npy'],
+      /--labels l\.npy: its ending names npy, but idx is written/,
+    ],
+    [
       ['sample', '--model', 'models/seed', '--out', '/dev/null', '--force'],
       /--out \/dev\/null: is there already/,
     ],
