@@ -32,7 +32,8 @@ export function nameTemporary(path: string): string {
  * @throws ExpectedError
  */
 export function requireFree(path: string, flag: string, advice = 'name another one'): void {
-  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+  // An empty path is the current folder.
+  if (lstatSync(resolve(path), { throwIfNoEntry: false }) !== undefined) {
     throw new ExpectedError(
       `${flag} ${path}: is there already, and is not written over; ${advice}`,
     );

@@ -1,6 +1,6 @@
 /** The trainer's command line. */
 import { Command } from 'commander';
-import { refuseSwallowedFlags, runProgram } from './cli/arguments.ts';
+import { refuseEmpty, refuseSwallowedFlags, runProgram } from './cli/arguments.ts';
 import { COMMANDS } from './commands.ts';
 
 const program = new Command('digitmint')
@@ -14,6 +14,7 @@ for (const name of Object.hasOwn(COMMANDS, called) ? [called] : Object.keys(COMM
   program.addCommand((await COMMANDS[name]?.()) as Command);
 }
 inheritSettings(program);
+program.hook('preAction', (_program, command) => refuseEmpty(command));
 
 await runProgram(async () => {
   refuseSwallowedFlags(program);

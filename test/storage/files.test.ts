@@ -116,7 +116,7 @@ describe('a folder that replaces another', () => {
 describe('a path that must be free', () => {
   it('is refused when a file, a folder, a device or a link lies there', async () => {
     await symlink('nowhere', join(folder, 'link'));
-    for (const path of [folder, join(folder, 'link'), '/dev/null', process.execPath]) {
+    for (const path of ['', folder, join(folder, 'link'), '/dev/null', process.execPath]) {
       expect(() => requireFree(path, '--out')).toThrow(
         `--out ${path}: is there already, and is not written over; name another one`,
       );

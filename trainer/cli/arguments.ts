@@ -119,6 +119,24 @@ export function refuseSwallowedFlags(program: Command, base?: string): void {
   }
 }
 
+/**
+ * Refuses empty flags and arguments: `--out "$OUT"` without OUT would be the current folder.
+ * @throws ExpectedError
+ */
+export function refuseEmpty(command: Command): void {
+  const given = [
+    ...command.options.map((option) => ({
+      name: option.long,
+      values: [command.getOptionValue(option.attributeName()) as unknown].flat(),
+    })),
+    { name: 'an argument', values: command.args },
+  ];
+  const empty = given.find(({ values }) => values.includes(''));
+  if (empty !== undefined) {
+    throw new ExpectedError(`${empty.name} is empty: give a value, or leave it out`);
+  }
+}
+
 /** Parses the flags of a program that is named after its npm command; wrong ones end it. */
 export function parseFlags<Flags extends object>(program: Command): Flags {
   try {

@@ -132,6 +132,12 @@ describe('a wrong command', () => {
     ],
     [['train', '--steps', '1e3'], /Expected a whole number/],
     [['train', '--seed', ''], /Expected 1 to 128 characters/],
+    [
+      ['train', '--out', '', '--dry-run'],
+      /digitmint: --out is empty: give a value, or leave it out/,
+    ],
+    [['report', ''], /an argument is empty/],
+    [['evaluate', '--model', 'models/seed', '--model', ''], /--model is empty/],
     [['train', '--name', '../up'], /'--name <name>' argument '\.\.\/up' is invalid/],
     [['train', '--augment', '1.5'], /Expected a number from 0 to 1/],
     [['train', '--augment', '0', '--data', '/nowhere'], /--data \/nowhere: no such folder/],

@@ -246,6 +246,26 @@ describe('labels beside pictures', () => {
     ]);
   });
 
+  it('are those of the first table, and another with other classes is named', async () => {
+    const rows = await drawAll((name, i) => `${NAMES.indexOf(name) * EACH + i}.png`);
+    await write(
+      'a.csv',
+      lines('file,label', rows, (r) => `${r.file},${r.name}`),
+    );
+    await write(
+      'b.csv',
+      lines('file,label', rows, (r) => `${r.file},${r.name}s`),
+    );
+    const { levels, notes } = await readLevels();
+    expect([levels, notes.slice(0, 2)]).toEqual([
+      EXPECTED,
+      [
+        'b.csv is not used: it gives other classes than a.csv. Keep the table that you mean.',
+        'The classes are those of a.csv, column label.',
+      ],
+    ]);
+  });
+
   it('do not count where folders are the classes', async () => {
     const rows = await drawAll((name, i) => `images/${name}${i}.png`);
     const table = lines('file,label', rows, (r) => `${r.file},${r.name}`);

@@ -264,6 +264,16 @@ function takeLabels(
       own.set(picture, { label, split });
     }
   }
+  const isOther = [...own].some(([picture, { label }]) => {
+    const { label: before = null } = found.labels.get(picture) ?? {};
+    return label !== null && before !== null && label !== before;
+  });
+  if (isOther) {
+    found.notes.push(
+      `${file.path} is not used: it gives other classes than ${nameSome(found.files)}. Keep the table that you mean.`,
+    );
+    return;
+  }
   own.forEach((value, picture) => {
     // One file may have the classes, and others the parts: train.txt and test.txt.
     const { label = null, split = null } = found.labels.get(picture) ?? {};
