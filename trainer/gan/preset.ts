@@ -70,8 +70,8 @@ export type GeneratorSize = keyof typeof GENERATOR_SIZES;
  */
 export const GENERATOR_SIZES = {
   micro: [6, 16, 4], // 0.12 M
-  tiny: [12, 16, 8], // 0.26 M
-  small: [20, 32, 8], // 0.54 M
+  tiny: [12, 16, 8], // 0.24 M
+  small: [20, 32, 8], // 0.52 M
   medium: [22, 48, 16], // 1.00 M
   large: [40, 64, 20], // 1.98 M
   huge: [48, 96, 32], // 3.79 M
