@@ -8,6 +8,7 @@ import { loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import * as v from 'valibot';
+import { parseAs } from '../shared/schema.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { requireFree } from '../storage/files.ts';
 import { parseFlags, runProgram } from '../trainer/cli/arguments.ts';
@@ -106,7 +107,7 @@ async function runSuite(name: string, operands: readonly string[], flags: Flags)
   const hasPage = SUITES[name]?.page !== undefined && !flags.quick;
   const file = flags.json ?? (hasPage ? locateRecord(name) : undefined);
   if (file !== undefined) {
-    await writeFile(file, `${JSON.stringify(v.parse(recordSchema, record), null, 2)}\n`);
+    await writeFile(file, `${JSON.stringify(parseAs(recordSchema, record), null, 2)}\n`);
     await writePages();
   }
 }

@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { copyFile, lstat, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import * as v from 'valibot';
-import { wholeSchema } from '../shared/schema.ts';
+import { parseAs, wholeSchema } from '../shared/schema.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { linkIfFree, openPromptly, recover } from './files.ts';
 import { repeat } from './retry.ts';
@@ -156,7 +156,7 @@ function isHolderGone(content: string): boolean {
 /** @returns  null for a text that is half-written, or of other software. */
 export function parseJson<T>(schema: v.GenericSchema<unknown, T>, text: string): T | null {
   try {
-    return v.parse(schema, JSON.parse(text));
+    return parseAs(schema, JSON.parse(text));
   } catch {
     return null;
   }

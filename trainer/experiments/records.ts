@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { numberSchema, wholeSchema } from '../../shared/schema.ts';
+import { numberSchema, parseAs, wholeSchema } from '../../shared/schema.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { readIfThere, writeAtomically } from '../../storage/files.ts';
 import { parseJsonLines } from '../run/log/metrics.ts';
@@ -82,7 +82,7 @@ export async function loadResult(path: string): Promise<ExperimentResult | null>
     return null;
   }
   try {
-    return v.parse(resultSchema, JSON.parse(text));
+    return parseAs(resultSchema, JSON.parse(text));
   } catch (cause) {
     throw new ExpectedError(
       `${path} is not the record of an experiment: delete it and run the experiment again`,
@@ -104,7 +104,7 @@ export async function saveResult(path: string, result: ExperimentResult): Promis
 /** Reads a run's measurements. It skips a line that was cut off by a kill. */
 export async function loadPoints(folder: string): Promise<ExperimentPoint[]> {
   const text = await readIfThere(locateExperiment(folder).points);
-  return parseJsonLines(text, (line) => v.parse(pointSchema, line));
+  return parseJsonLines(text, (line) => parseAs(pointSchema, line));
 }
 
 /** Where records are kept in the documents' folder. */

@@ -3,7 +3,7 @@
  * apart from the pointer, which workers of every age parse strictly. See docs/publication.md.
  */
 import * as v from 'valibot';
-import { describeIssues, momentSchema } from '../../shared/schema.ts';
+import { describeIssues, momentSchema, parseAs } from '../../shared/schema.ts';
 import { modelNameSchema, modelVersionSchema, type Pointer } from '../../shared/model/artifact.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { PublishError } from './publish-error.ts';
@@ -121,7 +121,7 @@ export function changeLedger(
       return present;
     }
     // Parsed as its readers do: a ledger that they refuse would stop all publishing.
-    const text = `${JSON.stringify(v.parse(ledgerSchema, wanted), null, 2)}\n`;
+    const text = `${JSON.stringify(parseAs(ledgerSchema, wanted), null, 2)}\n`;
     const bytes = new TextEncoder().encode(text);
     if (bytes.length > LEDGER_LIMITS.bytes) {
       throw new PublishError(store.description, { reason: 'ledger_full', bytes: bytes.length });

@@ -10,6 +10,7 @@ import { cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import * as v from 'valibot';
+import { parseAs } from '../../shared/schema.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { hashValue } from '../../shared/model/artifact.ts';
 import type { Subject } from '../../shared/model/subject.ts';
@@ -221,7 +222,7 @@ export async function loadRunOptions(folder: string, flag = '--resume'): Promise
     );
   }
   try {
-    return v.parse(optionsSchema, JSON.parse(text)) as unknown as RunOptions;
+    return parseAs(optionsSchema, JSON.parse(text)) as unknown as RunOptions;
   } catch (cause) {
     throw new ExpectedError(
       `${flag} ${folder}: expected the settings of a run in ${options}, got something else. Put a good one back.`,
@@ -295,7 +296,7 @@ export async function reopenRunFolder(folder: string, step: number): Promise<voi
 
 export async function loadMetrics(folder: string): Promise<MetricsLine[]> {
   const text = await readIfThere(locate(folder).metrics);
-  return parseJsonLines(text, (line) => v.parse(metricsSchema, line));
+  return parseJsonLines(text, (line) => parseAs(metricsSchema, line));
 }
 
 export function saveGrid(folder: string, step: number, png: Uint8Array): Promise<void> {

@@ -8,7 +8,7 @@
  *     jobs/ID/failed/SHARD                 a shard that was given up
  *     jobs/ID/stopped                      why nothing more is drawn
  */
-import * as v from 'valibot';
+import { parseAs } from '../../shared/schema.ts';
 import type { Part } from '../../shared/contract/formats.ts';
 import {
   encodeShardHeads,
@@ -125,7 +125,7 @@ export class JobStore {
     if (object === null) {
       return undefined;
     }
-    const record = v.parse(jobRecordSchema, JSON.parse(await object.text()));
+    const record = parseAs(jobRecordSchema, JSON.parse(await object.text()));
     return { record, createdAt: object.uploaded };
   }
 

@@ -5,7 +5,7 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { numberSchema, wholeSchema } from '../../../shared/schema.ts';
+import { numberSchema, parseAs, wholeSchema } from '../../../shared/schema.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { hashBytes } from '../../../shared/model/artifact.ts';
 import { parseJson } from '../../../storage/file-lock.ts';
@@ -88,7 +88,7 @@ export async function loadClassifier(
   // A new Uint8Array has its own buffer; a Buffer of Node may lie in a shared one.
   const weights = new Float32Array(new Uint8Array(bytes).buffer);
   try {
-    return { manifest: v.parse(manifestSchema, JSON.parse(text)), weights, sha256 };
+    return { manifest: parseAs(manifestSchema, JSON.parse(text)), weights, sha256 };
   } catch (cause) {
     throw new ExpectedError(`${manifestPath} is not a classifier's manifest; ${RESTORE}`, {
       cause,
