@@ -41,6 +41,37 @@ export function parseAs<T>(schema: v.GenericSchema<unknown, T>, value: unknown):
   return output;
 }
 
+/**
+ * An object whose keys are data, such as names of models. valibot's own `record` takes arrays, and
+ * leaves out the keys `constructor` and `prototype`.
+ */
+export function recordSchema<V>(
+  keySchema: v.GenericSchema<string>,
+  valueSchema: v.GenericSchema<unknown, V>,
+) {
+  return v.pipe(
+    v.custom<Readonly<Record<string, unknown>>>(
+      (input) => typeof input === 'object' && input !== null && !Array.isArray(input),
+      'expected an object',
+    ),
+    v.rawTransform(({ dataset, addIssue, NEVER }): Record<string, V> => {
+      const input = dataset.value;
+      const entries: [string, V][] = [];
+      for (const [key, value] of Object.entries(input)) {
+        const [name, checked] = [v.safeParse(keySchema, key), v.safeParse(valueSchema, value)];
+        const place = { type: 'object', origin: 'value', input, key, value } as const;
+        for (const { message, path = [] } of [...(name.issues ?? []), ...(checked.issues ?? [])]) {
+          addIssue({ message, path: [place, ...path] });
+        }
+        if (checked.success) {
+          entries.push([key, checked.output]);
+        }
+      }
+      return entries.length === Object.keys(input).length ? Object.fromEntries(entries) : NEVER;
+    }),
+  );
+}
+
 const MAX_DETAIL_LENGTH = 500;
 
 /** Tells where a value differs from its schema, and how. */

@@ -18,7 +18,14 @@ import {
   type GeneratorPlan,
 } from './generator.ts';
 import { SAMPLING_LAW } from './random.ts';
-import { describeIssues, matchSchema, momentSchema, numberSchema, wholeSchema } from '../schema.ts';
+import {
+  describeIssues,
+  matchSchema,
+  momentSchema,
+  numberSchema,
+  recordSchema,
+  wholeSchema,
+} from '../schema.ts';
 import { decodeNumbers, WEIGHT_BYTES, weightEncodingSchema } from './weight-encoding.ts';
 
 /** A hostile object must not exhaust the 128 MB of an isolate. */
@@ -84,10 +91,10 @@ export const originShape = {
     sha256: hashSchema,
   }),
   backend: textSchema(200),
-  libraries: v.record(textSchema(64), textSchema(64)),
+  libraries: recordSchema(textSchema(64), textSchema(64)),
 };
 /** Measured quality by the metric's name. */
-export const figuresSchema = v.record(textSchema(64), numberSchema);
+export const figuresSchema = recordSchema(textSchema(64), numberSchema);
 
 /** Normal numbers of float32 whose inverses are normal too. */
 const stepSchema = v.pipe(numberSchema, v.minValue(2 ** -100), v.maxValue(2 ** 100));
@@ -172,7 +179,7 @@ const pointerSchema = v.strictObject({
   schema: v.literal(1),
   /** The model that is served when a request names none. */
   default: modelNameSchema,
-  models: v.record(modelNameSchema, publishedSchema),
+  models: recordSchema(modelNameSchema, publishedSchema),
 });
 
 /** Which version of each model is served. Publishing replaces it last, by compare-and-swap. */

@@ -6,6 +6,7 @@ import {
   momentSchema,
   numberSchema,
   parseAs,
+  recordSchema,
   wholeSchema,
 } from '../../shared/schema.ts';
 
@@ -46,6 +47,24 @@ describe('a fault is told by its place', () => {
     expect(describeFault({ name: 'a', layers: '\u001b[31m' })).toBe('layers: expected Array');
     const many = Array.from({ length: 1000 }, () => ({ type: 'dense', units: 10 }));
     expect(describeFault({ name: 'a', layers: many })).toHaveLength(501);
+  });
+});
+
+describe('an object whose keys are data', () => {
+  const counts = recordSchema(v.pipe(v.string(), v.maxLength(12)), wholeSchema(0));
+
+  test('keeps every key', () => {
+    const value = JSON.parse('{"a":1,"constructor":2,"prototype":3,"toString":4}') as unknown;
+    expect(v.parse(counts, value)).toEqual(value);
+  });
+
+  test.each([
+    [{ prototype: -1 }, 'prototype: expected >=0, received -1'],
+    [{ 'a name that is long': 1 }, 'a name that is long: expected <=12'],
+    [[], 'the whole: expected an object'],
+    [null, 'the whole: expected an object'],
+  ])('%j is refused', (value, fault) => {
+    expect(() => parseAs(v.pipe(counts), value)).toThrow(fault);
   });
 });
 

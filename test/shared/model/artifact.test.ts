@@ -261,7 +261,10 @@ describe('the pointer', () => {
   };
 
   it('is read as it was written', () => {
+    const { seed } = pointer.models;
+    const named = { ...pointer, models: { ...pointer.models, constructor: seed, prototype: seed } };
     expect(parsePointer(encodePointer(pointer))).toEqual(pointer);
+    expect(parsePointer(encodePointer(named))).toEqual(named);
   });
 
   it.each([
