@@ -54,8 +54,7 @@ export function recordSchema<V>(
       (input) => typeof input === 'object' && input !== null && !Array.isArray(input),
       'expected an object',
     ),
-    v.rawTransform(({ dataset, addIssue, NEVER }): Record<string, V> => {
-      const input = dataset.value;
+    v.rawTransform(({ dataset: { value: input }, addIssue }): Record<string, V> => {
       const entries: [string, V][] = [];
       for (const [key, value] of Object.entries(input)) {
         const [name, checked] = [v.safeParse(keySchema, key), v.safeParse(valueSchema, value)];
@@ -67,7 +66,7 @@ export function recordSchema<V>(
           entries.push([key, checked.output]);
         }
       }
-      return entries.length === Object.keys(input).length ? Object.fromEntries(entries) : NEVER;
+      return Object.fromEntries(entries);
     }),
   );
 }

@@ -12,8 +12,8 @@ const INDEXED = 3;
 const EXIF = 0x65_58_49_66;
 
 /**
- * Reads what stands before the pixels, and how a camera was held. Width and height are those of the
- * stored pixels. @throws Error  Says in a few words why it is no PNG.
+ * Reads a file's header, and how a camera was held. Width and height are of the stored pixels.
+ * @throws Error  Says in a few words why it is no PNG.
  */
 export function parsePngHeader(bytes: Uint8Array) {
   if (bytes.length === 0) {

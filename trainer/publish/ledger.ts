@@ -4,7 +4,12 @@
  */
 import * as v from 'valibot';
 import { describeIssues, momentSchema, parseAs } from '../../shared/schema.ts';
-import { modelNameSchema, modelVersionSchema, type Pointer } from '../../shared/model/artifact.ts';
+import {
+  hashSchema,
+  modelNameSchema,
+  modelVersionSchema,
+  type Pointer,
+} from '../../shared/model/artifact.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { PublishError } from './publish-error.ts';
 import {
@@ -30,7 +35,7 @@ const versionFields = { name: modelNameSchema, version: modelVersionSchema };
 
 const servedSchema = v.strictObject({
   ...versionFields,
-  manifestSha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  manifestSha256: hashSchema,
   /** When it began to be served, from the pointer. */
   publishedAt: momentSchema,
   /** Written before the pointer moves, so a killed publisher may not have replaced it. */

@@ -106,8 +106,10 @@ function joinOneHot(columns: readonly Column[]): Column | null {
 
 /** A list with one label as that label, and a one-hot list as the place of its 1. */
 export function unwrapLabel(cell: unknown): unknown {
-  const isList = Array.isArray(cell) || ArrayBuffer.isView(cell);
-  const items: readonly unknown[] = isList ? Array.from(cell as ArrayLike<unknown>) : [];
+  if (!Array.isArray(cell) && !ArrayBuffer.isView(cell)) {
+    return cell;
+  }
+  const items = Array.from(cell as ArrayLike<unknown>);
   const places = [...items.keys()].filter((place) => Number(items[place]) === 1);
   const areFlags = items.every((item) => [0, 1].includes(Number(item ?? NaN)));
   const isOneHot = items.length > 1 && areFlags && places.length === 1;

@@ -11,7 +11,6 @@ import {
   normaliseLabel,
   readPart,
   toText,
-  type Column,
 } from '../labels/label-column.ts';
 import { LEAST_PIXELS, readList, type NumberList } from '../labels/number-lists.ts';
 import { findPixelNames, shapePixels } from '../labels/table-columns.ts';
@@ -58,10 +57,11 @@ export async function readPixelTables(
   for (const { table, split: own, path } of tables) {
     const named = await findPixels(table);
     const array = await within(`${path} `, () => readPixels(table, named));
-    const others: Column[] = [];
+    const raw = new Map<string, readonly unknown[]>();
     for (const name of table.columns.filter((column) => !named.includes(column))) {
-      others.push({ name, cells: Array.from(await table.readColumn(name), toText) });
+      raw.set(name, await table.readColumn(name));
     }
+    const others = Array.from(raw, ([name, cells]) => ({ name, cells: Array.from(cells, toText) }));
     const parts = findParts(others);
     const labels = findLabels(others.filter((column) => column !== parts));
     const rows = Array.from({ length: table.count }, (_, row) => ({
@@ -69,12 +69,12 @@ export async function readPixelTables(
       split: (parts && readPart(parts.name, parts.cells[row] ?? '')) ?? own,
       label: normaliseLabel(labels?.cells[row] ?? '') || null,
     }));
-    if (labels !== null && table.columns.includes(labels.name)) {
-      const cells = await table.readColumn(labels.name);
-      objects.push(...describeObjects(`${path}, column ${labels.name}`, cells));
-    }
     if (labels === null) {
       rows.forEach(({ split }) => unlabelled.add(split));
+    } else {
+      // Labels that several columns tell, one for each class, have none of their own.
+      const cells = raw.get(labels.name) ?? [];
+      objects.push(...describeObjects(`${path}, column ${labels.name}`, cells));
     }
     sets.push({ name: path, array, rows, hasParts: parts !== undefined });
   }
