@@ -72,7 +72,7 @@ export async function readPixelTables(
     if (labels === null) {
       rows.forEach(({ split }) => unlabelled.add(split));
     } else {
-      // Labels that several columns tell, one for each class, have none of their own.
+      // Labels that several columns tell, one for each class, have no column of their own.
       const cells = raw.get(labels.name) ?? [];
       objects.push(...describeObjects(`${path}, column ${labels.name}`, cells));
     }
