@@ -2,9 +2,11 @@
  * Decodes a picture of handwriting: PNG, JPEG, or the numbers of a digit as JSON. Looks at the size
  * before it decodes, and never decodes more than the size promises.
  */
+import { concatBytes } from '@noble/hashes/utils.js';
+import { Unzlib } from 'fflate';
 import decodeJpeg from 'jpeg-js/lib/decoder.js';
 import { orient, readOrientation } from '../orientation.ts';
-import { decodePngPicture, parsePngHeader } from '../picture/png-picture.ts';
+import { decodePngPicture, findChunks, IDAT, parsePngHeader } from '../picture/png-picture.ts';
 import type { GreyPicture } from './ink-map.ts';
 
 /** A picture that cannot be read. The message says why, as the end of a sentence. */
@@ -60,47 +62,42 @@ function openPng(bytes: Uint8Array): PictureFile {
     height,
     isTransparent: colourType !== 2 && (colourType !== 0 || depth < 8),
     async decode(paper) {
-      await checkInflated(bytes, header);
+      explain(() => checkInflated(bytes, header), 'is a PNG that cannot be decoded');
       const picture = explain(() => decodePngPicture(bytes, [paper, paper, paper]));
       return { ...picture, pixels: toGrey(picture.pixels) };
     },
   };
 }
 
-/** Inflates the pixels without keeping them: a bomb holds more than its size promises. */
-async function checkInflated(
+/** DEFLATE makes at most so many bytes of one. */
+const MOST_INFLATED = 1032;
+/** As many bytes as the largest allowed picture has do no harm. */
+const HARMLESS_BYTES = 8 * 1024 * 1024;
+const PIECE_BYTES = 4096;
+
+/**
+ * Inflates the pixels piece by piece without keeping them: a bomb holds more than its size
+ * promises. The edge runtime's DecompressionStream inflates all of it before it can be stopped.
+ */
+function checkInflated(
   bytes: Uint8Array,
   { width, height, depth }: ReturnType<typeof parsePngHeader>,
-): Promise<void> {
+): void {
   // Four channels; interlaced passes add at most a byte for each row of each of them.
   const most = height * (Math.ceil((width * 4 * depth) / 8) + 1) + 7 * (height + width + 8);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const parts: Uint8Array[] = [];
-  for (let at = 8; at + 12 <= bytes.length;) {
-    const length = view.getUint32(at);
-    if (view.getUint32(at + 4) === 0x49_44_41_54) {
-      parts.push(bytes.subarray(at + 8, at + 8 + length));
-    }
-    at += 12 + length;
+  const packed = concatBytes(...findChunks(bytes, IDAT));
+  if (packed.length * MOST_INFLATED <= HARMLESS_BYTES) {
+    return;
   }
-  const inflating = new Blob(parts as Uint8Array<ArrayBuffer>[])
-    .stream()
-    .pipeThrough(new DecompressionStream('deflate'));
-  const reader = inflating.getReader();
-  try {
-    let inflated = 0;
-    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
-      inflated += piece.value.length;
-      if (inflated > most) {
-        throw new PictureError('is a PNG with more pixels than its header says');
-      }
+  let inflated = 0;
+  const inflator = new Unzlib(({ length }) => {
+    inflated += length;
+    if (inflated > most) {
+      throw new PictureError('is a PNG with more pixels than its header says');
     }
-  } catch (cause) {
-    throw cause instanceof PictureError
-      ? cause
-      : new PictureError('is a PNG that cannot be decoded', { cause });
-  } finally {
-    reader.cancel().catch(() => undefined);
+  });
+  for (let at = 0; at < packed.length; at += PIECE_BYTES) {
+    inflator.push(packed.subarray(at, at + PIECE_BYTES));
   }
 }
 
@@ -115,6 +112,9 @@ function countScans(bytes: Uint8Array): number {
   }
   return scans;
 }
+
+/** The largest allowed picture takes half of it. */
+const MAX_JPEG_MB = 48;
 
 /** Markers of JPEG frames that hold the size: all SOFs but DHT, JPG and DAC. */
 const isFrame = (marker: number): boolean =>
@@ -133,7 +133,13 @@ function openJpeg(bytes: Uint8Array): PictureFile {
     }
     if (isFrame(marker)) {
       const [height, width] = [view.getUint16(at + 5), view.getUint16(at + 7)];
-      const options = { useTArray: true, formatAsRGBA: false, maxMemoryUsageInMB: 100 } as const;
+      const options = {
+        useTArray: true,
+        formatAsRGBA: false,
+        // Later frames of the file may be larger.
+        maxResolutionInMP: (width * height) / 1e6,
+        maxMemoryUsageInMB: MAX_JPEG_MB,
+      } as const;
       return {
         width,
         height,
@@ -204,6 +210,9 @@ function explain<T>(decode: () => T, text?: string): T {
   try {
     return decode();
   } catch (cause) {
+    if (cause instanceof PictureError) {
+      throw cause;
+    }
     throw new PictureError(text ?? (cause as Error).message.slice(0, 200), { cause });
   }
 }

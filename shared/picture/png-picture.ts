@@ -1,4 +1,5 @@
 /** Decodes PNG files of every kind to 8-bit RGB. Pure. */
+import { concatBytes } from '@noble/hashes/utils.js';
 import { decode, hasPngSignature, type DecodedPng } from 'fast-png';
 import { orient, readOrientation, type Pixels } from '../orientation.ts';
 
@@ -8,8 +9,13 @@ const PNG_HEADER_BYTES = 33;
 /** Colour types. */
 const RGB = 2;
 const INDEXED = 3;
-/** The type of a chunk: "eXIf". */
-const EXIF = 0x65_58_49_66;
+/** Types of chunks: "eXIf", "IDAT" and "IEND". */
+const [EXIF, IEND] = [0x65_58_49_66, 0x49_45_4e_44];
+export const IDAT = 0x49_44_41_54;
+/** All that pixels depend on: also IHDR, PLTE and tRNS. */
+const OF_PIXELS = [0x49_48_44_52, 0x50_4c_54_45, 0x74_52_4e_53, IDAT, IEND];
+/** A picture's packed pixels are smaller: twice four numbers of 16 bits each, and this. */
+const PACKING_BYTES = 65_536;
 
 /**
  * Reads a file's header, and how a camera was held. Width and height are of the stored pixels.
@@ -32,21 +38,38 @@ export function parsePngHeader(bytes: Uint8Array) {
     depth: view.getUint8(24),
     colourType: view.getUint8(25),
     isInterlaced: view.getUint8(28) !== 0,
-    orientation: readOrientation(findChunk(bytes, EXIF)),
+    orientation: readOrientation(findChunks(bytes, EXIF)[0] ?? new Uint8Array()),
   };
 }
 
-/** The data of the first chunk of a type; empty without one. */
-function findChunk(bytes: Uint8Array, type: number): Uint8Array {
+/** A chunk with its length, type and checksum; a damaged one may be cut. */
+interface Chunk {
+  readonly type: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Lists the chunks up to the picture's end. */
+function listChunks(bytes: Uint8Array): Chunk[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = 8; at + 12 <= bytes.length;) {
-    const length = view.getUint32(at);
-    if (view.getUint32(at + 4) === type) {
-      return bytes.subarray(at + 8, at + 8 + length);
-    }
-    at += 12 + length;
+  const chunks: Chunk[] = [];
+  for (let at = 8; at + 12 <= bytes.length && chunks.at(-1)?.type !== IEND;) {
+    const end = at + 12 + view.getUint32(at);
+    chunks.push({ type: view.getUint32(at + 4), bytes: bytes.subarray(at, end) });
+    at = end;
   }
-  return new Uint8Array();
+  return chunks;
+}
+
+/** The data of all chunks of a type, as they lie in the file. */
+export function findChunks(bytes: Uint8Array, type: number): Uint8Array[] {
+  const found = listChunks(bytes).filter((chunk) => chunk.type === type);
+  return found.map((chunk) => chunk.bytes.subarray(8, -4));
+}
+
+/** Leaves metadata out: fast-png would inflate a colour profile to a thousand times its size. */
+function keepPixels(bytes: Uint8Array): Uint8Array {
+  const chunks = listChunks(bytes).filter(({ type }) => OF_PIXELS.includes(type));
+  return concatBytes(bytes.subarray(0, 8), ...chunks.map((chunk) => chunk.bytes));
 }
 
 /**
@@ -59,14 +82,19 @@ export function decodePngPicture(
   bytes: Uint8Array,
   background: readonly number[] = [255, 255, 255],
 ): Pixels {
-  const { colourType, depth, isInterlaced, orientation } = parsePngHeader(bytes);
+  const header = parsePngHeader(bytes);
+  const { colourType, depth, isInterlaced, orientation } = header;
   if (isInterlaced && depth < 8) {
     // fast-png takes each pixel of an interlaced pass for a byte.
     throw new Error(`is interlaced with ${depth} bits a pixel: save it without interlacing`);
   }
+  const packed = findChunks(bytes, IDAT).reduce((sum, { length }) => sum + length, 0);
+  if (packed > header.width * header.height * 16 + PACKING_BYTES) {
+    throw new Error('holds more pixels than its header says');
+  }
   let png: DecodedPng;
   try {
-    png = decode(bytes, { checkCrc: true });
+    png = decode(keepPixels(bytes), { checkCrc: true });
   } catch (cause) {
     const { message } = cause as Error;
     const why = cause instanceof RangeError ? 'it is truncated' : message;

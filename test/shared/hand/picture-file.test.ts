@@ -1,3 +1,4 @@
+import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { openPicture } from '../../../shared/hand/picture-file.ts';
@@ -56,5 +57,54 @@ describe('a photograph', () => {
       const picture = await openPicture(bytes).decode(255);
       expect([picture.width, picture.height]).toEqual([WIDTH, HEIGHT]);
     }
+  });
+});
+
+/** Builds a chunk of a PNG. */
+function buildChunk(type: string, data: Uint8Array): Buffer {
+  const body = Buffer.concat([Buffer.from(type), data]);
+  const ends = [Buffer.alloc(4), Buffer.alloc(4)] as const;
+  ends[0].writeUInt32BE(data.length);
+  ends[1].writeUInt32BE(crc32(body));
+  return Buffer.concat([ends[0], body, ends[1]]);
+}
+
+describe('a small file that would become a large one', () => {
+  const BEFORE_PIXELS = 33;
+  const ramp = (side: number) =>
+    sharp({ create: { width: side, height: side, channels: 3, background: 'red' } });
+
+  it('is read without its colour profile, which is not even inflated', async () => {
+    const png = await ramp(28).png().toBuffer();
+    const bytes = Buffer.concat([
+      png.subarray(0, BEFORE_PIXELS),
+      buildChunk('iCCP', Buffer.from('k\0\0no compressed profile')),
+      png.subarray(BEFORE_PIXELS),
+    ]);
+    expect((await openPicture(bytes).decode(255)).pixels).toEqual(
+      (await openPicture(png).decode(255)).pixels,
+    );
+  });
+
+  it('is refused where its pixels are more than its header says', async () => {
+    const png = await ramp(1024).png().toBuffer();
+    const bytes = Buffer.concat([
+      png.subarray(0, BEFORE_PIXELS),
+      buildChunk('IDAT', deflateSync(Buffer.alloc(20_000_000))),
+      buildChunk('IEND', new Uint8Array()),
+    ]);
+    await expect(openPicture(bytes).decode(255)).rejects.toThrow('more pixels than its header');
+  });
+
+  it('is refused where a second frame of a JPEG is larger than the first', async () => {
+    const jpeg = await ramp(28).jpeg().toBuffer();
+    const frame = jpeg.indexOf(Buffer.of(0xff, 0xc0));
+    const scan = jpeg.indexOf(Buffer.of(0xff, 0xda));
+    const larger = Buffer.from(jpeg.subarray(frame, frame + 2 + jpeg.readUInt16BE(frame + 2)));
+    larger.writeUInt16BE(4800, 5);
+    larger.writeUInt16BE(4800, 7);
+    const bytes = Buffer.concat([jpeg.subarray(0, scan), larger, jpeg.subarray(scan)]);
+    const refusal = expect(openPicture(bytes).decode(255)).rejects;
+    await refusal.toMatchObject({ cause: { message: expect.stringContaining('maxResolution') } });
   });
 });
