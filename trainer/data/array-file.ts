@@ -27,7 +27,7 @@ export interface NamedArray {
 }
 
 const ALLOWED =
-  'expected IDX or .npy (plain or gzipped) of uint8 or float32; labels also of other whole numbers';
+  'expected IDX or .npy (plain or gzipped) of bool, whole or decimal numbers, labels also as text';
 
 /** Bytes of one type of number, as views read them. */
 type ReadNumber = (body: DataView, offset: number, isLittle: boolean) => number;
@@ -188,6 +188,11 @@ function decodeNpy(bytes: Uint8Array): ArrayFile {
   const header = new TextDecoder('latin1').decode(bytes.subarray(start, end));
   const code = /'descr':\s*'([^']*)'/.exec(header)?.[1];
   const sizes = /'shape':\s*\(([0-9, ]*)\)/.exec(header)?.[1];
+  if (/'descr':\s*\[/.test(header)) {
+    throw new ExpectedError(
+      'is a structured array. Save its fields: numpy.savez("set.npz", images=a["…"], labels=a["…"])',
+    );
+  }
   if (code === undefined || sizes === undefined) {
     throw new ExpectedError(
       `has a .npy header that is not understood: ${header.trim().slice(0, 100)}`,

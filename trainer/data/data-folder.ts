@@ -381,7 +381,7 @@ function countBy<T>(values: readonly T[], name: (value: T) => string): Record<st
 function refuseUnusable(findings: Findings): UnusableDataError {
   const { problems, total } = findings;
   const sharp = findings.notes.find((note) => note.startsWith('sharp '));
-  const advice = sharp === undefined ? 'Repair them or take them out.' : `${sharp}.`;
+  const advice = sharp === undefined ? 'Repair or label them, or take them out.' : `${sharp}.`;
   return new UnusableDataError(
     `${problems.length} of ${total} pictures cannot be used: ${nameProblems(problems)}. ${advice}`,
     findings,

@@ -1,6 +1,6 @@
 /** Pictures as people have them: labels in files beside them, archives, and what goes wrong. */
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { crc32, gzipSync } from 'node:zlib';
@@ -494,7 +494,7 @@ describe('an archive', () => {
     await write('locked.zip', bytes);
     await rm(join(root, 'in'), { recursive: true });
     await expect(load()).rejects.toThrow(
-      /it holds nothing\. Not read: (?:cat|dog|eel)\/\d\.png is packed in an unknown way \(and 11 more\)/,
+      /it holds nothing\. Not read: (?:cat|dog|eel)\/\d\.png is packed in an unknown way \(and 11 more:/,
     );
   });
 
@@ -540,6 +540,25 @@ describe('an archive', () => {
   });
 });
 
+it('a tar file has hard links, as of pictures that lie there twice, and names what it lacks', async () => {
+  await drawAll((name, i) => `in/${name}/${i}.png`);
+  for (const i of [0, 1]) {
+    await link(join(root, `in/cat/${i}.png`), join(root, `in/eel/twin${i}.png`));
+  }
+  await symlink('../cat/0.png', join(root, 'in/dog/link.png'));
+  await symlink('nowhere', join(root, 'in/dog/away.png'));
+  execFileSync('tar', ['cf', join(root, 'set.tar'), '-C', join(root, 'in'), 'cat', 'dog', 'eel']);
+  const problems = ['dog/away.png', 'dog/link.png'];
+  // Two of fourteen would be too many.
+  const refusal = expect(load({}, 'set.tar')).rejects;
+  await refusal.toThrow(
+    /2 of 16 .*(?:away|link)\.png is a link in the archive: .*tar -h.*\(and 1 more/,
+  );
+  await Promise.all(problems.map((path) => rm(join(root, 'in', path))));
+  execFileSync('tar', ['cf', join(root, 'set.tar'), '-C', join(root, 'in'), 'cat', 'dog', 'eel']);
+  expect((await load({}, 'set.tar')).dataset.count).toBe(NAMES.length * EACH + 2);
+});
+
 const LFS = 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n';
 const PAGE = '<!DOCTYPE html><html><body>Sign in</body></html>';
 
@@ -552,6 +571,8 @@ describe('what lies in the place of pictures is named', () => {
     ['set', Buffer.from('\x89HDF\r\n', 'latin1'), /set is not read: read it in Python/],
     ['a.tfrecord-00000-of-00001', 'x', /is not read: read it in Python, and save numpy\.savez/],
     ['set.zip.001', 'x', /set\.zip\.001 is not read: join its parts/],
+    ['set.mat', Buffer.from('\x89HDF\r\n', 'latin1'), /set\.mat is no \.mat of level 5.*-v7/],
+    ['set.csv', Buffer.from('label,pixel0\n', 'utf16le'), /set\.csv is UTF-16 or UTF-32 without/],
     ['.a.png.icloud', 'bplist00', /\.a\.png\.icloud is not downloaded from iCloud yet/],
   ])('%s', async (path, content, message) => {
     await write(path, content);
@@ -565,7 +586,7 @@ describe('what lies in the place of pictures is named', () => {
     }
     await write('cat/d.jpg', LFS);
     await expect(load()).rejects.toThrow(
-      /4 of 4 pictures cannot be used: cat\/a\.jpg is a web page: its download failed \(and 2 more\); cat\/d\.jpg is only a pointer of Git LFS: fetch the file with git lfs pull\./,
+      /4 of 4 pictures cannot be used: cat\/a\.jpg is a web page: its download failed \(and 2 more: cat\/b\.jpg, cat\/c\.jpg\); cat\/d\.jpg is only a pointer of Git LFS: fetch the file with git lfs pull\./,
     );
   });
 });

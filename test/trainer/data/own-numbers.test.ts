@@ -28,6 +28,44 @@ const writeFloats = (path: string, numbers: readonly number[]): Promise<void> =>
   return write(path, npy);
 };
 
+/** A table of 3 pictures of 4 x 4 in the classes a and b. */
+const TABLE = ['a', 'b', 'a'].map((name, i) => [
+  name,
+  ...Array.from({ length: 16 }, () => i * 100),
+]);
+const HEADER = ['label', ...Array.from({ length: 16 }, (_, i) => `pixel${i}`)];
+
+describe('a table of pixels', () => {
+  it.each([
+    ['an empty line', '\n'],
+    ['a line of empty cells', `${','.repeat(16)}\n`],
+    ['several of both', `\n${','.repeat(16)}\n\n`],
+  ])('may begin with %s, and keeps its classes', async (_, before) => {
+    await write('set.csv', `${before}${[HEADER, ...TABLE].map((row) => row.join()).join('\n')}\n`);
+    const { dataset, findings } = await load();
+    expect([dataset.classes, [...dataset.labels]]).toEqual([
+      ['a', 'b'],
+      [0, 1, 0],
+    ]);
+    expect(findings.problems).toEqual([]);
+  });
+
+  it('may hold the delimiter in quoted cells', async () => {
+    const rows = [HEADER, ...TABLE].map(([first, ...rest]) => [`"${first}, so"`, ...rest].join());
+    await write('set.csv', `${rows.join('\n')}\n`.replace('label, so', 'label'));
+    expect((await load()).dataset.classes).toEqual(['a, so', 'b, so']);
+  });
+});
+
+it('arrays of pictures that are named as labels are no class, and pictures counted last are told', async () => {
+  await writeFloats('x.npy', [0, 1]);
+  await writeFloats('y.npy', [1, 0]);
+  await expect(load()).rejects.toThrow(/several arrays of images .*x \[2, 8, 8\], y \[2, 8, 8\]/);
+  await rm(join(root, 'y.npy'));
+  await write('x.npy', Buffer.from(encodeNpy([8, 8, 160], new Uint8Array(10_240))));
+  await expect(load()).rejects.toThrow(/\[8, 8, 160\].*numpy\.moveaxis/);
+});
+
 describe('numbers of arrays', () => {
   it.each<[string, number[], number[], RegExp]>([
     ['that resizing took beyond 0 and 1', [0, 0.5, 1, 1.06], [0, 128, 255, 255], /0 is taken/],

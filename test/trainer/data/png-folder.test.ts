@@ -213,7 +213,7 @@ describe('a folder of PNG pictures', () => {
       'many bad pictures, of which it names some',
       () =>
         Promise.all(Array.from({ length: 9 }, (_, i) => writeFile(join(folder, `${i}.png`), 'x'))),
-      /9 of 9 pictures cannot be used: 0\.png is no picture \(and 8 more\)/,
+      /9 of 9 pictures cannot be used: 0\.png is no picture \(and 8 more: 1\.png, 2\.png, …\)/,
     ],
     [
       'a name of a class that is too long',

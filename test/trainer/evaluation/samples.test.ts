@@ -120,7 +120,7 @@ describe('a file of pictures', () => {
     [
       'is of complex numbers',
       writeNpy('<c8', '2, 784', Buffer.alloc(2 * 784 * 8)),
-      /type <c8; expected IDX or \.npy .* uint8 or float32/,
+      /type <c8; expected IDX or \.npy .* of bool, whole or decimal numbers/,
     ],
     ['is IDX of an unknown type', writeIdx(0x0a, [2, 28, 28], bytes), /type 0x0a/],
     [

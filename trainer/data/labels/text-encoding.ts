@@ -13,11 +13,11 @@ function findUnicode(start: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' {
   return isLittle ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
 }
 
-/** Excel's first line, which names the delimiter. The delimiter is found without it. */
-const SEPARATOR = /^sep=.$/i;
+/** What may come before a table: Excel's line with the delimiter, and lines of empty cells. */
+const BEFORE_TABLE = /^(?:sep=.|[\s,;|"]*)$/i;
 
-export function isSeparator(line: string): boolean {
-  return SEPARATOR.test(line);
+export function isBeforeTable(line: string): boolean {
+  return BEFORE_TABLE.test(line);
 }
 
 /** Windows ends lines by two characters, old programs of the Mac by the first of them. */
@@ -25,14 +25,18 @@ const LINE_END = /\r\n?|\n/g;
 
 /**
  * What is no Unicode is in Windows's own encoding.
- * @returns  Lines that end with \n, without the line that names the delimiter.
+ * @returns  Lines that end with \n, without those that come before a table.
  */
 export function decodeText(bytes: Uint8Array): string {
   const unicode = findUnicode(bytes);
   const encoding = unicode !== 'utf-8' || isUtf8(bytes) ? unicode : 'windows-1252';
   const text = new TextDecoder(encoding).decode(bytes).replace(LINE_END, '\n');
-  const [first = ''] = text.split('\n', 1);
-  return isSeparator(first) ? text.slice(first.length + 1) : text;
+  let start = 0;
+  for (let end = text.indexOf('\n'); end >= 0 && isBeforeTable(text.slice(start, end));) {
+    start = end + 1;
+    end = text.indexOf('\n', start);
+  }
+  return text.slice(start);
 }
 
 /** Reads the lines of a file one by one. @throws ExpectedError  When a line is too long. */

@@ -4,7 +4,7 @@ import { createGunzip, createZstdDecompress, gunzipSync, zstdDecompressSync } fr
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { decodeNames } from '../file-names.ts';
 import { MAX_ARRAY_BYTES } from './arrays.ts';
-import { within } from './source.ts';
+import { within, type Problem } from './source.ts';
 import { isJunk, MAX_FILES, readFile, readStart, type Tree, type TreeFile } from './tree.ts';
 import { listZip } from './zip.ts';
 
@@ -88,17 +88,18 @@ async function listArchive(file: TreeFile): Promise<Pick<Tree, 'files' | 'proble
       return await listZip(file.diskPath);
     }
     const content = await readFile(file, MAX_ARRAY_BYTES);
-    return isZip ? await listZip(content) : { ...listTar(content), problems: [] };
+    return isZip ? await listZip(content) : listTar(content);
   };
   return await within(`${file.path} `, list, (message) => `is no whole archive (${message})`);
 }
 
 /**
- * Lists the files of a tar file, plain or packed by gzip or Zstandard.
+ * Lists the files of a tar file, plain or packed by gzip or Zstandard. A hard link is the file of
+ * that name before it.
  * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
  * @throws Error  When it is damaged.
  */
-export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'notes'> {
+export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'problems' | 'notes'> {
   const magic = Buffer.from(packed.subarray(0, 4)).toString('hex');
   const unpack = magic.startsWith('1f8b')
     ? gunzipSync
@@ -106,14 +107,18 @@ export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'notes'> {
       ? zstdDecompressSync
       : null;
   const bytes =
-    unpack?.(packed, { maxOutputLength: MAX_ARRAY_BYTES }) ??
-    Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
-  const files: TreeFile[] = [];
+    unpack === null
+      ? Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength)
+      : unpackWhole(() => unpack(packed, { maxOutputLength: MAX_ARRAY_BYTES }));
+  const listed: { path: string; content: Buffer | null; reason?: string }[] = [];
   if (bytes.length < BLOCK) {
     throw new Error('it is truncated');
   }
   // Paths are bytes as Latin-1, until all of them are known.
+  const contents = new Map<string, Buffer>();
   let longPath: string | undefined;
+  let longLink: string | undefined;
+  let isSparse = false;
   for (let at = 0; at + BLOCK <= bytes.length && bytes[at] !== 0;) {
     const text = (from: number, length: number): string =>
       (bytes.toString('latin1', at + from, at + from + length).split('\0')[0] as string).trim();
@@ -128,21 +133,66 @@ export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'notes'> {
     const kind = text(156, 1);
     const content = bytes.subarray(start, end);
     // Of the GNU format, and of the newer POSIX format: "27 path=...".
-    if (kind === 'L' || kind === 'x') {
-      const attribute = kind === 'L' ? /^[^\0]*/ : /(?<=^\d+ path=).*/m;
-      longPath = attribute.exec(content.toString('latin1'))?.[0] ?? longPath;
+    if (kind === 'L' || kind === 'K' || kind === 'x') {
+      const attributes = content.toString('latin1');
+      const find = (key: string): string | undefined =>
+        kind === 'x'
+          ? new RegExp(`(?<=^\\d+ ${key}=).*`, 'm').exec(attributes)?.[0]
+          : /^[^\0]*/.exec(attributes)?.[0];
+      longPath = (kind === 'K' ? undefined : find('path')) ?? longPath;
+      longLink = (kind === 'L' ? undefined : find('linkpath')) ?? longLink;
+      isSparse = kind === 'x' && attributes.includes(' GNU.sparse.');
     } else {
       // GNU has other fields in the place of POSIX's prefix, and ends its mark with blanks.
       const prefix = bytes[at + 262] === 0 ? text(345, 155) : '';
-      const listed = longPath ?? (prefix === '' ? text(0, 100) : `${prefix}/${text(0, 100)}`);
-      const path = listed.replace(/^(?:\.?\/)+/, '');
-      longPath = undefined;
-      if ((kind === '0' || kind === '') && !path.endsWith('/') && !isJunk(path)) {
-        files.push({ path, size, open: () => Promise.resolve(Readable.from([content])) });
+      const path = strip(longPath ?? (prefix === '' ? text(0, 100) : `${prefix}/${text(0, 100)}`));
+      const link = strip(longLink ?? text(157, 100));
+      if (!path.endsWith('/') && !isJunk(path)) {
+        const isPlain = (kind === '0' || kind === '') && !isSparse;
+        const own = isPlain ? content : (kind === '1' && contents.get(link)) || null;
+        const reason = kind === 'S' || isSparse ? REASONS.sparse : REASONS.link;
+        if (own !== null || isSparse || ['1', '2', 'S'].includes(kind)) {
+          listed.push({ path, content: own, reason });
+        }
+        if (own !== null) {
+          contents.set(path, own);
+        }
       }
+      [longPath, longLink, isSparse] = [undefined, undefined, false];
     }
     at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
   }
-  const { decoded, notes } = decodeNames(files.map(({ path }) => Buffer.from(path, 'latin1')));
-  return { files: files.map((file, i) => ({ ...file, path: decoded[i] as string })), notes };
+  const { decoded, notes } = decodeNames(listed.map(({ path }) => Buffer.from(path, 'latin1')));
+  const files: TreeFile[] = [];
+  const problems: Problem[] = [];
+  for (const [i, { content, reason = '' }] of listed.entries()) {
+    const path = decoded[i] as string;
+    if (content === null) {
+      problems.push({ name: path, reason });
+    } else {
+      const open = (): Promise<Readable> => Promise.resolve(Readable.from([content]));
+      files.push({ path, size: content.length, open });
+    }
+  }
+  return { files, problems, notes };
+}
+
+/** Why a member of a tar file cannot be read. */
+const REASONS = {
+  link: 'is a link in the archive: pack what it points to (tar -h)',
+  sparse: 'is a sparse file of tar: pack it without --sparse',
+} as const;
+
+const strip = (path: string): string => path.replace(/^(?:\.?\/)+/, '');
+
+/** @throws Error  When it is damaged, or more than memory should hold. */
+function unpackWhole(unpack: () => Buffer): Buffer {
+  try {
+    return unpack();
+  } catch (cause) {
+    const isLarge = (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+    throw isLarge
+      ? new Error(`it unpacks to more than ${MAX_ARRAY_BYTES} bytes: unpack it`, { cause })
+      : cause;
+  }
 }

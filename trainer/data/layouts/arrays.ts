@@ -75,6 +75,11 @@ async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArra
       ? arrays.map((one) => (one.name === stem ? one : { ...one, name: `${stem}_${one.name}` }))
       : arrays;
   const content = await readFile(file, MAX_ARRAY_BYTES);
+  if (/\.mat$/i.test(file.path) && !isMat(content)) {
+    throw new ExpectedError(
+      'is no .mat of level 5, which is read: save it in MATLAB with -v7, or in Python by scipy.io.savemat',
+    );
+  }
   if (isMat(content)) {
     const found = await decodeMat(content);
     notes.push(...renumberSvhn(stem, found));
@@ -337,7 +342,7 @@ function areClasses(names: readonly string[]): boolean {
   const parts = names.map(findSplit);
   const classes = names.map((name) => name.replace(NO_CLASS, ''));
   if (parts.every((part) => part === null)) {
-    return names.length > 1 && !areShards(names);
+    return names.length > 1 && !areShards(names) && !names.some(namesLabels);
   }
   const areTold = classes.every(
     (own, i) => parts[i] !== null && findSplit(own) === null && !hasRole(own),
@@ -384,7 +389,9 @@ export function measureArray({ shape, values }: ArrayFile, name: string) {
         `In Python: numpy.savez("set.npz", images=a.transpose(2, 1, 0).reshape(-1, ${count}), labels=numpy.repeat(range(${classes}), ${examples}))`,
     );
   }
-  if (dimensions === null || count === 0 || values.length === 0) {
+  const [, height = 0, last = 0] = shape;
+  const isCountedLast = shape.length === 3 && count === height && last >= THIN * height;
+  if (dimensions === null || count === 0 || values.length === 0 || isCountedLast) {
     const isOne =
       (shape.length === 3 && CHANNELS.includes(shape[2] as number)) ||
       (shape.length === 2 && shape[0] === shape[1]);

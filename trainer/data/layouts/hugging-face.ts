@@ -223,7 +223,15 @@ function takeBytes(cell: unknown): Uint8Array {
 
 /** Opens a file of `datasets`' cache or of its `save_to_disk`, which is read whole. */
 async function openArrow(file: TreeFile): Promise<PictureTable> {
-  const table = tableFromIPC(await readFile(file, MAX_ARRAY_BYTES));
+  const bytes = await readFile(file, MAX_ARRAY_BYTES);
+  const table = await within(
+    '',
+    () => tableFromIPC(bytes),
+    (message) =>
+      /compression codec/.test(message)
+        ? 'is compressed, which Arrow files must not be: save it as Parquet by pyarrow.parquet.write_table'
+        : message,
+  );
   const { fields, metadata } = table.schema;
   const holdsBytes = ({ type }: (typeof fields)[number]): boolean =>
     BINARY.has(type.typeId) ||

@@ -169,7 +169,7 @@ const ADVICE = [
     'save its pictures as PNG or JPEG',
   ],
   [
-    /\.(?:h5|hdf5|pth?|tfrecords?(?:-\d+-of-\d+)?|feather|mdb|beton|safetensors|sqlite\d?|db|dcm|nii|ndjson|arff|libsvm)$/i,
+    /\.(?:h5|hdf5|pth?|tfrecords?(?:-\d+-of-\d+)?|feather|mdb|beton|safetensors|sqlite\d?|db|dcm|nii|ndjson|arff|libsvm|record|orc|ipc)$/i,
     /^(?:\x89HDF|SQLite)/,
     `read it ${SAVE_IN_PYTHON}`,
   ],
@@ -185,9 +185,12 @@ async function adviseOn(files: readonly TreeFile[]): Promise<string> {
     if (advice !== undefined) {
       return `. ${file.path} is not read: ${advice[2].replace('FILE', file.path)}`;
     }
+    if (/\.[ct]sv$/i.test(file.path) && start.includes(0)) {
+      return `. ${file.path} is UTF-16 or UTF-32 without a byte-order mark: save it as UTF-8`;
+    }
     if (/\.[ct]sv$/i.test(file.path)) {
       const [line = ''] = decodeText(start).split('\n');
-      return `. ${file.path} is no table of pixels: it begins with ${JSON.stringify(line.slice(0, 60))}, expected a number in each column as label,pixel0,pixel1, a list of all of them in one, or names of pictures beside it`;
+      return `. ${file.path} is no table of pixels: it begins with ${JSON.stringify(line.slice(0, 60))}, expected the names of the columns or a number in each column as label,pixel0,pixel1, a list of all of them in one, or names of pictures beside it`;
     }
   }
   return '';

@@ -239,11 +239,15 @@ export function nameSome(names: readonly string[], separator = ', '): string {
   return `${names.slice(0, MAX_NAMED).map(escapeControls).join(separator)}${more}`;
 }
 
-/** Names the first file of each reason, and how many are like it. */
+/** Names some files of each reason, and how many are like them. */
 export function nameProblems(problems: readonly Problem[]): string {
   const named = [...Map.groupBy(problems, ({ reason }) => reason)].map(
-    ([reason, [first, ...others]]) =>
-      `${first?.name} ${reason}${others.length > 0 ? ` (and ${others.length.toLocaleString('en')} more)` : ''}`,
+    ([reason, [first, ...others]]) => {
+      const names = others.slice(0, 2).map(({ name }) => name);
+      const like = [...names, ...(others.length > names.length ? ['…'] : [])].join(', ');
+      const count = others.length.toLocaleString('en');
+      return `${first?.name} ${reason}${others.length > 0 ? ` (and ${count} more: ${like})` : ''}`;
+    },
   );
   return nameSome(named, '; ');
 }
