@@ -177,7 +177,7 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
     height: side,
     width: side,
     channels: isGrey ? 1 : declared,
-    images: isGrey ? kept.filter((_, i) => i % 3 === 0) : kept,
+    images: isGrey ? takeFirstColour(kept) : kept,
     labels: Uint8Array.from(names, (key) => places.get(key) ?? 0),
     classes: present.map(([, shown]) => shown),
   };
@@ -368,6 +368,15 @@ function countColoured(rgb: Uint8Array, size: number): number {
     coloured += i < first + size ? 1 : 0;
   }
   return coloured;
+}
+
+/** A loop: `filter` takes a minute for 100,000 pictures, and eight bytes for each number. */
+function takeFirstColour(rgb: Uint8Array): Uint8Array {
+  const grey = new Uint8Array(rgb.length / 3);
+  for (let i = 0; i < grey.length; i++) {
+    grey[i] = rgb[i * 3] as number;
+  }
+  return grey;
 }
 
 /** Counts values by a name, the most frequent first. */
