@@ -51,6 +51,12 @@ function cleanEnvironment({ ...variables }) {
     variables.XDG_CONFIG_HOME ??= join(ROOT, '.digitmint', 'config');
     variables.XDG_CACHE_HOME ??= join(ROOT, '.digitmint', 'cache');
   }
+  // Programs ask servers of this machine, which no proxy reaches.
+  const unproxied = variables.no_proxy ?? variables.NO_PROXY;
+  if (unproxied !== '*') {
+    variables.no_proxy = [unproxied, 'localhost,127.0.0.1,::1'].filter(Boolean).join(',');
+    variables.NO_PROXY = variables.no_proxy;
+  }
   // Node keeps compiled code there: programs start sooner.
   variables.NODE_COMPILE_CACHE ??= join(ROOT, '.digitmint', 'compile-cache');
   const path = Object.keys(variables).find((name) => name.toUpperCase() === 'PATH') ?? 'PATH';

@@ -1,7 +1,7 @@
 /**
  * `npm run serve`: builds the server on Node and becomes it, with the flags that it was given.
  */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { USAGES } from '../server/settings.ts';
@@ -17,7 +17,12 @@ if (swallowed !== null) {
 const FOLDER = join(import.meta.dirname, '..', '.digitmint', 'serve');
 
 // In a process of its own: the bundler needs more memory than the server.
-execFileSync(process.execPath, [join(import.meta.dirname, 'build/main.ts'), 'server', FOLDER], {
-  stdio: ['ignore', 'ignore', 'inherit'],
-});
+const { status } = spawnSync(
+  process.execPath,
+  [join(import.meta.dirname, 'build/main.ts'), 'server', FOLDER],
+  { stdio: ['ignore', 'ignore', 'inherit'] },
+);
+if (status !== 0) {
+  process.exit(1); // The builder has said why.
+}
 await import(pathToFileURL(join(FOLDER, SERVER_FILE)).href);

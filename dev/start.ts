@@ -51,7 +51,13 @@ async function main(): Promise<void> {
   // Beside `dev.logLevel`, which does not govern all of wrangler's messages.
   process.env['WRANGLER_LOG'] ??= 'error';
   process.chdir(ROOT);
-  await buildPage();
+  await buildPage().catch((cause: unknown) => {
+    const { code = '', message } = cause as NodeJS.ErrnoException;
+    if (!['EACCES', 'EROFS'].includes(code)) {
+      throw cause;
+    }
+    fail(`the project's folder cannot be written, where pages and the bucket lie: ${message}`);
+  });
 
   const worker = await startWorker({
     config: join(ROOT, 'wrangler.toml'),

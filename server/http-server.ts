@@ -90,6 +90,12 @@ export async function startHttpServer(options: HttpServerOptions) {
       });
       if (method === 'OPTIONS' && incoming.url === '*') {
         outgoing.writeHead(204, { Allow: METHODS }).end(); // No URL for the app.
+      } else if ((incoming.headersDistinct['host']?.length ?? 1) > 1) {
+        // Node takes the first, and a proxy perhaps the last (RFC 9112, 3.2).
+        const body = describeProblem(400, 'The request has several Host headers.');
+        const length = Buffer.byteLength(body);
+        const headers = { ...PROBLEM_HEADERS, 'Content-Length': length, Connection: 'close' };
+        outgoing.writeHead(400, headers).end(body);
       } else {
         void answer(incoming, outgoing);
       }

@@ -103,10 +103,16 @@ async function openPersisted(root: string): Promise<ObjectStore> {
 
 async function lockBucket(root: string, description: string) {
   const path = join(root, LOCK_FILE);
-  await mkdir(dirname(path), { recursive: true });
   try {
+    await mkdir(dirname(path), { recursive: true });
     return await acquireFileLock(path, LOCK_OPTIONS);
   } catch (cause) {
+    const { code = '', message } = cause as NodeJS.ErrnoException;
+    if (/^E[A-Z]+$/.test(code)) {
+      const isForbidden = ['EACCES', 'EPERM', 'EROFS'].includes(code);
+      const reason = isForbidden ? 'forbidden' : code === 'ENOSPC' ? 'full' : 'unexpected';
+      throw new StorageError(description, { reason, detail: message }, { cause });
+    }
     const isBusy = cause instanceof LockTimeoutError;
     if (isBusy || cause instanceof LockBlockedError) {
       const reason = isBusy ? 'busy' : 'unexpected';

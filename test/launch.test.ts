@@ -142,6 +142,25 @@ describe('the launcher', () => {
     expect(stdout).toBe('42 undefined undefined\n');
   });
 
+  it('sends requests to this machine past a proxy', async () => {
+    await writeFile(
+      join(project, 'program.ts'),
+      `import { createServer } from 'node:http';
+       const server = createServer((_, response) => response.end('answered')).listen(0, 'localhost');
+       await new Promise((resolve) => server.once('listening', resolve));
+       const answer = await fetch('http://localhost:' + server.address().port);
+       console.log(await answer.text(), process.env.NO_PROXY);
+       process.exit();`,
+    );
+    const proxy = {
+      NODE_USE_ENV_PROXY: '1',
+      HTTP_PROXY: 'http://127.0.0.1:9',
+      NO_PROXY: 'a.example',
+    };
+    const { stdout } = await launch(['program.ts'], { ...proxy, no_proxy: undefined });
+    expect(stdout).toBe('answered a.example,localhost,127.0.0.1,::1\n');
+  });
+
   it('works with a home folder that cannot be written', async () => {
     await writeFile(join(project, 'program.ts'), "console.log(process.env['XDG_CONFIG_HOME']);\n");
     const home = join(project, 'package.json', 'home'); // Below a file: not even root can make it.

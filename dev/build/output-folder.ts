@@ -15,7 +15,8 @@ const MAX_NAMED = 3;
  * Builds a folder anew.
  * @param folder  Absolute path.
  * @param build   Gets an empty folder, which takes the name afterwards.
- * @throws ExpectedError  When the folder holds something that no build made. Nothing is changed.
+ * @throws ExpectedError  When the folder holds something that no build made, or cannot be made.
+ *                        Nothing is changed.
  */
 export async function replaceBuild(
   folder: string,
@@ -25,9 +26,13 @@ export async function replaceBuild(
   const place = fs.existsSync(folder) ? fs.realpathSync(folder) : folder;
   refuseForeign(folder, place);
   const temporary = nameTemporary(place);
-  fs.mkdirSync(dirname(place), { recursive: true });
-  fs.rmSync(temporary, { recursive: true, force: true });
-  fs.mkdirSync(temporary);
+  try {
+    fs.mkdirSync(dirname(place), { recursive: true });
+    fs.rmSync(temporary, { recursive: true, force: true });
+    fs.mkdirSync(temporary);
+  } catch (cause) {
+    throw new ExpectedError(`${folder} cannot be made: ${(cause as Error).message}`, { cause });
+  }
   try {
     await build(temporary);
     const list = `${JSON.stringify(listFiles(temporary), null, 2)}\n`;

@@ -78,6 +78,7 @@ describe('a request that never reaches the app', () => {
     ['a URL of 100,000 characters', `GET /${'a'.repeat(100_000)} HTTP/1.1\r\n${CLOSE}\r\n`, 431],
     ['the start of a TLS connection', '\x16\x03\x01\x02\x00\x01\x00\r\n\r\n', 400],
     ['an unknown method', `MINT / HTTP/1.1\r\n${CLOSE}\r\n`, 400],
+    ['two hosts', `GET / HTTP/1.1\r\nHost: evil.example\r\n${CLOSE}\r\n`, 400],
     ['a wrong host', 'GET / HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n', 400],
     ['no host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
     ['no path', `GET * HTTP/1.1\r\n${CLOSE}\r\n`, 400],
@@ -101,9 +102,11 @@ describe('a request that never reaches the app', () => {
     ['%20', 'GET /digit.png?seed=a b HTTP/1.1'],
     ['32768 bytes', `GET / HTTP/1.1\r\nX: ${'a'.repeat(40_000)}`],
     ['Invalid URL', 'GET / HTTP/1.1\r\nHost: a b/c'],
+    ['several Host headers', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b'],
   ])('gets problem details that name the fault: %s', async (fault, head) => {
     await start(answerUrl);
-    const answer = await exchange(`${head}\r\n${CLOSE}\r\n`);
+    const rest = head.includes('Host: ') ? 'Connection: close\r\n' : CLOSE;
+    const answer = await exchange(`${head}\r\n${rest}\r\n`);
     expect(answer).toMatch(/\r\ncontent-type: application\/problem\+json\r\n/i);
     expect(JSON.parse(answer.split('\r\n\r\n')[1] as string)).toEqual({
       type: 'about:blank',

@@ -46,6 +46,15 @@ describe('the local R2 bucket', () => {
     expect(bucket?.local_dev?.experimental_s3_credentials).toEqual(LOCAL_BUCKET.credentials);
   });
 
+  it('says what is wrong where its lock cannot be made', async () => {
+    await writeFile(join(root, '.digitmint'), 'a file in the place of the folder');
+    const failure = await catchStorageFailure(openLocalR2(root));
+    expect(failure).toMatchObject({
+      reason: 'unexpected',
+      detail: expect.stringContaining('mkdir'),
+    });
+  });
+
   it('shares its objects with a later `wrangler dev`, in both directions', async () => {
     const before = await openLocalR2(root);
     await before.put('models/a.json', utf8.encode('before'), absent);
