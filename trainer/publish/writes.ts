@@ -141,12 +141,13 @@ export const PROBE_PREFIX = 'publish-probe-';
  */
 export async function checkConditionalWrites(store: ObjectStore) {
   const key = `${PROBE_PREFIX}${randomUUID()}`;
-  /** False also when the server says that it does not know the condition. */
+  /** False also when a server says that it does not know the condition; no folder does. */
   const put = async (text: string, etag: string | null): Promise<boolean> => {
     try {
       return await store.put(key, new TextEncoder().encode(text), etag);
     } catch (cause) {
-      if (cause instanceof StorageError && cause.failure.reason === 'unsupported') {
+      const isServer = store.hasUnsafeConditions !== undefined;
+      if (isServer && cause instanceof StorageError && cause.failure.reason === 'unsupported') {
         return false;
       }
       throw cause;

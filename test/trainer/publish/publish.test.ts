@@ -447,6 +447,14 @@ describe('a store that fails', () => {
     expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
   });
 
+  it('by a folder without hard links is told as such, not as a server without conditions', async () => {
+    const detail = 'it needs hard links';
+    const usb = wrapPuts(store, () =>
+      Promise.reject(new StorageError('folder', { reason: 'unsupported', detail })),
+    );
+    await expect(publish(first, { store: usb })).rejects.toThrow(detail);
+  });
+
   it('by ignoring conditions is detected, and used only when that is allowed', async () => {
     await publish(first);
     const unsafe = ignoreConditions(store);
