@@ -87,7 +87,11 @@ function install() {
   // npm cannot work without a cache: a home folder that is read-only gets one in the project.
   const hasCache = isWritable(process.env.npm_config_cache ?? join(HOME, '.npm'));
   // Also in .npmrc; a user's own configuration must not override these.
-  const flags = '--ignore-scripts --include=dev --include=optional --no-audit --no-fund'.split(' ');
+  // Below a project with workspaces, npm would install that one.
+  const flags =
+    '--ignore-scripts --no-workspaces --include=dev --include=optional --no-audit --no-fund'.split(
+      ' ',
+    );
   const cache = hasCache ? [] : [`--cache=${join(ROOT, '.digitmint', 'npm-cache')}`];
   const npmArguments = ['ci', ...flags, '--loglevel=error', ...cache];
   const options = { cwd: ROOT, env, stdio: ['ignore', 2, 2] };

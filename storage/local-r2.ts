@@ -143,7 +143,7 @@ async function startSimulator(persisted: string, description: string) {
   try {
     return { simulator, url: (await simulator.ready).href };
   } catch (cause) {
-    await simulator.dispose();
+    await simulator.dispose().catch(() => undefined); // It throws the same once more.
     const detail = 'the R2 simulator did not start';
     throw new StorageError(description, { reason: 'unreachable', detail }, { cause });
   }

@@ -3,7 +3,7 @@
  * without the registry.
  */
 import { execFile, spawn } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -140,6 +140,19 @@ describe('the launcher', () => {
     const production = { NODE_ENV: 'production', npm_config_omit: 'dev optional' };
     const { stdout } = await launch(['program.ts'], production);
     expect(stdout).toBe('42 undefined undefined\n');
+  });
+
+  it('installs in a folder that another project calls a workspace', async () => {
+    await writeFile(
+      join(project, 'program.ts'),
+      "import { answer } from 'local';\nconsole.log(answer);\n",
+    );
+    const outer = await mkdtemp(join(tmpdir(), 'digitmint-outer-'));
+    await cp(project, join(outer, 'inner'), { recursive: true });
+    await writeFile(join(outer, 'package.json'), '{ "name": "outer", "workspaces": ["*"] }');
+    const { stdout } = await launch(['program.ts'], {}, join(outer, 'inner'));
+    await rm(outer, { recursive: true });
+    expect(stdout).toBe('42\n');
   });
 
   it('sends requests to this machine past a proxy', async () => {

@@ -55,6 +55,14 @@ describe('the local R2 bucket', () => {
     });
   });
 
+  it('is unreachable where the simulator cannot start', async () => {
+    await writeFile(join(root, '.wrangler'), 'a file in the place of the folder');
+    const failure = await catchStorageFailure(openLocalR2(root));
+    expect(failure).toEqual({ reason: 'unreachable', detail: 'the R2 simulator did not start' });
+    await rm(join(root, '.wrangler'));
+    await (await openLocalR2(root)).close(); // The lock is free again.
+  });
+
   it('shares its objects with a later `wrangler dev`, in both directions', async () => {
     const before = await openLocalR2(root);
     await before.put('models/a.json', utf8.encode('before'), absent);
