@@ -96,8 +96,9 @@ export function decodePngPicture(
   try {
     png = decode(keepPixels(bytes), { checkCrc: true });
   } catch (cause) {
-    const { message } = cause as Error;
-    const why = cause instanceof RangeError ? 'it is truncated' : message;
+    const { cause: inner } = cause as Error;
+    const { message } = (inner ?? cause) as Error;
+    const why = (inner ?? cause) instanceof RangeError ? 'it is truncated' : message;
     throw new Error(`cannot be decoded (${why})`, { cause });
   }
   const { width, height, channels, data, palette, transparency } = png;

@@ -556,6 +556,8 @@ it('a tar file has hard links, as of pictures that lie there twice, and names wh
   );
   await Promise.all(problems.map((path) => rm(join(root, 'in', path))));
   execFileSync('tar', ['cf', join(root, 'set.tar'), '-C', join(root, 'in'), 'cat', 'dog', 'eel']);
+  // A newer file of the same name replaces the older one, as when they are unpacked.
+  execFileSync('tar', ['rf', join(root, 'set.tar'), '-C', join(root, 'in'), 'cat/3.png']);
   expect((await load({}, 'set.tar')).dataset.count).toBe(NAMES.length * EACH + 2);
 });
 

@@ -192,7 +192,7 @@ describe('a folder of PNG pictures', () => {
     [
       'a file cut short',
       () => draw('a.png').then(() => truncate(join(folder, 'a.png'), 60)),
-      /a\.png cannot be decoded \(/,
+      /a\.png cannot be decoded \(it is truncated\)/,
     ],
     [
       'a file cut within its header',

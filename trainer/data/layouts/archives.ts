@@ -165,8 +165,9 @@ export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'problems' | '
   const { decoded, notes } = decodeNames(listed.map(({ path }) => Buffer.from(path, 'latin1')));
   const files: TreeFile[] = [];
   const problems: Problem[] = [];
-  for (const [i, { content, reason = '' }] of listed.entries()) {
-    const path = decoded[i] as string;
+  // Of two with one path the later one replaces the other when they are unpacked.
+  const last = new Map(listed.map((one, i) => [decoded[i] as string, one]));
+  for (const [path, { content, reason = '' }] of last) {
     if (content === null) {
       problems.push({ name: path, reason });
     } else {

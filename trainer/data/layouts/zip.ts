@@ -60,9 +60,11 @@ export async function listZip(from: string | Uint8Array): Promise<Tree> {
     }
   };
   await within('', list, (message) => `is no whole ZIP archive (${message})`);
-  files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  // Of two with one path the later one replaces the other when they are unpacked.
+  const last = [...new Map(files.map((file) => [file.path, file])).values()];
+  last.sort((a, b) => (a.path < b.path ? -1 : 1));
   const name = typeof from === 'string' ? basename(from) : '';
-  return { name, files, problems, notes, passedOver: [] };
+  return { name, files: last, problems, notes, passedOver: [] };
 }
 
 /** A name's bytes. Some programs add the name in UTF-8, which yauzl finds. */
