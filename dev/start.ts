@@ -6,7 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { unstable_startWorker as startWorker } from 'wrangler';
 import { POINTER_KEY } from '../shared/model/artifact.ts';
 import { publishArtifact } from '../trainer/publish/publish.ts';
-import { createLocalStore, DEV_SERVER_FILE, findDevServer } from '../storage/local-r2.ts';
+import {
+  createLocalStore,
+  DEV_SERVER_FILE,
+  findDevServer,
+  LOCK_FILE,
+  lockLocalR2,
+} from '../storage/local-r2.ts';
+import { StorageError } from '../storage/object-store.ts';
 import { buildPage } from './build/page.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -22,6 +29,8 @@ const HOSTS: Readonly<Record<string, string>> = {
   '::': '[::1]',
 };
 const DEFAULT_PORT = 8787;
+/** A publisher needs seconds. */
+const LOCK_WAIT_MS = 10_000;
 const [READY_TIMEOUT_MS, PAGE_PAUSE_MS] = [60_000, 150];
 
 await main();
@@ -44,6 +53,9 @@ async function main(): Promise<void> {
         `or choose another: PORT=${port + 1} npm start`,
     );
   }
+  await lockLocalR2(ROOT, LOCK_WAIT_MS).catch((cause: unknown) =>
+    fail(cause instanceof StorageError ? cause.message : String(cause)),
+  );
   // No telemetry, no look-up of the machine's location, no check for a newer version.
   process.env['WRANGLER_SEND_METRICS'] = 'false';
   process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
@@ -51,13 +63,7 @@ async function main(): Promise<void> {
   // Beside `dev.logLevel`, which does not govern all of wrangler's messages.
   process.env['WRANGLER_LOG'] ??= 'error';
   process.chdir(ROOT);
-  await buildPage().catch((cause: unknown) => {
-    const { code = '', message } = cause as NodeJS.ErrnoException;
-    if (!['EACCES', 'EROFS'].includes(code)) {
-      throw cause;
-    }
-    fail(`the project's folder cannot be written, where pages and the bucket lie: ${message}`);
-  });
+  await buildPage();
 
   const worker = await startWorker({
     config: join(ROOT, 'wrangler.toml'),
@@ -89,8 +95,11 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => void stop(0));
   }
-  // The note must not outlive the server.
-  process.on('exit', () => rmSync(NOTE_FILE, { force: true }));
+  // Neither note nor lock must outlive the server, however wrangler ends the process.
+  process.on('exit', () => {
+    rmSync(NOTE_FILE, { force: true });
+    rmSync(join(ROOT, LOCK_FILE), { force: true });
+  });
 
   const url = `http://${HOSTS[host]}:${port}`;
   try {

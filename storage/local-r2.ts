@@ -26,9 +26,12 @@ export const LOCAL_BUCKET = {
 const PERSISTENCE_FOLDER = '.wrangler/state/v3';
 /** Written by `npm start`, removed when it ends. */
 export const DEV_SERVER_FILE = '.digitmint/dev-server.json';
-const LOCK_FILE = '.digitmint/local-r2.lock';
-/** A publisher may keep the bucket for long; the lock of a killed one is broken at once. */
-const LOCK_OPTIONS = { timeoutMs: 60_000, staleMs: Number.POSITIVE_INFINITY };
+/** Held by whoever has the bucket open. */
+export const LOCK_FILE = '.digitmint/local-r2.lock';
+/** A publisher may keep the bucket for long. */
+const WAIT_MS = 60_000;
+/** `npm start` may take the lock first, and then it can be asked. */
+const LOOK_EVERY_MS = 1000;
 const PING_TIMEOUT_MS = 3000;
 
 const devServerSchema = v.object({
@@ -45,8 +48,21 @@ const devServerSchema = v.object({
  * @throws StorageError  When `npm start` does not answer, or another publisher holds the bucket.
  */
 export async function openLocalR2(root: string): Promise<ObjectStore> {
-  const url = (await findDevServer(root))?.url;
-  return url === undefined ? openPersisted(root) : createLocalStore(url, `local R2 of ${url}`);
+  const end = performance.now() + WAIT_MS;
+  for (;;) {
+    const url = (await findDevServer(root))?.url;
+    if (url !== undefined) {
+      return createLocalStore(url, `local R2 of ${url}`);
+    }
+    try {
+      return await openPersisted(root);
+    } catch (cause) {
+      const isBusy = cause instanceof StorageError && cause.failure.reason === 'busy';
+      if (!isBusy || performance.now() > end) {
+        throw cause;
+      }
+    }
+  }
 }
 
 /** Opens the bucket through the S3 interface of the simulator's server. */
@@ -85,7 +101,7 @@ export async function findDevServer(root: string) {
 async function openPersisted(root: string): Promise<ObjectStore> {
   const persisted = join(root, PERSISTENCE_FOLDER);
   const description = `local R2 in ${persisted}`;
-  const lock = await lockBucket(root, description);
+  const lock = await lockLocalR2(root, LOOK_EVERY_MS);
   try {
     const { simulator, url } = await startSimulator(persisted, description);
     const store = createLocalStore(url, description);
@@ -101,11 +117,17 @@ async function openPersisted(root: string): Promise<ObjectStore> {
   }
 }
 
-async function lockBucket(root: string, description: string) {
+/**
+ * Keeps other processes out of the bucket: two at once could lose each other's objects. The lock of
+ * a killed process is broken at once.
+ * @throws StorageError  When another process holds it for longer than `timeoutMs`.
+ */
+export async function lockLocalR2(root: string, timeoutMs: number) {
   const path = join(root, LOCK_FILE);
+  const description = `local R2 in ${join(root, PERSISTENCE_FOLDER)}`;
   try {
     await mkdir(dirname(path), { recursive: true });
-    return await acquireFileLock(path, LOCK_OPTIONS);
+    return await acquireFileLock(path, { timeoutMs, staleMs: Number.POSITIVE_INFINITY });
   } catch (cause) {
     const { code = '', message } = cause as NodeJS.ErrnoException;
     if (/^E[A-Z]+$/.test(code)) {

@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { unstable_readConfig as readWranglerConfig } from 'wrangler';
-import { LOCAL_BUCKET, openLocalR2 } from '../../storage/local-r2.ts';
+import { LOCAL_BUCKET, lockLocalR2, openLocalR2 } from '../../storage/local-r2.ts';
 import { catchStorageFailure, listKeys } from '../support/storage/object-store-contract.ts';
 import { findFreePort, startWrangler, type WranglerServer } from '../support/storage/s3-server.ts';
 
@@ -99,6 +102,19 @@ describe('the local R2 bucket', () => {
     await store.close();
     expect(countSimulators()).toBe(0);
     expect(await readdir(join(root, '.digitmint'))).toEqual([]);
+  });
+
+  it('is kept from others by a server that starts, and opened through it when it has', async () => {
+    const lock = await lockLocalR2(root, 0);
+    expect(await catchStorageFailure(lockLocalR2(root, 0))).toMatchObject({ reason: 'busy' });
+    const opening = openLocalR2(root);
+    const starting = createServer((_, response) => response.end()).listen(0, '127.0.0.1');
+    await once(starting, 'listening');
+    const { port } = starting.address() as AddressInfo;
+    await writeDevServerFile({ url: `http://127.0.0.1:${port}/`, pid: process.pid });
+    expect((await opening).description).toContain(String(port));
+    starting.close();
+    await lock.release();
   });
 
   it('is opened by one publisher after another', async () => {
