@@ -45,11 +45,14 @@ const RARE: i32 = 13 * UNIT;
 const HEAD: usize = 1024; // i32 [1 << HASH_BITS]: the last position of each hash, plus 1.
 /** i32 [WINDOW]: the previous position with the same hash, plus 1. */
 const PREVIOUS: usize = HEAD + (4 << HASH_BITS);
-/** u32 [BLOCK][KEPT]: see `makeMatch`; 0 ends the list. */
+/**
+ * u32 [BLOCK + 1][KEPT]: see `makeMatch`; 0 ends the list. Inside of a taken match: its rest, then
+ * the distance of its start.
+ */
 const MATCHES: usize = PREVIOUS + 4 * WINDOW;
-/** i32 [BLOCK + 1]: cost from a position to the block's end. */
-const COST: usize = MATCHES + 4 * KEPT * BLOCK;
-/** u32 [BLOCK]: a match; 0 for a literal. */
+/** i32 [BLOCK + 1]: cost from a position to the block's end, but not inside of taken matches. */
+const COST: usize = MATCHES + 4 * KEPT * (BLOCK + 1);
+/** u32 [BLOCK]: a match; 0 for a literal. See `choiceAt`. */
 const CHOICE: usize = COST + 4 * (BLOCK + 1) + 12;
 const FREQUENCY: usize = CHOICE + 4 * BLOCK; // u32 [LITERALS + 32]
 const FREQUENCY_BYTES: i32 = 4 * (LITERALS + 32);
@@ -303,10 +306,11 @@ function remember(p: usize, place: i32): i32 {
 /** Lists the matches of each position in a block. It does not search inside a taken match. */
 function findMatches(from: usize, start: i32, size: i32, stride: i32): void {
   const end = start + size;
+  store<u32>(matchesAt(size), 0);
   let place = start;
   while (place < end) {
     const p = from + place;
-    let list = MATCHES + <usize>((place - start) * KEPT * 4);
+    let list = matchesAt(place - start);
     const listEnd = list + KEPT * 4;
     const limit = min(MAX_MATCH, end - place);
     if (limit < MIN_MATCH) {
@@ -390,9 +394,9 @@ function take(from: usize, start: i32, place: i32, distance: i32, length: i32, e
   const match = TAKEN | makeMatch(distance, 0);
   for (let inside = place; inside < next; inside++) {
     const left = next - inside;
-    const at = MATCHES + <usize>((inside - start) * KEPT * 4);
+    const at = matchesAt(inside - start);
     store<u32>(at, left < MIN_MATCH ? 0 : match | left);
-    store<u32>(at + 4, 0);
+    store<u32>(at + 4, inside - place);
   }
   for (let inside = max(place, next - 4); inside < next && inside + MIN_MATCH <= end; inside++) {
     remember(from + inside, inside);
@@ -416,7 +420,7 @@ function estimateCosts(data: usize, size: i32): void {
   memory.fill(FREQUENCY, 0, 4 * 256);
   let total: u32 = 1;
   for (let i = 0; i < size;) {
-    const match = load<u32>(MATCHES + <usize>(i * KEPT * 4));
+    const match = load<u32>(matchesAt(i));
     if (match >= TAKEN) {
       i += lengthOf(match);
     } else {
@@ -461,30 +465,34 @@ function costOf(lengthAt: usize): i32 {
   return length === 0 ? RARE : length * UNIT;
 }
 
-/** Chooses the cheapest sequence of literals and matches, from the end of the block. */
+/**
+ * Chooses the cheapest sequence of literals and matches, from the end of the block. Shorter parts
+ * of a match are not tried: they save hardly a byte and cost 10% of the time.
+ */
 function choose(data: usize, size: i32): void {
   let cost = 0;
   store<i32>(COST + ((<usize>size) << 2), cost);
   for (let i = size - 1; i >= 0; i--) {
-    const list = MATCHES + <usize>(i * KEPT * 4);
-    const here = COST + ((<usize>i) << 2);
+    let list = matchesAt(i);
     let choice = load<u32>(list);
     if (choice >= TAKEN) {
-      cost = costOfMatch(here, choice);
+      i -= load<i32>(list + 4);
+      list = matchesAt(i);
+      choice = load<u32>(list);
+      cost = costOfMatch(i, choice);
     } else {
       const match = choice;
       choice = 0;
       cost += load<i32>(LITERAL_COST + ((<usize>load<u8>(data + i)) << 2));
-      // Shorter parts of a match are not tried: they save hardly a byte and cost 10% of the time.
       if (match !== 0) {
-        const first = costOfMatch(here, match);
+        const first = costOfMatch(i, match);
         if (first < cost) {
           cost = first;
           choice = match;
         }
         const other = load<u32>(list + 4);
         if (other !== 0) {
-          const second = costOfMatch(here, other);
+          const second = costOfMatch(i, other);
           if (second < cost) {
             cost = second;
             choice = other;
@@ -492,19 +500,35 @@ function choose(data: usize, size: i32): void {
         }
       }
     }
-    store<i32>(here, cost);
+    store<i32>(COST + ((<usize>i) << 2), cost);
     store<u32>(CHOICE + ((<usize>i) << 2), choice);
   }
 }
 
-/** Sums the costs of a match and of all that follows it. @param here  Where COST has its place. */
-function costOfMatch(here: usize, match: u32): i32 {
-  const length = (<usize>lengthOf(match)) << 2;
+function matchesAt(i: i32): usize {
+  return MATCHES + <usize>(i * KEPT * 4);
+}
+
+/** Sums the costs of a match at `i` and of all that follows it. */
+function costOfMatch(i: i32, match: u32): i32 {
+  const next = i + lengthOf(match);
+  const taken = load<u32>(matchesAt(next));
+  return taken >= TAKEN
+    ? ownCost(match) + ownCost(taken) + load<i32>(COST + ((<usize>(next + lengthOf(taken))) << 2))
+    : ownCost(match) + load<i32>(COST + ((<usize>next) << 2));
+}
+
+function ownCost(match: u32): i32 {
   return (
     load<i32>(DISTANCE_COST + ((<usize>symbolOf(match)) << 2)) +
-    load<i32>(LENGTH_COST + length) +
-    load<i32>(here + length)
+    load<i32>(LENGTH_COST + ((<usize>lengthOf(match)) << 2))
   );
+}
+
+/** Reads what was chosen at a position: 0 for a literal. A match may end inside of a taken one. */
+function choiceAt(i: i32): u32 {
+  const match = load<u32>(matchesAt(i));
+  return match >= TAKEN ? match : load<u32>(CHOICE + ((<usize>i) << 2));
 }
 
 function increase(at: usize, by: i32 = 1): void {
@@ -515,7 +539,7 @@ function increase(at: usize, by: i32 = 1): void {
 function count(data: usize, size: i32): void {
   memory.fill(FREQUENCY, 0, FREQUENCY_BYTES);
   for (let i = 0; i < size;) {
-    const choice = load<u32>(CHOICE + ((<usize>i) << 2));
+    const choice = choiceAt(i);
     if (choice === 0) {
       increase(FREQUENCY + ((<usize>load<u8>(data + i)) << 2));
       i++;
@@ -731,7 +755,7 @@ function write(data: usize, size: i32, fixed: i32, isLast: bool): void {
   buildCodes(LENGTH, LITERALS, CODE);
   buildCodes(LENGTH + LITERALS, DISTANCES, CODE + 2 * LITERALS);
   for (let i = 0; i < size;) {
-    const choice = load<u32>(CHOICE + ((<usize>i) << 2));
+    const choice = choiceAt(i);
     if (choice === 0) {
       putSymbol(load<u8>(data + i));
       i++;
