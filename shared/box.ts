@@ -17,18 +17,30 @@ export function findBox(
   height: number,
   isInside: (pixel: number) => boolean,
 ): Box | undefined {
-  let [left, top, right, bottom] = [width, height, -1, -1];
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (isInside(y * width + x)) {
-        left = Math.min(left, x);
-        right = Math.max(right, x);
-        top = Math.min(top, y);
-        bottom = y;
-      }
+  const size = width * height;
+  // From all sides: most pixels lie inside of the box and need no look.
+  let first = 0;
+  while (first < size && !isInside(first)) {
+    first++;
+  }
+  if (first === size) {
+    return undefined;
+  }
+  let last = size - 1;
+  while (!isInside(last)) {
+    last--;
+  }
+  const [top, bottom] = [Math.floor(first / width), Math.floor(last / width)];
+  let [left, right] = [first % width, first % width];
+  for (let y = top; y <= bottom; y++) {
+    for (let x = 0; x < left; x++) {
+      left = isInside(y * width + x) ? x : left;
+    }
+    for (let x = width - 1; x > right; x--) {
+      right = isInside(y * width + x) ? x : right;
     }
   }
-  return right < 0 ? undefined : { left, top, width: right - left + 1, height: bottom - top + 1 };
+  return { left, top, width: right - left + 1, height: bottom - top + 1 };
 }
 
 /** Cuts a box out of rows of `across` pixels. */

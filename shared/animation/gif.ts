@@ -3,6 +3,7 @@
 import gifenc from 'gifenc/dist/gifenc.js';
 import { addAlpha, type Colour } from '../picture/colour.ts';
 import { mixLevels, type SheetColours } from '../picture/paper.ts';
+import { replaceBytes } from '../picture/pixels.ts';
 import type { Picture } from '../picture/png.ts';
 import { cutOut, findBox, FIRST_PIXEL, type Box } from '../box.ts';
 
@@ -86,7 +87,7 @@ function mapGreys(colours: readonly Colour[]): Mapping {
   return {
     palette,
     transparentIndex: places.get(TRANSPARENT) ?? -1,
-    indexPixels: (pixels) => pixels.map((value) => indices[value] as number),
+    indexPixels: (pixels) => replaceBytes(pixels, indices),
   };
 }
 

@@ -5,6 +5,7 @@
  */
 import type { Paper, Samples } from '../model/sampler.ts';
 import { BLACK, mixColours, WHITE, type Colour } from './colour.ts';
+import { replaceBytes } from './pixels.ts';
 
 /** The colours of a grey picture: `bg` for its paper, `fg` for full ink. */
 export interface SheetColours {
@@ -66,8 +67,7 @@ export function takeInk(samples: Samples): Samples {
   if (level === 0) {
     return samples;
   }
-  const inks = listInks(level);
-  const pixels = samples.pixels.map((value) => inks[value] as number);
+  const pixels = replaceBytes(samples.pixels, listInks(level));
   return { ...samples, pixels, paper: undefined };
 }
 

@@ -1,6 +1,7 @@
 /** Lays samples out as one picture and encodes it as PNG, with the same bytes on every host. */
 import type { Colour } from './colour.ts';
 import { fillPaper, findOwnColours, isEqual, mixLevels, type SheetColours } from './paper.ts';
+import { replaceBytes } from './pixels.ts';
 import type { Picture, PngEncoder } from './png.ts';
 import type { Samples } from '../model/sampler.ts';
 import { locateSample, measureSheet, type SheetLayout } from './sheet-layout.ts';
@@ -49,7 +50,7 @@ export function encodePngs(
   const isColoured = colours !== undefined && pictures[0]?.channels === 1;
   const { levels, ...palette } = isColoured ? choosePaint(pictures, colours) : {};
   return pictures.map((picture) => {
-    const pixels = levels ? picture.pixels.map((value) => levels[value] as number) : picture.pixels;
+    const pixels = levels ? replaceBytes(picture.pixels, levels) : picture.pixels;
     return png({ ...picture, pixels, ...palette });
   });
 }
@@ -90,8 +91,8 @@ function choosePaint(
   return { levels, palette: used.map((value) => mixed[value] as Colour) };
 }
 
-/** Source pixels of one output pixel. */
-const TAPS = 4;
+/** Numbers for the four source pixels of one output pixel. */
+type Taps = readonly [number, number, number, number];
 
 /**
  * Enlarges a picture smoothly by cubic convolution (Keys 1981, a = -1/2), one axis after the other.
@@ -133,10 +134,12 @@ function repeatPixels(
   const out = new Uint8Array(height * scale * lineBytes);
   for (let y = 0; y < height; y++) {
     const to = y * scale * lineBytes;
-    for (let x = 0; x < width * scale; x++) {
-      const from = (y * width + Math.floor(x / scale)) * channels;
-      for (let c = 0; c < channels; c++) {
-        out[to + x * channels + c] = pixels[from + c] as number;
+    let at = to;
+    for (let x = 0; x < width; x++) {
+      for (let copy = 0; copy < scale; copy++) {
+        for (let c = 0; c < channels; c++) {
+          out[at++] = pixels[(y * width + x) * channels + c] as number;
+        }
       }
     }
     for (let copy = 1; copy < scale; copy++) {
@@ -154,44 +157,37 @@ function enlargeAxis(
   length: number,
   inner: number,
   scale: number,
-  weights: Float64Array,
+  weights: readonly Taps[],
 ): void {
-  const tapped = new Float64Array(TAPS);
-  for (let o = 0; o < outer; o++) {
-    for (let x = 0; x < length * scale; x++) {
-      const phase = x % scale;
-      // The output pixel's centre lies between two source centres. The first tap precedes both.
-      const first = Math.floor((x + 0.5) / scale - 0.5) - 1;
-      for (let i = 0; i < inner; i++) {
-        for (let tap = 0; tap < TAPS; tap++) {
-          const source = Math.min(Math.max(first + tap, 0), length - 1);
-          tapped[tap] = from[(o * length + source) * inner + i] as number;
-        }
-        let sum = 0;
-        for (let tap = 0; tap < TAPS; tap++) {
-          sum += (tapped[tap] as number) * (weights[phase * TAPS + tap] as number);
-        }
-        to[(o * length * scale + x) * inner + i] = sum;
+  for (let x = 0; x < length * scale; x++) {
+    // The output pixel's centre lies between two source centres. The first tap precedes both.
+    const first = Math.floor((x + 0.5) / scale - 0.5) - 1;
+    const place = (tap: number) => Math.min(Math.max(first + tap, 0), length - 1) * inner;
+    const [a, b, c, d] = [place(0), place(1), place(2), place(3)];
+    const [wa, wb, wc, wd] = weights[x % scale] as Taps;
+    for (let o = 0; o < outer; o++) {
+      const [source, target] = [o * length * inner, (o * length * scale + x) * inner];
+      for (let i = source; i < source + inner; i++) {
+        to[target + i - source] =
+          (from[a + i] as number) * wa +
+          (from[b + i] as number) * wb +
+          (from[c + i] as number) * wc +
+          (from[d + i] as number) * wd;
       }
     }
   }
 }
 
-/** [scale, TAPS]: the weight of each tap, by the output pixel's position in a source pixel. */
-function computeWeights(scale: number): Float64Array {
-  const weights = new Float64Array(scale * TAPS);
-  for (let phase = 0; phase < scale; phase++) {
+/** Computes the weights by the output pixel's position in a source pixel. */
+function computeWeights(scale: number): Taps[] {
+  return Array.from({ length: scale }, (_, phase): Taps => {
     const at = (phase + 0.5) / scale - 0.5;
     const t = at - Math.floor(at);
-    weights.set(
-      [
-        ((-0.5 * t + 1) * t - 0.5) * t,
-        (1.5 * t - 2.5) * t * t + 1,
-        ((-1.5 * t + 2) * t + 0.5) * t,
-        (0.5 * t - 0.5) * t * t,
-      ],
-      phase * TAPS,
-    );
-  }
-  return weights;
+    return [
+      ((-0.5 * t + 1) * t - 0.5) * t,
+      (1.5 * t - 2.5) * t * t + 1,
+      ((-1.5 * t + 2) * t + 0.5) * t,
+      (0.5 * t - 0.5) * t * t,
+    ];
+  });
 }
