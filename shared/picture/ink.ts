@@ -20,12 +20,6 @@ const DIRT = 0.25;
 /** From dark to faint. */
 const LEVELS = listLevels();
 
-/** For each value of a pixel how many of the levels are too dark for it to be ink. */
-const RANKS = Uint8Array.from({ length: 256 }, (_, value) => {
-  const rank = LEVELS.findIndex((level) => value > level);
-  return rank < 0 ? LEVELS.length : rank;
-});
-
 function listLevels(): number[] {
   const levels = [HALF];
   for (let level = HALF * STEP; level < DARKEST; level *= STEP) {
@@ -94,9 +88,12 @@ function chooseLevel(
   const added: number[][] = LEVELS.map(() => []);
   for (let y = 0; y < height; y++) {
     for (let x = first; x < end; x++) {
-      added[RANKS[pixels[y * width + x] as number] as number]?.push(
-        (y + 1) * across + x - first + 1,
-      );
+      const value = pixels[y * width + x] as number;
+      let rank = value > FAINTEST ? 0 : LEVELS.length;
+      while (value <= (LEVELS[rank] ?? -1)) {
+        rank++;
+      }
+      added[rank]?.push((y + 1) * across + x - first + 1);
     }
   }
   const levels = new Map<string, number[]>();

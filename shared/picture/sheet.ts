@@ -110,16 +110,48 @@ export function enlargePixels(
   scale: number,
 ): Uint8Array {
   const weights = computeWeights(scale);
-  const wide = new Float64Array(height * width * scale * channels);
-  enlargeAxis(pixels, wide, height, width, channels, scale, weights);
-  const both = new Float64Array(wide.length * scale);
-  enlargeAxis(wide, both, 1, height, width * scale * channels, scale, weights);
-  const out = new Uint8Array(both.length);
-  for (let i = 0; i < both.length; i++) {
-    const value = Math.floor((both[i] as number) + 0.5);
-    out[i] = value < 0 ? 0 : value > 255 ? 255 : value;
+  const across = width * scale * channels;
+  const wide = new Float64Array(height * across);
+  for (let x = 0; x < width * scale; x++) {
+    const [a, b, c, d] = findSources(x, scale, width, channels);
+    const [wa, wb, wc, wd] = weights[x % scale] as Taps;
+    for (let y = 0; y < height; y++) {
+      for (let channel = 0; channel < channels; channel++) {
+        const from = y * width * channels + channel;
+        wide[y * across + x * channels + channel] =
+          (pixels[from + a] as number) * wa +
+          (pixels[from + b] as number) * wb +
+          (pixels[from + c] as number) * wc +
+          (pixels[from + d] as number) * wd;
+      }
+    }
+  }
+  const out = new Uint8Array(wide.length * scale);
+  for (let y = 0; y < height * scale; y++) {
+    const [a, b, c, d] = findSources(y, scale, height, across);
+    const [wa, wb, wc, wd] = weights[y % scale] as Taps;
+    for (let i = 0; i < across; i++) {
+      const sum =
+        (wide[a + i] as number) * wa +
+        (wide[b + i] as number) * wb +
+        (wide[c + i] as number) * wc +
+        (wide[d + i] as number) * wd;
+      const value = Math.floor(sum + 0.5);
+      out[y * across + i] = value < 0 ? 0 : value > 255 ? 255 : value;
+    }
   }
   return out;
+}
+
+/**
+ * Finds the sources of an output pixel on an axis of `length` source pixels.
+ * @returns  Their offsets, `stride` for each pixel.
+ */
+function findSources(at: number, scale: number, length: number, stride: number): Taps {
+  // The output pixel's centre lies between two source centres. The first tap precedes both.
+  const first = Math.floor((at + 0.5) / scale - 0.5) - 1;
+  const locate = (tap: number) => Math.min(Math.max(first + tap, 0), length - 1) * stride;
+  return [locate(0), locate(1), locate(2), locate(3)];
 }
 
 /** Turns each pixel into a square. Parameters and result as in `enlargePixels`. */
@@ -147,35 +179,6 @@ function repeatPixels(
     }
   }
   return out;
-}
-
-/** Enlarges the middle axis of [outer, length, inner]. */
-function enlargeAxis(
-  from: ArrayLike<number>,
-  to: Float64Array,
-  outer: number,
-  length: number,
-  inner: number,
-  scale: number,
-  weights: readonly Taps[],
-): void {
-  for (let x = 0; x < length * scale; x++) {
-    // The output pixel's centre lies between two source centres. The first tap precedes both.
-    const first = Math.floor((x + 0.5) / scale - 0.5) - 1;
-    const place = (tap: number) => Math.min(Math.max(first + tap, 0), length - 1) * inner;
-    const [a, b, c, d] = [place(0), place(1), place(2), place(3)];
-    const [wa, wb, wc, wd] = weights[x % scale] as Taps;
-    for (let o = 0; o < outer; o++) {
-      const [source, target] = [o * length * inner, (o * length * scale + x) * inner];
-      for (let i = source; i < source + inner; i++) {
-        to[target + i - source] =
-          (from[a + i] as number) * wa +
-          (from[b + i] as number) * wb +
-          (from[c + i] as number) * wc +
-          (from[d + i] as number) * wd;
-      }
-    }
-  }
 }
 
 /** Computes the weights by the output pixel's position in a source pixel. */
