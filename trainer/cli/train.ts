@@ -480,9 +480,10 @@ async function describeReplaced(delivery: Delivery): Promise<string> {
     return await withStore(delivery, createStorageContext(), async (store) => {
       const pointer = (await readPointer(store))?.pointer;
       const served = findServed(pointer, delivery.name);
+      const isJudged = pointer?.default === delivery.name && !delivery.makeDefault;
       return served === undefined
         ? 'replaces nothing'
-        : `replaces ${delivery.name}@${served.version}`;
+        : `replaces ${delivery.name}@${served.version}${isJudged ? ', unless it is a trial' : ''}`;
     });
   } catch (error) {
     return `what it replaces cannot be read: ${(error as Error).message}`;
