@@ -66,7 +66,7 @@ function onceNear(element: Element, act: () => void): IntersectionObserver {
   return observer;
 }
 
-/** What can be paused, by the id of what moves. */
+/** Everything that can be paused, by the id of the moving element. */
 interface Motion {
   readonly start: () => void;
   readonly stop: () => void;

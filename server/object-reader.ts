@@ -8,7 +8,7 @@ import { isForbidden, isTooLarge, isValidKey, type ObjectStore } from '../storag
 import type { S3Credentials, S3Location } from '../storage/s3-location.ts';
 import type { ObjectReader } from '../worker/models/model-store.ts';
 
-/** Where the server finds models. */
+/** The place where the server finds models. */
 export type ModelsPlace =
   | { readonly kind: 'bundled' }
   | { readonly kind: 'folder'; readonly path: string }

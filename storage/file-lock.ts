@@ -17,7 +17,7 @@ const holderSchema = v.object({ token: v.string(), pid: wholeSchema(1), host: v.
 /** Breaking a lock takes milliseconds; a breaker that takes longer was killed. */
 const BREAKING_STALE_MS = 10_000;
 const BACKOFF = { baseMs: 5, maxMs: 100 };
-/** Of this process. In a container, the next process often has the id of the killed one. */
+/** The tokens of this process. In a container the next process often has the killed one's id. */
 const ownTokens = new Set<string>();
 
 /** A lock file is short; nobody reads more of what lies in its place. */
@@ -99,7 +99,7 @@ async function waitForLink(prepared: string, path: string, { timeoutMs, staleMs 
   }, BACKOFF);
 }
 
-/** What file systems without hard links answer. */
+/** The errors of file systems without hard links. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
 async function takeIfFree(prepared: string, path: string): Promise<boolean> {

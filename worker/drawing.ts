@@ -63,7 +63,7 @@ export interface Drawing<P extends Pinned> {
   readonly format: string;
   /** Whether Accept decided the format. */
   readonly isNegotiated: boolean;
-  /** What to draw in one hand: see `findLabels`. */
+  /** The text to draw in one hand: see `findLabels`. */
   readonly written: string | readonly string[] | undefined;
   /** Whether the answer holds absolute URLs. */
   readonly holdsUrls: boolean;
@@ -103,7 +103,6 @@ export interface Drawing<P extends Pinned> {
   isLong?(pinned: P, generator: Generator): boolean;
 }
 
-/** What `render` returns. */
 type Rendered = Uint8Array<ArrayBuffer> | Pieces;
 type Pieces = AsyncIterable<Uint8Array>;
 
@@ -370,7 +369,7 @@ export function omitOwnColours<
   };
 }
 
-/** What a picture has to fit into, or its scale. */
+/** The size that a picture must fit into, or its scale. */
 interface Fit {
   readonly scale: number;
   readonly width: number | undefined;

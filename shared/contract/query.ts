@@ -263,7 +263,7 @@ export function encodeNumber(number: string): string {
 /** Parameters by name, in the order of the documentation. */
 export type ParameterSet = Readonly<Record<string, Parameter>>;
 
-/** What a query string says; undefined where a parameter is absent. */
+/** The values of a query string; undefined for an absent parameter. */
 type ParameterValues<P> = {
   readonly [K in keyof P]:
     | ValueOf<P[K]>

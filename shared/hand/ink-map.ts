@@ -29,7 +29,7 @@ const CELLS = 6;
 const SPECK = 0.04;
 /** A part along this share of the picture's border is no ink: a table, a shadow, a finger. */
 const EDGE = 0.05;
-/** Such parts that cover more than this share of the picture may be the paper's own shade. */
+/** Above this share of the picture, such parts may be the shade of the paper. */
 const SHADE = 0.25;
 /** The share of a cell's pixels that are darker than lit paper, where shade is strong. */
 const LIT = 0.85;
@@ -137,7 +137,7 @@ function estimatePaper({ width, height, pixels }: GreyPicture, isShaded: boolean
     }
   }
   const whole = isDark ? findQuantile(counts, 0.5, -1, split) : findQuantile(counts, 0.5, split);
-  // Of a cell with much ink the paper is hard to tell.
+  // In a cell with much ink the level of the paper is uncertain.
   const least = (0.6 * pixels.length) / (CELLS * CELLS);
   const part = isShaded ? (isDark ? 1 - LIT : LIT) : 0.5;
   const levels = Array.from(sizes, (size, at) =>

@@ -128,7 +128,7 @@ function distanceTo({ width, height, values }: Ink, toInk: boolean): Float64Arra
   return distances;
 }
 
-/** What a second digit has at least, as shares: of the ink's height, width and amount. */
+/** The smallest second digit, as shares of the ink's height, width and amount. */
 const BESIDE = { height: 0.6, width: 0, amount: 0.2 } as const;
 /** The same in the turned picture. The bar of a 5 may be loose, so a digit there is longer. */
 const ABOVE = { height: 0.3, width: 0.35, amount: 0.2 } as const;

@@ -42,7 +42,7 @@ interface SampleRequest extends Place {
   readonly label?: number | undefined;
 }
 
-/** One hand: sample `start` of a seed, drawn once for each label with the same latent vector. */
+/** One hand: draws sample `start` of a seed for each label, with the same latent vector. */
 interface HandRequest extends Place {
   /** At least one, each below the generator's `classes`. */
   readonly labels: Uint8Array;

@@ -13,7 +13,7 @@ export interface SheetColours {
   readonly fg: Colour;
 }
 
-/** What a caller says of the colours; undefined for the picture's own. */
+/** The colours that a caller asks for; undefined for the picture's own. */
 export interface AskedColours {
   readonly bg: Colour | undefined;
   readonly fg: Colour | undefined;

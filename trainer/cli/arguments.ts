@@ -33,8 +33,8 @@ export function parseNumber(min: number, max: number): (text: string) => number 
   };
 }
 
-/** Parses a chance: a decimal number from 0 to 1. */
-export function parseChance(text: string): number {
+/** Parses a share or a chance: a decimal number from 0 to 1. */
+export function parseShare(text: string): number {
   const value = Number(text);
   if (!/^[0-9.]+$/.test(text) || !(value >= 0 && value <= 1)) {
     throw new InvalidArgumentError('Expected a number from 0 to 1.');

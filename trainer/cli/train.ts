@@ -65,7 +65,7 @@ import { BACKEND_CHOICES } from '../tensorflow/backend-option.ts';
 import { assureDevice, nameDeviceFault } from '../tensorflow/backend.ts';
 import {
   EXIT_INTERRUPTED,
-  parseChance,
+  parseShare,
   parseNumber,
   parseOpaqueColour,
   parseRange,
@@ -82,7 +82,7 @@ interface TrainFlags extends RunRequest {
   readonly dryRun?: true;
 }
 
-/** Where a dry run or a refusal puts what there is to look at. */
+/** The folder for the pictures and lists of a dry run or a refusal. */
 const CHECKED = 'runs/dry-run';
 const MAX_STEPS = 100_000_000;
 /** Shorter runs are not timed before they start. */
@@ -127,7 +127,7 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   [
     '--augment <chance>',
     `moves, cuts and lights images, real and generated alike, each with this chance (default: ${USUAL_AUGMENTATION} below ${FEW} pictures, else 0)`,
-    parseChance,
+    parseShare,
   ],
   [
     '--data <path>',

@@ -41,7 +41,7 @@ const PROPOSED_SIDE = 32;
 /** Fewer coloured pictures than this part are worth a note: they make the networks larger. */
 const FEW_COLOURED = 0.1;
 
-/** What the user wants to be done with the pictures. A run keeps it. */
+/** How the user wants the pictures to be read. A run keeps these choices. */
 export interface ReadingRequest extends Partial<Omit<Reading, 'side'>>, LayoutRequest {
   /** The side of the square in pixels; absent: the pictures' own, or the best for them. */
   readonly resolution?: number;

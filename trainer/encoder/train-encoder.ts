@@ -5,7 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { version } from '@tensorflow/tfjs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { DIGIT_SIDE } from '../../shared/hand/written-digit.ts';
 import { decodeWeights, hashBytes } from '../../shared/model/artifact.ts';
@@ -36,7 +36,7 @@ import { describeSeconds } from '../run/log/reporter.ts';
 import { loadData } from '../run/run-plan.ts';
 import { buildBackendOption, type BackendChoice } from '../tensorflow/backend-option.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
-import { parseSeed, parseWhole } from '../cli/arguments.ts';
+import { parseSeed, parseShare, parseWhole } from '../cli/arguments.ts';
 
 /** Another number of threads adds in another order, and gives other weights. */
 const THREADS = 1;
@@ -243,12 +243,4 @@ async function teachOthers(
   } finally {
     await backend.release();
   }
-}
-
-function parseShare(text: string): number {
-  const value = Number(text);
-  if (!/^[0-9.]+$/.test(text) || !(value >= 0 && value <= 1)) {
-    throw new InvalidArgumentError('Expected a number from 0 to 1.');
-  }
-  return value;
 }

@@ -341,7 +341,7 @@ function renderEarlyWarning(results: readonly ExperimentResult[], steps: number)
   ].join('\n\n');
 }
 
-/** What the first steps tell of runs of so many steps. */
+/** Compares the early signs of runs with their outcome after `steps` steps. */
 function renderWarnings(results: readonly ExperimentResult[], steps: number): string {
   const collapses = results.filter(hasCollapsed).length;
   const sound = results.length - collapses;

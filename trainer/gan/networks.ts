@@ -158,7 +158,7 @@ export type DiscriminatorConfig =
   | {
       readonly type: 'convolutional';
       readonly filters: readonly number[];
-      /** One for each of `filters`. */
+      /** A number for each of `filters`. */
       readonly kernelSizes: readonly number[];
       readonly units: number;
     };

@@ -88,7 +88,7 @@ interface Request {
   readonly dataset: Dataset;
   /** Time for all measurements of speed. */
   readonly maxSeconds: number;
-  /** Told before each part. */
+  /** Called before each part. */
   readonly onPart: (part: string) => void;
 }
 

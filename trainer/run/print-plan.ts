@@ -1,4 +1,4 @@
-/** What the plan of a run prints before it starts. */
+/** Prints the plan of a run before it starts. */
 import { relative } from 'node:path';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { alignColumns, formatCount } from '../../shared/text.ts';

@@ -119,7 +119,7 @@ export async function withModel(
 export const STREAM_TURNS = { concurrent: 1, waiting: 1000, waitMs: 60_000, expiresMs: 30_000 };
 /** Heavy answers of an isolate: it has one thread, so more at once would only take more memory. */
 export const HEAVY_WORK = { concurrent: 1, waiting: 8, waitMs: 5_000, expiresMs: 30_000 };
-/** By then one of the waiting requests is done. */
+/** After this time one of the waiting requests is usually done. */
 const BUSY_RETRY_SECONDS = 1;
 
 /**

@@ -58,7 +58,7 @@ export function describePreflight(methods: readonly string[]): Record<string, st
   };
 }
 
-/** What a page loads: scripts for its playground, scripts and a search, or no script. */
+/** The scripts of a page: for a playground, for a search, or none. */
 export type PageKind = 'home' | 'reading' | 'plain';
 
 /** For pages. Scripts come with requests to us, web workers, and pictures from bytes. */

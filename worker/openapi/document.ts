@@ -23,7 +23,7 @@ import { describeNamedSchemas, locateSchema, mapValues, nameSchema, type Json } 
 type Section = 'schemas' | 'parameters' | 'headers' | 'responses' | 'examples';
 
 /** Collects the shared parts of a document, and refers to them. */
-export class Components {
+class Components {
   readonly sections: Record<Section, Record<string, Json>> = {
     schemas: {},
     parameters: {},

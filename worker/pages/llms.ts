@@ -43,7 +43,7 @@ export function addLlmsRoute(
   });
 }
 
-/** What models of other pictures answer, under the general names, whatever classes they have. */
+/** Selects the operations and examples that work with every model's classes. */
 function generalize(operations: readonly Operation[]): Operation[] {
   return operations
     .filter(({ path }) => !/^\/(?:digit|number)\b/.test(path))

@@ -67,7 +67,7 @@ const BY_EXTENSION = { parameter: 'extension', types: DIGIT_FORMATS } as const;
 type Root = 'digit' | 'sample';
 const ROOTS: readonly Root[] = ['digit', 'sample'];
 
-/** What differs in the documentation of the two names. */
+/** The differences between the documentations of the two names. */
 const WORDS = {
   digit: { id: 'drawDigits', many: 'digits', label: '7' },
   sample: { id: 'drawSamples', many: 'samples of any model', label: '0' },

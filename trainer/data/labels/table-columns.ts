@@ -17,7 +17,7 @@ const DELIMITERS = [';', ',', '\t', '|', ' '] as const;
 const IS_PIXEL =
   /^(?!(?:class|label|target|y|level|index)[-_ ]?\d)(?:[a-z]+[-_ ]?)?\d+(?:[x._]\d+)?$/i;
 
-/** Where a table's columns have what. */
+/** The places of a table's columns. */
 interface Columns {
   /** The names; null when the first line has numbers already. */
   readonly header: readonly string[] | null;
@@ -26,7 +26,7 @@ interface Columns {
   readonly labels: readonly number[];
   /** A place; -1 for none. */
   readonly split: number;
-  /** One place, whose cell lists all pixels, or one for each pixel. */
+  /** The place of a cell that lists all pixels, or a place for each pixel. */
   readonly pixels: readonly number[];
   /** Numbers a picture; null when cells with lists tell. */
   readonly size: number | null;
@@ -34,7 +34,7 @@ interface Columns {
 
 export interface Table extends Columns {
   readonly delimiter: string;
-  /** Else the numbers and their order told what the columns are. */
+  /** False if only the numbers and their order tell the columns' meaning. */
   readonly hasNames: boolean;
   /** Pandas took the first picture for a header. Its cells became "0", "0.1", "0.2". */
   readonly isMangled: boolean;
@@ -91,7 +91,7 @@ function findLists(start: string, delimiter: string): Columns | null {
 }
 
 /** Splits a line, and takes quotes off. Cells of tables of pixels hold no delimiters. */
-export function splitLine(line: string, delimiter: string): string[] {
+function splitLine(line: string, delimiter: string): string[] {
   return normaliseRow(line.split(delimiter), delimiter).map(unquote);
 }
 

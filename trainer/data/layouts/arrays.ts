@@ -31,7 +31,7 @@ import { readFile, type TreeFile } from './tree.ts';
 import { hasPictureEnding } from '../pictures/format.ts';
 import { listZip } from './zip.ts';
 
-/** Of one array. */
+/** Largest size of one array. */
 export const MAX_ARRAY_BYTES = 1024 ** 3;
 
 const ENDING = /\.(?:np[yz]|mat|idx\d?(?:-ubyte)?|pkl|pickle)$/i;
@@ -69,7 +69,7 @@ async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArra
   const own = basename(file.path).replace(ENDING, '');
   const folder = findSplit(own) === null ? findFolderSplit(file.path) : null;
   const stem = folder === null ? own : `${folder}_${own}`;
-  /** Where the file tells a part that the arrays' own names do not: train.npz with x and y. */
+  /** Adds the part that only the file's name tells, as of train.npz with x and y. */
   const nameAll = (arrays: NamedArray[], keys = arrays.map(({ name }) => name)): NamedArray[] =>
     findSplit(stem) !== null && keys.every((key) => findSplit(key) === null)
       ? arrays.map((one) => (one.name === stem ? one : { ...one, name: `${stem}_${one.name}` }))
@@ -169,7 +169,7 @@ function renumberSvhn(stem: string, arrays: readonly NamedArray[]): string[] {
  * images without labels become a class each, named after their files, as Quick, Draw! has them.
  * @throws ExpectedError  When arrays are no images, or do not belong together.
  */
-export function arrangeArrays(
+function arrangeArrays(
   arrays: readonly NamedArray[],
   givenRange: PixelRange | undefined,
   notes: readonly string[] = [],
@@ -373,7 +373,7 @@ function toPictures(array: ArrayFile, name: string, range: PixelRange) {
 const THIN = 20;
 
 /** @throws ExpectedError  When its shape is not that of pictures. */
-export function measureArray({ shape, values }: ArrayFile, name: string) {
+function measureArray({ shape, values }: ArrayFile, name: string) {
   const [count = 0, ...rest] = shape;
   const dimensions = findDimensions(rest);
   const [examples = 0, classes = 0] = rest;

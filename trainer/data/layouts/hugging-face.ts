@@ -38,14 +38,14 @@ import { folderOf, MAX_FILES, readFile, type TreeFile } from './tree.ts';
 const BINARY = new Set<number>([Type.Binary, Type.LargeBinary, Type.BinaryView]);
 
 const IS_ARROW = /\.arrow$/i;
-/** What `datasets` keeps of computations beside a set. */
+/** Files in which `datasets` keeps the results of computations beside a set. */
 const IS_CACHE = /(?:^|\/)(?:cache-[0-9a-z_-]+|indices)\.arrow$/i;
 
 export function isHuggingFace({ path }: TreeFile): boolean {
   return (IS_ARROW.test(path) && !IS_CACHE.test(path)) || /\.parquet$/i.test(path);
 }
 
-/** What a table's columns are called. */
+/** The names of a table's columns. */
 interface Columns {
   readonly image: string;
   readonly label: string | null;

@@ -95,7 +95,7 @@ interface Row {
   /** From 0, among all rows with content. */
   readonly index: number;
   readonly label: string | null;
-  /** That a column tells. */
+  /** The part that a column names; null without such a column. */
   readonly part: Split | null;
 }
 

@@ -15,7 +15,7 @@ import { decodePngPicture, parsePngHeader } from '../../../shared/picture/png-pi
 /** Larger pictures are refused before they are decoded: a small file may hold any number. */
 const MAX_PIXELS = 100_000_000;
 const MAX_SECONDS = 60;
-/** Of libvips, the resolution at which it draws an SVG of N units as N pixels. */
+/** The resolution at which libvips draws an SVG of N units as N pixels, and its largest one. */
 const SVG_DENSITY = { usual: 72, max: 100_000 } as const;
 
 export const FITS = ['crop', 'pad', 'stretch'] as const;

@@ -103,7 +103,7 @@ export function joinRepetitions(runs: readonly { accuracy: number; heldOut: numb
     mean,
     /** Standard deviation over repetitions; 0 of one. */
     spread: runs.length === 1 ? 0 : Math.sqrt(squares / (runs.length - 1)),
-    /** Of the mean, by the number of held-out pictures. */
+    /** The standard error of the mean, from the number of held-out pictures. */
     standardError: Math.sqrt((mean * (1 - mean)) / heldOut),
     heldOut,
     accuracies,
