@@ -88,7 +88,7 @@ export interface Drawing<P extends Pinned> {
   readonly gzip?: 'format' | 'coding';
   /** Plans an answer whose length is known before a digit is drawn. */
   plan?(pinned: P, generator: Generator, labels: Uint8Array): Content | undefined;
-  /** Whether only drawing tells if the answer is an error, so that HEAD always draws. */
+  /** Whether drawing decides if the answer is an error, so that HEAD always draws. */
   mustDraw?(pinned: P, generator: Generator): boolean;
   /**
    * Draws and encodes what has no plan. HEAD draws too where GET gives the same bytes, since only
@@ -99,7 +99,7 @@ export interface Drawing<P extends Pinned> {
    * @throws Refusal
    */
   render(pinned: P, generator: Generator, labels: Uint8Array, markDrawn: () => void): Rendered;
-  /** Whether pieces are sent as they are drawn, so that the answer tells no length. */
+  /** Whether pieces are sent as they are drawn, so that the answer has no length. */
   isLong?(pinned: P, generator: Generator): boolean;
 }
 

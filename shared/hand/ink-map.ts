@@ -75,7 +75,7 @@ function shrink(picture: GreyPicture): GreyPicture {
   return { width, height, pixels };
 }
 
-/** @param isShaded  Whether shade is as strong as ink: then each cell has paper of its own. */
+/** @param isShaded  Whether shade is as strong as ink: then each cell has its own paper level. */
 function measureInk(picture: GreyPicture, isShaded = false): Ink | undefined {
   const { width, height, pixels } = picture;
   const { isDark, levels } = estimatePaper(picture, isShaded);

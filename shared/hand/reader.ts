@@ -24,7 +24,7 @@ const NEAR = {
   given: { error: 90, missed: Infinity },
 } as const;
 
-/** Parts of a step that the first reading has: two thirds of a step do most of what one does. */
+/** Parts of a step in the first reading: two thirds of a step have most of its effect. */
 export const FIRST_PARTS = 2;
 
 /** Times that the encoder looks at its own drawing to correct its guess. */

@@ -11,9 +11,9 @@ export const DIGIT_SIDE = 28;
 const BOX = 20;
 /** Ink below this share of full ink does not count for the box. */
 const FAINT = 0.02;
-/** Widths of a line in pixels of the box: MNIST's lie between. Wider than a blot is no line. */
+/** Widths of a line in pixels of the box. MNIST's are from thin to thick; a blot is too wide. */
 const LINE = { thin: 1.3, thick: 5, blot: 7.5 } as const;
-/** A longer side of the ink in pixels that a digit needs at least. */
+/** The least longer side of a digit's ink, in pixels. */
 const SMALLEST = 8;
 /** Longest side of the map on which lines are made wider or narrower. */
 const WORKING_SIDE = 100;

@@ -165,7 +165,7 @@ export const EXIT_INTERRUPTED = 130;
 
 /**
  * Makes the first Ctrl-C or SIGTERM abort `stop` and call `onStop`, and the second end the process.
- * So does a closed terminal or pipe, of which several signals and failed writes tell. The result
+ * A closed terminal or pipe does the same: several signals and failed writes report it. The result
  * restores the signals.
  */
 export function stopOnSignals(stop: AbortController, onStop: () => void = () => {}): () => void {

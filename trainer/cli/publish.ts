@@ -61,7 +61,7 @@ export function checkPublishTarget(
   }
 }
 
-/** Publishes a model's folder and prints what was done. */
+/** Publishes a model's folder and prints each change. */
 export async function publishModel(
   flags: PublishFlags,
   context: StorageContext = createStorageContext(),

@@ -91,7 +91,7 @@ const MAX_BATCH = 65_536;
 const MAX_MINUTES = 10_000;
 
 const OF_PRESET = "(default: the preset's)";
-/** A resumed run keeps what its last session was told. */
+/** A resumed run keeps the flags of its last session. */
 const orKept = (usual: string): string => `(default: ${usual}, or what the run was told before)`;
 const parseSteps = parseWhole(1, MAX_STEPS);
 const parseRate = parseNumber(0, 1);
@@ -316,7 +316,7 @@ async function claimFolder(plan: RunPlan): Promise<RunPlan> {
   return { ...plan, folder };
 }
 
-/** The command that resumes a run. Its folder keeps what it was told. */
+/** The command that resumes a run. The run's folder keeps all other flags. */
 function describeResumption({ folder }: RunPlan): string {
   return describeCommand('train', `--resume ${quoteArgument(showPath(folder))}`);
 }

@@ -8,7 +8,7 @@ import { sizeOf } from '../../shared/model/generator.ts';
 import { decodeNumbers, listAsTexts, type ArrayFile, type NamedArray } from './array-file.ts';
 import { SAVE_IN_PYTHON, within } from './layouts/source.ts';
 
-/** A function that the pickle would call, with what it would call it with. */
+/** A function that the pickle would call, with its arguments. */
 interface Call {
   readonly name: string;
   readonly given: readonly unknown[];

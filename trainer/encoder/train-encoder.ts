@@ -41,7 +41,7 @@ import { parseSeed, parseShare, parseWhole } from '../cli/arguments.ts';
 /** Another number of threads adds in another order, and gives other weights. */
 const THREADS = 1;
 const STEPS_PER_CHECKPOINT = 1000;
-/** From which an encoder learns what is of no class, beside the folder of `--others`. */
+/** The pictures beside `--others` from which an encoder learns to refuse pictures of no class. */
 const PICTURES = { written: 10_000, rewritten: 6000, made: 4000 } as const;
 
 export function buildTrainEncoderCommand(): Command {

@@ -146,7 +146,7 @@ ${rows.join('\n')}
 `;
 }
 
-/** Reads what was saved of a run; undefined when nothing was. */
+/** Reads the saved figures of a run; undefined without any. */
 export async function loadQuality(folder: string): Promise<Quality | undefined> {
   const text = (await readIfThere(join(folder, QUALITY_FILE))) ?? '';
   return parseJson(qualitySchema, text) ?? undefined;

@@ -63,7 +63,7 @@ export interface Delivery {
   readonly publish: boolean;
   /** A target as `--to` takes it; a folder's path is absolute. */
   readonly to: string;
-  /** True to make it the default model, whatever is served. */
+  /** True to make it the default model in any case. */
   readonly makeDefault: boolean;
   /** The address of an S3 service; absent for the default. */
   readonly endpoint?: string;

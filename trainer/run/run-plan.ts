@@ -479,7 +479,7 @@ function checkFit(
   }
 }
 
-/** Says what was chosen because of the data. */
+/** Describes the choices that depend on the data. */
 function describeChoices({ preset, generator, augment }: TrainingConfig, { classes }: Dataset) {
   const isOneClass = classes.length === 1 && preset === 'digits' && generator.classes === 0;
   return [

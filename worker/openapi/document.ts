@@ -194,7 +194,7 @@ function shareParameter(
   });
 }
 
-/** The name, or that with the tag where the first is taken by something else. */
+/** The name of a component, and the name with its tag in case the first is taken. */
 function nameFor(name: string, tag: string): string[] {
   return [name, `${name}Of${capitalize(tag)}`];
 }

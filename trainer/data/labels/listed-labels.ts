@@ -43,7 +43,7 @@ const IS_CLASS = /\.cls\d?(?:\.txt)?$/i;
 
 interface ListedLabel {
   readonly label: string | null;
-  /** Null when neither the table's name nor a column tells. */
+  /** The part; null when neither the table's name nor a column names it. */
   readonly split: Split | null;
 }
 

@@ -307,7 +307,7 @@ function listRows({ shape: [count = 0, columns = 0], values }: ArrayFile): numbe
   ]);
 }
 
-/** Numbers of rows, and names of files, tell no classes. */
+/** Numbers of rows and names of files are no classes. */
 function repeats({ array: { values } }: NamedArray): boolean {
   return new Set(values).size < values.length;
 }
@@ -369,7 +369,7 @@ function toPictures(array: ArrayFile, name: string, range: PixelRange) {
   return { width, height, channels, pick };
 }
 
-/** Pictures are not so many times higher than wide. */
+/** No picture is this many times higher than wide. */
 const THIN = 20;
 
 /** @throws ExpectedError  When its shape is not that of pictures. */
@@ -421,12 +421,12 @@ function findDimensions(sizes: readonly number[]) {
   return square && { ...square, height: square.side, width: square.side, isPlanar: false };
 }
 
-/** Whether rows hold the numbers of coloured pictures, and nothing tells their order. */
+/** Whether rows hold the numbers of coloured pictures in an unknown order. */
 function isFlat({ shape: [, size = 0, ...others] }: ArrayFile): boolean {
   return others.length === 0 && measureSquare(size)?.channels === 3;
 }
 
-/** Pictures that tell the order of all. */
+/** The number of pictures from which the order of all is found. */
 const COMPARED = 1000;
 
 /**

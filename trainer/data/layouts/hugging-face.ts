@@ -143,7 +143,7 @@ export async function openPixelTables(files: readonly TreeFile[]): Promise<PartT
   return tables;
 }
 
-/** The part that a file's name or its folders tell. */
+/** The part that a file's name or its folders name. */
 function findPart({ path }: TreeFile): Split {
   return findSplit(basename(path)) ?? findSplit(path) ?? 'train';
 }
@@ -190,7 +190,7 @@ async function findOther(table: PictureTable, names: readonly string[]): Promise
 
 type Features = Record<string, Readonly<Record<string, unknown>> | undefined>;
 
-/** Without a description the types and names of columns tell enough. */
+/** Without a description, the types and names of the columns decide. */
 function readFeatures({ description = '{}' }: PictureTable): Features {
   const content = parseJson(description) as { info?: { features?: Features } } | null;
   return content?.info?.features ?? {};

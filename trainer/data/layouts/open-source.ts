@@ -52,7 +52,7 @@ const MAX_DEPTH = 3;
 /** Files that are looked into at a time. */
 const LOOKED_INTO = 16;
 
-/** Endings of files that are no pictures, so that nobody looks into them. */
+/** Endings of files that are no pictures. Such files are not opened. */
 const NO_PICTURES =
   /\.(?:txt|md|cls|[ct]sv|json|jsonl|xml|ya?ml|html?|py|ipynb|pdf|pth?|pkl|h5|hdf5)$/i;
 
@@ -316,7 +316,7 @@ async function readTree(
   };
 }
 
-/** Names decide where they say what a file is meant to be, else the content does. */
+/** A file's name decides its kind if it says so; otherwise the content decides. */
 async function identify(file: TreeFile): Promise<'picture' | 'array' | null> {
   if (hasPictureEnding(file.path)) {
     return 'picture';

@@ -75,7 +75,7 @@ export async function arrangePictures(
   return { samples, problems: [], notes: [...notes, ...advice, ...describeMasks(pictures)], used };
 }
 
-/** Takes the classes of folders; where they tell none, those of tables that name the files. */
+/** Takes the classes from folders or, without any, from tables that name the files. */
 function placeByAll(
   pictures: readonly TreeFile[],
   folders: FolderMeaning | undefined,
@@ -189,7 +189,7 @@ function read(file: TreeFile): Promise<Uint8Array> {
   return readFile(file, MAX_PICTURE_BYTES);
 }
 
-/** Folders that lie beside pictures: of masks, for instance. */
+/** Folders beside pictures that hold other things, such as masks. */
 const BESIDE = /^(?:masks?|segmentations?|annotations?|labels?|depths?|ground[-_ ]?truth|gt)$/i;
 
 function placePictures(

@@ -178,13 +178,13 @@ function listWords(name: string): string[] {
   );
 }
 
-/** Finds the split that a file's folders tell. */
+/** Finds the split that a file's folders name. */
 export function findFolderSplit(path: string): Split | null {
   const folders = path.split('/').slice(0, -1);
   return folders.map((name) => parseSplit(name) ?? findSplit(name)).find((one) => one) ?? null;
 }
 
-/** Finds the split that a file's name or its folders tell. Without one it is for training. */
+/** Finds the split that a file's name or its folders name. Default: training. */
 export function findFileSplit(path: string): Split {
   return findSplit(basename(path)) ?? findFolderSplit(path) ?? 'train';
 }

@@ -85,7 +85,7 @@ export async function readTables(
 }
 
 interface TableRows extends PictureRows {
-  /** Whether a column tells the part of some rows. */
+  /** Whether a column has the part of some rows. */
   readonly hasParts: boolean;
 }
 

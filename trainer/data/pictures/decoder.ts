@@ -345,7 +345,7 @@ function convertChannels(
   return converted;
 }
 
-/** Says what works without sharp; nothing when it is there. */
+/** Describes what works without sharp; empty when sharp is there. */
 export function describeMissingSharp({ fault }: Pick<PictureDecoder, 'fault'>): string[] {
   const advice = IS_PACKED ? 'this bundle has none' : 'npm ci installs it';
   const rest = 'only PNG files and arrays of one size that fits are read';

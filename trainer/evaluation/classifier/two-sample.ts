@@ -11,7 +11,7 @@ import { learnAndTest } from './training.ts';
 /** Streams of the key. */
 const PURPOSES = { samples: 1, real: 2 } as const;
 
-/** Each repetition holds out another part of the pairs, one of so many. */
+/** The parts of the pairs. Each repetition holds out another part. */
 const PARTS = 5;
 /** The network of published figures: 1.6 million multiply-accumulates a digit. */
 const TWO_SAMPLE_NETWORK = {
