@@ -55,6 +55,7 @@ it.each([
   ['storage/a.ts', "import type { A } from '../trainer/a.ts';", 'storage', 'trainer'],
   ['trainer/gan/a.ts', "export { a } from '../../server/a.ts';", 'trainer', 'server'],
   ['worker/a.ts', "const a = await import('../storage/a.ts');", 'worker', 'storage'],
+  ['server/a.ts', "import { a } from '../dev/a.ts';", 'server', 'dev'],
 ])('an import against the arrows is reported: %s', (path, text, room, other) => {
   expect(check(path, `\n${text}\n`)).toEqual([`${path}:2: ${room}/ must not import ${other}/`]);
 });
