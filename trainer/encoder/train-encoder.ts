@@ -56,9 +56,13 @@ export function buildTrainEncoderCommand(): Command {
     )
     .option(
       '--others <folder>',
-      "pictures that show no class of the model, in any layout: teaches the model's own encoder to refuse such, in minutes, and changes nothing else of it",
+      "pictures that show no class of the model, in any layout: teaches the model's own encoder only to refuse them, in minutes",
     )
-    .option('--run <folder>', 'where to keep the checkpoint, to go on later', 'runs/encoder')
+    .option(
+      '--run <folder>',
+      'folder of the checkpoint, from which the same command continues',
+      'runs/encoder',
+    )
     .option('--seed <text>', 'all of its randomness comes from it', parseSeed, '1')
     .option('--steps <count>', 'optimizer steps', parseWhole(1, 10_000_000), ENCODER_TRAINING.steps)
     .option(
@@ -67,7 +71,7 @@ export function buildTrainEncoderCommand(): Command {
       parseShare,
       ENCODER_TRAINING.featureWeight,
     )
-    .addOption(buildBackendOption('what computes'))
+    .addOption(buildBackendOption('the backend that computes'))
     .action(train);
 }
 
