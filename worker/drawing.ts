@@ -91,8 +91,8 @@ export interface Drawing<P extends Pinned> {
   /** Whether drawing decides if the answer is an error, so that HEAD always draws. */
   mustDraw?(pinned: P, generator: Generator): boolean;
   /**
-   * Draws and encodes what has no plan. HEAD draws too where GET gives the same bytes, since only
-   * they tell the length.
+   * Draws and encodes an answer without a plan. HEAD draws too if GET has the same bytes, because
+   * only drawing tells the length.
    * @param labels     Of the asked class, or of the hand's digits.
    * @param markDrawn  Called between drawing and encoding, for Server-Timing.
    * @returns  Pieces if there can be many.
@@ -228,7 +228,7 @@ export async function answerDrawing<P extends Pinned>(
   });
 }
 
-/** A range is one of the bytes as they are, so a request for one gets them without gzip. */
+/** Ranges count uncompressed bytes, so a request with Range gets no gzip. */
 function wantsGzip(c: AppContext): boolean {
   const accepted = c.env?.readAcceptEncoding?.() ?? readHeader(c, 'accept-encoding');
   return readHeader(c, 'range') === undefined && acceptsGzip(accepted);

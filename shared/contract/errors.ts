@@ -45,7 +45,7 @@ const ERRORS = {
   }),
   parameter_without_effect: define<{
     parameters: readonly string[];
-    /** The same with what each lacks: "vary without hand". */
+    /** The parameters with their reasons, such as "vary without hand". */
     listed: readonly string[];
     format: string;
   }>({

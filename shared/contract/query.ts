@@ -344,7 +344,7 @@ export function parseParameters<P extends ParameterSet>(
   return { ...values, unknown: named } as ParameterValues<P>;
 }
 
-/** Finds the parameter that a name differs from by its case or by one slip of the hand. */
+/** Finds the parameter whose name differs by its case or by one typing error. */
 function findMeant(name: string, parameters: ParameterSet): string | undefined {
   const typed = name.toLowerCase().replace(/^amp;/, ''); // From a URL copied out of HTML.
   return Object.keys(parameters).find((known) => isNear(typed, known));

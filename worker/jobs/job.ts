@@ -83,7 +83,7 @@ export function listPage(record: JobRecord, page: number): number[] {
   );
 }
 
-/** Locates a shard's digits in the seed's row. */
+/** Locates a shard's digits in the seed's sequence. */
 export function locateShard(
   { start, n, shardDigits }: JobRecord,
   shard: number,
