@@ -1,2 +1,3 @@
-@rem npm scripts say `exec`, so that signals reach Node. cmd.exe does not know the word.
+@rem npm scripts start with `exec`, so that signals reach Node (see launch.mjs). cmd.exe lacks the
+@rem command, so this file runs its arguments.
 @%*

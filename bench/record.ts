@@ -23,7 +23,7 @@ const tableSchema = v.strictObject({
   /** Sentences: how it was measured, and what a reader must know. */
   notes: v.array(v.string()),
   cases: v.pipe(v.array(v.string()), v.minLength(1)),
-  /** Of cases that are numbers: the picture is curves over these, which are above 0. */
+  /** If the cases are numbers above 0, the picture shows curves over these numbers. */
   curve: v.optional(v.strictObject({ title: v.string(), values: v.array(numberSchema) })),
   /** Ours come first. `values` has one for each case, null where none was measured. */
   rows: v.pipe(
@@ -56,7 +56,7 @@ export const recordSchema = v.strictObject({
     /** Mean number of other programs' running threads in the minute before. */
     loadBefore: numberSchema,
   }),
-  /** By name, of everything that was measured. */
+  /** The versions of everything measured, by name. */
   versions: v.record(v.string(), v.string()),
   tables: v.pipe(v.array(tableSchema), v.minLength(1)),
 });

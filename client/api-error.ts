@@ -11,7 +11,7 @@ export class ApiError extends Error {
   /** The HTTP status. */
   declare readonly status: number;
   declare readonly title: string;
-  /** What was expected, what came, what to do. */
+  /** Says what was expected, what came and what to do. */
   declare readonly detail: string;
   /** The URL of the code's page. */
   declare readonly type: string | undefined;

@@ -17,7 +17,7 @@ export type { DigitMintAttributes } from './options.ts';
 
 /** The detail of the event `error`. Like those of `<img>`, `load` and `error` do not bubble. */
 export interface DigitMintErrorDetail {
-  /** What is wrong with an attribute or with the picture. */
+  /** The fault of an attribute or of the picture. */
   readonly message: string;
   /** The HTTP status, if the browser reveals it. Then the picture says what is wrong. */
   readonly status: number | undefined;

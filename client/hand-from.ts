@@ -30,7 +30,7 @@ export interface Hand extends ReadDigit {
   readonly model: { readonly name: string; readonly version: string };
   /** For the option `hand` of digits, numbers, sets and morphs. */
   readonly hand: string;
-  /** Of several pictures, in order. The fields above are those of the first, error is of all. */
+  /** All digits of several pictures. The fields above are of the first; `error` is of all. */
   readonly digits?: readonly ReadDigit[] | undefined;
   /** The URL of the digit in this hand. */
   readonly url: string;

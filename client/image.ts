@@ -85,7 +85,7 @@ export function buildImage(options: DigitImageOptions | NumberImageOptions): Ima
 
 /** The attributes of an `<img>` by the names that React and Preact know. */
 export interface ImageProps extends Omit<ImageAttributes, 'srcset'> {
-  /** As `srcset` of {@link ImageAttributes}. */
+  /** The `srcset` of {@link ImageAttributes}, under React's name. */
   readonly srcSet?: string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a caller can ask for: the parameters of the API's table in camelCase. The published package
+ * The options of a request: the parameters of the API's table in camelCase. The published package
  * has these types written out, with a comment for each option: see `dev/build/option-types.ts`.
  */
 import type { FormatOf, RouteName } from '../shared/contract/formats.ts';
@@ -28,7 +28,7 @@ export type DigitFormat = FormatOf<'digit'>;
 export type DatasetFormat = FormatOf<'dataset'>;
 export type MorphFormat = FormatOf<'morph'>;
 
-/** Where the service is. */
+/** The address of the service. */
 export interface BaseOptions {
   /**
    * The service's address, such as `https://digits.example`, with or without a path. Default: the

@@ -5,19 +5,24 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 
 const MAX_COLUMNS = 100;
 const MAX_FILES = 12;
 
-/** How a comment begins, by the file's extension. The pattern must not match inside of URLs. */
+const HASH = /(^|\s)#\s/;
+/** How a comment begins, by `kindOf` the file. The pattern must not match inside of URLs. */
 const COMMENTS: Readonly<Record<string, RegExp>> = {
   '.ts': /^\s*\*|(^|\s)\/[*/]/,
   '.mjs': /^\s*\*|(^|\s)\/[*/]/,
   '.js': /^\s*\*|(^|\s)\/[*/]/,
   '.css': /^\s*\*|(^|\s)\/\*/,
   '.py': /(^|\s)#\s|^\s*"""/,
-  '.sh': /(^|\s)#\s/,
+  '.sh': HASH,
+  '.toml': HASH,
+  '.yml': HASH,
+  Dockerfile: HASH,
+  run: HASH,
 };
 
 /** Marks a page that a command writes. Its paragraphs may be one line. */
@@ -31,12 +36,12 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   worker: ['shared'],
   server: ['shared', 'storage', 'worker'],
   page: ['shared', 'worker'],
-  client: ['shared', 'worker', 'page'],
+  client: ['shared', 'worker'],
 };
 
 /** Finds all problems. @param files  The text of each file, by its path from the root. */
 export function findProblems(files: ReadonlyMap<string, string>): string[] {
-  const sources = [...files.keys()].filter((path) => extname(path) in COMMENTS);
+  const sources = [...files.keys()].filter((path) => kindOf(path) in COMMENTS);
   return [
     ...[...files].flatMap(([path, text]) => findWideLines(path, text)),
     ...findFullFolders(sources),
@@ -44,11 +49,15 @@ export function findProblems(files: ReadonlyMap<string, string>): string[] {
   ];
 }
 
+/** Tells the extension of a file or, without one, its name. */
+function kindOf(path: string): string {
+  return extname(path) || basename(path);
+}
+
 function findWideLines(path: string, text: string): string[] {
-  const extension = extname(path);
-  const comment = COMMENTS[extension];
-  const lines =
-    extension === '.md' ? keepProse(text) : comment === undefined ? [] : text.split('\n');
+  const kind = kindOf(path);
+  const comment = COMMENTS[kind];
+  const lines = kind === '.md' ? keepProse(text) : comment === undefined ? [] : text.split('\n');
   return lines.flatMap((line, i) => {
     // A URL cannot be wrapped, so it does not count.
     const columns = [...line.replaceAll(/https?:\/\/\S+/g, '')].length;
@@ -93,7 +102,8 @@ function findWrongImports(path: string, text: string): string[] {
   return text.split('\n').flatMap((line, i) => {
     const target = /(?:from|import) ?\(?'(\.[^']*)'/.exec(line)?.[1];
     const [other = ''] = target === undefined ? [room] : join(dirname(path), target).split('/');
-    return other === room || other === '..' || !(other in ARROWS) || allowed.includes(other)
+    const isRoom = other in ARROWS || ['bench', 'dev', 'test'].includes(other);
+    return other === room || !isRoom || allowed.includes(other)
       ? []
       : [`${path}:${i + 1}: ${room}/ must not import ${other}/`];
   });
@@ -104,7 +114,7 @@ if (import.meta.main) {
   const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'];
   const paths = execFileSync('git', list, { cwd: root, encoding: 'utf8' }).split('\0');
   const texts = paths
-    .filter((path) => extname(path) in COMMENTS || path.endsWith('.md'))
+    .filter((path) => kindOf(path) in COMMENTS || path.endsWith('.md'))
     // Git also lists files that were deleted but not committed.
     .filter((path) => existsSync(join(root, path)))
     .map((path) => [path, readFileSync(join(root, path), 'utf8')] as const);

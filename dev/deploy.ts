@@ -6,7 +6,7 @@ import { buildPage } from './build/page.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const WRANGLER = join(ROOT, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
-/** Those of wrangler's flags that change what is uploaded, or where. */
+/** The flags of wrangler that change the upload or its target. */
 const FLAGS = ['--dry-run', '--env NAME', '--name NAME', '--outdir FOLDER'];
 
 const swallowed = describeSwallowed(FLAGS, process);

@@ -9,11 +9,12 @@ cd "$(dirname "$0")/.."
 version=${1:-} mode=${2:-}
 
 fail() {
-  echo "digitmint: $1" >&2
+  echo "digitmint: $*" >&2
   exit 1
 }
 [ -z "${npm_config_dry_run:-}" ] || [ "$mode" = --dry-run ] ||
-  fail "npm kept --dry-run for itself, because no \`--\` stands before it, so nothing was done. Type: npm run release -- $version --dry-run"
+  fail "npm kept --dry-run for itself, because no \`--\` stands before it, so nothing was done." \
+    "Type: npm run release -- $version --dry-run"
 echo "$version" | grep -Eq '^[0-9]+\.[0-9]+\.[0-9]+(-[0-9a-z.]+)?$' ||
   fail "expected a version like 0.2.0: npm run release -- VERSION [--dry-run]"
 [ -z "$mode" ] || [ "$mode" = --dry-run ] || fail "unknown flag $mode; there is --dry-run only"
@@ -52,5 +53,9 @@ fi
 git commit -qam "chore: release $version"
 git tag -a "v$version" -m "digitmint $version"
 git show --stat --oneline HEAD
-echo "digitmint $version is tagged. To publish: git push --follow-tags;" \
-  "npm publish dist/digitmint-$version.tgz"
+if [ "$mode" = --dry-run ]; then
+  echo "digitmint $version would be tagged; nothing was kept: --dry-run"
+else
+  echo "digitmint $version is tagged. To publish: git push --follow-tags;" \
+    "npm publish dist/digitmint-$version.tgz"
+fi

@@ -20,7 +20,7 @@ const ROOT = join(import.meta.dirname, '..');
 const SHIPPED_MODEL = join(ROOT, 'models', 'digits');
 /** Tells `npm run publish` where the running server is. */
 const NOTE_FILE = join(ROOT, DEV_SERVER_FILE);
-/** Where it may listen, with the host of its URL on this machine, which publishing asks. */
+/** The addresses that HOST may name. The values are the hosts of the URL that publishing asks. */
 const HOSTS: Readonly<Record<string, string>> = {
   localhost: 'localhost',
   '127.0.0.1': '127.0.0.1',

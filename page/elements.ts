@@ -15,7 +15,7 @@ export function showText(element: HTMLElement, text: string): void {
   element.hidden = text === '';
 }
 
-/** Hides what is said for pages whose script did not start, and shows what only a script can do. */
+/** Hides the text for pages without scripts, and shows the parts that need a script. */
 export function markReady(): void {
   document.documentElement.dataset['ready'] = '';
   for (const note of document.querySelectorAll<HTMLElement>('.needs-script')) {

@@ -66,7 +66,7 @@ function onceNear(element: Element, act: () => void): IntersectionObserver {
   return observer;
 }
 
-/** What can be paused, by the id of what moves. */
+/** Everything that can be paused, by the id of the moving element. */
 interface Motion {
   readonly start: () => void;
   readonly stop: () => void;
@@ -107,7 +107,7 @@ function switchSources(picture: Element): Motion {
   };
 }
 
-/** Everything that moves has a button that pauses it; whoever prefers less motion starts it. */
+/** Everything that moves has a pause button, and starts paused where less motion is preferred. */
 function addPauses(): void {
   const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches;
   for (const button of document.querySelectorAll<HTMLButtonElement>('[data-pauses]')) {

@@ -1,6 +1,6 @@
 /** Questions to a web worker, each with a port for its answer. */
 
-/** What a worker can be asked for, by name. */
+/** The requests that a worker answers, by name. */
 export type Tasks = Readonly<Record<string, (ask: never) => unknown>>;
 
 /** Comes with a port for the answer. The worker sends an empty message first, once it is ready. */

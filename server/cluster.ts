@@ -10,12 +10,12 @@ import { killProcessAfter } from './watchdog.ts';
 /** A worker that ends is replaced after this time, so that one that cannot start burns no core. */
 const REPLACE_AFTER_MS = 1000;
 
-/** What a worker tells the first process. */
+/** A message from a worker to the first process. */
 type Told =
   | { readonly started: Readonly<Record<string, unknown>> }
   | { readonly ask: number; readonly kind: string; readonly key: string };
 
-/** What the first process tells a worker. */
+/** A message from the first process to a worker. */
 type Said =
   | { readonly stop: NodeJS.Signals }
   | { readonly answer: number; readonly success: boolean };
@@ -24,7 +24,7 @@ interface ClusterOptions {
   /** The script that every worker runs. */
   readonly script: string;
   readonly workers: number;
-  /** By kind. */
+  /** The limiters by kind of rate limit. */
   readonly limiters: Readonly<Record<string, RateLimiter | undefined>>;
   /** How long workers may take to stop. */
   readonly stopMs: number;

@@ -30,7 +30,7 @@ const TIMEOUT_CHECK_MS = 2_000;
 const KEEP_ALIVE_MS = 75_000;
 /** A reader that takes nothing for so long is gone; its connection is closed. */
 const STALL_MS = 120_000;
-/** Of the server as a whole: the answer to `OPTIONS *` (RFC 9110, section 9.3.7). */
+/** The answer to `OPTIONS *`, which asks about the whole server (RFC 9110, section 9.3.7). */
 const METHODS = 'GET, HEAD, POST, DELETE, OPTIONS';
 /** HTTP/1.0 requests need not name a host. */
 const UNNAMED_HOST = 'localhost';

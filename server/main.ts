@@ -16,7 +16,7 @@ import { addSite, keepPrivate, type Fetch } from './site.ts';
 import { describeUsage, parseSettings, type Settings } from './settings.ts';
 import { killProcessAfter } from './watchdog.ts';
 
-/** Beyond the grace period, for answers to be cut off and the log to be written. */
+/** Time after the grace period to cut off answers and write the log. */
 const EXIT_MARGIN_MS = 5000;
 
 await main();

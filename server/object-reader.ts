@@ -8,7 +8,7 @@ import { isForbidden, isTooLarge, isValidKey, type ObjectStore } from '../storag
 import type { S3Credentials, S3Location } from '../storage/s3-location.ts';
 import type { ObjectReader } from '../worker/models/model-store.ts';
 
-/** Where the server finds models. */
+/** The place where the server finds models. */
 export type ModelsPlace =
   | { readonly kind: 'bundled' }
   | { readonly kind: 'folder'; readonly path: string }
@@ -51,13 +51,13 @@ async function requireFolder(path: string): Promise<void> {
   }
 }
 
-/** An object that is read again only to see whether it may be read is no larger. */
+/** Largest object that is read again to test the credentials. */
 const MAX_KNOWN_BYTES = 64 * 1024;
 
 /**
  * Reads a store. S3 answers 403 for a missing object where the credentials may not list the bucket.
  * Such an answer counts as missing only for an object of a model, and only while the same
- * credentials can read another one. A refused pointer is told as refused.
+ * credentials can read another one. A refused pointer is reported as refused.
  */
 export function createObjectReader(store: ObjectStore): ObjectReader {
   /** The objects of models that were read last, newest first. */

@@ -51,7 +51,7 @@ const OPTIONS = {
     usage: '--refresh SECONDS',
     variable: 'MODEL_REFRESH_SECONDS',
     preset: '20',
-    about: 'between two looks at what is published, 0.1 to 3600',
+    about: 'between two checks for a new model, 0.1 to 3600',
     parse: (value: Value) => parseAsWorker('MODEL_REFRESH_SECONDS', value).modelRefreshMs,
   },
   publicKeys: {
@@ -66,14 +66,14 @@ const OPTIONS = {
     usage: '--public-url URL',
     variable: 'PUBLIC_URL',
     preset: '',
-    about: 'https://HOST[/PATH] that clients use; else Host is believed',
+    about: 'https://HOST[/PATH] that clients use; otherwise URLs have the Host header',
     parse: parsePublicUrl,
   },
   hstsSeconds: {
     usage: '--hsts SECONDS',
     variable: 'HSTS_SECONDS',
     preset: '0',
-    about: 'browsers use https only, for all of the host; 0 for no such header',
+    about: 'browsers use https only, for the whole host; 0 for no such header',
     parse: parseWhole(MAX_HSTS_SECONDS),
   },
   securityContact: {

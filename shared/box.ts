@@ -17,15 +17,30 @@ export function findBox(
   height: number,
   isInside: (pixel: number) => boolean,
 ): Box | undefined {
-  let [left, top, right, bottom] = [width, height, -1, -1];
-  for (let i = 0; i < width * height; i++) {
-    if (isInside(i)) {
-      const [x, y] = [i % width, Math.floor(i / width)];
-      [left, right] = [Math.min(left, x), Math.max(right, x)];
-      [top, bottom] = [Math.min(top, y), y];
+  const size = width * height;
+  // From all sides: most pixels lie inside of the box and need no look.
+  let first = 0;
+  while (first < size && !isInside(first)) {
+    first++;
+  }
+  if (first === size) {
+    return undefined;
+  }
+  let last = size - 1;
+  while (!isInside(last)) {
+    last--;
+  }
+  const [top, bottom] = [Math.floor(first / width), Math.floor(last / width)];
+  let [left, right] = [first % width, first % width];
+  for (let y = top; y <= bottom; y++) {
+    for (let x = 0; x < left; x++) {
+      left = isInside(y * width + x) ? x : left;
+    }
+    for (let x = width - 1; x > right; x--) {
+      right = isInside(y * width + x) ? x : right;
     }
   }
-  return right < 0 ? undefined : { left, top, width: right - left + 1, height: bottom - top + 1 };
+  return { left, top, width: right - left + 1, height: bottom - top + 1 };
 }
 
 /** Cuts a box out of rows of `across` pixels. */

@@ -54,7 +54,7 @@ export function describeSwallowed(
   const own = called.length - 1 - called.findLastIndex((word) => /\.m?[jt]s$/.test(word));
   const given = words.slice(base === undefined ? own : 0);
   const unknown = swallowed.filter(({ value }) => value === UNKNOWN);
-  // npm left the value among the words. Of several values nobody knows which is whose.
+  // npm left the value among the words. Several values cannot be matched to their flags.
   const left = unknown.length === 1 ? given.pop() : undefined;
   const kept = unknown.length > 1 ? [] : given;
   const typed = swallowed.map(({ long, value, placeholder }) => {

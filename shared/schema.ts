@@ -1,4 +1,4 @@
-/** Parts of the schemas that check what comes from files and storage, and how faults are told. */
+/** Parts of the schemas for content of files and storage, and messages about faults. */
 import * as v from 'valibot';
 
 // Text from a file is not repeated: it may be long, or hold control characters.
@@ -32,7 +32,7 @@ export const momentSchema = v.pipe(
   v.endsWith('Z', 'expected a moment in UTC as ISO 8601'),
 );
 
-/** @returns  The value, checked. @throws Error  It tells where the value differs, and how. */
+/** @returns  The value, checked. @throws Error  Its message names the place and the difference. */
 export function parseAs<T>(schema: v.GenericSchema<unknown, T>, value: unknown): T {
   const { success, output, issues } = v.safeParse(schema, value);
   if (!success) {

@@ -17,10 +17,10 @@ const holderSchema = v.object({ token: v.string(), pid: wholeSchema(1), host: v.
 /** Breaking a lock takes milliseconds; a breaker that takes longer was killed. */
 const BREAKING_STALE_MS = 10_000;
 const BACKOFF = { baseMs: 5, maxMs: 100 };
-/** Of this process. In a container, the next process often has the id of the killed one. */
+/** The tokens of this process. In a container the next process often has the killed one's id. */
 const ownTokens = new Set<string>();
 
-/** A lock file is short; nobody reads more of what lies in its place. */
+/** A lock file is short; more bytes are never read. */
 const MAX_BYTES = 4096;
 
 /** Another process kept the lock for too long; the message names the file. */
@@ -28,7 +28,7 @@ export class LockTimeoutError extends ExpectedError {
   override name = 'LockTimeoutError' as const;
 }
 
-/** No lock lies in the lock's place, but a link, a folder, a pipe or a file that is unreadable. */
+/** A link, a folder, a pipe or an unreadable file is in the lock's place. */
 export class LockBlockedError extends ExpectedError {
   override name = 'LockBlockedError' as const;
 }
@@ -42,13 +42,13 @@ interface LockOptions {
 /**
  * @param path  The lock's file; its folder exists.
  * @throws LockTimeoutError  When another process holds it for longer than `timeoutMs`.
- * @throws LockBlockedError  When something else lies in its place.
+ * @throws LockBlockedError  When another object is in its place.
  */
 export async function acquireFileLock(path: string, options: LockOptions) {
   const token = randomUUID();
   ownTokens.add(token);
   const content = JSON.stringify({ token, pid: process.pid, host: hostname() });
-  // A hard link where there are any, so that nobody sees a lock without its holder's name.
+  // Use a hard link, where supported, so that every lock names its holder from the start.
   const prepared = `${path}.${token}`;
   try {
     await writeFile(prepared, content, { flag: 'wx' });
@@ -99,7 +99,7 @@ async function waitForLink(prepared: string, path: string, { timeoutMs, staleMs 
   }, BACKOFF);
 }
 
-/** What file systems without hard links answer. */
+/** The errors of file systems without hard links. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
 async function takeIfFree(prepared: string, path: string): Promise<boolean> {
@@ -182,7 +182,7 @@ function describeHolder(content: string | null): string {
 }
 
 /**
- * Reads a lock's content, at once whatever lies in its place.
+ * Reads a lock's content, without waiting for a pipe in its place.
  * @returns  null when there is no lock.
  * @throws LockBlockedError  When it is no readable file.
  */

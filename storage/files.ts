@@ -21,7 +21,7 @@ import { ExpectedError } from '../shared/expected-error.ts';
 /** Temporary names hold the name of their target and the id of the process that writes there. */
 const TEMPORARY = /^\..+\.\d+\.tmp$/;
 
-/** Where a process prepares what gets the name `path`: beside it, in the same file system. */
+/** Names the place beside `path`, in the same file system, where a process prepares its content. */
 export function nameTemporary(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
 }

@@ -23,7 +23,7 @@ const LOCK_FILE = '.lock';
 const RESERVE_FILE = '.reserve';
 /** Room for a ledger of the largest size and for locks. */
 const RESERVE_BYTES = 1024 * 1024;
-/** On a disk with less room, a reserve would be in the way of what it is for. */
+/** On a disk with less room the reserve itself would block a publication. */
 const MIN_FREE_BYTES = 4 * RESERVE_BYTES;
 const TEMPORARY_PREFIX = '.tmp-';
 /** A file of the user may begin with the prefix, too. */

@@ -16,7 +16,7 @@ import {
 import { StorageError, type ObjectStore } from './object-store.ts';
 import { createS3Store } from './s3-store.ts';
 
-/** As in wrangler.toml's `[[r2_buckets]]`. These credentials open nothing else, so no secrets. */
+/** Repeats wrangler.toml's `[[r2_buckets]]`. These credentials open nothing else: no secrets. */
 export const LOCAL_BUCKET = {
   bucket: 'digitmint-models',
   credentials: { accessKeyId: 'digitmint-local', secretAccessKey: 'digitmint-local-secret' },

@@ -20,7 +20,7 @@ export interface ListedObject {
 /**
  * A place for objects. All methods throw {@link StorageError}.
  *
- * A put is atomic: whoever reads, also after the writer was killed, finds the old object or the new
+ * A put is atomic: a reader, also after the writer was killed, finds the old object or the new
  * one. Of several puts under the same condition at most one succeeds.
  */
 export interface ObjectStore {

@@ -87,7 +87,7 @@ export function isRetried(failure: S3Failure): boolean {
   );
 }
 
-/** True when the server does not know what was asked for, such as a conditional put. */
+/** True when the server does not support the operation, such as a conditional put. */
 export function isUnsupported(failure: S3Failure): boolean {
   return findReason(failure) === 'unsupported';
 }

@@ -21,7 +21,7 @@ export interface S3Location {
   readonly endpoint?: string | undefined;
   /** `auto` for R2; undefined when a profile names it. */
   readonly region?: string | undefined;
-  /** True for the bucket in the host name, where an endpoint is given; AWS gets it anyway. */
+  /** True to put the bucket into the host name of a given endpoint. AWS's always has it. */
   readonly isVirtualHost?: boolean;
 }
 

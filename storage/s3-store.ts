@@ -67,7 +67,7 @@ const BACKOFF = { baseMs: 400, maxMs: 4000 };
 const GIVE_UP_MS = 90_000;
 /** An error document is read up to this length even where a smaller object is expected. */
 const MIN_ANSWER_BYTES = 64 * 1024;
-/** Below the deserializer, so that the SDK's loop retries a failure here. */
+/** The middleware's place is below the deserializer, so that the SDK retries its failures. */
 const INNERMOST = { step: 'deserialize', priority: 'low' } as const;
 
 type Command = DeleteObjectCommand | GetObjectCommand | ListObjectsV2Command | PutObjectCommand;

@@ -1,4 +1,4 @@
-/** Where to publish to: the text after `--to`, and the store that it names. */
+/** The target of a publication: the text after `--to`, and the store that it names. */
 import { isAbsolute, resolve } from 'node:path';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { createFolderStore } from './folder-store.ts';

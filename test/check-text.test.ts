@@ -16,6 +16,9 @@ it.each([
   ['a.css', `/* ${LONG} */\n`, 'a.css:1: 105 columns, at most 100 allowed'],
   ['a.py', `a = 1  # ${LONG}\n`, 'a.py:1: 108 columns, at most 100 allowed'],
   ['a.sh', `# ${LONG}\n`, 'a.sh:1: 101 columns, at most 100 allowed'],
+  ['a.toml', `a = 1 # ${LONG}\n`, 'a.toml:1: 107 columns, at most 100 allowed'],
+  ['a.yml', `# ${LONG}\n`, 'a.yml:1: 101 columns, at most 100 allowed'],
+  ['a/Dockerfile', `# ${LONG}\n`, 'a/Dockerfile:1: 101 columns, at most 100 allowed'],
   ['a.md', `Text.\n\n- ${LONG}\n`, 'a.md:3: 101 columns, at most 100 allowed'],
 ])('a wide comment or paragraph is reported: %s', (path, text, problem) => {
   expect(check(path, text)).toEqual([problem]);
@@ -52,6 +55,7 @@ it.each([
   ['storage/a.ts', "import type { A } from '../trainer/a.ts';", 'storage', 'trainer'],
   ['trainer/gan/a.ts', "export { a } from '../../server/a.ts';", 'trainer', 'server'],
   ['worker/a.ts', "const a = await import('../storage/a.ts');", 'worker', 'storage'],
+  ['server/a.ts', "import { a } from '../dev/a.ts';", 'server', 'dev'],
 ])('an import against the arrows is reported: %s', (path, text, room, other) => {
   expect(check(path, `\n${text}\n`)).toEqual([`${path}:2: ${room}/ must not import ${other}/`]);
 });

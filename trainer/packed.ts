@@ -1,4 +1,4 @@
-/** What differs in a bundle of the trainer, which has neither npm nor the repository around it. */
+/** The differences of a packed trainer, which has neither npm nor the repository around it. */
 import { join } from 'node:path';
 
 /** Defined by dev/pack/code.ts. */

@@ -1,4 +1,4 @@
-/** What a request carries through the app: Hono's types, filled in. */
+/** The values that a request carries through the app: Hono's types, filled in. */
 import type { Context, Hono } from 'hono';
 import type { ApiError } from '../shared/contract/errors.ts';
 import type { PngEncoder } from '../shared/picture/png.ts';
@@ -31,7 +31,7 @@ export interface AppEnv {
   };
 }
 
-/** What only the host knows about a request. */
+/** Facts about a request that only the host knows. */
 export interface HostFacts {
   /** The caller's network address. Never logged. */
   readonly address?: string | undefined;
@@ -39,13 +39,13 @@ export interface HostFacts {
   readonly basePath?: string | undefined;
   /** Reads the caller's Accept-Encoding, where the host has replaced the header. */
   readonly readAcceptEncoding?: () => string | undefined;
-  /** Told when the answer is made while the client reads it. */
+  /** Called if the answer is produced while the client reads it. */
   readonly noteStream?: () => void;
   /** Receives the facts for the host's own log line; the app then logs none. */
   readonly note?: (facts: RequestFacts) => void;
 }
 
-/** What a log line says about a request. Nothing in it was written by the caller. */
+/** The content of a request's log line. None of it comes from the caller. */
 export interface RequestFacts {
   readonly requestId: string;
   /** The route's pattern, such as `/number/:digits`; undefined when no route matched. */
@@ -54,7 +54,7 @@ export interface RequestFacts {
   readonly code: string | undefined;
   /** `name@version` of the model that drew. */
   readonly model: string | undefined;
-  /** Where the model came from: `bundled` is the fallback. */
+  /** The source of the model: `bundled` is the fallback. */
   readonly source: string | undefined;
 }
 

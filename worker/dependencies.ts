@@ -1,4 +1,4 @@
-/** What the app and its routes are given: everything that is not pure. */
+/** The dependencies of the app and its routes: everything that is not pure. */
 import type { PngEncoder } from '../shared/picture/png.ts';
 import type { RateLimits } from './http/admission.ts';
 import type { ConcurrencyLimit } from './http/concurrency-limit.ts';
@@ -45,7 +45,7 @@ export interface AppDependencies {
   readonly streamTurns: ConcurrencyLimit;
 }
 
-/** What a host gives to `createApp`. Clock and randomness default to the platform's. */
+/** The dependencies that a host gives to `createApp`. Clock and randomness have defaults. */
 export type GivenDependencies = Omit<
   AppDependencies,
   'encoders' | 'heavyWork' | 'streamTurns' | Optional

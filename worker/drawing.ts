@@ -63,7 +63,7 @@ export interface Drawing<P extends Pinned> {
   readonly format: string;
   /** Whether Accept decided the format. */
   readonly isNegotiated: boolean;
-  /** What to draw in one hand: see `findLabels`. */
+  /** The text to draw in one hand: see `findLabels`. */
   readonly written: string | readonly string[] | undefined;
   /** Whether the answer holds absolute URLs. */
   readonly holdsUrls: boolean;
@@ -88,22 +88,21 @@ export interface Drawing<P extends Pinned> {
   readonly gzip?: 'format' | 'coding';
   /** Plans an answer whose length is known before a digit is drawn. */
   plan?(pinned: P, generator: Generator, labels: Uint8Array): Content | undefined;
-  /** Whether only drawing tells if the answer is an error, so that HEAD always draws. */
+  /** Whether drawing decides if the answer is an error, so that HEAD always draws. */
   mustDraw?(pinned: P, generator: Generator): boolean;
   /**
-   * Draws and encodes what has no plan. HEAD draws too where GET gives the same bytes, since only
-   * they tell the length.
+   * Draws and encodes an answer without a plan. HEAD draws too if GET has the same bytes, because
+   * only drawing tells the length.
    * @param labels     Of the asked class, or of the hand's digits.
    * @param markDrawn  Called between drawing and encoding, for Server-Timing.
    * @returns  Pieces if there can be many.
    * @throws Refusal
    */
   render(pinned: P, generator: Generator, labels: Uint8Array, markDrawn: () => void): Rendered;
-  /** Whether pieces are sent as they are drawn, so that the answer tells no length. */
+  /** Whether pieces are sent as they are drawn, so that the answer has no length. */
   isLong?(pinned: P, generator: Generator): boolean;
 }
 
-/** What `render` returns. */
 type Rendered = Uint8Array<ArrayBuffer> | Pieces;
 type Pieces = AsyncIterable<Uint8Array>;
 
@@ -229,7 +228,7 @@ export async function answerDrawing<P extends Pinned>(
   });
 }
 
-/** A range is one of the bytes as they are, so a request for one gets them without gzip. */
+/** Ranges count uncompressed bytes, so a request with Range gets no gzip. */
 function wantsGzip(c: AppContext): boolean {
   const accepted = c.env?.readAcceptEncoding?.() ?? readHeader(c, 'accept-encoding');
   return readHeader(c, 'range') === undefined && acceptsGzip(accepted);
@@ -370,7 +369,7 @@ export function omitOwnColours<
   };
 }
 
-/** What a picture has to fit into, or its scale. */
+/** The size that a picture must fit into, or its scale. */
 interface Fit {
   readonly scale: number;
   readonly width: number | undefined;

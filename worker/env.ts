@@ -25,7 +25,7 @@ export interface Env {
   readonly SECURITY_CONTACT?: string;
   /** Milliseconds of processor time that an answer may be estimated to take; empty for any. */
   readonly MAX_CPU_MS?: string;
-  /** Counts each caller's answers; absent where nobody is limited. */
+  /** Counts each caller's answers; absent without a rate limit. */
   readonly RATE_LIMITER?: RateLimiter;
   /** The limit of RATE_LIMITER, which the binding does not report; `off` ignores the binding. */
   readonly RATE_LIMIT?: string;
@@ -108,7 +108,7 @@ function pairLimit(
 /** Pattern of JOBS_SECRET: `openssl rand -hex 32` makes one. */
 const SECRET_PATTERN = /^[\x21-\x7e]{24,}$/;
 
-/** Reads the bindings of jobs. A secret that is easily guessed turns jobs off, and nothing else. */
+/** Reads the bindings of jobs. A secret that is easily guessed turns off jobs only. */
 export function parseJobs({
   JOBS,
   JOBS_QUEUE,

@@ -21,7 +21,7 @@ declare module 'oled-font-5x7' {
   export default font;
 }
 
-/** What dev/build/page.ts has made of `page/`: URLs by role. */
+/** The files that dev/build/page.ts builds from `page/`: URLs by role. */
 declare module 'page-files' {
   const files: {
     readonly page: string;

@@ -1,4 +1,4 @@
-/** Reads the bodies of requests, and drops what nobody reads. */
+/** Reads the bodies of requests, and drops unread ones. */
 import { Refusal } from '../shared/contract/refusal.ts';
 import { fixLength } from './http/range.ts';
 

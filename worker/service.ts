@@ -78,7 +78,7 @@ const BUNDLED_MODELS = [
 ] as const;
 
 interface ServiceOptions extends Omit<GivenDependencies, 'generators' | 'modelFiles' | 'png'> {
-  /** Where models are published; undefined when only the bundled one shall serve. */
+  /** The store of published models; undefined if only the bundled models serve. */
   readonly models: ObjectReader | undefined;
   /** The only model of the script's own; default: those that ship. */
   readonly bundled?: BundledModel;
@@ -112,7 +112,7 @@ export function createDependencies(options: ServiceOptions): GivenDependencies {
       log,
     }),
     modelFiles: createModelFiles(store, bundled, log),
-    // One instance for the isolate: its memory serves one picture after the other.
+    // The isolate has one instance: its memory serves one picture after the other.
     png: createPngEncoder(() => new WebAssembly.Instance(program).exports as unknown as PngKernels),
   };
 }

@@ -18,7 +18,7 @@ import { readUsage } from '../process-usage.ts';
 import { takeSpread } from '../record.ts';
 
 const [CONNECTIONS, REPEATS] = [16, 3];
-/** Of the highest rate. */
+/** The share of the highest rate at which latency is measured. */
 const PART = 0.8;
 const PERCENTILES = [50, 99, 99.9];
 

@@ -24,7 +24,7 @@ const SEEDS = ['1', '2'];
 const SOURCES = ['real', 'generated', 'both'] as const;
 /** Digits that a network sees in all, at least: small sets would leave it untrained. */
 const LEAST_SEEN = 120_000;
-/** Of finished trainings: the same command goes on after them. It may be deleted at any time. */
+/** Keeps finished trainings, so that the same command continues after them. Safe to delete. */
 const KEPT_FOLDER = join(ROOT, '.digitmint/bench');
 
 interface Case {

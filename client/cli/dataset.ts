@@ -36,7 +36,7 @@ const PART_BYTES = 65_536;
 
 const LINE_FEED = 10;
 
-/** A set, and what its first range tells. */
+/** A set, and the facts from its first range. */
 interface DrawnSet {
   readonly ask: Ask;
   readonly flags: Flags;

@@ -12,7 +12,7 @@ process.stdout.on('error', (cause: NodeJS.ErrnoException) => {
     process.exit(EXIT.failed);
   }
 });
-// What nobody can read needs no report.
+// If the reader has closed the pipe, nobody can read a report.
 process.stderr.on('error', () => undefined);
 
 process.exitCode = await run(process.argv.slice(2));

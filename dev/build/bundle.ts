@@ -61,7 +61,7 @@ export function bundle(
 const REQUIRE =
   "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
-/** As wrangler's `[alias]`, which esbuild's own alias is not: it also replaces relative paths. */
+/** Does what wrangler's `[alias]` does: unlike esbuild's alias it also replaces relative paths. */
 export function replaceModules(alias: Readonly<Record<string, string>>): Plugin {
   return {
     name: 'replace-modules',

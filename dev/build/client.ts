@@ -77,7 +77,7 @@ const reduceTables: Plugin = {
   },
 };
 const WORDS = /\b(?:about|without|example|control):\s*(?:'[^']*'|`[^`]*`|\{[^}]*\}),?/g;
-/** What differs in a route, where only words differ; then `in` itself. */
+/** Objects that are empty when their words are gone. */
 const EMPTY = /\b(?:digit|dataset|morph|jobs|in): \{\s*\},?/g;
 
 function readJson(path: string): Record<string, string> {

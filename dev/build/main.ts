@@ -35,7 +35,7 @@ const BUILDERS: Readonly<Record<string, (argument?: string) => Promise<string>>>
   kernels: async (flag) => (await import('./kernels.ts')).buildKernels(flag === '--check'),
 };
 
-/** What may follow a name. */
+/** The arguments that may follow a name. */
 const TAKES: Readonly<Record<string, (word: string) => boolean>> = {
   server: (folder) => !folder.startsWith('-'),
   figures: (folder) => !folder.startsWith('-'),

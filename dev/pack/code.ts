@@ -64,7 +64,7 @@ export async function packCode(
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify({ type: 'module', version })}\n`);
 }
 
-/** What packages written as CommonJS expect. */
+/** The names that CommonJS packages expect. */
 const COMMONJS =
   "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); " +
   'const __dirname = import.meta.dirname; const __filename = import.meta.filename;';

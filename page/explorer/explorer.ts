@@ -73,7 +73,7 @@ function runExplorer(painter: WorkerLink<Painter>, opened: Opened, section: HTML
     const input = blend(corners, [wanted], bend);
     const corner = bend.some((value) => value !== 0) ? -1 : weighCorners(wanted).indexOf(1);
     if (corner < 0) {
-      // As the place's URL holds it, so that this is its picture.
+      // Round as the place's URL does, so that the URL gives the same picture.
       input.set(roundLatents(input.subarray(0, opened.latentSize)));
     }
     const pixels = await painter.ask('draw', input);

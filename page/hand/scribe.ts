@@ -43,9 +43,9 @@ export interface Written {
   readonly hand: string;
   /** The label and the certainty of each digit that was read, in order. */
   readonly read: readonly { readonly label: number; readonly certainty: number }[];
-  /** Of 255: see `Reading.error`. */
+  /** Grey levels of 255: see `Reading.error`. */
   readonly error: number;
-  /** One picture for each class, in order. */
+  /** A picture for each class, in order. */
   readonly digits: readonly Drawn[];
 }
 

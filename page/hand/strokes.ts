@@ -4,7 +4,7 @@ import type { GreyPicture } from '../../shared/hand/ink-map.ts';
 
 /** Side of the canvas in its own pixels. */
 const SIDE = 336;
-/** Of the pen, in the same pixels: lines as wide as in MNIST where a digit fills the canvas. */
+/** The pen's width in the same pixels: a digit that fills the canvas has MNIST's line width. */
 const PEN = 24;
 /** Longest side of an uploaded picture that is read. */
 const UPLOADED_SIDE = 640;

@@ -23,7 +23,7 @@ interface Shown {
   readonly request: PlayRequest;
   readonly path: string;
   readonly answer: Answer;
-  /** In CSS pixels; undefined for what is no picture. */
+  /** The size in CSS pixels; undefined without a picture. */
   readonly size: { width: number; height: number } | undefined;
 }
 

@@ -1,8 +1,9 @@
 /** Encodes pictures as a GIF: grey ones exactly, coloured ones in the 256 best colours. */
-// By its path: the package's own entries differ in their default export.
+// Imported by its path, because the package's own entries differ in their default export.
 import gifenc from 'gifenc/dist/gifenc.js';
 import { addAlpha, type Colour } from '../picture/colour.ts';
 import { mixLevels, type SheetColours } from '../picture/paper.ts';
+import { replaceBytes } from '../picture/pixels.ts';
 import type { Picture } from '../picture/png.ts';
 import { cutOut, findBox, FIRST_PIXEL, type Box } from '../box.ts';
 
@@ -56,7 +57,7 @@ export function encodeGif(
 /** Bytes of a frame before its descriptor, which begins with a mark and the frame's place. */
 const CONTROL_BYTES = 8;
 
-/** Where a frame is in the picture. gifenc always writes (0, 0). */
+/** The place of a frame in the picture. gifenc always writes (0, 0). */
 interface Place extends Box {
   /** Offset of its descriptor in the file. */
   readonly at: number;
@@ -86,7 +87,7 @@ function mapGreys(colours: readonly Colour[]): Mapping {
   return {
     palette,
     transparentIndex: places.get(TRANSPARENT) ?? -1,
-    indexPixels: (pixels) => pixels.map((value) => indices[value] as number),
+    indexPixels: (pixels) => replaceBytes(pixels, indices),
   };
 }
 

@@ -59,7 +59,7 @@ const bytesSchema = tell(
   'Base64 of [height, width, channels] bytes, row by row; 0 is paper, 255 is ink',
 );
 
-/** One digit of a JSON answer. */
+/** A digit of a JSON answer. */
 export const digitSchema = v.object({
   index: tell(count(MAX_INDEX), 'Index in the seed’s endless sequence'),
   label: tell(v.nullable(label), 'The class’s number; null for a model without classes'),

@@ -10,9 +10,9 @@ interface ErrorEntry<F> {
   readonly status?: number;
   /** Default: the code in words. */
   readonly title?: string;
-  /** What was expected, what came, what to do. */
+  /** Says what was expected, what came and what to do. */
   readonly detail: (fields: F) => string;
-  /** One such error, for the documentation. */
+  /** An example, for the documentation. */
   readonly example: F;
   /** The parameters at fault, where no field names them. */
   readonly parameters?: readonly string[];
@@ -45,7 +45,7 @@ const ERRORS = {
   }),
   parameter_without_effect: define<{
     parameters: readonly string[];
-    /** The same with what each lacks: "vary without hand". */
+    /** The parameters with their reasons, such as "vary without hand". */
     listed: readonly string[];
     format: string;
   }>({
@@ -56,10 +56,10 @@ const ERRORS = {
   picture_too_large: define<{
     width: number;
     height: number;
-    /** Of an animated picture, whose `maxPixels` counts the pixels of all frames. */
+    /** Frames of an animation. Its `maxPixels` counts the pixels of all frames. */
     frames?: number;
     maxPixels: number;
-    /** Those that can be lowered, two or more. */
+    /** The parameters that can be lowered, at least two. */
     parameters: readonly string[];
   }>({
     detail: ({ width, height, frames, maxPixels, parameters }) => {

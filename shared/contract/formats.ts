@@ -49,7 +49,7 @@ export const MORPH_FORMATS = /* @__PURE__ */ listTypes('morph');
 export const DATASET_FORMATS = /* @__PURE__ */ listTypes('dataset');
 export const JOB_FORMATS = /* @__PURE__ */ listTypes('jobs');
 
-/** What a file of a set or a shard holds. */
+/** The content of a set's or a shard's file. */
 export const PARTS = ['images', 'labels'] as const;
 export type Part = (typeof PARTS)[number];
 

@@ -7,9 +7,9 @@ function limit(value: number, unit: string, about: string) {
 
 /** The table that `/limits` lists. */
 export const LIMIT_TABLE = {
-  // The shipped model draws and encodes so many in some tens of milliseconds.
+  // The shipped model draws and encodes this many in some tens of milliseconds.
   maxDigits: limit(256, 'samples', 'of one answer (n)'),
-  // As many as MNIST's training set, some twenty seconds of work. A host with a tighter bound on
+  // The size of MNIST's training set, some twenty seconds of work. A host with a tighter limit on
   // processor time cuts the answer short; smaller ranges give the same digits.
   maxDatasetDigits: limit(60_000, 'samples', 'of one set (n of /dataset)'),
   // The values decide the length of a row, so all are drawn before the first is sent.
@@ -37,10 +37,10 @@ export const LIMIT_TABLE = {
   ),
   maxSide: limit(16_384, 'pixels', 'that a picture fits into (width, height)'),
   maxGap: limit(256, 'pixels', 'between samples and around all (gap, margin)'),
-  // Bounds memory and encoding time, whatever the single factors are.
+  // Bounds memory and encoding time for every combination of the factors.
   maxPicturePixels: limit(4_000_000, 'pixels', 'of the final picture, width times height'),
   maxMorphDigits: limit(16, 'samples', 'of one loop (n of /morph, length of digits)'),
-  // With the most digits, the shipped model draws so many frames in a tenth of a second.
+  // With the most digits, the shipped model draws this many frames in a tenth of a second.
   maxMorphFrames: limit(32, 'frames', 'from one sample to the next (frames of /morph)'),
   maxMorphHoldMs: limit(10_000, 'milliseconds', 'that each sample rests (hold of /morph)'),
   maxMorphPixels: limit(

@@ -25,20 +25,20 @@ export type Kind =
       readonly minLength?: number;
       readonly maxLength?: number;
       readonly pattern?: RegExp;
-      /** What errors say was expected. */
+      /** The expected values, in the words of error messages. */
       readonly expected: string;
     };
 
 /** How a parameter is documented, in sentences without a full stop. */
 interface Words {
   readonly about: string;
-  /** What holds without the parameter, if its default does not say it. */
+  /** The effect of leaving the parameter out, if `default` does not say it. */
   readonly without?: string;
   /** A text that the parameter accepts. */
   readonly example: string;
 }
 
-/** What a URL may leave out, and where a parameter has an effect. */
+/** Says what a URL may omit, and in which formats a parameter has an effect. */
 interface Effect {
   /** The text that means the same as no parameter. */
   readonly default?: string | ((texts: Texts) => string);
@@ -524,7 +524,7 @@ export const NUMBER = {
 
 type ParameterName = keyof typeof PARAMETERS;
 
-/** What differs in a route. */
+/** The differences of a route. */
 type Difference<R, E> = E extends { readonly in: infer I }
   ? R extends keyof I
     ? I[R]

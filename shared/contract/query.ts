@@ -263,7 +263,7 @@ export function encodeNumber(number: string): string {
 /** Parameters by name, in the order of the documentation. */
 export type ParameterSet = Readonly<Record<string, Parameter>>;
 
-/** What a query string says; undefined where a parameter is absent. */
+/** The values of a query string; undefined for an absent parameter. */
 type ParameterValues<P> = {
   readonly [K in keyof P]:
     | ValueOf<P[K]>
@@ -344,7 +344,7 @@ export function parseParameters<P extends ParameterSet>(
   return { ...values, unknown: named } as ParameterValues<P>;
 }
 
-/** Finds the parameter that a name differs from by its case or by one slip of the hand. */
+/** Finds the parameter whose name differs by its case or by one typing error. */
 function findMeant(name: string, parameters: ParameterSet): string | undefined {
   const typed = name.toLowerCase().replace(/^amp;/, ''); // From a URL copied out of HTML.
   return Object.keys(parameters).find((known) => isNear(typed, known));

@@ -29,7 +29,7 @@ const CELLS = 6;
 const SPECK = 0.04;
 /** A part along this share of the picture's border is no ink: a table, a shadow, a finger. */
 const EDGE = 0.05;
-/** Such parts that cover more than this share of the picture may be the paper's own shade. */
+/** Above this share of the picture, such parts may be the shade of the paper. */
 const SHADE = 0.25;
 /** The share of a cell's pixels that are darker than lit paper, where shade is strong. */
 const LIT = 0.85;
@@ -75,15 +75,17 @@ function shrink(picture: GreyPicture): GreyPicture {
   return { width, height, pixels };
 }
 
-/** @param isShaded  Whether shade is as strong as ink: then each cell has paper of its own. */
+/** @param isShaded  Whether shade is as strong as ink: then each cell has its own paper level. */
 function measureInk(picture: GreyPicture, isShaded = false): Ink | undefined {
   const { width, height, pixels } = picture;
-  const paper = estimatePaper(picture, isShaded);
-  const sign = paper.isDark ? 1 : -1;
-  const contrast = paper.levels.map((level, i) =>
-    Math.max(0, sign * ((pixels[i] as number) - level)),
-  );
-  const counts = countLevels(contrast);
+  const { isDark, levels } = estimatePaper(picture, isShaded);
+  const values = levels; // The paper's levels become contrast, and that becomes ink.
+  // Loops, here and below: a callback for each pixel takes several times as long.
+  for (let i = 0; i < pixels.length; i++) {
+    const difference = (pixels[i] as number) - (levels[i] as number);
+    values[i] = Math.max(0, isDark ? difference : -difference);
+  }
+  const counts = countLevels(values);
   const split = splitLevels(counts);
   const full = findQuantile(counts, 0.9, split);
   // Clean paper has no deviation. A mean also sees noise that most pixels do not have.
@@ -91,7 +93,9 @@ function measureInk(picture: GreyPicture, isShaded = false): Ink | undefined {
   if (full - noise < MIN_CONTRAST) {
     return undefined;
   }
-  const values = contrast.map((value) => Math.min(1, Math.max(0, value - noise) / (full - noise)));
+  for (let i = 0; i < values.length; i++) {
+    values[i] = Math.min(1, Math.max(0, (values[i] as number) - noise) / (full - noise));
+  }
   const { ink, edgeCover } = dropSpecks({ width, height, values });
   return edgeCover > SHADE && !isShaded ? measureInk(picture, true) : ink;
 }
@@ -102,40 +106,42 @@ function measureInk(picture: GreyPicture, isShaded = false): Ink | undefined {
  */
 function estimatePaper({ width, height, pixels }: GreyPicture, isShaded: boolean) {
   const border = Math.max(1, Math.round(BORDER * Math.max(width, height)));
-  const edge: number[] = [];
-  pixels.forEach((pixel, i) => {
-    const [x, y] = [i % width, Math.floor(i / width)];
-    if (x < border || y < border || x >= width - border || y >= height - border) {
-      edge.push(pixel);
-    }
-  });
-  const middle = findQuantile(countLevels(edge), 0.5);
+  const edge = new Float64Array(256);
+  for (let y = 0; y < height; y++) {
+    const isInner = y >= border && y < height - border;
+    const [left, right] = isInner ? [border, width - border] : [width, width];
+    const row = pixels.subarray(y * width, (y + 1) * width);
+    countLevels(row.subarray(0, left), edge);
+    countLevels(row.subarray(Math.max(left, right)), edge);
+  }
+  const middle = findQuantile(edge, 0.5);
   const counts = countLevels(pixels);
   const split = splitLevels(counts);
   const isDark = middle <= split;
-  const isPaper = (pixel: number): boolean => (isDark ? pixel <= split : pixel > split);
-  const cells = Array.from({ length: CELLS * CELLS }, () => new Float64Array(256));
-  const sizes = new Float64Array(cells.length);
+  const cells = new Float64Array(CELLS * CELLS * 256);
+  const sizes = new Float64Array(CELLS * CELLS);
   const findSides = (size: number): Int32Array =>
     Int32Array.from({ length: size }, (_, i) =>
       Math.min(CELLS - 1, Math.floor((i * CELLS) / size)),
     );
   const [columns, rows] = [findSides(width), findSides(height)];
-  pixels.forEach((pixel, i) => {
-    if (isShaded || isPaper(pixel)) {
-      const row = rows[Math.floor(i / width)] as number;
-      const at = row * CELLS + (columns[i % width] as number);
-      const counted = cells[at] as Float64Array;
-      counted[pixel] = (counted[pixel] as number) + 1;
-      sizes[at] = (sizes[at] as number) + 1;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const pixel = pixels[y * width + x] as number;
+      const isPaper = pixel <= split === isDark;
+      if (isShaded || isPaper) {
+        const at = (rows[y] as number) * CELLS + (columns[x] as number);
+        cells[at * 256 + pixel] = (cells[at * 256 + pixel] as number) + 1;
+        sizes[at] = (sizes[at] as number) + 1;
+      }
     }
-  });
+  }
   const whole = isDark ? findQuantile(counts, 0.5, -1, split) : findQuantile(counts, 0.5, split);
-  // Of a cell with much ink the paper is hard to tell.
+  // In a cell with much ink the level of the paper is uncertain.
   const least = (0.6 * pixels.length) / (CELLS * CELLS);
   const part = isShaded ? (isDark ? 1 - LIT : LIT) : 0.5;
-  const levels = cells.map((counted, at) =>
-    (sizes[at] as number) < least ? whole : findQuantile(counted, part),
+  const levels = Array.from(sizes, (size, at) =>
+    size < least ? whole : findQuantile(cells.subarray(at * 256, (at + 1) * 256), part),
   );
   return { isDark, levels: spreadCells(levels, width, height) };
 }
@@ -143,6 +149,10 @@ function estimatePaper({ width, height, pixels }: GreyPicture, isShaded: boolean
 /** Interpolates between the middles of the cells. */
 function spreadCells(levels: readonly number[], width: number, height: number): Float64Array {
   const spread = new Float64Array(width * height);
+  const [level = 0] = levels;
+  if (levels.every((each) => each === level)) {
+    return spread.fill(level); // Clean paper, as of a drawing.
+  }
   const findPlaces = (size: number) =>
     Array.from({ length: size }, (_, i) => {
       const at = Math.min(CELLS - 1, Math.max(0, ((i + 0.5) * CELLS) / size - 0.5));
@@ -150,14 +160,21 @@ function spreadCells(levels: readonly number[], width: number, height: number): 
       return { first, part: at - first };
     });
   const columns = findPlaces(width);
-  for (const [y, { first: row, part: down }] of findPlaces(height).entries()) {
+  // The levels along each row of cells' middles.
+  const lines = Array.from({ length: CELLS }, (_, row) =>
+    Float64Array.from(columns, ({ first, part }) => {
+      const [a, b] = [
+        levels[row * CELLS + first] as number,
+        levels[row * CELLS + first + 1] as number,
+      ];
+      return a + (b - a) * part;
+    }),
+  );
+  for (const [y, { first, part }] of findPlaces(height).entries()) {
+    const [above, below] = [lines[first] as Float64Array, lines[first + 1] as Float64Array];
     for (let x = 0; x < width; x++) {
-      const { first: column, part: across } = columns[x] as (typeof columns)[0];
-      const at = row * CELLS + column;
-      const [a, b] = [levels[at] as number, levels[at + 1] as number];
-      const [c, d] = [levels[at + CELLS] as number, levels[at + CELLS + 1] as number];
-      const [above, below] = [a + (b - a) * across, c + (d - c) * across];
-      spread[y * width + x] = above + (below - above) * down;
+      const upper = above[x] as number;
+      spread[y * width + x] = upper + ((below[x] as number) - upper) * part;
     }
   }
   return spread;
@@ -165,8 +182,11 @@ function spreadCells(levels: readonly number[], width: number, height: number): 
 
 /** Finds the level that separates two groups of levels best (Otsu 1979). */
 function splitLevels(counts: Float64Array): number {
-  const size = counts.reduce((sum, count) => sum + count, 0);
-  const total = counts.reduce((sum, count, level) => sum + count * level, 0);
+  let [size, total] = [0, 0];
+  for (let level = 0; level < 256; level++) {
+    size += counts[level] as number;
+    total += (counts[level] as number) * level;
+  }
   let [below, sumBelow, best, split] = [0, 0, -1, 0];
   for (let level = 0; level < 256; level++) {
     below += counts[level] as number;
@@ -182,9 +202,8 @@ function splitLevels(counts: Float64Array): number {
   return split;
 }
 
-/** Counts how often each whole level of 0 to 255 comes. */
-function countLevels(values: ArrayLike<number>): Float64Array {
-  const counts = new Float64Array(256);
+/** Adds to `counts` how often each whole level of 0 to 255 comes. @returns  `counts` */
+function countLevels(values: Uint8Array | Float64Array, counts = new Float64Array(256)) {
   for (let i = 0; i < values.length; i++) {
     const level = Math.round(values[i] as number);
     counts[level] = (counts[level] as number) + 1;
@@ -194,7 +213,11 @@ function countLevels(values: ArrayLike<number>): Float64Array {
 
 /** Finds a quantile of levels above `above` and up to `upTo`. @returns  0 without any. */
 function findQuantile(counts: Float64Array, part: number, above = -1, upTo = 255): number {
-  let rest = part * counts.subarray(above + 1, upTo + 1).reduce((sum, count) => sum + count, 0);
+  let sum = 0;
+  for (let level = above + 1; level <= upTo; level++) {
+    sum += counts[level] as number;
+  }
+  let rest = part * sum;
   for (let level = above + 1; level <= upTo; level++) {
     rest -= counts[level] as number;
     if (rest <= 0 && (counts[level] as number) > 0) {
@@ -231,8 +254,9 @@ function dropSpecks({ width, height, values }: Ink) {
         const isLong = Math.min(values[at - along] ?? 1, values[at + along] ?? 1) > 0;
         contact += isLong ? 1 : 0;
       }
-      for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row++) {
-        for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column++) {
+      const [right, bottom] = [Math.min(width - 1, x + 1), Math.min(height - 1, y + 1)];
+      for (let row = Math.max(0, y - 1); row <= bottom; row++) {
+        for (let column = Math.max(0, x - 1); column <= right; column++) {
           const next = row * width + column;
           if (parts[next] === 0 && (values[next] as number) > 0) {
             parts[next] = part;
@@ -249,11 +273,15 @@ function dropSpecks({ width, height, values }: Ink) {
   const most = Math.max(...amounts);
   const counted = Math.max(...inner) >= SPECK * most ? inner : amounts;
   const least = SPECK * Math.max(...counted);
-  const kept = values.map((value, i) =>
-    (counted[parts[i] as number] as number) < least ? 0 : value,
-  );
-  const edges = parts.reduce((count, part) => count + (isEdge[part] === true ? 1 : 0), 0);
-  return { ink: { width, height, values: kept }, edgeCover: edges / values.length };
+  let edges = 0;
+  for (let i = 0; i < values.length; i++) {
+    const part = parts[i] as number;
+    edges += isEdge[part] === true ? 1 : 0;
+    if ((counted[part] as number) < least) {
+      values[i] = 0;
+    }
+  }
+  return { ink: { width, height, values }, edgeCover: edges / values.length };
 }
 
 /** Finds the box of all ink above a share of full ink; undefined without any. */

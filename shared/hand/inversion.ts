@@ -152,7 +152,7 @@ function rate(digits: readonly WrittenDigit[], drawn: readonly Float32Array[], a
   return 255 * Math.sqrt(sumErrors(digits, drawn, at) / numbers);
 }
 
-/** What is known at a latent vector: `drawn` with it, and [digits][size * pixels] slopes. */
+/** The drawing of a latent vector (`drawn`) and its slopes, [digits][size * pixels]. */
 interface Place {
   readonly latents: Float64Array;
   readonly drawn: readonly Float32Array[];

@@ -8,9 +8,9 @@ import type { Sampler } from '../model/sampler.ts';
 import { roundLatents } from './hand-text.ts';
 import { improveFit, PARTS, type DrawInk, type WrittenDigit } from './inversion.ts';
 
-/** Below this certainty among the classes no digit counts as recognised. */
+/** A digit counts as recognised from this certainty among the classes on. */
 const MIN_CERTAINTY = 0.55;
-/** Above this certainty that the picture is of no class neither. */
+/** It also needs at most this certainty that the picture is of no class. */
 const MAX_OTHER = 0.75;
 /**
  * How far the encoder's own drawing may be from the digit. `error` is the root mean square, of 255;
@@ -24,7 +24,7 @@ const NEAR = {
   given: { error: 90, missed: Infinity },
 } as const;
 
-/** Parts of a step that the first reading has: two thirds of a step do most of what one does. */
+/** Parts of a step in the first reading: two thirds of a step have most of its effect. */
 export const FIRST_PARTS = 2;
 
 /** Times that the encoder looks at its own drawing to correct its guess. */
@@ -41,7 +41,7 @@ interface Guess {
   readonly label: number;
   /** [classes], 0..1. The sum is 1 without the certainty that the picture is of no class. */
   readonly certainties: readonly number[];
-  /** That the picture is of no class; undefined when the encoder does not know such. */
+  /** Certainty that the picture shows no class; undefined if the encoder cannot tell. */
   readonly other?: number | undefined;
   /** [classes, latentSize] */
   readonly latents: Float32Array;

@@ -11,9 +11,9 @@ export const DIGIT_SIDE = 28;
 const BOX = 20;
 /** Ink below this share of full ink does not count for the box. */
 const FAINT = 0.02;
-/** Widths of a line in pixels of the box: MNIST's lie between. Wider than a blot is no line. */
+/** Widths of a line in pixels of the box. MNIST's are from thin to thick; a blot is too wide. */
 const LINE = { thin: 1.3, thick: 5, blot: 7.5 } as const;
-/** A longer side of the ink in pixels that a digit needs at least. */
+/** The least longer side of a digit's ink, in pixels. */
 const SMALLEST = 8;
 /** Longest side of the map on which lines are made wider or narrower. */
 const WORKING_SIDE = 100;
@@ -60,8 +60,8 @@ function fitLine(ink: Ink): Ink | WrittenFault {
   const [width, height] = [across + 2 * margin, down + 2 * margin];
   const place = { left: margin, top: margin, width: across, height: down };
   const map = resample(ink, width, height, place);
-  const distances = measureDistances(map);
-  const line = measureLine(distances);
+  const inside = distanceTo(map, false);
+  const line = measureLine(inside);
   const unit = (longer * scale) / BOX;
   if (line >= LINE.thin * unit && line <= LINE.thick * unit) {
     return ink;
@@ -72,7 +72,11 @@ function fitLine(ink: Ink): Ink | WrittenFault {
   const wanted = line < LINE.thin * unit ? LINE.thin * unit : LINE.thick * unit;
   // The edge of a line moves by this many pixels outwards.
   const move = (wanted - line) / 2;
-  const values = distances.map((distance) => Math.min(1, Math.max(0, distance + move + 0.5)));
+  const outside = distanceTo(map, true);
+  const values = inside.map((distance, i) => {
+    const depth = distance > 0 ? distance - 0.5 : 0.5 - (outside[i] as number);
+    return Math.min(1, Math.max(0, depth + move + 0.5));
+  });
   const fitted = { width, height, values };
   const box = findInkBox(fitted, FAINT);
   return box === undefined ? ink : crop(fitted, box);
@@ -81,34 +85,22 @@ function fitLine(ink: Ink): Ink | WrittenFault {
 /**
  * Measures the width of the lines. The mean distance to the edge within a line is a quarter of its
  * width.
+ * @param inside  Distances to the paper.
  */
-function measureLine(distances: Float64Array): number {
+function measureLine(inside: Float64Array): number {
   let [sum, count] = [0, 0];
-  for (const distance of distances) {
+  for (let i = 0; i < inside.length; i++) {
+    const distance = inside[i] as number;
     if (distance > 0) {
-      sum += distance;
+      sum += distance - 0.5;
       count++;
     }
   }
   return count === 0 ? 0 : (4 * sum) / count;
 }
 
-/** Computes each pixel's distance from the edge of the ink: positive inside, negative outside. */
-function measureDistances({ width, height, values }: Ink): Float64Array {
-  const inside = distanceTo(values, width, height, false);
-  const outside = distanceTo(values, width, height, true);
-  return inside.map((distance, i) =>
-    distance > 0 ? distance - 0.5 : 0.5 - (outside[i] as number),
-  );
-}
-
-/** Computes the distance to the nearest pixel of ink, or of paper, in two exact passes. */
-function distanceTo(
-  values: Float64Array,
-  width: number,
-  height: number,
-  toInk: boolean,
-): Float64Array {
+/** Computes each pixel's distance to the nearest one of ink, or of paper, in two exact passes. */
+function distanceTo({ width, height, values }: Ink, toInk: boolean): Float64Array {
   const far = width + height;
   const columns = new Float64Array(values.length);
   for (let x = 0; x < width; x++) {
@@ -136,14 +128,17 @@ function distanceTo(
   return distances;
 }
 
-/** What a second digit has at least, as shares: of the ink's height, width and amount. */
+/** The smallest second digit, as shares of the ink's height, width and amount. */
 const BESIDE = { height: 0.6, width: 0, amount: 0.2 } as const;
 /** The same in the turned picture. The bar of a 5 may be loose, so a digit there is longer. */
 const ABOVE = { height: 0.3, width: 0.35, amount: 0.2 } as const;
 
 /** Counts digits beside each other: parts between empty columns that are large enough. */
 function countDigits({ width, height, values }: Ink, least: typeof BESIDE | typeof ABOVE): number {
-  const total = values.reduce((sum, value) => sum + value, 0);
+  let total = 0;
+  for (let i = 0; i < values.length; i++) {
+    total += values[i] as number;
+  }
   let [count, amount, top, bottom, length] = [0, 0, height, -1, 0];
   for (let x = 0; x <= width; x++) {
     let column = 0;
@@ -170,7 +165,12 @@ function countDigits({ width, height, values }: Ink, least: typeof BESIDE | type
 
 /** Swaps rows and columns. */
 function turn({ width, height, values }: Ink): Ink {
-  const turned = values.map((_, i) => values[(i % height) * width + Math.floor(i / height)] ?? 0);
+  const turned = new Float64Array(values.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      turned[x * height + y] = values[y * width + x] as number;
+    }
+  }
   return { width: height, height: width, values: turned };
 }
 
@@ -181,11 +181,14 @@ function placeInk(ink: Ink): Uint8Array {
   const height = Math.max(1, Math.round(ink.height * scale));
   const { values } = resample(ink, width, height, { left: 0, top: 0, width, height });
   let [sum, across, down] = [0, 0, 0];
-  values.forEach((value, i) => {
-    sum += value;
-    across += value * (i % width);
-    down += value * Math.floor(i / width);
-  });
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const value = values[y * width + x] as number;
+      sum += value;
+      across += value * x;
+      down += value * y;
+    }
+  }
   const middle = DIGIT_SIDE / 2;
   const left = clamp(Math.round(middle - across / sum), DIGIT_SIDE - width);
   const top = clamp(Math.round(middle - down / sum), DIGIT_SIDE - height);
@@ -212,45 +215,51 @@ function resample(ink: Ink, width: number, height: number, place: Box): Ink {
   const values = new Float64Array(width * height);
   const narrow = new Float64Array(place.width * ink.height);
   for (let y = 0; y < ink.height; y++) {
-    columns.forEach((weights, x) => {
+    for (let x = 0; x < place.width; x++) {
+      const { first, weights } = columns[x] as Source;
       let sum = 0;
-      for (const [from, weight] of weights) {
-        sum += (ink.values[y * ink.width + from] as number) * weight;
+      for (let k = 0; k < weights.length; k++) {
+        sum += (ink.values[y * ink.width + first + k] as number) * (weights[k] as number);
       }
       narrow[y * place.width + x] = sum;
-    });
+    }
   }
-  rows.forEach((weights, y) => {
+  for (let y = 0; y < place.height; y++) {
+    const { first, weights } = rows[y] as Source;
     for (let x = 0; x < place.width; x++) {
       let sum = 0;
-      for (const [from, weight] of weights) {
-        sum += (narrow[from * place.width + x] as number) * weight;
+      for (let k = 0; k < weights.length; k++) {
+        sum += (narrow[(first + k) * place.width + x] as number) * (weights[k] as number);
       }
       values[(place.top + y) * width + place.left + x] = sum;
     }
-  });
+  }
   return { width, height, values };
 }
 
-/** Lists for each target pixel the source pixels it is made of, with weights that sum to 1. */
-function planAxis(from: number, to: number): [index: number, weight: number][][] {
+/** The neighbouring pixels that a target pixel is made of, with weights that sum to 1. */
+interface Source {
+  readonly first: number;
+  readonly weights: readonly number[];
+}
+
+/** Lists the sources of each of `to` target pixels among `from` pixels. */
+function planAxis(from: number, to: number): Source[] {
   const ratio = from / to;
   return Array.from({ length: to }, (_, i) => {
     if (ratio < 1) {
       const at = clamp((i + 0.5) * ratio - 0.5, from - 1);
       const first = Math.floor(at);
-      const next = Math.min(first + 1, from - 1);
-      return [
-        [first, 1 - (at - first)],
-        [next, at - first],
-      ];
+      // The last pixel has no next one.
+      return { first, weights: first + 1 < from ? [1 - (at - first), at - first] : [1] };
     }
     const [start, end] = [i * ratio, (i + 1) * ratio];
-    const weights: [number, number][] = [];
-    for (let index = Math.floor(start); index < Math.min(from, Math.ceil(end)); index++) {
-      weights.push([index, (Math.min(end, index + 1) - Math.max(start, index)) / ratio]);
+    const first = Math.floor(start);
+    const weights: number[] = [];
+    for (let index = first; index < Math.min(from, Math.ceil(end)); index++) {
+      weights.push((Math.min(end, index + 1) - Math.max(start, index)) / ratio);
     }
-    return weights;
+    return { first, weights };
   });
 }
 

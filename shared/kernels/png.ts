@@ -45,14 +45,19 @@ const RARE: i32 = 13 * UNIT;
 const HEAD: usize = 1024; // i32 [1 << HASH_BITS]: the last position of each hash, plus 1.
 /** i32 [WINDOW]: the previous position with the same hash, plus 1. */
 const PREVIOUS: usize = HEAD + (4 << HASH_BITS);
-/** u32 [BLOCK][KEPT]: distance << 9 | length; 0 ends the list. */
+/**
+ * u32 [BLOCK + 1][KEPT]: see `makeMatch`; 0 ends the list. Inside of a taken match: its rest, then
+ * the distance of its start.
+ */
 const MATCHES: usize = PREVIOUS + 4 * WINDOW;
-/** i32 [BLOCK + 1]: cost from a position to the block's end. */
-const COST: usize = MATCHES + 4 * KEPT * BLOCK;
-/** u32 [BLOCK]: distance << 9 | length; 0 for a literal. */
+/** i32 [BLOCK + 1]: cost from a position to the block's end, but not inside of taken matches. */
+const COST: usize = MATCHES + 4 * KEPT * (BLOCK + 1);
+/** u32 [BLOCK]: a match; 0 for a literal. See `choiceAt`. */
 const CHOICE: usize = COST + 4 * (BLOCK + 1) + 12;
 const FREQUENCY: usize = CHOICE + 4 * BLOCK; // u32 [LITERALS + 32]
-const LENGTH: usize = FREQUENCY + 4 * (LITERALS + 32); // u8 [LITERALS + 32]: length of each code.
+const FREQUENCY_BYTES: i32 = 4 * (LITERALS + 32);
+const LAST_FREQUENCY: usize = FREQUENCY + FREQUENCY_BYTES; // Of the choice before.
+const LENGTH: usize = LAST_FREQUENCY + FREQUENCY_BYTES; // u8 [LITERALS + 32]: length of each code.
 const CODE: usize = LENGTH + (LITERALS + 32); // u16 [LITERALS + 32]: codes, first bit lowest.
 const LITERAL_COST: usize = CODE + 2 * (LITERALS + 32); // i32 [256]
 const LENGTH_COST: usize = LITERAL_COST + 4 * 256; // i32 [MAX_MATCH + 1]
@@ -95,6 +100,23 @@ function distanceSymbol(distance: i32): i32 {
   }
   const high = 31 - clz(d);
   return 2 * high + ((d >> (high - 1)) & 1);
+}
+
+/** Packs a match: symbol of its distance << 24 | distance << 9 | length. */
+function makeMatch(distance: i32, length: i32): u32 {
+  return (distanceSymbol(distance) << 24) | (distance << 9) | length;
+}
+
+function lengthOf(match: u32): i32 {
+  return match & 511;
+}
+
+function distanceOf(match: u32): i32 {
+  return (match >>> 9) & (WINDOW - 1);
+}
+
+function symbolOf(match: u32): i32 {
+  return (match >>> 24) & 31;
 }
 
 function distanceExtra(symbol: i32): i32 {
@@ -227,9 +249,14 @@ function compressBlock(from: usize, start: i32, size: i32, stride: i32, isLast: 
   count(data, size);
   buildOwnLengths();
   for (let left = size <= SMALL ? SMALL_PASSES : PASSES; left > 0; left--) {
+    memory.copy(LAST_FREQUENCY, FREQUENCY, FREQUENCY_BYTES);
     takeCosts();
     choose(data, size);
     count(data, size);
+    // Equal frequencies give equal codes, and these the same choice again.
+    if (measure(LAST_FREQUENCY, FREQUENCY_BYTES, FREQUENCY_BYTES) === FREQUENCY_BYTES) {
+      break;
+    }
     buildOwnLengths();
   }
   write(data, size, fixed, isLast);
@@ -279,14 +306,15 @@ function remember(p: usize, place: i32): i32 {
 /** Lists the matches of each position in a block. It does not search inside a taken match. */
 function findMatches(from: usize, start: i32, size: i32, stride: i32): void {
   const end = start + size;
+  store<u32>(matchesAt(size), 0);
   let place = start;
   while (place < end) {
     const p = from + place;
-    let list = MATCHES + <usize>((place - start) * KEPT * 4);
+    let list = matchesAt(place - start);
     const listEnd = list + KEPT * 4;
-    store<u32>(list, 0);
     const limit = min(MAX_MATCH, end - place);
     if (limit < MIN_MATCH) {
+      store<u32>(list, 0);
       place++;
       continue;
     }
@@ -295,35 +323,35 @@ function findMatches(from: usize, start: i32, size: i32, stride: i32): void {
       const run = measure(p, 1, limit);
       const copied = place >= stride && stride < WINDOW ? measure(p, stride, limit) : 0;
       if (copied >= NICE && copied > run) {
-        place = take(from, start, place, TAKEN | (stride << 9), copied, end);
+        place = take(from, start, place, stride, copied, end);
         continue;
       }
       if (run >= LONG_RUN) {
-        place = take(from, start, place, TAKEN | (1 << 9), run, end);
+        place = take(from, start, place, 1, run, end);
         continue;
       }
     }
     let best = MIN_MATCH - 1;
     let bestDistance = 0;
+    let last = load<u8>(p + best); // A longer match has it too.
     let candidate = remember(p, place) - 1;
     const oldest = place - WINDOW;
     let depth = DEPTH;
     for (; candidate >= 0 && candidate > oldest && depth > 0 && best < limit; depth--) {
       const distance = place - candidate;
-      if (load<u8>(p + best) === load<u8>(p + best - distance)) {
+      if (load<u8>(p + best - distance) === last) {
         const length = measure(p, distance, limit);
         if (length > best) {
           best = length;
           bestDistance = distance;
           if (list < listEnd) {
-            store<u32>(list, (distance << 9) | length);
             list += 4;
-          } else {
-            store<u32>(list - 4, (distance << 9) | length);
           }
+          store<u32>(list - 4, makeMatch(distance, length));
           if (length >= NICE) {
             break;
           }
+          last = load<u8>(p + best);
         }
       }
       const next = load<i32>(PREVIOUS + ((<usize>(candidate & (WINDOW - 1))) << 2)) - 1;
@@ -332,20 +360,25 @@ function findMatches(from: usize, start: i32, size: i32, stride: i32): void {
       }
       candidate = next;
     }
-    if (best < limit && place >= stride && stride < WINDOW) {
+    if (
+      best < limit &&
+      place >= stride &&
+      stride < WINDOW &&
+      load<u8>(p + best - stride) === load<u8>(p + best)
+    ) {
       const length = measure(p, stride, limit);
       if (length > best) {
         best = length;
         bestDistance = stride;
-        store<u32>(list < listEnd ? list : list - 4, (stride << 9) | length);
         list = min(list + 4, listEnd);
+        store<u32>(list - 4, makeMatch(stride, length));
       }
     }
     if (list < listEnd) {
       store<u32>(list, 0);
     }
     if (best >= NICE) {
-      place = take(from, start, place, TAKEN | (bestDistance << 9), best, end);
+      place = take(from, start, place, bestDistance, best, end);
     } else {
       place++;
     }
@@ -356,13 +389,14 @@ function findMatches(from: usize, start: i32, size: i32, stride: i32): void {
  * Takes a match: lists it for its position, and its rest for each position inside. Only the last
  * four positions enter the hash table. @returns  The position behind the match.
  */
-function take(from: usize, start: i32, place: i32, match: u32, length: i32, end: i32): i32 {
+function take(from: usize, start: i32, place: i32, distance: i32, length: i32, end: i32): i32 {
   const next = place + length;
+  const match = TAKEN | makeMatch(distance, 0);
   for (let inside = place; inside < next; inside++) {
     const left = next - inside;
-    const at = MATCHES + <usize>((inside - start) * KEPT * 4);
+    const at = matchesAt(inside - start);
     store<u32>(at, left < MIN_MATCH ? 0 : match | left);
-    store<u32>(at + 4, 0);
+    store<u32>(at + 4, inside - place);
   }
   for (let inside = max(place, next - 4); inside < next && inside + MIN_MATCH <= end; inside++) {
     remember(from + inside, inside);
@@ -386,9 +420,9 @@ function estimateCosts(data: usize, size: i32): void {
   memory.fill(FREQUENCY, 0, 4 * 256);
   let total: u32 = 1;
   for (let i = 0; i < size;) {
-    const match = load<u32>(MATCHES + <usize>(i * KEPT * 4));
+    const match = load<u32>(matchesAt(i));
     if (match >= TAKEN) {
-      i += match & 511;
+      i += lengthOf(match);
     } else {
       increase(FREQUENCY + ((<usize>load<u8>(data + i)) << 2));
       total++;
@@ -431,49 +465,70 @@ function costOf(lengthAt: usize): i32 {
   return length === 0 ? RARE : length * UNIT;
 }
 
-/** Chooses the cheapest sequence of literals and matches, from the end of the block. */
+/**
+ * Chooses the cheapest sequence of literals and matches, from the end of the block. Shorter parts
+ * of a match are not tried: they save hardly a byte and cost 10% of the time.
+ */
 function choose(data: usize, size: i32): void {
-  store<i32>(COST + ((<usize>size) << 2), 0);
+  let cost = 0;
+  store<i32>(COST + ((<usize>size) << 2), cost);
   for (let i = size - 1; i >= 0; i--) {
-    let list = MATCHES + <usize>(i * KEPT * 4);
-    const here = COST + ((<usize>i) << 2);
-    const first = load<u32>(list);
-    if (first >= TAKEN) {
-      const match = first - TAKEN;
-      const length = match & 511;
-      const distanceCost = load<i32>(DISTANCE_COST + ((<usize>distanceSymbol(match >>> 9)) << 2));
-      store<i32>(
-        here,
-        distanceCost +
-          load<i32>(LENGTH_COST + ((<usize>length) << 2)) +
-          load<i32>(here + ((<usize>length) << 2)),
-      );
-      store<u32>(CHOICE + ((<usize>i) << 2), match);
-      continue;
-    }
-    let cost = load<i32>(here + 4) + load<i32>(LITERAL_COST + ((<usize>load<u8>(data + i)) << 2));
-    let choice: u32 = 0;
-    for (const listEnd = list + KEPT * 4; list < listEnd; list += 4) {
-      const match = load<u32>(list);
-      if (match === 0) {
-        break;
-      }
-      const length = <i32>(match & 511);
-      const distance = match >>> 9;
-      const distanceCost = load<i32>(DISTANCE_COST + ((<usize>distanceSymbol(distance)) << 2));
-      // Shorter parts of a match are not tried: they save hardly a byte and cost 10% of the time.
-      const other =
-        distanceCost +
-        load<i32>(LENGTH_COST + ((<usize>length) << 2)) +
-        load<i32>(here + ((<usize>length) << 2));
-      if (other < cost) {
-        cost = other;
-        choice = match;
+    let list = matchesAt(i);
+    let choice = load<u32>(list);
+    if (choice >= TAKEN) {
+      i -= load<i32>(list + 4);
+      list = matchesAt(i);
+      choice = load<u32>(list);
+      cost = costOfMatch(i, choice);
+    } else {
+      const match = choice;
+      choice = 0;
+      cost += load<i32>(LITERAL_COST + ((<usize>load<u8>(data + i)) << 2));
+      if (match !== 0) {
+        const first = costOfMatch(i, match);
+        if (first < cost) {
+          cost = first;
+          choice = match;
+        }
+        const other = load<u32>(list + 4);
+        if (other !== 0) {
+          const second = costOfMatch(i, other);
+          if (second < cost) {
+            cost = second;
+            choice = other;
+          }
+        }
       }
     }
-    store<i32>(here, cost);
+    store<i32>(COST + ((<usize>i) << 2), cost);
     store<u32>(CHOICE + ((<usize>i) << 2), choice);
   }
+}
+
+function matchesAt(i: i32): usize {
+  return MATCHES + <usize>(i * KEPT * 4);
+}
+
+/** Sums the costs of a match at `i` and of all that follows it. */
+function costOfMatch(i: i32, match: u32): i32 {
+  const next = i + lengthOf(match);
+  const taken = load<u32>(matchesAt(next));
+  return taken >= TAKEN
+    ? ownCost(match) + ownCost(taken) + load<i32>(COST + ((<usize>(next + lengthOf(taken))) << 2))
+    : ownCost(match) + load<i32>(COST + ((<usize>next) << 2));
+}
+
+function ownCost(match: u32): i32 {
+  return (
+    load<i32>(DISTANCE_COST + ((<usize>symbolOf(match)) << 2)) +
+    load<i32>(LENGTH_COST + ((<usize>lengthOf(match)) << 2))
+  );
+}
+
+/** Reads what was chosen at a position: 0 for a literal. A match may end inside of a taken one. */
+function choiceAt(i: i32): u32 {
+  const match = load<u32>(matchesAt(i));
+  return match >= TAKEN ? match : load<u32>(CHOICE + ((<usize>i) << 2));
 }
 
 function increase(at: usize, by: i32 = 1): void {
@@ -482,16 +537,16 @@ function increase(at: usize, by: i32 = 1): void {
 
 /** Counts the symbols of the chosen sequence. */
 function count(data: usize, size: i32): void {
-  memory.fill(FREQUENCY, 0, 4 * (LITERALS + 32));
+  memory.fill(FREQUENCY, 0, FREQUENCY_BYTES);
   for (let i = 0; i < size;) {
-    const choice = load<u32>(CHOICE + ((<usize>i) << 2));
+    const choice = choiceAt(i);
     if (choice === 0) {
       increase(FREQUENCY + ((<usize>load<u8>(data + i)) << 2));
       i++;
     } else {
-      increase(FREQUENCY + ((257 + <usize>load<u8>(LENGTH_SYMBOL + (choice & 511))) << 2));
-      increase(FREQUENCY + ((LITERALS + distanceSymbol(choice >>> 9)) << 2));
-      i += choice & 511;
+      increase(FREQUENCY + ((257 + <usize>load<u8>(LENGTH_SYMBOL + lengthOf(choice))) << 2));
+      increase(FREQUENCY + ((LITERALS + symbolOf(choice)) << 2));
+      i += lengthOf(choice);
     }
   }
   increase(FREQUENCY + (END << 2));
@@ -603,19 +658,31 @@ function sort(used: i32): void {
 
 /** Builds the canonical codes of some lengths, first bit lowest (RFC 1951, section 3.2.2). */
 function buildCodes(lengths: usize, symbols: i32, codes: usize): void {
+  memory.fill(COUNTS, 0, 4 * (MAX_BITS + 2));
+  for (let symbol = 0; symbol < symbols; symbol++) {
+    increase(COUNTS + ((<usize>load<u8>(lengths + symbol)) << 2));
+  }
   let code: u32 = 0;
-  for (let length: u32 = 1; length <= <u32>MAX_BITS; length++) {
+  store<u32>(COUNTS, 0);
+  for (let length = 1; length <= MAX_BITS; length++) {
+    // The first code of each length replaces their count.
+    const at = COUNTS + (length << 2);
+    const used = load<u32>(at);
     code <<= 1;
-    for (let symbol = 0; symbol < symbols; symbol++) {
-      if (load<u8>(lengths + symbol) === length) {
-        let reversed: u32 = 0;
-        for (let bit: u32 = 0; bit < length; bit++) {
-          reversed |= ((code >>> bit) & 1) << (length - 1 - bit);
-        }
-        store<u16>(codes + (symbol << 1), reversed);
-        code++;
-      }
+    store<u32>(at, code);
+    code += used;
+  }
+  for (let symbol = 0; symbol < symbols; symbol++) {
+    const length = load<u8>(lengths + symbol);
+    const at = COUNTS + ((<usize>length) << 2);
+    let left = load<u32>(at);
+    increase(at);
+    let reversed: u32 = 0;
+    for (let bit: u8 = 0; bit < length; bit++) {
+      reversed = (reversed << 1) | (left & 1);
+      left >>>= 1;
     }
+    store<u16>(codes + (symbol << 1), reversed);
   }
 }
 
@@ -688,19 +755,18 @@ function write(data: usize, size: i32, fixed: i32, isLast: bool): void {
   buildCodes(LENGTH, LITERALS, CODE);
   buildCodes(LENGTH + LITERALS, DISTANCES, CODE + 2 * LITERALS);
   for (let i = 0; i < size;) {
-    const choice = load<u32>(CHOICE + ((<usize>i) << 2));
+    const choice = choiceAt(i);
     if (choice === 0) {
       putSymbol(load<u8>(data + i));
       i++;
     } else {
-      const length = <i32>(choice & 511);
+      const length = lengthOf(choice);
       const lengthSymbol = <i32>load<u8>(LENGTH_SYMBOL + length);
       putSymbol(257 + lengthSymbol);
       put(length - lengthBase(lengthSymbol), lengthExtra(lengthSymbol));
-      const distance = <i32>(choice >>> 9);
-      const symbol = distanceSymbol(distance);
+      const symbol = symbolOf(choice);
       putSymbol(LITERALS + symbol);
-      put(distance - distanceBase(symbol), distanceExtra(symbol));
+      put(distanceOf(choice) - distanceBase(symbol), distanceExtra(symbol));
       i += length;
     }
   }

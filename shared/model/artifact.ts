@@ -62,7 +62,7 @@ export const modelVersionSchema = matchSchema(
 );
 
 /** Text in a manifest. A lone surrogate has no UTF-8 form, so no version could be computed. */
-export const textSchema = (maxLength: number) =>
+const textSchema = (maxLength: number) =>
   v.pipe(
     v.string(),
     v.maxLength(maxLength),
@@ -82,7 +82,7 @@ const fileSchema = v.strictObject({
   sha256: hashSchema,
 });
 
-/** What a network was trained on, and with what. */
+/** The data and the software of a training. */
 export const originShape = {
   seed: textSchema(128),
   dataset: v.strictObject({
@@ -118,7 +118,7 @@ const manifestContentSchema = v.strictObject({
     /** The byte of each channel of the paper around what pictures show; absent for black. */
     paper: v.optional(v.array(wholeSchema(0, 255))),
   }),
-  /** What one picture and several show, such as "flag" and "flags"; absent for digits. */
+  /** The subject of one picture and of several, such as "flag" and "flags"; absent for digits. */
   subject: v.optional(subjectSchema),
   /** The name of each label, in order; empty for a generator without classes. */
   classes: v.pipe(

@@ -48,7 +48,7 @@ export interface EncoderPlan extends NetworkPlan {
   readonly config: EncoderConfig;
   readonly latentSize: number;
   readonly classes: number;
-  /** As many as classes, and one more for pictures of no class where the encoder knows them. */
+  /** A logit for each class, and one more if the encoder knows pictures of no class. */
   readonly logits: number;
 }
 

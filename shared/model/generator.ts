@@ -15,7 +15,7 @@ export const GENERATOR_LIMITS = {
 } as const;
 
 /**
- * What the engine does beside multiply-accumulates, in their time: reading or writing a number
+ * Costs of the engine's other work, in multiply-accumulates: reading or writing a number
  * between layers, and computing a sigmoid or tanh. `npm run bench -- cost` fits both.
  */
 export const EFFORT = { number: 45, curve: 75 } as const;
@@ -94,7 +94,7 @@ export interface NetworkPlan {
   readonly parameters: number;
   /** Multiply-accumulates. */
   readonly macs: number;
-  /** What the engine does for a sample, with the channels that fill up its vectors. */
+  /** The engine's operations for a sample, with the channels that pad its vectors. */
   readonly work: EngineWork;
   /** The time of `work`, in that of one multiply-accumulate. */
   readonly effort: number;

@@ -61,7 +61,7 @@ export const SAMPLING_LAW = 'chacha20-uniform/1';
 const PURPOSE_SAMPLE = 0;
 const LATENT_BLOCK = 1;
 
-/** Of the last seed, since a set asks for the same key again and again. */
+/** The key of the last seed, because a set asks for the same key again and again. */
 let known: { readonly seed: string; readonly key: RandomKey } | undefined;
 
 export function deriveSeedKey(seed: string): RandomKey {

@@ -42,7 +42,7 @@ interface SampleRequest extends Place {
   readonly label?: number | undefined;
 }
 
-/** One hand: sample `start` of a seed, drawn once for each label with the same latent vector. */
+/** One hand: draws sample `start` of a seed for each label, with the same latent vector. */
 interface HandRequest extends Place {
   /** At least one, each below the generator's `classes`. */
   readonly labels: Uint8Array;
@@ -193,9 +193,11 @@ function drawInk({ plan, engine, range }: Network, label: number, latents: Float
   for (let first = 0; first < count; first += ENGINE_BATCH) {
     const part = latents.subarray(first * latentSize, (first + ENGINE_BATCH) * latentSize);
     const labels = new Uint8Array(part.length / latentSize).fill(label);
-    engine.run(joinInput(plan, part, labels)).forEach((value, i) => {
-      ink[first * size + i] = Math.min(1, Math.max(0, (value - low) / (high - low)));
-    });
+    const values = engine.run(joinInput(plan, part, labels));
+    for (let i = 0; i < values.length; i++) {
+      const value = ((values[i] as number) - low) / (high - low);
+      ink[first * size + i] = Math.min(1, Math.max(0, value));
+    }
   }
   return ink;
 }

@@ -1,4 +1,4 @@
-/** What a model's pictures show, in words. Pure. */
+/** The subject of a model's pictures, in words. Pure. */
 
 /** Names of one picture and of several, such as "flag" and "flags". */
 export interface Subject {
@@ -6,7 +6,7 @@ export interface Subject {
   readonly many: string;
 }
 
-/** What a manifest without a subject means. */
+/** The subject of a manifest that names none. */
 export const HANDWRITTEN_DIGITS: Subject = { one: 'handwritten digit', many: 'handwritten digits' };
 
 /** Names a picture with its article: "A flag", "An emoji". */

@@ -40,9 +40,11 @@ function listLevels(): number[] {
 export function evenInk(pixels: Uint8Array, width: number, height: number): Float64Array {
   const even = Float64Array.from(pixels);
   const darkest = new Uint8Array(width + 1); // Of each column; the last one is paper.
-  pixels.forEach((value, at) => {
-    darkest[at % width] = Math.max(darkest[at % width] as number, value);
-  });
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      darkest[x] = Math.max(darkest[x] as number, pixels[y * width + x] as number);
+    }
+  }
   const faint = DIRT * Math.max(...darkest);
   for (let first = 0, x = 0; x < width; x++) {
     if (darkest[x] === 0) {
@@ -82,25 +84,39 @@ function chooseLevel(
     }
     return root;
   };
+  /** The places that each level adds. */
+  const added: number[][] = LEVELS.map(() => []);
+  for (let y = 0; y < height; y++) {
+    for (let x = first; x < end; x++) {
+      const value = pixels[y * width + x] as number;
+      let rank = value > FAINTEST ? 0 : LEVELS.length;
+      while (value <= (LEVELS[rank] ?? -1)) {
+        rank++;
+      }
+      added[rank]?.push((y + 1) * across + x - first + 1);
+    }
+  }
   const levels = new Map<string, number[]>();
-  let [pieces, euler, before] = [0, 0, Infinity];
-  for (const level of LEVELS) {
-    for (let y = 0; y < height; y++) {
-      for (let x = first; x < end; x++) {
-        const value = pixels[y * width + x] as number;
-        if (value <= level || value > before) {
+  let [pieces, euler] = [0, 0];
+  for (const [rank, level] of LEVELS.entries()) {
+    for (const place of added[rank] as number[]) {
+      let inked = 0;
+      parents[place] = place;
+      pieces++;
+      for (let i = 0; i < 8; i++) {
+        const neighbour = place + (neighbours[i] as number);
+        if (parents[neighbour] === 0) {
           continue;
         }
-        const place = (y + 1) * across + x - first + 1;
-        const inked = neighbours.map((step) => parents[place + step] !== 0);
-        const roots = neighbours.filter((_, i) => inked[i]).map((step) => findRoot(place + step));
-        parents[place] = place;
-        roots.forEach((root) => (parents[root] = place));
-        pieces += 1 - new Set(roots).size;
-        euler += countEuler(inked);
+        inked |= 1 << i;
+        const root = findRoot(neighbour);
+        if (root !== place) {
+          parents[root] = place;
+          pieces--;
+        }
       }
+      euler += countEuler(inked);
     }
-    before = level;
     if (pieces > 0) {
       const shape = `${pieces} ${pieces - euler}`; // Euler's number is pieces less holes.
       levels.set(shape, [...(levels.get(shape) ?? []), level]);
@@ -117,13 +133,14 @@ function chooseLevel(
 /**
  * Counts how a pixel changes Euler's number: its square adds one, less each side that is new, and
  * one more for each new corner.
- * @param inked  Whether its neighbours are ink, in a circle from a corner.
+ * @param inked  A bit for each neighbour that is ink, in a circle from a corner.
  */
-function countEuler(inked: readonly boolean[]): number {
+function countEuler(inked: number): number {
   let change = 1;
   for (let i = 0; i < 8; i += 2) {
-    const isNewSide = !inked[i + 1];
-    const isNewCorner = !inked[i] && isNewSide && !inked[(i + 7) % 8];
+    const isPaper = (neighbour: number) => (inked & (1 << (neighbour & 7))) === 0;
+    const isNewSide = isPaper(i + 1);
+    const isNewCorner = isPaper(i) && isNewSide && isPaper(i + 7);
     change += (isNewCorner ? 1 : 0) - (isNewSide ? 1 : 0);
   }
   return change;

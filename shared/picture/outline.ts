@@ -16,22 +16,26 @@ type Side = 'top' | 'right' | 'bottom' | 'left';
  * 2 bottom right, 1 bottom left. Two opposite corners (5 and 10) are joined, so that a thin stroke
  * has no gaps.
  */
-const LINES: Readonly<Record<number, readonly `${Side} ${Side}`[]>> = {
-  1: ['bottom left'],
-  2: ['right bottom'],
-  3: ['right left'],
-  4: ['top right'],
-  5: ['top left', 'bottom right'],
-  6: ['top bottom'],
-  7: ['top left'],
-  8: ['left top'],
-  9: ['bottom top'],
-  10: ['right top', 'left bottom'],
-  11: ['right top'],
-  12: ['left right'],
-  13: ['bottom right'],
-  14: ['left bottom'],
-};
+const LINES: readonly (readonly [from: Side, to: Side][])[] = [
+  '',
+  'bottom left',
+  'right bottom',
+  'right left',
+  'top right',
+  'top left, bottom right',
+  'top bottom',
+  'top left',
+  'left top',
+  'bottom top',
+  'right top, left bottom',
+  'right top',
+  'left right',
+  'bottom right',
+  'left bottom',
+  '',
+].map((lines) =>
+  lines === '' ? [] : lines.split(', ').map((each) => each.split(' ') as [Side, Side]),
+);
 
 /**
  * Traces the ink of a picture. On the screen the lines run counter-clockwise around ink and
@@ -48,14 +52,15 @@ export function traceOutlines(pixels: ArrayLike<number>, width: number, height: 
     const [sx, sy] = side === 'right' ? [x + 1, y] : side === 'bottom' ? [x, y + 1] : [x, y];
     return ((sy + 1) * across + sx + 1) * 2 + (side === 'top' || side === 'bottom' ? 0 : 1);
   };
+  const inked = (x: number, y: number) => (read(x, y) > HALF ? 1 : 0);
   for (let y = -1; y < height; y++) {
+    let [top, bottom] = [0, 0]; // Of the corners at the left.
     for (let x = -1; x < width; x++) {
-      const corners = [read(x, y), read(x + 1, y), read(x + 1, y + 1), read(x, y + 1)];
-      const inked = corners.reduce((bits, value) => bits * 2 + (value > HALF ? 1 : 0), 0);
-      for (const line of LINES[inked] ?? []) {
-        const [from, to] = line.split(' ') as [Side, Side];
+      const [above, below] = [inked(x + 1, y), inked(x + 1, y + 1)];
+      for (const [from, to] of LINES[8 * top + 4 * above + 2 * below + bottom] ?? []) {
         next.set(numberSide(x, y, from), numberSide(x, y, to));
       }
+      [top, bottom] = [above, below];
     }
   }
   return linkOutlines(next, (side) => {

@@ -5,6 +5,7 @@
  */
 import type { Paper, Samples } from '../model/sampler.ts';
 import { BLACK, mixColours, WHITE, type Colour } from './colour.ts';
+import { replaceBytes } from './pixels.ts';
 
 /** The colours of a grey picture: `bg` for its paper, `fg` for full ink. */
 export interface SheetColours {
@@ -12,7 +13,7 @@ export interface SheetColours {
   readonly fg: Colour;
 }
 
-/** What a caller says of the colours; undefined for the picture's own. */
+/** The colours that a caller asks for; undefined for the picture's own. */
 export interface AskedColours {
   readonly bg: Colour | undefined;
   readonly fg: Colour | undefined;
@@ -66,8 +67,7 @@ export function takeInk(samples: Samples): Samples {
   if (level === 0) {
     return samples;
   }
-  const inks = listInks(level);
-  const pixels = samples.pixels.map((value) => inks[value] as number);
+  const pixels = replaceBytes(samples.pixels, listInks(level));
   return { ...samples, pixels, paper: undefined };
 }
 

@@ -58,7 +58,7 @@ export function measurePen({ count, height, width, pixels }: Samples): Pen {
     }
   }
   if (inked === 0) {
-    // That of MNIST's digits.
+    // The stroke width and height of MNIST's digits.
     const [radius, top, bottom] = [0.05 * height, 0.15 * height, 0.85 * height];
     return { radius, softness: radius, ink: 255, lean: 0, top, bottom };
   }

@@ -17,6 +17,15 @@ export function encodePixels(
   return bytes;
 }
 
+/** Replaces each byte by its entry in a table of 256; a callback for each would be slower. */
+export function replaceBytes(bytes: Uint8Array, table: Uint8Array): Uint8Array {
+  const replaced = new Uint8Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) {
+    replaced[i] = table[bytes[i] as number] as number;
+  }
+  return replaced;
+}
+
 /** The number in a network's range for each of the 256 bytes. */
 export function tabulatePixels([low, high]: PixelRange): Float32Array {
   const scale = (high - low) / 255;

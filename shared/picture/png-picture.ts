@@ -124,6 +124,7 @@ export function decodePngPicture(
     }
   };
   const colours = channels < 3 ? 1 : 3;
+  const step = colours === 1 ? 0 : 1; // From red to green; grey is all three.
   /** An opaque pixel needs no arithmetic: what canvases and scanners save. */
   const isPlain = depth === 8 && transparency === undefined;
   const colour: number[] = [];
@@ -141,9 +142,9 @@ export function decodePngPicture(
       const first = pixel * channels;
       const isOpaque = channels === colours || data[first + colours] === 255;
       if (isPlain && isOpaque && first + channels <= data.length) {
-        for (let c = 0; c < 3; c++) {
-          rgb[pixel * 3 + c] = data[first + (c % colours)] as number;
-        }
+        rgb[pixel * 3] = data[first] as number;
+        rgb[pixel * 3 + 1] = data[first + step] as number;
+        rgb[pixel * 3 + 2] = data[first + 2 * step] as number;
         continue;
       }
       for (let c = 0; c < colours; c++) {

@@ -116,7 +116,7 @@ function writeFile(kernels: PngKernels, picture: Picture): Uint8Array<ArrayBuffe
   return memory.slice(start, end);
 }
 
-/** From so many bytes on, equal rows are smaller as rows of zeros than as copies. */
+/** From this number of bytes on, equal rows pack better as rows of zeros than as copies. */
 const MANY_BYTES = 200_000;
 
 /**

@@ -1,6 +1,7 @@
 /** Lays samples out as one picture and encodes it as PNG, with the same bytes on every host. */
 import type { Colour } from './colour.ts';
 import { fillPaper, findOwnColours, isEqual, mixLevels, type SheetColours } from './paper.ts';
+import { replaceBytes } from './pixels.ts';
 import type { Picture, PngEncoder } from './png.ts';
 import type { Samples } from '../model/sampler.ts';
 import { locateSample, measureSheet, type SheetLayout } from './sheet-layout.ts';
@@ -49,7 +50,7 @@ export function encodePngs(
   const isColoured = colours !== undefined && pictures[0]?.channels === 1;
   const { levels, ...palette } = isColoured ? choosePaint(pictures, colours) : {};
   return pictures.map((picture) => {
-    const pixels = levels ? picture.pixels.map((value) => levels[value] as number) : picture.pixels;
+    const pixels = levels ? replaceBytes(picture.pixels, levels) : picture.pixels;
     return png({ ...picture, pixels, ...palette });
   });
 }
@@ -90,8 +91,8 @@ function choosePaint(
   return { levels, palette: used.map((value) => mixed[value] as Colour) };
 }
 
-/** Source pixels of one output pixel. */
-const TAPS = 4;
+/** Numbers for the four source pixels of one output pixel. */
+type Taps = readonly [number, number, number, number];
 
 /**
  * Enlarges a picture smoothly by cubic convolution (Keys 1981, a = -1/2), one axis after the other.
@@ -109,16 +110,48 @@ export function enlargePixels(
   scale: number,
 ): Uint8Array {
   const weights = computeWeights(scale);
-  const wide = new Float64Array(height * width * scale * channels);
-  enlargeAxis(pixels, wide, height, width, channels, scale, weights);
-  const both = new Float64Array(wide.length * scale);
-  enlargeAxis(wide, both, 1, height, width * scale * channels, scale, weights);
-  const out = new Uint8Array(both.length);
-  for (let i = 0; i < both.length; i++) {
-    const value = Math.floor((both[i] as number) + 0.5);
-    out[i] = value < 0 ? 0 : value > 255 ? 255 : value;
+  const across = width * scale * channels;
+  const wide = new Float64Array(height * across);
+  for (let x = 0; x < width * scale; x++) {
+    const [a, b, c, d] = findSources(x, scale, width, channels);
+    const [wa, wb, wc, wd] = weights[x % scale] as Taps;
+    for (let y = 0; y < height; y++) {
+      for (let channel = 0; channel < channels; channel++) {
+        const from = y * width * channels + channel;
+        wide[y * across + x * channels + channel] =
+          (pixels[from + a] as number) * wa +
+          (pixels[from + b] as number) * wb +
+          (pixels[from + c] as number) * wc +
+          (pixels[from + d] as number) * wd;
+      }
+    }
+  }
+  const out = new Uint8Array(wide.length * scale);
+  for (let y = 0; y < height * scale; y++) {
+    const [a, b, c, d] = findSources(y, scale, height, across);
+    const [wa, wb, wc, wd] = weights[y % scale] as Taps;
+    for (let i = 0; i < across; i++) {
+      const sum =
+        (wide[a + i] as number) * wa +
+        (wide[b + i] as number) * wb +
+        (wide[c + i] as number) * wc +
+        (wide[d + i] as number) * wd;
+      const value = Math.floor(sum + 0.5);
+      out[y * across + i] = value < 0 ? 0 : value > 255 ? 255 : value;
+    }
   }
   return out;
+}
+
+/**
+ * Finds the sources of an output pixel on an axis of `length` source pixels.
+ * @returns  Their offsets, `stride` for each pixel.
+ */
+function findSources(at: number, scale: number, length: number, stride: number): Taps {
+  // The output pixel's centre lies between two source centres. The first tap precedes both.
+  const first = Math.floor((at + 0.5) / scale - 0.5) - 1;
+  const locate = (tap: number) => Math.min(Math.max(first + tap, 0), length - 1) * stride;
+  return [locate(0), locate(1), locate(2), locate(3)];
 }
 
 /** Turns each pixel into a square. Parameters and result as in `enlargePixels`. */
@@ -133,10 +166,12 @@ function repeatPixels(
   const out = new Uint8Array(height * scale * lineBytes);
   for (let y = 0; y < height; y++) {
     const to = y * scale * lineBytes;
-    for (let x = 0; x < width * scale; x++) {
-      const from = (y * width + Math.floor(x / scale)) * channels;
-      for (let c = 0; c < channels; c++) {
-        out[to + x * channels + c] = pixels[from + c] as number;
+    let at = to;
+    for (let x = 0; x < width; x++) {
+      for (let copy = 0; copy < scale; copy++) {
+        for (let c = 0; c < channels; c++) {
+          out[at++] = pixels[(y * width + x) * channels + c] as number;
+        }
       }
     }
     for (let copy = 1; copy < scale; copy++) {
@@ -146,52 +181,16 @@ function repeatPixels(
   return out;
 }
 
-/** Enlarges the middle axis of [outer, length, inner]. */
-function enlargeAxis(
-  from: ArrayLike<number>,
-  to: Float64Array,
-  outer: number,
-  length: number,
-  inner: number,
-  scale: number,
-  weights: Float64Array,
-): void {
-  const tapped = new Float64Array(TAPS);
-  for (let o = 0; o < outer; o++) {
-    for (let x = 0; x < length * scale; x++) {
-      const phase = x % scale;
-      // The output pixel's centre lies between two source centres. The first tap precedes both.
-      const first = Math.floor((x + 0.5) / scale - 0.5) - 1;
-      for (let i = 0; i < inner; i++) {
-        for (let tap = 0; tap < TAPS; tap++) {
-          const source = Math.min(Math.max(first + tap, 0), length - 1);
-          tapped[tap] = from[(o * length + source) * inner + i] as number;
-        }
-        let sum = 0;
-        for (let tap = 0; tap < TAPS; tap++) {
-          sum += (tapped[tap] as number) * (weights[phase * TAPS + tap] as number);
-        }
-        to[(o * length * scale + x) * inner + i] = sum;
-      }
-    }
-  }
-}
-
-/** [scale, TAPS]: the weight of each tap, by the output pixel's position in a source pixel. */
-function computeWeights(scale: number): Float64Array {
-  const weights = new Float64Array(scale * TAPS);
-  for (let phase = 0; phase < scale; phase++) {
+/** Computes the weights by the output pixel's position in a source pixel. */
+function computeWeights(scale: number): Taps[] {
+  return Array.from({ length: scale }, (_, phase): Taps => {
     const at = (phase + 0.5) / scale - 0.5;
     const t = at - Math.floor(at);
-    weights.set(
-      [
-        ((-0.5 * t + 1) * t - 0.5) * t,
-        (1.5 * t - 2.5) * t * t + 1,
-        ((-1.5 * t + 2) * t + 0.5) * t,
-        (0.5 * t - 0.5) * t * t,
-      ],
-      phase * TAPS,
-    );
-  }
-  return weights;
+    return [
+      ((-0.5 * t + 1) * t - 0.5) * t,
+      (1.5 * t - 2.5) * t * t + 1,
+      ((-1.5 * t + 2) * t + 0.5) * t,
+      (0.5 * t - 0.5) * t * t,
+    ];
+  });
 }

@@ -30,7 +30,7 @@ const THEME: Config = {
   text: { color: 'var(--ink)', fontSize: 13, lineHeight: 15 },
 };
 
-/** What a chart tells readers who do not see it. */
+/** The text for readers who do not see the chart. */
 interface ChartText {
   readonly title: string;
   readonly description: string;

@@ -203,7 +203,7 @@ function planEndLabels(
   );
 }
 
-/** Columns that meet halfway between the points that they tell of. */
+/** Columns around the points with tooltips. They meet halfway between two points. */
 function planColumns(tooltips: NonNullable<LineChart['tooltips']>, firstX: number, lastX: number) {
   return tooltips.map(({ x, text }, i) => {
     const [before, after] = [tooltips[i - 1], tooltips[i + 1]];

@@ -33,8 +33,8 @@ export function parseNumber(min: number, max: number): (text: string) => number 
   };
 }
 
-/** Parses a chance: a decimal number from 0 to 1. */
-export function parseChance(text: string): number {
+/** Parses a share or a chance: a decimal number from 0 to 1. */
+export function parseShare(text: string): number {
   const value = Number(text);
   if (!/^[0-9.]+$/.test(text) || !(value >= 0 && value <= 1)) {
     throw new InvalidArgumentError('Expected a number from 0 to 1.');
@@ -165,7 +165,7 @@ export const EXIT_INTERRUPTED = 130;
 
 /**
  * Makes the first Ctrl-C or SIGTERM abort `stop` and call `onStop`, and the second end the process.
- * So does a closed terminal or pipe, of which several signals and failed writes tell. The result
+ * A closed terminal or pipe does the same: several signals and failed writes report it. The result
  * restores the signals.
  */
 export function stopOnSignals(stop: AbortController, onStop: () => void = () => {}): () => void {

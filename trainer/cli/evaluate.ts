@@ -35,10 +35,10 @@ export function buildEvaluateCommand(): Command {
       '--samples <file>',
       'instead of a model: its samples, as IDX or .npy, plain or .gz; [n, 28, 28], uint8 or float32',
     )
-    .option('--labels <file>', 'which digit each of --samples was asked to be, as IDX or .npy')
+    .option('--labels <file>', 'the requested digit of each of --samples, as IDX or .npy')
     .option(
       '--range <numbers>',
-      'paper and full ink in float32 --samples, as in 0..1 (default: found out)',
+      'the numbers for paper and full ink in float32 --samples, such as 0..1 (default: found out)',
       parseRange,
     )
     .option(
@@ -48,15 +48,15 @@ export function buildEvaluateCommand(): Command {
     .addOption(
       new Option(
         '--split <digits>',
-        'what samples are held against; validation: 10,000 training digits, to pick checkpoints, seeds and sizes by without a look at the test digits. ' +
-          'It needs --data with all of MNIST. The classifier has learnt most of them, and so has a model trained on all of MNIST',
+        'the real digits to compare with; validation: 10,000 training digits, to choose checkpoints, seeds and sizes without the test digits. ' +
+          'It needs --data with all of MNIST. The classifier, and a model trained on all of MNIST, have learned most of these digits',
       )
         .choices(SPLITS)
         .default('test'),
     )
     .option(
       '--truncation <number>',
-      'draws latent vectors so much nearer to the centre, as the API’s truncation does; more than once for a column each',
+      'draws latent vectors nearer to the centre, as the API’s truncation does; more than once for a column each',
       (text: string, earlier?: readonly number[]) => [...(earlier ?? []), parseNumber(0, 1)(text)],
     )
     .option(
@@ -71,9 +71,9 @@ export function buildEvaluateCommand(): Command {
     )
     .option(
       '--fresh',
-      'computes the floor, and the classifier of your own set, anew even when they were kept',
+      'computes the floor, and the classifier of your own set, again, even if they were kept',
     )
-    .addOption(buildBackendOption('what scores; samples are drawn as they are served'))
+    .addOption(buildBackendOption('the backend that scores; the engine draws the samples'))
     .option(
       '--save',
       'keeps the figures: in the manifest, which makes a new version, in a model card, and in the report of a run',

@@ -129,7 +129,7 @@ function describeService({ publishedAt, replacedAt }: CatalogueEntry): string {
   return publishedAt === null ? 'never served' : `served from ${formatTime(publishedAt)}`;
 }
 
-/** Of all figures, diversity says most about the samples. */
+/** Shows diversity, the figure that says most about the samples. */
 function describeQuality({ manifest }: CatalogueEntry): string {
   const value = manifest?.figures['diversity'];
   return value === undefined ? '' : `diversity ${value.toFixed(3)}`;

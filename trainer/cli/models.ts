@@ -103,22 +103,22 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
   );
   add(
     'verify',
-    'Reads every object and checks its size and SHA-256; ends with 1 when anything is wrong.',
+    'Reads every object and checks its size and SHA-256; exit status 1 if anything is wrong.',
     verify,
   )
-    .argument('[model]', 'NAME or NAME@VERSION; everything when not given', parseModel)
+    .argument('[model]', 'NAME or NAME@VERSION (default: all)', parseModel)
     .option(
       '--public-keys <keys>',
-      'every version must be signed by one of them; else those of MODEL_PUBLIC_KEYS',
+      'every version must be signed by one of them (default: MODEL_PUBLIC_KEYS)',
     );
   addWriting('rollback', 'Serves an earlier version again.', rollback)
     .argument('<name>', 'a model', parseName)
     .option(
       '--version <version>',
-      'the version to serve; when not given, the one served before the present one',
+      'the version to serve (default: the one served before the present one)',
       parseVersion,
     );
-  addWriting('default', 'Serves another model where a request names none.', makeDefault).argument(
+  addWriting('default', 'Serves another model to requests that name none.', makeDefault).argument(
     '<name>',
     'a model that is served',
     parseName,
@@ -134,13 +134,13 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
     change(call, id, 'pinned', (options) => pinVersion({ ...options, note: call.flags.note })),
   )
     .argument('<version>', 'NAME@VERSION', parseVersionId)
-    .option('--note <text>', 'why', parseNote, '');
+    .option('--note <text>', 'the reason', parseNote, '');
   addWriting('unpin', 'Takes a pin away.', (call, id: VersionId) =>
     change(call, id, 'unpinned', unpinVersion),
   ).argument('<version>', 'NAME@VERSION', parseVersionId);
   addWriting(
     'sign',
-    'Adds a signature to a published version, after checking that it is whole; moves nothing.',
+    'Checks a published version and adds a signature to it; the pointer stays.',
     sign,
   )
     .argument('<version>', 'NAME@VERSION', parseVersionId)
@@ -171,7 +171,7 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
     .description(
       'Makes a key pair for signatures: writes the private key to a file, prints the public one.',
     )
-    .requiredOption('--out <file>', 'a file that is not there yet')
+    .requiredOption('--out <file>', 'a new file')
     .action((flags: { readonly out: string }) => generateKey(flags.out, context));
   return models;
 }

@@ -42,11 +42,11 @@ export function buildPublishCommand(context: StorageContext = createStorageConte
     .addOption(
       new Option(
         '--default',
-        'serves it where a request names no model; else only a version of the default model does ' +
-          'that, and only one that is no trial beside the served one',
+        'serves it to requests that name no model; without this flag only a new version of the ' +
+          'default model does, unless it is a trial',
       ).conflicts('keepDefault'),
     )
-    .option('--keep-default', 'leaves the name of the default model as it is, in any case')
+    .option('--keep-default', 'never changes which model is the default')
     .addHelpText('after', HELP)
     .action((flags: PublishFlags) => publishModel(flags, context));
 }
@@ -61,7 +61,7 @@ export function checkPublishTarget(
   }
 }
 
-/** Publishes a model's folder and prints what was done. */
+/** Publishes a model's folder and prints each change. */
 export async function publishModel(
   flags: PublishFlags,
   context: StorageContext = createStorageContext(),

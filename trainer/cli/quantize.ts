@@ -49,18 +49,18 @@ export function buildQuantizeCommand(): Command {
     .addOption(
       new Option(
         '--weights <type>',
-        `what to write them in (default: ${DEFAULT_WEIGHT_DTYPE}; with --products 8 as they are)`,
+        `their new type (default: ${DEFAULT_WEIGHT_DTYPE}; with --products 8 unchanged)`,
       ).choices(WEIGHT_DTYPES),
     )
     .addOption(
       new Option(
         '--products <bits>',
-        'what the engine multiplies; 8 is faster, and changes pixels by a few levels of 255',
+        "bits of the engine's products; 8 is faster, and changes pixels by a few levels of 255",
       )
         .choices(['16', '8'])
         .default('16'),
     )
-    .requiredOption('--out <folder>', 'where to: a folder that is not there yet')
+    .requiredOption('--out <folder>', 'a new folder')
     .action(quantize);
 }
 

@@ -39,17 +39,17 @@ export function buildSampleCommand(): Command {
   return new Command('sample')
     .description('Draws offline: for the same seed the same bytes as the API.')
     .requiredOption('--model <folder>', 'a model: the folder with its manifest.json')
-    .option('--n <count>', 'how many', upTo(MAX_SAMPLES), 16)
+    .option('--n <count>', 'how many samples', upTo(MAX_SAMPLES), 16)
     .option('--seed <text>', 'the seed', '1')
     .option(
       '--start <index>',
-      'the first sample’s place in the seed’s endless row',
+      'index of the first sample in the seed’s endless sequence',
       upTo(Number.MAX_SAFE_INTEGER - MAX_SAMPLES, 0),
       0,
     )
     .option(
       '--label <class>',
-      'the class of all of them, by name or number (default: drawn from the seed)',
+      'the class of every sample, by name or number (default: drawn from the seed)',
       parseText(CLASS_LIMITS.nameLength),
     )
     .addOption(
@@ -63,7 +63,7 @@ export function buildSampleCommand(): Command {
       '--labels <file>',
       'writes the labels too, in the same format (IDX for png); for a model with classes',
     )
-    .option('--force', 'writes over files that are there')
+    .option('--force', 'overwrites existing files')
     .option('--cols <count>', 'png: samples a row (default: a square)', upTo(MAX_SAMPLES))
     .option('--scale <factor>', 'png: size of a pixel', upTo(LIMITS.maxScale), 1)
     .action(sample);

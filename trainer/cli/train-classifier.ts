@@ -44,7 +44,7 @@ export function buildTrainClassifierCommand(): Command {
       parseWhole(1, 1000),
       DEFAULT_EPOCHS,
     )
-    .addOption(buildBackendOption('what computes'))
+    .addOption(buildBackendOption('the backend that computes'))
     .action(train);
 }
 

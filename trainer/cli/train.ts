@@ -65,7 +65,7 @@ import { BACKEND_CHOICES } from '../tensorflow/backend-option.ts';
 import { assureDevice, nameDeviceFault } from '../tensorflow/backend.ts';
 import {
   EXIT_INTERRUPTED,
-  parseChance,
+  parseShare,
   parseNumber,
   parseOpaqueColour,
   parseRange,
@@ -82,7 +82,7 @@ interface TrainFlags extends RunRequest {
   readonly dryRun?: true;
 }
 
-/** Where a dry run or a refusal puts what there is to look at. */
+/** The folder for the pictures and lists of a dry run or a refusal. */
 const CHECKED = 'runs/dry-run';
 const MAX_STEPS = 100_000_000;
 /** Shorter runs are not timed before they start. */
@@ -91,7 +91,7 @@ const MAX_BATCH = 65_536;
 const MAX_MINUTES = 10_000;
 
 const OF_PRESET = "(default: the preset's)";
-/** A resumed run keeps what its last session was told. */
+/** A resumed run keeps the flags of its last session. */
 const orKept = (usual: string): string => `(default: ${usual}, or what the run was told before)`;
 const parseSteps = parseWhole(1, MAX_STEPS);
 const parseRate = parseNumber(0, 1);
@@ -99,35 +99,35 @@ const parseGamma = parseNumber(0, 1000);
 
 type ChoicesOrParser = readonly string[] | ((text: string) => unknown);
 const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrParser])[] = [
-  ['--preset <name>', `what to train (default: ${DEFAULT_PRESET})`, Object.keys(PRESETS)],
+  ['--preset <name>', `networks and settings (default: ${DEFAULT_PRESET})`, Object.keys(PRESETS)],
   [
     '--size <name>',
     `how large the generator of preset digits is (default: ${DEFAULT_GENERATOR_SIZE})`,
     Object.keys(GENERATOR_SIZES),
   ],
-  ['--steps <count>', `updates of each network ${OF_PRESET}`, parseSteps],
+  ['--steps <count>', `optimizer steps of each network ${OF_PRESET}`, parseSteps],
   [
     '--batch <images>',
-    `images in a step; a larger one uses a large GPU, and learning rates and steps follow ${OF_PRESET}`,
+    `images in a step; learning rates and steps are adapted to it ${OF_PRESET}`,
     parseWhole(2, MAX_BATCH),
   ],
   ['--seed <text>', "all of the run's randomness comes from it (default: 1)", parseSeed],
-  ['--generator-learning-rate <rate>', `Adam's, at the first step ${OF_PRESET}`, parseRate],
-  ['--discriminator-learning-rate <rate>', `Adam's, at the first step ${OF_PRESET}`, parseRate],
+  ['--generator-learning-rate <rate>', `of Adam at the first step ${OF_PRESET}`, parseRate],
+  ['--discriminator-learning-rate <rate>', `of Adam at the first step ${OF_PRESET}`, parseRate],
   [
     '--gamma <weight>',
-    `of preset digits' gradient penalties, at the first step ${OF_PRESET}`,
+    `weight of the gradient penalties of preset digits at the first step ${OF_PRESET}`,
     parseGamma,
   ],
   [
     '--final-gamma <weight>',
-    'the same at the last step (default: it falls as the learning rates do)',
+    'the same at the last step (default: as the learning rates fall)',
     parseGamma,
   ],
   [
     '--augment <chance>',
     `moves, cuts and lights images, real and generated alike, each with this chance (default: ${USUAL_AUGMENTATION} below ${FEW} pictures, else 0)`,
-    parseChance,
+    parseShare,
   ],
   [
     '--data <path>',
@@ -138,7 +138,7 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
     'side of the square that pictures become (default: their own, or the best up to 32)',
     parseWhole(1, 1024),
   ],
-  ['--fit <how>', 'what is done with pictures that are not square (default: crop)', FITS],
+  ['--fit <how>', 'how pictures that are not square become square (default: crop)', FITS],
   [
     '--background <colour>',
     'behind transparent and beside padded pictures, by name or as ffffff (default: white)',
@@ -151,7 +151,7 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   ],
   [
     '--range <numbers>',
-    'black and white in arrays, tables and pictures of 16 bits, as in 0..4095 (default: found out)',
+    'the numbers for black and white in arrays, tables and 16-bit pictures, such as 0..4095 (default: found out)',
     parseRange,
   ],
   ['--grey', 'makes pictures grey'],
@@ -161,12 +161,16 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
     'what the subfolders of --data are, or names: classes by file names (default: found out)',
     FOLDER_MEANINGS,
   ],
-  ['--out <folder>', 'where the run is kept (default: runs/NNNNN-<preset>)'],
+  ['--out <folder>', 'the folder of the run (default: runs/NNNNN-<preset>)'],
   [
     '--resume <folder>',
-    'goes on with the run in this folder, from its newest checkpoint and as it was told before',
+    'continues the run in this folder from its newest checkpoint, with the same flags',
   ],
-  ['--backend <name>', "what computes (default: auto, or the resumed run's)", BACKEND_CHOICES],
+  [
+    '--backend <name>',
+    "the backend that computes (default: auto, or the resumed run's)",
+    BACKEND_CHOICES,
+  ],
   ['--image-every <steps>', `steps between sample grids ${OF_PRESET}`, parseSteps],
   ['--checkpoint-every <steps>', `steps between checkpoints ${OF_PRESET}`, parseSteps],
   [
@@ -178,12 +182,12 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   ['--name <name>', `name to publish the model under ${orKept("the preset's")}`, parseName],
   [
     '--paper <colour>',
-    'colour around what the pictures show (default: measured at their borders)',
+    'colour of the paper behind the subject (default: measured at the borders)',
     parseOpaqueColour,
   ],
   [
     '--subject <one,many>',
-    'what a picture and what pictures show, such as flag,flags: for titles and pages',
+    'the subject of one picture and of several, such as flag,flags: for titles and pages',
     parseSubject,
   ],
   [
@@ -204,7 +208,7 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   ],
   ['--publish', `publishes the model at the end ${orKept('it does')}`],
   ['--no-publish', "only writes the model to the run's folder"],
-  ['--default', 'serves the model where a request names none, whatever is served now'],
+  ['--default', 'serves the model to requests that name none, in place of any default'],
   [
     '--dry-run',
     `checks everything, prints what would be done, writes pictures of --data to ${CHECKED} and stops`,
@@ -316,7 +320,7 @@ async function claimFolder(plan: RunPlan): Promise<RunPlan> {
   return { ...plan, folder };
 }
 
-/** The command that resumes a run. Its folder keeps what it was told. */
+/** The command that resumes a run. The run's folder keeps all other flags. */
 function describeResumption({ folder }: RunPlan): string {
   return describeCommand('train', `--resume ${quoteArgument(showPath(folder))}`);
 }
@@ -385,7 +389,7 @@ export function buildReportCommand(): Command {
     .description(
       'Makes the report of a run: curves, pictures, warnings and settings on one HTML page. Of several runs, it compares them.',
     )
-    .argument('[runs...]', 'folders of runs, which may be under way')
+    .argument('[runs...]', 'folders of runs, finished or not')
     .option(
       '--out <file>',
       'where the comparison of several runs is written (default: comparison.html beside the first)',
@@ -480,9 +484,10 @@ async function describeReplaced(delivery: Delivery): Promise<string> {
     return await withStore(delivery, createStorageContext(), async (store) => {
       const pointer = (await readPointer(store))?.pointer;
       const served = findServed(pointer, delivery.name);
+      const isJudged = pointer?.default === delivery.name && !delivery.makeDefault;
       return served === undefined
         ? 'replaces nothing'
-        : `replaces ${delivery.name}@${served.version}`;
+        : `replaces ${delivery.name}@${served.version}${isJudged ? ', unless it is a trial' : ''}`;
     });
   } catch (error) {
     return `what it replaces cannot be read: ${(error as Error).message}`;

@@ -16,7 +16,7 @@ export interface ArrayFile {
   readonly shape: readonly number[];
   /** Row-major, as many as the shape says. */
   readonly values: Uint8Array | Float32Array | Int32Array;
-  /** Of an array of text: what its values stand for, in the order of character codes. */
+  /** The texts that an array's values stand for, in the order of character codes. */
   readonly texts?: readonly string[];
 }
 

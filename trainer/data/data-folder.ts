@@ -41,11 +41,11 @@ const PROPOSED_SIDE = 32;
 /** Fewer coloured pictures than this part are worth a note: they make the networks larger. */
 const FEW_COLOURED = 0.1;
 
-/** What the user wants to be done with the pictures. A run keeps it. */
+/** How the user wants the pictures to be read. A run keeps these choices. */
 export interface ReadingRequest extends Partial<Omit<Reading, 'side'>>, LayoutRequest {
   /** The side of the square in pixels; absent: the pictures' own, or the best for them. */
   readonly resolution?: number;
-  /** Takes files for sheets of pictures of so many pixels. */
+  /** Reads each file as a sheet of pictures of this size. */
   readonly cut?: CutSize;
 }
 
@@ -207,7 +207,7 @@ function keepReading(
   return { fit, background, grey, invert, resolution: side, ...given };
 }
 
-/** Finds how many bits the pictures of 16 bits use: absent for all of them, and without such. */
+/** Finds how many bits the 16-bit pictures use; absent for all 16, or without such pictures. */
 function chooseDepth(
   facts: readonly PictureFacts[],
   { shape }: Source,
@@ -297,7 +297,7 @@ async function* readAll<T>(
 }
 
 /**
- * The pictures' own size when it is one that fits; else as much as most of them have.
+ * Takes the pictures' own size if networks have it; otherwise the size of most pictures.
  * @throws ExpectedError  When the wanted side fits no network.
  */
 function chooseSide(

@@ -1,12 +1,13 @@
-/** Names of files whose encoding nothing tells, as old programs write them into archives. Pure. */
+/** Decodes file names of unknown encoding, which old programs write into archives. Pure. */
 import { isUtf8 } from 'node:buffer';
 import yauzl from 'yauzl';
 
 /** Between letters of Latin script the bytes of other encodings are accents. */
 const BESIDE_LATIN = /[A-Za-z][^\0-\x7f]|[^\0-\x7f][A-Za-z]/;
 /**
- * Encodings, as people call them, by the characters that names in them consist of, and what none of
- * them has. In CP437 the letters of Windows-1252 are lines and Greek letters; its á is a sharp s.
+ * Encodings, their usual names, the characters that names in them consist of, and patterns that
+ * none of them has. In CP437 the letters of Windows-1252 are lines and Greek letters; its á is a
+ * sharp s.
  */
 const ENCODINGS = [
   [
@@ -24,7 +25,7 @@ const ENCODINGS = [
   ],
 ] as const;
 
-/** The first PC's encoding, which ZIP has where it says nothing else. Every byte is a character. */
+/** CP437, the first PC's encoding, is ZIP's default. Every byte is a character. */
 export function decodeCp437(name: Buffer): string {
   return yauzl.getFileNameLowLevel(0, name, [], false);
 }

@@ -1,4 +1,4 @@
-/** What was found in a user's data: facts, warnings, and all that cannot be used. Pure. */
+/** The findings in a user's data: facts, warnings and unusable files. Pure. */
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { formatCount } from '../../shared/text.ts';
 import { viewImage, type Dataset } from './dataset.ts';
@@ -20,7 +20,7 @@ export interface Findings {
   readonly fitted: string;
   readonly problems: readonly Problem[];
   readonly notes: readonly string[];
-  /** What makes a worse model: few pictures, copies. */
+  /** Causes of a worse model, such as few pictures or copies. */
   readonly warnings: readonly string[];
 }
 

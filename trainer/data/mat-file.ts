@@ -5,7 +5,7 @@ import { sizeOf } from '../../shared/model/generator.ts';
 import { findType, fromColumnMajor, listAsTexts, type NamedArray } from './array-file.ts';
 import { within } from './layouts/source.ts';
 
-/** Of an unpacked array. */
+/** Largest size of an unpacked array. */
 const MAX_BYTES = 1024 ** 3;
 const [COMPRESSED, MATRIX, CELLS, STRUCT, TEXT] = [15, 14, 1, 2, 4];
 /** NumPy's names of the types of stored numbers. */

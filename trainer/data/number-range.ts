@@ -11,7 +11,7 @@ const NUMBER_RANGES = {
 
 /** Resizing and rounding may exceed a range by this part of its larger end. */
 const OVERSHOOT = 0.1;
-/** Cameras write so many bits into words of 16. */
+/** Numbers of bits that cameras write into words of 16. */
 const DEPTHS = [8, 10, 12, 14, 16];
 /** Pictures whose whitest number is below this one, of 255, have another range. */
 const LEAST_WHITE = 64;

@@ -8,11 +8,11 @@ import { sizeOf } from '../../shared/model/generator.ts';
 import { decodeNumbers, listAsTexts, type ArrayFile, type NamedArray } from './array-file.ts';
 import { SAVE_IN_PYTHON, within } from './layouts/source.ts';
 
-/** A function that the pickle would call, with what it would call it with. */
+/** A function that the pickle would call, with its arguments. */
 interface Call {
   readonly name: string;
   readonly given: readonly unknown[];
-  /** What would be set afterwards. */
+  /** The state that the object would get afterwards. */
   state?: unknown;
   items?: Map<string, unknown>;
 }
@@ -46,7 +46,7 @@ export function readPickle(bytes: Uint8Array): unknown {
   };
   const setItems = (items: readonly unknown[]): void => {
     const top = stack.at(-1);
-    // Of a class such as scikit-learn's Bunch, which is a dictionary.
+    // Classes such as scikit-learn's Bunch are dictionaries.
     const target = top instanceof Map ? top : ((top as Call).items ??= new Map());
     for (let i = 0; i < items.length; i += 2) {
       target.set(String(items[i]), items[i + 1]);
@@ -55,7 +55,7 @@ export function readPickle(bytes: Uint8Array): unknown {
   const tuple = (count: number): unknown => stack.push(stack.splice(stack.length - count));
   const call = (given: readonly unknown[], name: unknown): unknown =>
     stack.push({ name: (name as Call).name, given } satisfies Call);
-  /** By the letter or number of pickletools.py. */
+  /** The operations, by their letter or number in pickletools.py. */
   const codes: Readonly<Record<string, () => unknown>> = {
     '\x80': () => take(1),
     '\x95': () => take(8),
@@ -130,7 +130,7 @@ export function readPickle(bytes: Uint8Array): unknown {
 
 /** An array of NumPy in a pickle. */
 interface PickledArray {
-  /** As in a .npy header: "<f4", "|u1" or "|O". */
+  /** The code of a .npy header: "<f4", "|u1" or "|O". */
   readonly code: string;
   readonly shape: readonly number[];
   readonly isColumnMajor: boolean;

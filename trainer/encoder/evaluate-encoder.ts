@@ -28,7 +28,7 @@ const SHEET_DIGITS = 16;
 export function buildEvaluateEncoderCommand(): Command {
   return new Command('evaluate-encoder')
     .description(
-      "Measures a model's encoder on MNIST's test digits: errors, and what carries over.",
+      "Measures a model's encoder on MNIST's test digits: errors, and the style that carries over.",
     )
     .requiredOption('--model <folder>', 'the model with its encoder')
     .option('--n <count>', 'test digits, and other pictures', parseWhole(50, 10_000), 1000)
@@ -38,11 +38,11 @@ export function buildEvaluateEncoderCommand(): Command {
     )
     .option(
       '--persons <count>',
-      'measures several digits of so many made persons instead',
+      'measures several digits of this many simulated persons instead',
       parseWhole(1, 1000),
     )
     .option('--sheet <file>', 'draws a PNG instead: written digits, and all classes in their hands')
-    .addOption(buildBackendOption('what computes the gradient search'))
+    .addOption(buildBackendOption('the backend of the gradient search'))
     .action(evaluate);
 }
 

@@ -1,5 +1,5 @@
 /**
- * Measures how much several digits of one person help. MNIST does not tell who wrote a digit, so
+ * Measures how much several digits of one person help. MNIST does not say who wrote a digit, so
  * the persons are made: a random hand draws each person's digits, and `vary` moves every digit
  * away from it. A person's hand is found from some classes, and compared on others.
  */

@@ -5,7 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { version } from '@tensorflow/tfjs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { DIGIT_SIDE } from '../../shared/hand/written-digit.ts';
 import { decodeWeights, hashBytes } from '../../shared/model/artifact.ts';
@@ -36,12 +36,12 @@ import { describeSeconds } from '../run/log/reporter.ts';
 import { loadData } from '../run/run-plan.ts';
 import { buildBackendOption, type BackendChoice } from '../tensorflow/backend-option.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
-import { parseSeed, parseWhole } from '../cli/arguments.ts';
+import { parseSeed, parseShare, parseWhole } from '../cli/arguments.ts';
 
 /** Another number of threads adds in another order, and gives other weights. */
 const THREADS = 1;
 const STEPS_PER_CHECKPOINT = 1000;
-/** From which an encoder learns what is of no class, beside the folder of `--others`. */
+/** The pictures beside `--others` from which an encoder learns to refuse pictures of no class. */
 const PICTURES = { written: 10_000, rewritten: 6000, made: 4000 } as const;
 
 export function buildTrainEncoderCommand(): Command {
@@ -56,9 +56,13 @@ export function buildTrainEncoderCommand(): Command {
     )
     .option(
       '--others <folder>',
-      "pictures that show no class of the model, in any layout: teaches the model's own encoder to refuse such, in minutes, and changes nothing else of it",
+      "pictures that show no class of the model, in any layout: teaches the model's own encoder only to refuse them, in minutes",
     )
-    .option('--run <folder>', 'where to keep the checkpoint, to go on later', 'runs/encoder')
+    .option(
+      '--run <folder>',
+      'folder of the checkpoint, from which the same command continues',
+      'runs/encoder',
+    )
     .option('--seed <text>', 'all of its randomness comes from it', parseSeed, '1')
     .option('--steps <count>', 'optimizer steps', parseWhole(1, 10_000_000), ENCODER_TRAINING.steps)
     .option(
@@ -67,7 +71,7 @@ export function buildTrainEncoderCommand(): Command {
       parseShare,
       ENCODER_TRAINING.featureWeight,
     )
-    .addOption(buildBackendOption('what computes'))
+    .addOption(buildBackendOption('the backend that computes'))
     .action(train);
 }
 
@@ -243,12 +247,4 @@ async function teachOthers(
   } finally {
     await backend.release();
   }
-}
-
-function parseShare(text: string): number {
-  const value = Number(text);
-  if (!/^[0-9.]+$/.test(text) || !(value >= 0 && value <= 1)) {
-    throw new InvalidArgumentError('Expected a number from 0 to 1.');
-  }
-  return value;
 }

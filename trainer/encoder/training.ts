@@ -74,7 +74,7 @@ export const ENCODER_TRAINING: EncoderTraining = {
 
 const WARM_UP_STEPS = 500;
 
-/** What a checkpoint holds. */
+/** The content of a checkpoint. */
 export interface EncoderState extends NetworkArrays {
   /** Steps that were done. */
   readonly step: number;

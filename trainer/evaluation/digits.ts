@@ -29,7 +29,7 @@ export interface RealDigits {
   readonly sha256: string;
   /** In words. */
   readonly source: string;
-  /** Of validation digits: their places among the training digits. */
+  /** The places of validation digits among the training digits. */
   readonly places?: Uint32Array;
 }
 

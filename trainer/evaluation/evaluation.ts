@@ -329,7 +329,7 @@ function createStageClock(onStage: (stage: string) => void, now: () => number) {
   };
 }
 
-/** What a reader must know about the figures. */
+/** Warnings for readers of the figures. */
 function listNotes(
   { split, data, models }: EvaluationRequest,
   { training, reference, learned }: Ground,

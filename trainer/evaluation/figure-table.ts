@@ -13,7 +13,7 @@ interface RowFacts {
   readonly protocol: Protocol;
   /** The pictures that samples are compared with, such as "test digits". */
   readonly real: string;
-  /** Those that a model may have copied. */
+  /** The pictures that a model may have copied. */
   readonly learned: string;
   /** Fewer than two: there are none. */
   readonly classes: number;
@@ -164,7 +164,7 @@ export function buildRows(samples: readonly Figures[], floor: Figures, facts: Ro
     /** Its name for programs. */
     id,
     title,
-    /** One a set; "–" for a figure that the samples cannot have. */
+    /** A text for each set; "–" for a figure that the samples cannot have. */
     values: samples.map((figures) => show(figures, classNames)),
     floor: show(floor, classNames),
     better,

@@ -31,7 +31,7 @@ export type Figures = Awaited<ReturnType<typeof computeFigures>>;
 export interface Measure {
   readonly protocol: Protocol;
   readonly seed: string;
-  /** The network whose features are compared. Without classes it has one, which says nothing. */
+  /** The network whose features are compared. Without classes it has one class without meaning. */
   readonly network: ClassifierConfig;
   /** Its weights, flat. */
   readonly weights: Float32Array;

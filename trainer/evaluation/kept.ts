@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { hashValue } from '../../shared/model/artifact.ts';
 import { recover, writeJson } from '../../storage/files.ts';
 
-/** Where results are kept. It may be deleted at any time. */
+/** The folder of kept results. Safe to delete. */
 const KEPT_FOLDER = join(import.meta.dirname, '../../.digitmint/evaluation');
 
 /** Node's `mkdir` calls a read-only disk ENOENT. */

@@ -26,7 +26,7 @@ export interface Ground {
   readonly learned: Dataset | null;
 }
 
-/** Whether the repository's classifier of digits has nothing to say about a model. */
+/** Whether the repository's classifier of digits cannot judge a model. */
 export function drawsOtherThings({ manifest }: Pick<OpenedModel, 'manifest'>): boolean {
   const { image, classes, subject } = manifest;
   const shape = `${image.width} x ${image.height} x ${image.channels}`;

@@ -7,7 +7,7 @@
 export const PROTOCOL = {
   /** Rises whenever the computation of a figure changes. */
   version: 2,
-  /** Of the kernel distance. Features are scaled to a mean square of 1 over the real digits. */
+  /** Subsets of the kernel distance. Real digits' features are scaled to a mean square of 1. */
   kernelSubsets: 100,
   kernelSubsetSize: 1000,
   /** k of precision and recall. */
@@ -16,7 +16,7 @@ export const PROTOCOL = {
   densityNeighbours: 5,
   /** Samples, and as many unseen digits, whose nearest training digit is searched. */
   memorisationQueries: 2000,
-  /** Whose classification accuracy scores are averaged; 0 leaves the figure out. */
+  /** Networks whose classification accuracy scores are averaged; 0 omits the figure. */
   freshNetworks: 3,
   /** Networks that are trained for each two-sample test; 0 leaves the tests out. */
   twoSampleNetworks: 3,
@@ -41,7 +41,7 @@ export const SAMPLES_LIMITS = { min: 200, max: 60_000 } as const;
 export const SPLITS = ['test', 'validation'] as const;
 export type Split = (typeof SPLITS)[number];
 
-/** As many as MNIST has test digits, so that figures have the same bias. */
+/** MNIST's number of test digits, so that the figures have the same bias. */
 export const VALIDATION_DIGITS = 10_000;
 
 /** Streams of the evaluation's seed. Never reuse a number. */

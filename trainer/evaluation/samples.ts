@@ -1,4 +1,4 @@
-/** Where the samples of an evaluation come from: models, or a file of another program. */
+/** The sources of an evaluation's samples: models, or a file of another program. */
 import { existsSync } from 'node:fs';
 import { resolve, sep } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
@@ -18,7 +18,7 @@ export interface SamplesRequest {
   readonly samples?: string;
   /** Labels of `samples`. */
   readonly labels?: string;
-  /** What the numbers in `samples` mean; by default the numbers tell. */
+  /** The meaning of the numbers in `samples`; by default it is found out from the numbers. */
   readonly range?: PixelRange;
   /** Draws each model's samples with each of these, above 0 and up to 1. Default: 1 alone. */
   readonly truncation?: readonly number[];
@@ -29,7 +29,7 @@ export interface SamplesRequest {
 }
 
 export interface ColumnName {
-  /** One line, unlike every other column's. */
+  /** A line that no other column has. */
   readonly label: string;
   /** The same for a narrow column of a table, from top to bottom. */
   readonly heading: readonly string[];

@@ -1,5 +1,5 @@
 /**
- * What `npm run evaluate -- --save` leaves: the figures in the model's manifest, which makes a new
+ * Writes for `npm run evaluate -- --save`: the figures in the model's manifest, which makes a new
  * version, a model card, and a file in the run's folder for its report.
  */
 import { existsSync } from 'node:fs';
@@ -39,7 +39,6 @@ const qualitySchema = v.strictObject({
       title: v.string(),
       value: v.string(),
       real: v.string(),
-      /** What it says. */
       explanation: v.string(),
     }),
   ),
@@ -147,7 +146,7 @@ ${rows.join('\n')}
 `;
 }
 
-/** Reads what was saved of a run; undefined when nothing was. */
+/** Reads the saved figures of a run; undefined without any. */
 export async function loadQuality(folder: string): Promise<Quality | undefined> {
   const text = (await readIfThere(join(folder, QUALITY_FILE))) ?? '';
   return parseJson(qualitySchema, text) ?? undefined;

@@ -28,7 +28,7 @@ const CAUSES: Partial<Record<ArmName, string>> = {
     'the generator starts so far from digits that the discriminator has won before it learns anything',
 };
 
-/** The figures that decide a question, in words: the second where the first tells nothing apart. */
+/** The figures that decide a question, in words. The second decides if the first shows nothing. */
 const AT_THE_END: readonly (readonly [FigureName, string])[] = [
   ['frechet', 'the Fréchet distance'],
   ['coarse', 'the coarse distance (the Fréchet distance tells nothing apart)'],

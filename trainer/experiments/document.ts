@@ -33,7 +33,7 @@ import { loadRecords, type ExperimentPoint, type ExperimentResult } from './reco
 
 const SIZE = { width: 640, height: 340 };
 const MARGIN = { top: 34, right: 178, bottom: 46, left: 58 };
-/** Most collapses of longer runs end after so many steps. */
+/** Most collapses of longer runs end within this number of steps. */
 const BEGINNING = 3000;
 /** The arm to compare with has the colour of text. */
 const COLOURS = ['ink', 'blue', 'orange', 'green', 'pink', 'gold', 'violet'];
@@ -341,7 +341,7 @@ function renderEarlyWarning(results: readonly ExperimentResult[], steps: number)
   ].join('\n\n');
 }
 
-/** What the first steps tell of runs of so many steps. */
+/** Compares the early signs of runs with their outcome after `steps` steps. */
 function renderWarnings(results: readonly ExperimentResult[], steps: number): string {
   const collapses = results.filter(hasCollapsed).length;
   const sound = results.length - collapses;

@@ -14,7 +14,7 @@ export const SOUND_CLASSES = 3;
 type Sign = (result: ExperimentResult) => number;
 
 /** Losses vary from batch to batch, so these are means. */
-export const SIGNS: Readonly<Record<string, Sign>> = {
+const SIGNS: Readonly<Record<string, Sign>> = {
   "D's loss": averageEarly('discriminatorLoss'),
   "G's loss": averageEarly('generatorLoss'),
   diversity: readLast(({ quality }) => quality.diversity),

@@ -42,7 +42,7 @@ const pointSchema = v.strictObject({
   /** Time of all updates so far, without measuring: by the clock, and of the processor. */
   seconds: numberSchema,
   cpuSeconds: numberSchema,
-  /** Of the last update; absent at step 0, and for a VAE, which has another loss. */
+  /** Losses of the last update; absent at step 0, and for a VAE, which has another loss. */
   discriminatorLoss: v.optional(numberSchema),
   generatorLoss: v.optional(numberSchema),
   quality: qualitySchema,
@@ -107,7 +107,7 @@ export async function loadPoints(folder: string): Promise<ExperimentPoint[]> {
   return parseJsonLines(text, (line) => parseAs(pointSchema, line));
 }
 
-/** Where records are kept in the documents' folder. */
+/** The place of records in the documents' folder. */
 const RECORDS_FOLDER = join('experiments', 'runs');
 
 /** Copies the results of finished runs in `runs`, which may be missing, and counts them. */

@@ -1,5 +1,5 @@
 /**
- * What a manifest says of how a model's pictures look and what they show. Their paper is the colour
+ * The look and the subject of a model's pictures, for the manifest. Their paper is the colour
  * at the borders of the set's pictures. Pure.
  */
 import { ExpectedError } from '../../shared/expected-error.ts';
@@ -7,7 +7,7 @@ import { HANDWRITTEN_DIGITS, type Subject } from '../../shared/model/subject.ts'
 import { formatColour } from '../../shared/picture/colour.ts';
 import type { Dataset } from '../data/dataset.ts';
 
-/** As the user gave them. `paper` is red, green and blue. */
+/** The user's choices. `paper` is red, green and blue. */
 interface Given {
   readonly paper?: readonly number[];
   readonly subject?: Subject;

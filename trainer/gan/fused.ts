@@ -88,7 +88,7 @@ function operate<T extends tf.Tensor>(operation: Operation<T>): T {
   });
 }
 
-/** What `tf.customGrad` calls; the types of TensorFlow.js leave it out. */
+/** The function that `tf.customGrad` calls; the types of TensorFlow.js omit it. */
 interface Differentiator {
   runKernelFunc<T extends tf.Tensor>(kernel: {
     readonly inputs: Inputs;
@@ -187,7 +187,7 @@ export function convolve(
   });
 }
 
-/** What turns features, [batch, units], into a logit. */
+/** The weights that turn features, [batch, units], into a logit. */
 interface LogitWeights {
   /** [units, 1] */
   readonly kernel: tf.Tensor2D;

@@ -190,7 +190,7 @@ export function applyAdam(
 }
 
 interface AveragedAdam {
-  /** Of the whole training. */
+  /** Steps of the whole training. */
   readonly steps: number;
   /** Steps in which the rate grows to its largest value. */
   readonly warmUp: number;

@@ -136,7 +136,7 @@ function depthToSpace(input: tf.Tensor4D, block: number): tf.Tensor4D {
 
 /**
  * Clamps images to the range of their pixels, as serving does: the discriminator sees exact paper
- * and ink. The whole gradient passes, and tanh bounds what lies outside. If only the part passed
+ * and ink. The whole gradient passes, and tanh bounds the values outside. If only the part passed
  * that leads back, its noise would become a drift, and pixels would gather at the range's edge.
  */
 export function clampImages(images: tf.Tensor4D, [low, high]: PixelRange): tf.Tensor4D {
@@ -158,7 +158,7 @@ export type DiscriminatorConfig =
   | {
       readonly type: 'convolutional';
       readonly filters: readonly number[];
-      /** One for each of `filters`. */
+      /** A number for each of `filters`. */
       readonly kernelSizes: readonly number[];
       readonly units: number;
     };

@@ -109,7 +109,7 @@ function computeLogitsAndPenalties(
 /**
  * Computes the same as {@link computeDiscriminatorTerms} and the penalties' weight do, by the
  * kernels of `fused.ts` and in one pass over real and generated images.
- * @returns  The loss, and what is minimised. Null for objectives that need several passes.
+ * @returns  The loss, and the minimised sum. Null for objectives that need several passes.
  */
 function computeFusedTerms(
   objective: ObjectiveConfig,

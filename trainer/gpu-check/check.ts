@@ -1,4 +1,4 @@
-/** Checks a machine's GPU: what it is, whether it computes right, and how fast it trains. */
+/** Checks a machine's GPU: names it, tests its results and measures its speed. */
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
@@ -88,7 +88,7 @@ interface Request {
   readonly dataset: Dataset;
   /** Time for all measurements of speed. */
   readonly maxSeconds: number;
-  /** Told before each part. */
+  /** Called before each part. */
   readonly onPart: (part: string) => void;
 }
 

@@ -17,7 +17,7 @@ const WORSE_DIVERSITY = 0.2;
 
 /**
  * Judges whether a version may replace the default model of the same name.
- * @returns  Why it should not; null when nothing speaks against it.
+ * @returns  Why it should not; null if it may.
  */
 export async function findObjection(
   { store }: WriteOptions,

@@ -168,7 +168,7 @@ export async function withLease<T>(lease: Lease, action: () => Promise<T>): Prom
     return await action();
   } finally {
     await lease.release().catch((cause: unknown) => {
-      // The action's outcome matters more; an unreleased lease ends by itself.
+      // The action's outcome matters more; an unreleased lease expires.
       if (!(cause instanceof StorageError || cause instanceof PublishError)) {
         throw cause;
       }

@@ -53,7 +53,7 @@ const leaseSchema = v.strictObject({
   /** `keep`: nobody may delete these versions. `delete`: nobody may begin to serve or pin them. */
   kind: v.picklist(['keep', 'delete']),
   versions: v.pipe(v.array(v.strictObject(versionFields)), v.minLength(1)),
-  /** The lease ends then, whatever happened to its holder. */
+  /** The lease ends at this time, even if its holder was killed. */
   until: momentSchema,
 });
 
@@ -140,7 +140,7 @@ export function changeLedger(
  * upload. A deleter sends short requests only, and publishers wait for the end of its lease.
  */
 export const LEASE_MS = { keep: 20 * 60_000, delete: 6 * 60_000 } as const;
-/** Two machines' clocks may differ by so much. */
+/** Two machines' clocks may differ by this much. */
 const CLOCK_MS = 60_000;
 
 /** A lease that ends later than any new one is no lease: a wrong clock made it. */

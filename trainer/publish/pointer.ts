@@ -1,6 +1,6 @@
 /**
- * Moves the pointer to what is served. Publishing never overwrites one that it does not understand,
- * and never loses another publisher's entry.
+ * Moves the pointer to a served version. Publishing never overwrites a pointer that it cannot
+ * parse, and never loses another publisher's entry.
  */
 import {
   ARTIFACT_LIMITS,

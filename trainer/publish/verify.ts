@@ -112,7 +112,7 @@ async function checkVersion(
   if (parsed !== undefined) {
     const { files } = parsed.manifest;
     for (const file of files) {
-      // One byte more than listed, so that a longer file fails as such.
+      // Read one byte more than listed, so that a longer file is reported as longer.
       const bytes = await read(file.path, file.bytes + 1);
       noteFailure(file.path, () => {
         if (bytes !== undefined) {

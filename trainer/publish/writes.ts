@@ -25,7 +25,7 @@ export function nameVersion({ name, version }: VersionId): string {
   return `${name}@${version}`;
 }
 
-/** A store and a clock, for every change of what is published. */
+/** A store and a clock, for every change in the store. */
 export interface Publication {
   /** The caller closes it. */
   readonly store: ObjectStore;

@@ -46,7 +46,7 @@ export interface ObservedRun {
   readonly reporter: Reporter;
   /** Saves a model at each sample grid; `steps` are done, weights are [parameters]. */
   readonly saveSnapshot?: (steps: number, weights: Float32Array) => Promise<void>;
-  /** False: a run that diverged or collapsed goes on; the log tells it. */
+  /** False: a run that diverged or collapsed continues, and the log reports it. */
   readonly endsWhenBroken?: boolean;
   /** Called before writes. Throws when another process took over the folder, or the GPU failed. */
   readonly assureFolder?: () => Promise<void>;

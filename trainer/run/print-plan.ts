@@ -1,4 +1,4 @@
-/** What the plan of a run prints before it starts. */
+/** Prints the plan of a run before it starts. */
 import { relative } from 'node:path';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { alignColumns, formatCount } from '../../shared/text.ts';
@@ -8,7 +8,7 @@ import { describePresentation, planPresentation } from '../export/presentation.t
 import type { Delivery } from './run-folder.ts';
 import type { RunPlan } from './run-plan.ts';
 
-/** @param replaced  What a publication replaces; empty when there is nothing to say. */
+/** @param replaced  Says what a publication replaces; may be empty. */
 export function printPlan(
   { options, dataset, findings, folder, checkpoint, backend, notes }: RunPlan,
   replaced: string,
@@ -60,7 +60,7 @@ function describeClassCounts(dataset: Dataset): string {
   return `${listed.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
-/** Writes a path from the working folder, where it lies in it. */
+/** Shortens a path within the working folder to a relative one. */
 export function showPath(path: string): string {
   const fromHere = relative(process.cwd(), path);
   return fromHere.startsWith('..') ? path : fromHere;

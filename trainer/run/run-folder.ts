@@ -43,7 +43,7 @@ export interface RunOptions {
     /** Absent in runs of experiments. */
     readonly classes?: readonly string[];
   };
-  /** Of the last session. `threads` is null if the arithmetic does not depend on them. */
+  /** The last session's backend. `threads` is null if the arithmetic does not depend on it. */
   readonly backend: { readonly name: BackendName; readonly threads: number | null };
   /** Whether a model is saved at each sample grid. */
   readonly snapshots?: true;
@@ -56,23 +56,23 @@ export interface RunOptions {
   readonly delivery: Delivery;
 }
 
-/** What becomes of the trained model. */
+/** The publication of the trained model. */
 export interface Delivery {
   readonly name: string;
   readonly weights: WeightDtype;
   readonly publish: boolean;
   /** A target as `--to` takes it; a folder's path is absolute. */
   readonly to: string;
-  /** True to make it the default model, whatever is served. */
+  /** True to make it the default model in any case. */
   readonly makeDefault: boolean;
-  /** Of an S3 service; absent: its own. */
+  /** The address of an S3 service; absent for the default. */
   readonly endpoint?: string;
   readonly region?: string;
   /** Publishes to storage that ignores conditional writes. */
   readonly allowUnsafePointer?: true;
   /** Red, green and blue of the paper, as given; absent: it is measured. */
   readonly paper?: readonly number[];
-  /** What the pictures show, as given. */
+  /** The subject of the pictures, as given. */
   readonly subject?: Subject;
 }
 
@@ -162,7 +162,7 @@ export async function lockRun(folder: string, flag = '--resume') {
   }
 }
 
-/** What a start that was killed leaves in a run's folder before its settings. */
+/** Files that a killed start leaves in a run's folder before its settings. */
 const BEGUN = /^(images|checkpoints|\.lock(\..*)?|\.options\.json\.\d+\.tmp)$/;
 
 /** Makes a new run's folder. The caller has locked it. @throws ExpectedError */

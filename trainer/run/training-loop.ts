@@ -26,7 +26,7 @@ interface TrainingRun extends ObservedRun {
   readonly dataset: Dataset;
   /** See `hashRun`. */
   readonly runSha256: string;
-  /** Where to go on; null to start. */
+  /** The checkpoint to continue from; null for a new run. */
   readonly checkpoint: Checkpoint | null;
   /** When aborted, the run ends after its current step, with a checkpoint. */
   readonly signal: AbortSignal;

@@ -228,7 +228,7 @@ async function proveBackend(convolutions: boolean): Promise<string | undefined> 
 
 type FallibleBackend = Pick<OpenBackend, 'description' | 'takeFault'>;
 
-/** What a message about a device's fault says beside the fault. */
+/** The advice in a message about a device's fault. */
 interface FaultAdvice {
   /** Tells the user how to go on. */
   readonly advice: string;

@@ -17,7 +17,7 @@ export interface GpuDescription {
   /** Whether it imitates a GPU on the CPU. */
   readonly isSoftware: boolean;
   readonly adapter: Readonly<Record<string, string>>;
-  /** Of the device that computes. */
+  /** The limits of the device that computes. */
   readonly limits: Readonly<Record<string, number>>;
   readonly features: readonly string[];
 }

@@ -91,7 +91,7 @@ export function locateTfjsNode(): string | undefined {
  * 4.22 calls both, and Node 23 removed them; on Node 22 each call would print a warning.
  */
 export function restoreNodeUtil(): void {
-  // By `require`, because nothing can be added to an ES module's namespace.
+  // Use `require`, because an ES module's namespace cannot be extended.
   const util = createRequire(import.meta.url)('node:util') as Record<string, unknown>;
   util['isNullOrUndefined'] = (value: unknown) => value === null || value === undefined;
   util['isArray'] = Array.isArray;

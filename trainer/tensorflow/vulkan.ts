@@ -17,7 +17,7 @@ const ADDED = 'VK_ADD_DRIVER_FILES';
 
 /** Vulkan without a display needs no X11: the second library does not ask for it. */
 const NVIDIA_LIBRARIES = ['libGLX_nvidia.so.0', 'libEGL_nvidia.so.0'];
-/** Where containers and clusters put NVIDIA's libraries. */
+/** The folders in which containers and clusters put NVIDIA's libraries. */
 const NVIDIA_FOLDERS = ['', '/usr/local/nvidia/lib64/', '/usr/lib/nvidia/', '/usr/lib64/nvidia/'];
 
 /** A driver's description, and why its library does not load. */
@@ -28,7 +28,7 @@ interface Driver {
   readonly fault: string | undefined;
 }
 
-/** What a machine has of Vulkan. */
+/** The parts of Vulkan on this machine. */
 export interface VulkanFacts {
   readonly hasLoader: boolean;
   readonly drivers: readonly Driver[];
@@ -104,7 +104,7 @@ export function explainMissingGpu(facts: VulkanFacts): string {
   return `there is no GPU that WebGPU can use, though a Vulkan driver loads (${names}): no such GPU is in this machine, or its driver is too old; WebGPU needs Vulkan 1.1`;
 }
 
-/** Where descriptions lie: folders in which the loader looks, and others. */
+/** Lists the folders of driver descriptions: those that the loader reads, and others. */
 function listFolders(env: NodeJS.ProcessEnv) {
   const home = env['HOME'] ?? '/nowhere'; // `homedir` throws where a user has none.
   const { XDG_CONFIG_HOME, XDG_CONFIG_DIRS, XDG_DATA_HOME, XDG_DATA_DIRS } = env;

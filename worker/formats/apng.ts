@@ -32,15 +32,17 @@ function findChange(
   before: Picture | undefined,
   { width, height, channels, pixels }: Picture,
 ): Box {
-  const box = findBox(width, height, (pixel) => {
-    for (let at = pixel * channels; at < (pixel + 1) * channels; at++) {
-      if (before?.pixels[at] !== pixels[at]) {
-        return true;
-      }
-    }
-    return false;
-  });
-  return box ?? FIRST_PIXEL;
+  if (before === undefined) {
+    return { left: 0, top: 0, width, height };
+  }
+  const { pixels: old } = before;
+  const box = findBox(width * channels, height, (at) => old[at] !== pixels[at]);
+  if (box === undefined) {
+    return FIRST_PIXEL;
+  }
+  const left = Math.floor(box.left / channels);
+  const right = Math.ceil((box.left + box.width) / channels);
+  return { ...box, left, width: right - left };
 }
 
 /** Joins PNGs with one palette. Each replaces its box of the picture. */

@@ -17,7 +17,7 @@ import { renderText } from './text.ts';
 
 interface RenderContext {
   readonly digits: PinnedDigits;
-  /** Of the picture, where its width or height decides; default that of `digits`. */
+  /** The scale, if the picture's width or height decides it; default: the scale of `digits`. */
   readonly scale?: number;
   /** The model's class names, by label. */
   readonly classes: readonly string[];

@@ -12,7 +12,7 @@ import type { Content } from '../http/content.ts';
 interface NpzArray {
   readonly name: string;
   readonly shape: readonly number[];
-  /** As many bytes as the shape has elements. */
+  /** A byte for each element of the shape. */
   readonly values: Content;
 }
 

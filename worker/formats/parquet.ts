@@ -39,7 +39,7 @@ type Struct = Readonly<Record<`field_${number}`, unknown>>;
 interface Chunk {
   readonly path: readonly string[];
   readonly type: number;
-  /** How much of the path every row has: all of it, or all but the last for nulls. */
+  /** Parts of the path that every row has: all, or for nulls all but the last. */
   readonly level: number;
   /** Absent for nulls. */
   readonly values?: Content;

@@ -13,7 +13,7 @@ interface Size {
 }
 
 const SIGNATURE = Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10);
-/** A stored block of deflate has at most so many bytes (RFC 1951, 3.2.4), and a head of 5. */
+/** Most bytes of a stored block of deflate (RFC 1951, 3.2.4), which has a head of 5. */
 const MAX_BLOCK = 65_535;
 
 /** Encodes a picture. @param pixels  Row-major [height, width, channels]. */

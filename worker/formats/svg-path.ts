@@ -1,7 +1,7 @@
 /** Writes outlines as the data of an SVG path. */
 import type { Outline } from '../../shared/picture/outline.ts';
 
-/** Points lie on whole steps, so many for one pixel of a digit. */
+/** Steps of a digit's pixel. Points are rounded to whole steps. */
 const STEPS = 10;
 /** Points that are nearer to the line through their neighbours, in steps, are left out. */
 const MAX_OFF_STEPS = 0.35;
@@ -42,8 +42,8 @@ function writeLines(outline: Outline): string {
 
 /**
  * Writes a closed quadratic B-spline: parabolas between the middles of edges, with the points as
- * controls. Only the first control is told. Each other one mirrors that before it, which is exact
- * because the coordinates are half steps.
+ * controls. Only the first control is written. Each other one mirrors the one before, which is
+ * exact because the coordinates are half steps.
  */
 function writeCurve(outline: Outline): string {
   const points = roundPoints(spaceEvenly(outline));

@@ -32,10 +32,9 @@ function separateInk(given: Samples): Samples {
     const sample = pixels.subarray(i * size * channels, (i + 1) * size * channels);
     const even =
       channels === 1 ? evenInk(sample, width, height) : measureInk(sample, channels, paper);
-    ink.set(
-      Array.from(even, (value) => (value > HALF ? 1 : 0)),
-      i * size,
-    );
+    for (let k = 0; k < size; k++) {
+      ink[i * size + k] = (even[k] as number) > HALF ? 1 : 0;
+    }
   }
   return { ...samples, channels: 1, pixels: ink };
 }

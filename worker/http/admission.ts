@@ -105,7 +105,7 @@ export async function withModel(
   refuse = (error: ApiError): Response | Promise<Response> => respondError(c, error),
 ): Promise<Response> {
   const defer = c.get('defer');
-  // A load costs as much as a heavy answer, whatever is drawn then.
+  // A load costs as much as a heavy answer, even for a small picture.
   const admitLoad = () => countRequest(c, given.rateLimits, true);
   const answering = useModel(given.generators, choice, defer, answer, admitLoad);
   if (answering instanceof Promise) {
@@ -119,11 +119,11 @@ export async function withModel(
 export const STREAM_TURNS = { concurrent: 1, waiting: 1000, waitMs: 60_000, expiresMs: 30_000 };
 /** Heavy answers of an isolate: it has one thread, so more at once would only take more memory. */
 export const HEAVY_WORK = { concurrent: 1, waiting: 8, waitMs: 5_000, expiresMs: 30_000 };
-/** By then one of the waiting requests is done. */
+/** After this time one of the waiting requests is usually done. */
 const BUSY_RETRY_SECONDS = 1;
 
 /**
- * What an answer costs, in nanoseconds of processor time for one of each. `npm run bench -- cost`
+ * The cost of an answer's parts, in nanoseconds of processor time each. `npm run bench -- cost`
  * fits these figures to measurements. Noise instead of digits costs up to three times as much.
  */
 export const COST_NS = {
@@ -170,7 +170,7 @@ export function measureSamples({ effort }: Pick<GeneratorPlan, 'effort'>, sample
   return { effort: effort * samples, sample: samples };
 }
 
-/** Counts the numbers of so many samples. */
+/** Counts the numbers of samples: a number for each pixel and channel. */
 export function countNumbers(samples: number, { sampler }: Generator): number {
   const { height, width, channels } = sampler.manifest.image;
   return samples * height * width * channels;

@@ -1,4 +1,4 @@
-/** What a caller can ask for instead of an answer that is too expensive for this service. */
+/** Finds a smaller request in place of one that is too expensive for this service. */
 import { chooseCols } from '../../shared/picture/sheet-layout.ts';
 import { estimateMs, type Work } from './admission.ts';
 

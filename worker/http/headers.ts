@@ -7,7 +7,7 @@ import type { UnknownName } from '../../shared/contract/query.ts';
 import type { AppContext } from '../context.ts';
 import type { ModelChoice } from '../models/generator-source.ts';
 
-/** This service's own headers: see the README. */
+/** This service's own headers: docs/api.md explains them. */
 export const HEADERS = {
   /** The seed that was used, percent-encoded. */
   seed: 'Digitmint-Seed',
@@ -58,7 +58,7 @@ export function describePreflight(methods: readonly string[]): Record<string, st
   };
 }
 
-/** What a page loads: scripts for its playground, scripts and a search, or no script. */
+/** The scripts of a page: for a playground, for a search, or none. */
 export type PageKind = 'home' | 'reading' | 'plain';
 
 /** For pages. Scripts come with requests to us, web workers, and pictures from bytes. */
@@ -209,7 +209,7 @@ export function describePinned(
 }
 
 const encoder = new TextEncoder();
-/** The bytes of one text after the other: new ones for each cost more than its hash. */
+/** A buffer for one text after the other: a new buffer costs more than the hash. */
 const encoded = new Uint8Array(1024);
 
 function hashText(text: string): Uint8Array {

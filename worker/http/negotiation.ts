@@ -13,7 +13,7 @@ const MEDIA_RANGE = /^(?:\*\/\*|[^\s/*]+\/[^\s/]+)$/;
 
 /**
  * Chooses by quality, then by `formats`' order; undefined if none. Malformed ranges accept all.
- * Problem details say nothing of a success: some generated clients ask for nothing else.
+ * Problem details in Accept are ignored, because some generated clients ask only for them.
  */
 export function negotiateFormat<F extends string>(
   accept: string | undefined,

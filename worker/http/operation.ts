@@ -29,7 +29,7 @@ export interface Variants {
   readonly types: Readonly<Record<string, string>>;
   /** The operation of a value has this id and the value: `drawDigits` and `Png`. */
   readonly id: string;
-  /** Said of every value, without a full stop. */
+  /** The summary of every value, without a full stop. */
   readonly summary: string;
 }
 
@@ -49,7 +49,7 @@ export interface Operation {
   readonly summary: string;
   readonly pathParameters?: ParameterSet;
   readonly query?: ParameterSet;
-  /** What a POST takes, without a full stop. */
+  /** The body of a POST. `about` has no full stop. */
   readonly body?: { readonly about: string; readonly types: readonly string[] };
   /** The bodies of a success, by media type. */
   readonly answers: Readonly<Record<string, AnswerBody>>;
@@ -78,7 +78,7 @@ export function completeOperation(entry: OperationEntry): Operation {
   return { routes: [route], kind: 'api', examples: [], ...entry };
 }
 
-/** What all pages have in common. */
+/** The common properties of pages. */
 export const OF_PAGE = { kind: 'page', tag: 'pages', answers: { 'text/html': 'text' } } as const;
 
 /** The bodies of a route's formats, by their media types. */

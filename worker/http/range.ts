@@ -94,7 +94,7 @@ export function describePart(
 
 export const PLAIN_TEXT = 'text/plain; charset=UTF-8';
 
-/** Sends a text whole. `c.text()` tells no length, and copies the headers twice. */
+/** Sends a text whole. `c.text()` sends no length, and copies the headers twice. */
 export function respondText(
   text: string,
   type: string,
@@ -126,7 +126,7 @@ export function respondBytes(
   return respondPart(c, headers, bytes, choosePart(c, headers['ETag'], bytes.length));
 }
 
-/** The edge runtime tells the length of such a stream only. */
+/** The edge runtime sends the length of such a stream only. */
 declare const FixedLengthStream: (new (length: number) => TransformStream) | undefined;
 
 /**

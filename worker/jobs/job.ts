@@ -11,7 +11,7 @@ import { encodeIdxHeader, encodeNpyHeader } from '../../shared/array-headers.ts'
 
 export const jobIdSchema = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
 
-/** The record in the bucket. It keeps how the job was split, whatever later code would choose. */
+/** The record in the bucket. It keeps the job's split, because later code may split otherwise. */
 export const jobRecordSchema = v.object({
   /** 2 for a job in a hand: older code would draw it without. */
   schema: v.picklist([1, 2]),
@@ -83,7 +83,7 @@ export function listPage(record: JobRecord, page: number): number[] {
   );
 }
 
-/** Locates a shard's digits in the seed's row. */
+/** Locates a shard's digits in the seed's sequence. */
 export function locateShard(
   { start, n, shardDigits }: JobRecord,
   shard: number,

@@ -45,7 +45,7 @@ export const WAITS = {
 const MAX_FOLLOWED_NAMES = 3;
 /** A refresh or a load that takes longer was cut off with its request: another may begin. */
 const EXPIRES_MS = 30_000;
-/** After such a silence a request waits for the pointer, so that it gets no model of hours ago. */
+/** After this time without a request, the next one waits for the pointer: models may be old. */
 const SILENCE_MS = 40_000;
 /** Loads that requests begin at once: the files and weights of each may take 32 MiB. */
 const LOADS = { concurrent: 2, waiting: 16, expiresMs: EXPIRES_MS };

@@ -84,7 +84,7 @@ export class ModelCache {
   }
 
   #renew(entry: Entry, generator: Generator): Lease {
-    // One whose load was given up may have a successor of its key.
+    // If a load was given up, another entry may have its key.
     if (this.#isListed(entry)) {
       this.#touch(entry);
     }

@@ -123,7 +123,7 @@ export function createModelStore(
     return bytes;
   }
 
-  /** One good signature is enough, whatever became of the others. */
+  /** One valid signature is enough; the others may be missing or wrong. */
   async function requireSignature(document: {
     readonly name: string;
     readonly version: string;

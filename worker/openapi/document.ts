@@ -23,7 +23,7 @@ import { describeNamedSchemas, locateSchema, mapValues, nameSchema, type Json } 
 type Section = 'schemas' | 'parameters' | 'headers' | 'responses' | 'examples';
 
 /** Collects the shared parts of a document, and refers to them. */
-export class Components {
+class Components {
   readonly sections: Record<Section, Record<string, Json>> = {
     schemas: {},
     parameters: {},
@@ -194,7 +194,7 @@ function shareParameter(
   });
 }
 
-/** The name, or that with the tag where the first is taken by something else. */
+/** The name of a component, and the name with its tag in case the first is taken. */
 function nameFor(name: string, tag: string): string[] {
   return [name, `${name}Of${capitalize(tag)}`];
 }

@@ -1,4 +1,4 @@
-/** The headers that the OpenAPI document tells of, and which answers have them. */
+/** The headers in the OpenAPI document, and the answers that have them. */
 import { HEADERS } from '../http/headers.ts';
 import type { DescribedOperation } from './operations.ts';
 import type { Json } from './schemas.ts';

@@ -3,7 +3,7 @@ import type { FormatOf, RouteName } from '../../shared/contract/formats.ts';
 import { capitalize } from '../../shared/text.ts';
 import type { AnswerBody, Operation, Variants } from '../http/operation.ts';
 
-/** What a path with each extension gives; the paths of a model’s files name themselves. */
+/** The content of each extension's path. The paths of a model’s files need no description. */
 const FORMAT_NAMES: Readonly<Record<string, string>> = {
   png: 'a PNG picture',
   gif: 'a GIF picture',

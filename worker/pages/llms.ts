@@ -43,7 +43,7 @@ export function addLlmsRoute(
   });
 }
 
-/** What models of other pictures answer, under the general names, whatever classes they have. */
+/** Selects the operations and examples that work with every model's classes. */
 function generalize(operations: readonly Operation[]): Operation[] {
   return operations
     .filter(({ path }) => !/^\/(?:digit|number)\b/.test(path))
@@ -67,7 +67,7 @@ function describeModel(manifest: Manifest | undefined, base: string): string {
   return `# digitmint
 
 > ${capitalize(many)} from a small neural network. Every request draws new ones; a seed always gives the same ones.
-> GET only, no key, any origin. To embed one: <img src="${base}/sample.png?scale=4" alt="${nameOne(subject)}">
+> No key, any origin. To embed one: <img src="${base}/sample.png?scale=4" alt="${nameOne(subject)}">
 
 - /sample and /digit are names of the same pictures.${labels}${numbers}
 `;
@@ -76,10 +76,11 @@ function describeModel(manifest: Manifest | undefined, base: string): string {
 function describeForModels(operations: readonly Operation[], base: string): string {
   const sections = operations
     .filter(({ kind }) => kind === 'api')
-    .map(({ path, summary, pathParameters, query, examples }) =>
+    .map(({ method = 'GET', path, summary, pathParameters, query, body, examples }) =>
       [
-        `## GET ${path}`,
+        `## ${method} ${path}`,
         `${summary}.`,
+        body === undefined ? '' : `Body: ${body.about} (${body.types.join(', ')}).`,
         describeParameters({ ...pathParameters, ...query }),
         ...examples.map((example) => `Example: ${base}${example}`),
       ]

@@ -117,7 +117,7 @@ function renderCharts(): Markup {
     ${chart(files.truncation, 'Diversity rises from 0.66 with truncation 0.5 to 1.01 with 1')}`;
 }
 
-/** What the export measured: all that is known of another model. */
+/** The figures of the export: for other models nothing else is known. */
 function renderFigures(figures: ParsedManifest['manifest']['figures']): Markup {
   const entries = Object.entries(figures);
   return entries.length === 0

@@ -67,7 +67,7 @@ const BY_EXTENSION = { parameter: 'extension', types: DIGIT_FORMATS } as const;
 type Root = 'digit' | 'sample';
 const ROOTS: readonly Root[] = ['digit', 'sample'];
 
-/** What differs in the documentation of the two names. */
+/** The differences between the documentations of the two names. */
 const WORDS = {
   digit: { id: 'drawDigits', many: 'digits', label: '7' },
   sample: { id: 'drawSamples', many: 'samples of any model', label: '0' },
@@ -164,7 +164,7 @@ export const DIGIT_OPERATIONS: readonly OperationEntry[] = [
 /** Extensions that people ask for and neither /digit nor /number has. */
 const FOREIGN_FORMATS = 'webp avif gif jpg jpeg jxl heic bmp tiff pdf'.split(' ');
 
-/** The icon of answers that are no pages. */
+/** The query of /favicon.ico, which browsers request for answers that are no pages. */
 const FAVICON = new URLSearchParams('seed=digitmint');
 
 export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
@@ -177,7 +177,7 @@ export function addDigitRoutes(app: App, dependencies: AppDependencies): void {
     }
     app.get(`/${root}/:label`, (c) => {
       const { text, extension } = splitExtension(c.req.param('label'));
-      // The label counts as a parameter, so that one in the query as well is a repetition.
+      // The path's label counts as a parameter, so a second one in the query is a repetition.
       const search = new URLSearchParams(c.get('url').searchParams);
       search.append('label', text);
       return answerDigits(c, dependencies, extension, parseDigitQuery(search));

@@ -74,7 +74,7 @@ export const HAND_OPERATION: OperationEntry = {
   ],
 };
 
-/** What the guess costs in draws: four looks, each of encoder and generator. */
+/** The cost of the guess in drawn digits: four looks, each of encoder and generator. */
 const GUESS = 10;
 
 export function addHandRoute(app: App, dependencies: AppDependencies): void {

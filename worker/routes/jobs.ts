@@ -154,7 +154,7 @@ export const JOB_OPERATIONS: readonly OperationEntry[] = [
 /** Pages sent in a second: a queue takes 5,000 messages a second, and two pages have 2,000. */
 const PAGES_A_SECOND = 2;
 
-/** For no other origin: whoever has the secret does not put it into pages. */
+/** No CORS headers: pages of other origins must not use the secret. */
 const PRIVATE_HEADERS = {
   'Cache-Control': CACHE_CONTROL.fresh,
   'X-Robots-Tag': 'noindex',

@@ -33,7 +33,7 @@ import { respondBytes, respondJson } from '../http/range.ts';
 import { respondFault } from '../pages/fault.ts';
 import { renderModelPage, renderModelsPage } from '../pages/model.ts';
 
-/** The only files that are sent, whatever else a manifest lists: none can act as a page. */
+/** The only files of a model that are sent. None of them can act as a page. */
 const FILE_TYPES: Readonly<Record<string, string>> = {
   [MANIFEST_FILE]: 'application/json',
   [TOPOLOGY_FILE]: 'application/json',

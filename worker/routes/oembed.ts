@@ -31,7 +31,7 @@ import { respondJson } from '../http/range.ts';
 import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
 
-/** What the page at `/` is embedded as. */
+/** The embedded form of the page at `/`. */
 const HOME_PICTURE = '/digit.png?n=16&scale=4';
 const MAX_SIDE = 100_000;
 

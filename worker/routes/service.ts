@@ -1,4 +1,4 @@
-/** What the service says of itself: its health, its limits, OpenAPI, and texts for programs. */
+/** Facts about the service: its health, its limits, OpenAPI, and texts for programs. */
 import { FORMATS } from '../../shared/contract/formats.ts';
 import { LIMIT_TABLE } from '../../shared/contract/limits.ts';
 import type { App } from '../context.ts';

@@ -109,7 +109,7 @@ export interface Engine {
    */
   draw(inputs: Float32Array, range: PixelRange): Uint8Array;
   /**
-   * As `drawWords` of random.ts. `count` is at most 16 times the input of the plan.
+   * Does what `drawWords` of random.ts does. `count` is at most 16 times the plan's input.
    * @returns  A view of the engine's memory, which the next call overwrites.
    */
   readonly drawWords: typeof drawWords;
@@ -328,7 +328,7 @@ function placeStage(stage: Stage, batch: number, allocate: (size: number) => num
     ...stage,
     batch,
     weights: allocate(stage.kernelRows * stage.rowUnits * stage.vectors * VECTOR_BYTES),
-    /** What codes are by 1: of each channel, or of each run where a run is one number. */
+    /** The value of code 1, for each channel, or for each run if a run is one number. */
     factors: allocate(Math.max(stage.runs.length / 2, stage.inputs) * 4),
     scales: allocate(stage.vectors * VECTOR_BYTES),
     bias: allocate(stage.vectors * VECTOR_BYTES),

@@ -14,11 +14,11 @@ export interface ByteLayer {
   readonly layer: number;
   /** The code of 0. Codes go from 0 to 127. */
   readonly zero: number;
-  /** What 1 is worth in the codes of each input channel. */
+  /** The value of code 1 in each input channel. */
   readonly steps: readonly number[];
-  /** What 1 is worth in the sums of each output channel. */
+  /** The value of 1 in the sums of each output channel. */
   readonly scales: readonly number[];
-  /** What each output channel adds to its bias, against the mean error. */
+  /** A correction of the mean error, added to the bias of each output channel. */
   readonly offsets: readonly number[];
 }
 
@@ -174,7 +174,7 @@ function moveSpace(
   block: number,
 ): View {
   const shape = [height / block, width / block, channels * block * block];
-  // Where each number of the result goes back to.
+  // The original place of each number of the result.
   const places = Int32Array.from({ length: indices.length }, (_, i) => i);
   const back = moveDepth({ indices: places, shape }, block).indices;
   const moved = new Int32Array(indices.length);

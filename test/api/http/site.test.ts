@@ -1,4 +1,5 @@
 /** Tests what programs look for on any site: icon, rules for crawlers, contact, link previews. */
+import { runInNewContext } from 'node:vm';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as v from 'valibot';
@@ -171,4 +172,25 @@ describe('the name of a saved file', () => {
     ) ?? [''];
     expect(decodeURIComponent(name)).toBe(`digitmint-${'🦊'.repeat(40)}-0.png`);
   });
+});
+
+test('the samples of the API reference run as they stand', async () => {
+  const page = await getText('/docs/reference');
+  const samples = [...page.matchAll(/aria-label="JavaScript: (\w+)"><code>(.*?)<\/code>/gs)]
+    .map(([, id = '', code = '']) => [id, code.replaceAll('&#39;', "'").replaceAll('&amp;', '&')])
+    .filter(([, code = '']) => !/SECRET|\/[A-Z]+\b/.test(code));
+  expect(samples.length).toBeGreaterThan(30);
+  const results = samples.map(async ([id, code = '']) => {
+    const statuses: number[] = [];
+    const ask = async (...request: Parameters<typeof fetch>) => {
+      const answer = await fetch(...request);
+      statuses.push(answer.status);
+      return answer;
+    };
+    const names = { fetch: ask, console: { log: () => undefined } };
+    await runInNewContext(`(async () => {${code}})()`, names);
+    return [id, ...statuses];
+  });
+  const failures = (await Promise.all(results)).filter((result) => result.at(-1) !== 200);
+  expect(failures).toEqual([]);
 });

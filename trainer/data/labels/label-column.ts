@@ -16,7 +16,7 @@ const PARTS = /^(?:usage|split|subset|partition|phase|(?:data[ _-]?)?set)$/i;
 const FLAG = /^is[ _-]?([a-z]+)$/i;
 export const IS_INDEX = /^(?:unnamed.*|index|id|)$/i;
 
-/** Whether a column's name says that it tells the part of each row: "split", "is_valid". */
+/** Whether a column's name announces the part of each row: "split", "is_valid". */
 export function namesParts(column: string): boolean {
   const [, flag = ''] = FLAG.exec(column.trim()) ?? [];
   return PARTS.test(column.trim()) || parseSplit(flag) !== null;
@@ -39,7 +39,7 @@ export function readPart(column: string, cell: string): Split | null {
       : null;
 }
 
-/** Finds the column that tells the part of each row. */
+/** Finds the column with the part of each row. */
 export function findParts<T extends Column>(columns: readonly T[]): T | undefined {
   return columns.find(
     ({ name, cells }) => namesParts(name) && cells.some((cell) => readPart(name, cell) !== null),
@@ -122,7 +122,7 @@ export function toText(cell: unknown): string {
   return ['string', 'number', 'bigint', 'boolean'].includes(typeof label) ? String(label) : '';
 }
 
-/** Says that labels are of a kind that tells no class; nothing for others. */
+/** Describes labels that cannot be classes; empty for others. */
 export function describeObjects(what: string, cells: Iterable<unknown>): string[] {
   return [...cells].some((cell) => typeof unwrapLabel(cell ?? '') === 'object')
     ? [`${what}, has lists or objects: expected a text or a whole number in each row as its class.`]

@@ -43,7 +43,7 @@ const IS_CLASS = /\.cls\d?(?:\.txt)?$/i;
 
 interface ListedLabel {
   readonly label: string | null;
-  /** Null when neither the table's name nor a column tells. */
+  /** The part; null when neither the table's name nor a column names it. */
   readonly split: Split | null;
 }
 
@@ -52,7 +52,7 @@ export interface ListedLabels {
   readonly labels: Map<TreeFile, ListedLabel>;
   /** Paths of the files with labels. */
   readonly files: string[];
-  /** Those files by the column with the classes: ", column label". */
+  /** Those files, by their column with the classes, such as ", column label". */
   readonly columns: Map<string, string[]>;
   readonly notes: string[];
 }

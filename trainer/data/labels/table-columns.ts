@@ -17,7 +17,7 @@ const DELIMITERS = [';', ',', '\t', '|', ' '] as const;
 const IS_PIXEL =
   /^(?!(?:class|label|target|y|level|index)[-_ ]?\d)(?:[a-z]+[-_ ]?)?\d+(?:[x._]\d+)?$/i;
 
-/** Where a table's columns have what. */
+/** The places of a table's columns. */
 interface Columns {
   /** The names; null when the first line has numbers already. */
   readonly header: readonly string[] | null;
@@ -26,7 +26,7 @@ interface Columns {
   readonly labels: readonly number[];
   /** A place; -1 for none. */
   readonly split: number;
-  /** One place, whose cell lists all pixels, or one for each pixel. */
+  /** The place of a cell that lists all pixels, or a place for each pixel. */
   readonly pixels: readonly number[];
   /** Numbers a picture; null when cells with lists tell. */
   readonly size: number | null;
@@ -34,7 +34,7 @@ interface Columns {
 
 export interface Table extends Columns {
   readonly delimiter: string;
-  /** Else the numbers and their order told what the columns are. */
+  /** False if only the numbers and their order tell the columns' meaning. */
   readonly hasNames: boolean;
   /** Pandas took the first picture for a header. Its cells became "0", "0.1", "0.2". */
   readonly isMangled: boolean;
@@ -48,7 +48,7 @@ export function readColumns(file: TreeFile): Promise<Table | null> {
 async function findColumns(file: TreeFile): Promise<Table | null> {
   const start = decodeText(await readStart(file, HEADER_BYTES));
   const lines = start.split('\n', SAMPLED_LINES);
-  // A blank beside another delimiter divides nothing.
+  // A blank beside another delimiter is not a delimiter.
   const line = (lines[0] ?? '').trim().replace(/(?<=[;,\t|]) | (?=[;,\t|])/g, '');
   const count = (delimiter: string): number => line.split(delimiter).length - 1;
   // Commas are decimal ones where semicolons are the delimiter.
@@ -91,7 +91,7 @@ function findLists(start: string, delimiter: string): Columns | null {
 }
 
 /** Splits a line, and takes quotes off. */
-export function splitLine(line: string, delimiter: string): string[] {
+function splitLine(line: string, delimiter: string): string[] {
   return normaliseRow(splitCells(line, delimiter), delimiter).map(unquote);
 }
 
@@ -175,7 +175,7 @@ function findNamed(cells: readonly string[], rows: readonly (readonly string[])[
   return { header: cells, width, labels, split, pixels, size: pixels.length };
 }
 
-/** A word is a label; else the values of the columns at both ends tell. */
+/** A column of words has the labels; otherwise the values of the first and last columns decide. */
 async function findUnnamed(
   cells: readonly string[],
   file: TreeFile,
@@ -188,7 +188,7 @@ async function findUnnamed(
   // The numbers of the rows come before a word.
   const hasIndexToo = word !== -1 && from === 0 && measureSquare(width - 1) === null;
   from += hasIndexToo && word > 0 && measureSquare(width - 2) !== null ? 1 : 0;
-  /** Whether so many of the columns left are the pixels of a picture. */
+  /** Whether the remaining columns but `others` are the pixels of a picture. */
   const isPicture = (others: number): boolean =>
     to - from - others >= LEAST_PIXELS - 1 && measureSquare(to - from - others) !== null;
   if (labels.length === 0 && !isPicture(0)) {
@@ -217,9 +217,9 @@ async function findUnnamed(
     : null;
 }
 
-/** A column whose most frequent value takes more than this part tells no classes. */
+/** A column has no classes if its most frequent value takes more than this part. */
 const NEARLY_ALL = 0.98;
-/** Fewer rows than these may have a class each. */
+/** Below this number, each row may have a class of its own. */
 const LEAST_ROWS = 10;
 
 interface ColumnValues {
@@ -287,7 +287,7 @@ function orderPixels(cells: readonly string[], pixels: readonly number[]): reado
     : (interleave(cells, pixels) ?? pixels);
 }
 
-/** Puts red, green and blue of a pixel side by side; null when the names tell no colours. */
+/** Puts red, green and blue of a pixel side by side; null when the names name no colours. */
 function interleave(cells: readonly string[], pixels: readonly number[]): number[] | null {
   const colours = ['r', 'g', 'b'].map((letter) =>
     pixels.filter((place) => cells[place]?.trim().toLowerCase().startsWith(letter)),
@@ -314,7 +314,7 @@ function describeGap(cells: readonly string[], pixels: readonly number[]): strin
     : '';
 }
 
-/** The side and the channels of a picture with so many numbers; null when it is no square. */
+/** The side and the channels of a picture with `numbers` values; null when it is no square. */
 export function measureSquare(numbers: number): { side: number; channels: number } | null {
   for (const channels of [1, 3]) {
     const side = Math.sqrt(numbers / channels);

@@ -14,11 +14,11 @@ interface TableRows {
   /** The path of its file. */
   readonly name: string;
   readonly rows: readonly { readonly label: string | number | null }[];
-  /** Whether a column tells the part of some rows. */
+  /** Whether a column has the part of some rows. */
   readonly hasParts: boolean;
 }
 
-/** Labels the rows of tables by the tables' names, where no column tells labels or parts. */
+/** Labels the rows of tables by the tables' names, if no column has labels or parts. */
 export function labelByNames<T extends TableRows>(
   tables: readonly T[],
 ): { tables: readonly T[]; notes: readonly string[] } {
@@ -40,7 +40,7 @@ export function labelByNames<T extends TableRows>(
 /**
  * Names the class of each table: cat of cat.csv or cat/1.csv, also below train/ and test/. part-0
  * and part-1 are no classes.
- * @returns  Null when the paths tell none.
+ * @returns  Null when the paths name none.
  */
 function nameClasses(paths: readonly string[]): readonly string[] | null {
   const splits = paths.map(findFileSplit);

@@ -24,7 +24,7 @@ export function isBeforeTable(line: string): boolean {
 const LINE_END = /\r\n?|\n/g;
 
 /**
- * What is no Unicode is in Windows's own encoding.
+ * Text that is not Unicode is taken for Windows-1252.
  * @returns  Lines that end with \n, without those that come before a table.
  */
 export function decodeText(bytes: Uint8Array): string {

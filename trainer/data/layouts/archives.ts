@@ -32,7 +32,7 @@ export function openPacked(file: TreeFile): TreeFile {
   return { path, size: file.size, open };
 }
 
-/** Of headers and of the padding of files in a tar file. */
+/** Bytes of a header in a tar file. Files are padded to a multiple of it. */
 const BLOCK = 512;
 
 export function isArchive({ path }: TreeFile): boolean {
@@ -132,7 +132,7 @@ export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'problems' | '
     }
     const kind = text(156, 1);
     const content = bytes.subarray(start, end);
-    // Of the GNU format, and of the newer POSIX format: "27 path=...".
+    // Long names, in the GNU format and in the newer POSIX format, "27 path=...".
     if (kind === 'L' || kind === 'K' || kind === 'x') {
       const attributes = content.toString('latin1');
       const find = (key: string): string | undefined =>

@@ -31,7 +31,7 @@ import { readFile, type TreeFile } from './tree.ts';
 import { hasPictureEnding } from '../pictures/format.ts';
 import { listZip } from './zip.ts';
 
-/** Of one array. */
+/** Largest size of one array. */
 export const MAX_ARRAY_BYTES = 1024 ** 3;
 
 const ENDING = /\.(?:np[yz]|mat|idx\d?(?:-ubyte)?|pkl|pickle)$/i;
@@ -69,7 +69,7 @@ async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArra
   const own = basename(file.path).replace(ENDING, '');
   const folder = findSplit(own) === null ? findFolderSplit(file.path) : null;
   const stem = folder === null ? own : `${folder}_${own}`;
-  /** Where the file tells a part that the arrays' own names do not: train.npz with x and y. */
+  /** Adds the part that only the file's name tells, as of train.npz with x and y. */
   const nameAll = (arrays: NamedArray[], keys = arrays.map(({ name }) => name)): NamedArray[] =>
     findSplit(stem) !== null && keys.every((key) => findSplit(key) === null)
       ? arrays.map((one) => (one.name === stem ? one : { ...one, name: `${stem}_${one.name}` }))
@@ -174,7 +174,7 @@ function renumberSvhn(stem: string, arrays: readonly NamedArray[]): string[] {
  * images without labels become a class each, named after their files, as Quick, Draw! has them.
  * @throws ExpectedError  When arrays are no images, or do not belong together.
  */
-export function arrangeArrays(
+function arrangeArrays(
   arrays: readonly NamedArray[],
   givenRange: PixelRange | undefined,
   notes: readonly string[] = [],
@@ -312,7 +312,7 @@ function listRows({ shape: [count = 0, columns = 0], values }: ArrayFile): numbe
   ]);
 }
 
-/** Numbers of rows, and names of files, tell no classes. */
+/** Numbers of rows and names of files are no classes. */
 function repeats({ array: { values } }: NamedArray): boolean {
   return new Set(values).size < values.length;
 }
@@ -374,11 +374,11 @@ function toPictures(array: ArrayFile, name: string, range: PixelRange) {
   return { width, height, channels, pick };
 }
 
-/** Pictures are not so many times higher than wide. */
+/** No picture is this many times higher than wide. */
 const THIN = 20;
 
 /** @throws ExpectedError  When its shape is not that of pictures. */
-export function measureArray({ shape, values }: ArrayFile, name: string) {
+function measureArray({ shape, values }: ArrayFile, name: string) {
   const [count = 0, ...rest] = shape;
   const dimensions = findDimensions(rest);
   const [examples = 0, classes = 0] = rest;
@@ -428,12 +428,12 @@ function findDimensions(sizes: readonly number[]) {
   return square && { ...square, height: square.side, width: square.side, isPlanar: false };
 }
 
-/** Whether rows hold the numbers of coloured pictures, and nothing tells their order. */
+/** Whether rows hold the numbers of coloured pictures in an unknown order. */
 function isFlat({ shape: [, size = 0, ...others] }: ArrayFile): boolean {
   return others.length === 0 && measureSquare(size)?.channels === 3;
 }
 
-/** Pictures that tell the order of all. */
+/** The number of pictures from which the order of all is found. */
 const COMPARED = 1000;
 
 /**

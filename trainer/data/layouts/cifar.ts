@@ -7,7 +7,7 @@ import { folderOf, readFile, type Tree, type TreeFile } from './tree.ts';
 
 const NAMES = /(?:^|\/)(?:batches\.meta(?:\.txt)?|meta|fine_label_names\.txt)$/;
 const BATCH = /(?:^|\/)(?:(data_batch_\d+|train)|(test(?:_batch)?))(?:\.bin)?$/;
-/** Of a picture: 32 rows of 32 red pixels, then green ones, then blue ones. */
+/** A picture has 32 rows of 32 red values, then the green ones, then the blue ones. */
 const [SIDE, PIXELS] = [32, 3072];
 
 /** The file that names the classes; absent: the files are not those of CIFAR. */

@@ -38,14 +38,14 @@ import { folderOf, MAX_FILES, readFile, type TreeFile } from './tree.ts';
 const BINARY = new Set<number>([Type.Binary, Type.LargeBinary, Type.BinaryView]);
 
 const IS_ARROW = /\.arrow$/i;
-/** What `datasets` keeps of computations beside a set. */
+/** Files in which `datasets` keeps the results of computations beside a set. */
 const IS_CACHE = /(?:^|\/)(?:cache-[0-9a-z_-]+|indices)\.arrow$/i;
 
 export function isHuggingFace({ path }: TreeFile): boolean {
   return (IS_ARROW.test(path) && !IS_CACHE.test(path)) || /\.parquet$/i.test(path);
 }
 
-/** What a table's columns are called. */
+/** The names of a table's columns. */
 interface Columns {
   readonly image: string;
   readonly label: string | null;
@@ -143,7 +143,7 @@ export async function openPixelTables(files: readonly TreeFile[]): Promise<PartT
   return tables;
 }
 
-/** The part that a file's name or its folders tell. */
+/** The part that a file's name or its folders name. */
 function findPart({ path }: TreeFile): Split {
   return findSplit(basename(path)) ?? findSplit(path) ?? 'train';
 }
@@ -190,7 +190,7 @@ async function findOther(table: PictureTable, names: readonly string[]): Promise
 
 type Features = Record<string, Readonly<Record<string, unknown>> | undefined>;
 
-/** Without a description the types and names of columns tell enough. */
+/** Without a description, the types and names of the columns decide. */
 function readFeatures({ description = '{}' }: PictureTable): Features {
   const content = parseJson(description) as { info?: { features?: Features } } | null;
   return content?.info?.features ?? {};

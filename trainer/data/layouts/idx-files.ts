@@ -10,7 +10,7 @@ import { listPictures } from './arrays.ts';
 import { nameSome, within, type RawPicture, type Source } from './source.ts';
 import { folderOf, readFile, type Tree, type TreeFile } from './tree.ts';
 
-/** Of an unpacked file: ten times all of MNIST's training images. */
+/** Largest unpacked file: ten times MNIST's training images. */
 const MAX_BYTES = 512 * 1024 * 1024;
 /** "emnist-letters-train-images-idx3-ubyte.gz"; many copies have a dot before "idx". */
 const NAME = /^(?:(.+)-)?(train|t10k|test)-(images|labels)[-.]idx[1-4]-(?:ubyte|int)(?:\.gz)?$/;
@@ -25,7 +25,7 @@ export function isIdxFile({ path }: Pick<TreeFile, 'path'>): boolean {
 export interface IdxSet {
   readonly prefix: string;
   readonly folder: string;
-  /** By part and kind: "train images". A plain file comes before its .gz. */
+  /** The files by part and kind, such as "train images". A plain file comes before its .gz. */
   readonly files: ReadonlyMap<string, TreeFile>;
 }
 

@@ -38,7 +38,7 @@ const EXPECTED =
   'expected pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF, SVG, BMP, PGM, PPM; a subfolder for each class, or none), a .zip or .tar of them, ' +
   "IDX files as MNIST's, CIFAR's files, .npy, .npz or .mat, a CSV table of pixels, or Parquet or Arrow files of Hugging Face";
 
-/** What the user says about a layout. */
+/** The user's choices about a layout. */
 export interface LayoutRequest {
   readonly folders?: FolderMeaning;
   /** Which numbers are black and white in arrays, tables and pictures of 16 bits. */
@@ -52,7 +52,7 @@ const MAX_DEPTH = 3;
 /** Files that are looked into at a time. */
 const LOOKED_INTO = 16;
 
-/** Endings of files that are no pictures, so that nobody looks into them. */
+/** Endings of files that are no pictures. Such files are not opened. */
 const NO_PICTURES =
   /\.(?:txt|md|cls|[ct]sv|json|jsonl|xml|ya?ml|html?|py|ipynb|pdf|pth?|pkl|h5|hdf5)$/i;
 
@@ -150,7 +150,7 @@ function describeMissing(path: string): string {
   return `no such folder or file${advice}`;
 }
 
-/** By endings, and by the first bytes as Latin-1. */
+/** Advice for formats that are not read, by endings and by first bytes as Latin-1. */
 const ADVICE = [
   [/\.(?:(?:zip|7z)\.\d+|z\d\d)$/i, /^(?!)/, 'join its parts, and unpack them'],
   [/\.(?:tar\.\w+|tbz2?|txz)$/i, /^(?!)/, 'unpack it: tar xf FILE'],
@@ -319,7 +319,7 @@ async function readTree(
   };
 }
 
-/** Names decide where they say what a file is meant to be, else the content does. */
+/** A file's name decides its kind if it says so; otherwise the content decides. */
 async function identify(file: TreeFile): Promise<'picture' | 'array' | null> {
   if (hasPictureEnding(file.path)) {
     return 'picture';
@@ -328,7 +328,7 @@ async function identify(file: TreeFile): Promise<'picture' | 'array' | null> {
     return null;
   }
   const start = await readStart(file, SNIFFED_BYTES).catch(() => null);
-  // What cannot be read is named when it is read.
+  // The reader names unreadable files later.
   return start === null || identifyPicture(start) !== null
     ? 'picture'
     : isIdx(start)

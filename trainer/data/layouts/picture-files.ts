@@ -34,7 +34,7 @@ import { folderOf, readFile, type Tree, type TreeFile } from './tree.ts';
 const MAX_PICTURE_BYTES = 64 * 1024 * 1024;
 const MAX_LABELS_BYTES = 128 * 1024 * 1024;
 
-/** Where StyleGAN's tools keep the labels of their pictures. */
+/** The file in which StyleGAN's tools keep the labels. */
 const STYLEGAN_LABELS = 'dataset.json';
 
 /** A picture file with what its folders say. */
@@ -75,7 +75,7 @@ export async function arrangePictures(
   return { samples, problems: [], notes: [...notes, ...advice, ...describeMasks(pictures)], used };
 }
 
-/** Takes the classes of folders; where they tell none, those of tables that name the files. */
+/** Takes the classes from folders or, without any, from tables that name the files. */
 function placeByAll(
   pictures: readonly TreeFile[],
   folders: FolderMeaning | undefined,
@@ -163,7 +163,7 @@ function areLikely(names: readonly (string | null)[]): boolean {
   );
 }
 
-/** What a name says before its number: "cat" of cat.12; null for none. */
+/** The part of a name before its number: "cat" of cat.12; null for none. */
 function parseName(stem: string): string | null {
   let end = stem.length;
   while (end > 0 && ' ._-()0123456789'.includes(stem[end - 1] as string)) {
@@ -189,7 +189,7 @@ function read(file: TreeFile): Promise<Uint8Array> {
   return readFile(file, MAX_PICTURE_BYTES);
 }
 
-/** Folders that lie beside pictures: of masks, for instance. */
+/** Folders beside pictures that hold other things, such as masks. */
 const BESIDE = /^(?:masks?|segmentations?|annotations?|labels?|depths?|ground[-_ ]?truth|gt)$/i;
 
 function placePictures(
@@ -347,7 +347,7 @@ async function readStyleGanLabels(
       `${listing.path}: expected "labels" to be a list of [file, label], or null`,
     );
   }
-  /** By path; the first label counts. */
+  /** Labels by path. The first label of a path counts. */
   const listed = new Map<string, number>();
   for (const [i, entry] of ((labels ?? []) as unknown[]).entries()) {
     const [path, value] = Array.isArray(entry) ? (entry as unknown[]) : [];

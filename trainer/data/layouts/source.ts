@@ -1,5 +1,5 @@
 /**
- * What every reader of a layout gives: a list of labelled pictures that are not read yet. Readers
+ * The result of each layout's reader: a list of labelled pictures that are not read yet. Readers
  * refuse data by errors whose messages follow the name of a file or of the data: "holds nothing".
  */
 import { basename } from 'node:path';
@@ -41,13 +41,13 @@ export interface Source {
   readonly kind?: string;
   readonly samples: readonly Sample[];
   readonly problems: readonly Problem[];
-  /** What the user should know, a line each. */
+  /** Messages for the user, a line each. */
   readonly notes: readonly string[];
   /** Paths of files beside the pictures that were read. */
   readonly used?: readonly string[];
   /** Names of the classes with numbers as labels, from 0. */
   readonly classNames?: readonly string[];
-  /** Of arrays: what all samples have. */
+  /** The common shape of all samples of an array. */
   readonly shape?: Omit<RawPicture, 'pixels'>;
 }
 
@@ -119,7 +119,7 @@ const WORDS = {
   labels: 'y|labels?|lbls?|targets?|class(?:es)?',
   pictures: 'x|images?|imgs?|pictures?|data|features?|inputs?',
 } as const;
-/** These count beside a word for pictures or labels only: "x_tr", "teY". */
+/** Short names of parts. They count only beside a word for pictures or labels: "x_tr", "teY". */
 const SHORT = { train: 'trn?', val: 'va|vld', test: 'te|tst?' } as const;
 const PARTS = ['train', 'val', 'test'] as const;
 const PART = PARTS.map((part) => WORDS[part]).join('|');
@@ -178,13 +178,13 @@ function listWords(name: string): string[] {
   );
 }
 
-/** Finds the split that a file's folders tell. */
+/** Finds the split that a file's folders name. */
 export function findFolderSplit(path: string): Split | null {
   const folders = path.split('/').slice(0, -1);
   return folders.map((name) => parseSplit(name) ?? findSplit(name)).find((one) => one) ?? null;
 }
 
-/** Finds the split that a file's name or its folders tell. Without one it is for training. */
+/** Finds the split that a file's name or its folders name. Default: training. */
 export function findFileSplit(path: string): Split {
   return findSplit(basename(path)) ?? findFolderSplit(path) ?? 'train';
 }

@@ -85,7 +85,7 @@ export async function readTables(
 }
 
 interface TableRows extends PictureRows {
-  /** Whether a column tells the part of some rows. */
+  /** Whether a column has the part of some rows. */
   readonly hasParts: boolean;
 }
 
@@ -95,7 +95,7 @@ interface Row {
   /** From 0, among all rows with content. */
   readonly index: number;
   readonly label: string | null;
-  /** That a column tells. */
+  /** The part that a column names; null without such a column. */
   readonly part: Split | null;
 }
 

@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { UnusablePicture, type Problem } from './source.ts';
 
-/** Of a folder or archive. */
+/** Most files of a folder or archive. */
 export const MAX_FILES = 1_000_000;
 const MAX_DEPTH = 32;
 
@@ -24,12 +24,12 @@ export interface TreeFile {
 }
 
 export interface Tree {
-  /** Of the folder or archive itself. */
+  /** The name of the folder or archive itself. */
   readonly name: string;
   /** In the order of their paths' character codes. */
   readonly files: readonly TreeFile[];
   readonly problems: readonly Problem[];
-  /** What the user should know about an archive, a line each. */
+  /** Messages for the user about an archive, a line each. */
   readonly notes?: readonly string[];
   /** Neither files nor folders. */
   readonly passedOver: readonly string[];

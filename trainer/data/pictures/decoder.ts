@@ -15,7 +15,7 @@ import { decodePngPicture, parsePngHeader } from '../../../shared/picture/png-pi
 /** Larger pictures are refused before they are decoded: a small file may hold any number. */
 const MAX_PIXELS = 100_000_000;
 const MAX_SECONDS = 60;
-/** Of libvips, the resolution at which it draws an SVG of N units as N pixels. */
+/** The resolution at which libvips draws an SVG of N units as N pixels, and its largest one. */
 const SVG_DENSITY = { usual: 72, max: 100_000 } as const;
 
 export const FITS = ['crop', 'pad', 'stretch'] as const;
@@ -345,7 +345,7 @@ function convertChannels(
   return converted;
 }
 
-/** Says what works without sharp; nothing when it is there. */
+/** Describes what works without sharp; empty when sharp is there. */
 export function describeMissingSharp({ fault }: Pick<PictureDecoder, 'fault'>): string[] {
   const advice = IS_PACKED ? 'this bundle has none' : 'npm ci installs it';
   const rest = 'only PNG files and arrays of one size that fits are read';

@@ -74,7 +74,7 @@ export function identifyPicture(start: Uint8Array): PictureFormat | null {
   return isXml && /<(?:[a-z]+:)?svg[\s>]/i.test(text) ? 'SVG' : null;
 }
 
-/** Recognises what often lies in the place of a file. @returns  As in "is a web page"; or null. */
+/** Recognises common content instead of a picture. @returns  As in "is a web page"; or null. */
 export function identifyStranger(start: Uint8Array): string | null {
   const text = Buffer.from(start.subarray(0, SNIFFED_BYTES)).toString('latin1').trimStart();
   return text.startsWith('version https://git-lfs.github.com/')

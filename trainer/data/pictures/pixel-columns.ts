@@ -33,7 +33,7 @@ export async function findPixels(table: PictureTable): Promise<readonly string[]
   return named.length < LEAST_PIXELS ? [] : named;
 }
 
-/** A table, with the part that its file's name tells. */
+/** A table, with the part that its file's name names. */
 export interface PartTable {
   readonly table: PictureTable;
   readonly split: Split;
@@ -72,7 +72,7 @@ export async function readPixelTables(
     if (labels === null) {
       rows.forEach(({ split }) => unlabelled.add(split));
     } else {
-      // Labels that several columns tell, one for each class, have no column of their own.
+      // Labels of several columns, one for each class, have no column of their own.
       const cells = raw.get(labels.name) ?? [];
       objects.push(...describeObjects(`${path}, column ${labels.name}`, cells));
     }

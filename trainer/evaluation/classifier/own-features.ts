@@ -18,7 +18,7 @@ const VERSION = 1;
 export interface Features {
   readonly network: ClassifierConfig;
   readonly weights: Float32Array;
-  /** Of the weights. */
+  /** SHA-256 of the weights. */
   readonly sha256: string;
   /** On pictures that the classifier has not learned; null for a random network. */
   readonly accuracy: number | null;

@@ -11,7 +11,7 @@ import { learnAndTest } from './training.ts';
 /** Streams of the key. */
 const PURPOSES = { samples: 1, real: 2 } as const;
 
-/** Each repetition holds out another part of the pairs, one of so many. */
+/** The parts of the pairs. Each repetition holds out another part. */
 const PARTS = 5;
 /** The network of published figures: 1.6 million multiply-accumulates a digit. */
 const TWO_SAMPLE_NETWORK = {
@@ -103,7 +103,7 @@ export function joinRepetitions(runs: readonly { accuracy: number; heldOut: numb
     mean,
     /** Standard deviation over repetitions; 0 of one. */
     spread: runs.length === 1 ? 0 : Math.sqrt(squares / (runs.length - 1)),
-    /** Of the mean, by the number of held-out pictures. */
+    /** The standard error of the mean, from the number of held-out pictures. */
     standardError: Math.sqrt((mean * (1 - mean)) / heldOut),
     heldOut,
     accuracies,

@@ -33,7 +33,7 @@ export const metricsSchema = v.object({
   tensors: v.exactOptional(numberSchema),
   /** The process's resident set, in bytes. */
   residentBytes: v.exactOptional(numberSchema),
-  /** Of training so far, over all sessions. */
+  /** Seconds of training so far, over all sessions. */
   seconds: v.exactOptional(numberSchema),
   /** Warnings raised for the first time. */
   warnings: v.exactOptional(v.array(warningSchema)),

@@ -19,15 +19,15 @@ interface Rule {
 
 type Figure = Exclude<keyof MetricsLine, 'warnings'>;
 
-/** A state lasts that holds for so many steps: the tutorial leaves its lowest D loss within 300. */
+/** A state of this many steps is lasting: the tutorial leaves its lowest D loss within 300. */
 const LASTING_STEPS = 500;
-/** The median of fewer lines says nothing. */
+/** Below this number of lines a median has no meaning. */
 const MIN_LINES = 3;
 /** A quarter of the lowest loss in a run that learns; others have medians ten times lower. */
 const WON_LOSS = 0.003;
 /** Half the lowest diversity in a run that learns. */
 const LOW_DIVERSITY = 0.15;
-/** Every run changes fast in its first steps, so they are no past to compare with. */
+/** Every run changes fast in its first steps, so later steps are not compared with them. */
 const WARM_UP_STEPS = 500;
 /** The past that the latest lines are compared with. */
 const PAST_STEPS = 1000;
@@ -40,7 +40,7 @@ const EXPLODED_TIMES = 10;
 const EXPLODED_NORM = 1000;
 /** A five-hundredth of the smallest norm in a run that learns. */
 const VANISHED_NORM = 1e-4;
-/** Four stretches of so many steps, each above the one before. */
+/** Four stretches of this many steps, each above the one before. */
 const RISING_STEPS = 500;
 /** The last stretch over the first. In a run that learns: 1.4. */
 const RISEN_TIMES = 2;

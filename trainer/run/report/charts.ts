@@ -19,7 +19,7 @@ interface MetricsChart {
   /** Prefix of the ids in its SVG, unique on the page. */
   readonly id: string;
   readonly title: string;
-  /** What it shows and what to look for. */
+  /** Says what the chart shows and what to look for. */
   readonly note: string;
   readonly scale: LineChart['scale'];
   readonly metrics: Readonly<Record<string, Exclude<keyof MetricsLine, 'warnings'>>>;
@@ -125,7 +125,7 @@ async function renderFigures(
   return figures.filter((figure) => figure !== '');
 }
 
-/** One series is violet; two are compared. */
+/** A single series is violet; two are compared. */
 function pickSeries(lines: readonly MetricsLine[], { metrics, unit = 1 }: MetricsChart): Series[] {
   const names = Object.entries(metrics);
   const colours = names.length === 1 ? ['violet'] : ['blue', 'orange'];

@@ -18,7 +18,7 @@ import { renderCharts } from './charts.ts';
 
 /** The records of a run. Runs of experiments have fewer. */
 export interface RunRecord {
-  /** Of its folder. */
+  /** The name of the run's folder. */
   readonly name: string;
   /** Name and version of its model, once it is exported. */
   readonly model?: string | undefined;

@@ -14,7 +14,7 @@ import { quoteLastLines, runCommand } from './command.ts';
 import type { ProbeReport } from './probe.ts';
 
 export interface SetUpOptions extends BuildOptions {
-  /** As `process.platform` and `process.arch`. */
+  /** The values of `process.platform` and `process.arch`. */
   readonly platform: string;
   readonly arch: string;
   readonly gpu: boolean;
@@ -112,7 +112,7 @@ export async function undoSetUp(packageFolder: string | undefined, cacheFolder: 
 }
 
 const LOCK = '.lock';
-/** What this command puts into the cache. */
+/** The files that this command puts into the cache. */
 const OWN = /^((linux-(x64|arm64)(-gpu)?-[0-9a-f]{12})|partial|\.lock|\..+\.digitmint-old)$/;
 
 /** Links tfjs-node to a build, in place of older libraries. */

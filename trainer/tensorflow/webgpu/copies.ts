@@ -50,7 +50,7 @@ function copy(backend: WebGPUBackend, ranges: readonly Range[]): void {
   }
 }
 
-/** Copies parts of a tensor that lie one after the other: shape [size] each. */
+/** Copies consecutive parts of a tensor, of shape [size] each. */
 export function copyParts(backend: WebGPUBackend, from: TensorInfo, sizes: readonly number[]) {
   let start = 0;
   const ranges = sizes.map((count): Range => {

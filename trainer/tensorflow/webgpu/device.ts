@@ -57,7 +57,7 @@ export function createStepQueue(submit = submitSteps): () => Promise<void> {
   const waiting: Promise<void>[] = [];
   return async () => {
     const done = submit();
-    done.catch(() => {}); // A lost device is told when its turn comes.
+    done.catch(() => {}); // A lost device is reported when its turn comes.
     waiting.push(done);
     if (waiting.length > MAX_WAITING) {
       await waiting.shift();

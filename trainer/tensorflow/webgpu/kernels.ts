@@ -149,7 +149,7 @@ const SOFTPLUS = `fn softplus(z : f32) -> f32 {
   return max(z, 0.0) + select(log(1.0 + e), e * (1.0 - 0.5 * e), e < 1e-3);
 }`;
 
-/** Where both kinds of images are, `count` is the place of the first generated one. */
+/** If the batch has both kinds of images, `count` is the place of the first generated one. */
 const TERM = `fn computeTerm(i : i32) -> f32 {
   switch uniforms.contest {
     case ${CONTESTS.apart}: {

@@ -1,4 +1,4 @@
-/** What kernels for WebGPU share: how they are called, and the programs that they run. */
+/** Shared by the kernels for WebGPU: how they are called, and the programs that they run. */
 import { sizeOf } from '../../../shared/model/generator.ts';
 import type { TensorInfo } from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';

@@ -125,15 +125,19 @@ function renderOperation(operation: Operation, base: string): Markup {
     ${renderNames('Parameters', shared, (name) => `#parameter-${name}`)} ${renderNames('Errors', errors, (code) => `/errors/${code}`)}
     ${picture === undefined ? '' : html`<p><img class="result" src="${picture}" alt="The answer to ${picture}" loading="lazy" /></p>`}
     ${example === undefined || method !== undefined ? '' : renderTry(id, examples)}
-    ${renderSamples(id, writeSamples(operation, base + (example ?? writePath(operation))))}
+    ${renderSamples(id, writeSamples(operation, example ?? writePath(operation, base), base))}
   </section>`;
 }
 
-/** The path with the parameters that it requires. */
-function writePath({ path, query = {} }: Operation): string {
+/** The path with the parameters that it requires. A reader replaces the names in capitals. */
+function writePath({ path, query = {} }: Operation, base: string): string {
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => name.toUpperCase());
   const required = Object.entries(query).filter(([, parameter]) => parameter.required === true);
-  const pairs = required.map(([name, { example }]) => `${name}=${example}`);
-  return pairs.length === 0 ? path : `${path}?${pairs.join('&')}`;
+  const pairs = required.map(([name, { example }]) => {
+    const value = String(example).replace('https://YOUR-WORKER', base);
+    return `${name}=${encodeURIComponent(value)}`;
+  });
+  return pairs.length === 0 ? filled : `${filled}?${pairs.join('&')}`;
 }
 
 /** A request that the visitor can change and send; the script shows it. */

@@ -23,7 +23,7 @@ const MAX_BUTTONS = 12;
 interface ControlContext {
   readonly classes: readonly string[];
   readonly image: Pick<Manifest['image'], 'channels' | 'paper'>;
-  /** Of pictures: one of its two names. */
+  /** The route of pictures, under one of its two names. */
   readonly route: string;
   /** Names that the model control suggests. */
   readonly models: readonly string[];
@@ -209,7 +209,7 @@ export function renderChips(
   );
 }
 
-/** What `<input type=color>` accepts: 6 digits, or black. */
+/** Writes a colour for `<input type=color>`: 6 hex digits, or black. */
 function toHex(colour: string): string {
   return /^[0-9a-f]{6}$/i.test(colour) ? colour : '000000';
 }

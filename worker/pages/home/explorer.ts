@@ -15,7 +15,7 @@ export function renderExplorer({ manifest }: ModelView): Markup {
   const kilobytes = Math.round(
     (files.bytes.painter + findFile(manifest, WEIGHTS_FILE).bytes) / 1000,
   );
-  // One class: between classes no URL draws the picture of a place.
+  // Show one class, because no URL draws a picture between classes.
   const opening = hasDigits(classes) ? '2' : (classes[0] ?? '');
   const label = opening === '' ? '' : `&label=${encodeURIComponent(opening)}`;
   const still = `/digit.png?seed=Ada${label}&truncation=${TRUNCATION}&n=${STILL_SIDE ** 2}&cols=${STILL_SIDE}&model=${name}@${version}`;

@@ -1,4 +1,4 @@
-/** What the sections of the page at `/` share: the serving model in words, and texts to copy. */
+/** Shared by the sections of the page at `/`: the serving model in words, and texts to copy. */
 import { html } from 'hono/html';
 import { COLOURS } from '../../../shared/design/tokens.ts';
 import { parseColour, type Colour } from '../../../shared/picture/colour.ts';
@@ -34,7 +34,7 @@ export function describeTraining({ training: { dataset } }: Manifest): string {
     : `${count} pictures (${dataset.name})`;
 }
 
-/** What the model draws, in the plural: `handwritten digits`. */
+/** The subject of the model in the plural, such as `handwritten digits`. */
 export function describeMany({ name, classes, subject }: Manifest): string {
   return subject?.many ?? (hasDigits(classes) ? HANDWRITTEN_DIGITS.many : name);
 }
