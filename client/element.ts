@@ -12,8 +12,9 @@ import {
   type NumberImageOptions,
 } from './image.ts';
 import { notAllowed, toCamelCase } from './option-text.ts';
+import type { DigitMintProperties } from './options.ts';
 
-export type { DigitMintAttributes } from './options.ts';
+export type { DigitMintAttributes, DigitMintProperties } from './options.ts';
 
 /** The detail of the event `error`. Like those of `<img>`, `load` and `error` do not bubble. */
 export interface DigitMintErrorDetail {
@@ -27,6 +28,12 @@ export interface DigitMintErrorDetail {
 const PARAMETERS = listParameters('digit')
   .filter(({ name }) => !['pixels', 'latent', 'strict', 'width', 'height'].includes(name))
   .map(({ name, parameter }) => ({ ...parameter, name, attribute: name.replace('_', '-') }));
+
+/** Attributes by the names of their properties. */
+const ATTRIBUTES: Readonly<Record<string, string>> = Object.fromEntries([
+  ...PARAMETERS.map(({ name, attribute }) => [toCamelCase(name), attribute]),
+  ...['base', 'number', 'alt', 'loading', 'sample'].map((name) => [name, name]),
+]);
 
 const STYLE =
   ':host{display:inline-block;line-height:0}:host([hidden]){display:none}img{max-width:100%;height:auto}';
@@ -45,17 +52,47 @@ interface ErrorTarget {
 }
 
 /** The module must load in Node too, for server-side rendering; it defines nothing there. */
-const Base = (globalThis.HTMLElement ?? Object) as new () => ErrorTarget & HTMLElement;
+const Base = (globalThis.HTMLElement ?? Object) as new () => DigitMintProperties &
+  ErrorTarget &
+  HTMLElement;
 
 export class DigitMintElement extends Base {
-  static readonly observedAttributes: readonly string[] = PARAMETERS.map(
-    ({ attribute }) => attribute,
-  ).concat('base', 'number', 'alt', 'loading', 'sample');
+  static readonly observedAttributes: readonly string[] = Object.values(ATTRIBUTES);
+
+  // Solid, Angular and Lit set properties. Each one is its attribute.
+  static {
+    for (const [property, attribute] of Object.entries(ATTRIBUTES)) {
+      Object.defineProperty(this.prototype, property, {
+        get(this: DigitMintElement) {
+          const text = this.getAttribute(attribute);
+          return attribute === 'smooth' ? parseFlag(text) : text;
+        },
+        set(this: DigitMintElement, value: string | number | boolean | null | undefined) {
+          if (value === undefined || value === null || value === false) {
+            this.removeAttribute(attribute);
+          } else {
+            this.setAttribute(attribute, value === true ? '' : String(value));
+          }
+        },
+      });
+    }
+  }
 
   /** Drawn where there is no `seed`: with equal URLs two elements would show one picture. */
   #drawnSeed: string | undefined;
   #image: HTMLImageElement | undefined;
   #isDue = false;
+
+  constructor() {
+    super();
+    // The element may be older than this module. Then its properties hide those of the class.
+    const own = this as Record<string, unknown>;
+    for (const property of Object.keys(this).filter((name) => name in ATTRIBUTES)) {
+      const { [property]: value } = own;
+      delete own[property];
+      own[property] = value;
+    }
+  }
 
   /** The URL of the picture, which always shows the same; '' without one. */
   get src(): string {
@@ -92,6 +129,7 @@ export class DigitMintElement extends Base {
 
   #show(): void {
     const image = (this.#image ??= this.#attach());
+    applyStyle(image.getRootNode() as ShadowRoot);
     let attributes: ImageAttributes;
     try {
       const options = parseAttributes((name) => this.getAttribute(name));
@@ -121,16 +159,12 @@ export class DigitMintElement extends Base {
 
   #attach(): HTMLImageElement {
     const root = this.attachShadow({ mode: 'open' });
-    // A Content-Security-Policy does not apply to a style sheet that a script constructs.
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(STYLE);
-    root.adoptedStyleSheets = [sheet];
     const image = document.createElement('img');
     image.setAttribute('part', 'image');
     // Canvases may read the picture, and the browser reveals the status.
     image.crossOrigin = 'anonymous';
     image.addEventListener('load', () => {
-      const status = readStatus(image.currentSrc);
+      const status = readStatus(image);
       if (status === undefined || status < 400) {
         this.dispatchEvent(new Event('load'));
       } else {
@@ -171,8 +205,7 @@ function parseAttributes(
     const { name, attribute, kind } = parameter;
     const text = read(attribute);
     if (text !== null) {
-      // Like HTML's own flags a flag is there or not, but people also write 0 or false.
-      const value = kind === 'flag' ? text !== '0' && text !== 'false' : text;
+      const value = kind === 'flag' ? parseFlag(text) : text;
       const isNumber = kind === 'whole' || kind === 'decimal';
       options[toCamelCase(name)] = isNumber ? readNumber(attribute, text, parameter) : value;
     }
@@ -197,6 +230,11 @@ function parseAttributes(
   return { ...options, format } as NumberImageOptions;
 }
 
+/** Like HTML's own flags a flag is there or not, but people also write 0 or false. */
+function parseFlag(text: string | null): boolean {
+  return text !== null && text !== '0' && text !== 'false';
+}
+
 function readNumber(attribute: string, text: string, parameter: Kind): number {
   const value = parseText(parameter, text);
   if (value === undefined) {
@@ -219,11 +257,25 @@ function parseSample(text: string | null): { width: number; height: number } | u
   return { width: Number(sides[1]), height: Number(sides[2] ?? sides[1]) };
 }
 
+/**
+ * A style sheet belongs to one document: the browser takes it from an element that moves into
+ * another one, such as a window that the page opened. A document without a window shows nothing.
+ */
+function applyStyle(root: ShadowRoot): void {
+  const { defaultView } = root.ownerDocument;
+  if (root.adoptedStyleSheets.length === 0 && defaultView !== null) {
+    // A Content-Security-Policy does not apply to a style sheet that a script constructs.
+    const sheet = new defaultView.CSSStyleSheet();
+    sheet.replaceSync(STYLE);
+    root.adoptedStyleSheets = [sheet];
+  }
+}
+
 /** @returns  undefined in older browsers, and for pictures from the cache. */
-function readStatus(url: string): number | undefined {
-  const [entry] = performance
-    .getEntriesByName(url, 'resource')
-    .slice(-1) as PerformanceResourceTiming[];
+function readStatus({ ownerDocument, currentSrc }: HTMLImageElement): number | undefined {
+  const [entry] = (ownerDocument.defaultView?.performance
+    .getEntriesByName(currentSrc, 'resource')
+    .slice(-1) ?? []) as PerformanceResourceTiming[];
   return entry?.responseStatus === 0 ? undefined : entry?.responseStatus;
 }
 

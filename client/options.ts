@@ -77,6 +77,13 @@ export interface DigitMintAttributes extends ParameterAttributes {
   readonly sample?: string | number | undefined;
 }
 
+type FromKebab<S> = S extends `${infer Head}-${infer Tail}` ? `${Head}${Capitalize<Tail>}` : S;
+
+/** The attributes of `<digit-mint>` as properties; null where an attribute is absent. */
+export type DigitMintProperties = {
+  -readonly [K in keyof DigitMintAttributes as FromKebab<K>]-?: DigitMintAttributes[K] | null;
+};
+
 export interface SamplingOptions extends Pick<DigitOptions, 'seed' | 'start' | 'model'> {}
 
 export interface LookOptions extends Pick<

@@ -75,6 +75,10 @@ function writeAttributes(): readonly string[] {
     '    /** Pixels of one digit of the model, such as 28 or 32x24. Default: 28. */',
     '    readonly sample?: string | number | undefined;',
     '}',
+    '/** The attributes of `<digit-mint>` as properties; null where an attribute is absent. */',
+    'export type DigitMintProperties = {',
+    '    -readonly [K in keyof DigitMintAttributes as K extends `${infer Head}-${infer Tail}` ? `${Head}${Capitalize<Tail>}` : K]-?: DigitMintAttributes[K] | null;',
+    '};',
   ];
 }
 

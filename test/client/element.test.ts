@@ -198,6 +198,64 @@ test('follows its attributes, several at once as one picture', async () => {
   await page.close();
 });
 
+test('has its attributes as properties, also those that were set before the module came', async () => {
+  const { page } = await openPage('');
+  const read = await page.evaluate(async (address) => {
+    await customElements.whenDefined('digit-mint');
+    // An element without a definition until it comes into this document.
+    const early = document.implementation.createHTMLDocument().createElement('digit-mint');
+    Object.assign(early, { base: address, label: 7, seed: 'Ada', smooth: true, darkFg: 'fff' });
+    const hadAttributes = early.attributes.length;
+    document.body.append(early);
+    const element = early as unknown as { label: string; smooth: boolean; scale: null; fg: string };
+    const first = [hadAttributes, element.label, element.smooth, element.scale];
+    Object.assign(early, { smooth: false, darkFg: undefined, label: null, seed: 0 });
+    return [...first, element.smooth, early.outerHTML];
+  }, base);
+  expect(read).toEqual([
+    0,
+    '7',
+    true,
+    null,
+    false,
+    `<digit-mint base="${base}" seed="0"></digit-mint>`,
+  ]);
+  await page.close();
+});
+
+test('keeps its style and tells its status in another document of the page', async () => {
+  const { page, complaints } = await openPage(
+    '<digit-mint base="BASE" seed="a" id="old"></digit-mint><iframe></iframe>',
+  );
+  await waitForEvents(page, 1);
+  await page.evaluate((address) => {
+    const { told } = globalThis as unknown as { told: Told[] };
+    const body = document.querySelector('iframe')?.contentDocument?.body as HTMLElement;
+    const [old, fresh] = [document.querySelector('#old'), document.createElement('digit-mint')];
+    for (const element of [old as Element, fresh]) {
+      for (const type of ['load', 'error'] as const) {
+        element.addEventListener(type, (event) => {
+          const { status } = (event as CustomEvent<Partial<Told> | null>).detail ?? {};
+          told.push({ id: element.id, type, ...(status !== undefined && { status }) });
+        });
+      }
+      element.setAttribute('base', address);
+      element.setAttribute('label', element === old ? '3' : 'cat');
+      body.append(element);
+    }
+  }, base);
+  const told = await waitForEvents(page, 3);
+  const moved = told.slice(1).map(({ id, type, status }) => `${id} ${type} ${status}`);
+  expect(moved.toSorted()).toEqual([' error 400', 'old load undefined']);
+  const lineHeights = await page
+    .frameLocator('iframe')
+    .locator('digit-mint')
+    .evaluateAll((all) => all.map((each) => getComputedStyle(each).lineHeight));
+  expect(lineHeights).toEqual(['0px', '0px']);
+  expect(complaints.filter((each) => !each.includes('400'))).toEqual([]);
+  await page.close();
+});
+
 test('loads when it comes near', async () => {
   const { page } = await openPage(
     `<p id="far"></p><digit-mint base="BASE" seed="far" id="low"></digit-mint>

@@ -95,7 +95,7 @@ test('the licences of what its command line holds go along', async () => {
 /** Bytes, gzipped: what a page pays. Raise them knowingly. */
 const BUDGET = {
   index: 6.75 * 1024,
-  element: 5.5 * 1024,
+  element: 5.75 * 1024,
   urlsOnly: 3.35 * 1024,
   tarball: 800 * 1024,
 };
