@@ -6,10 +6,8 @@
 import { version } from '../../package.json';
 import * as answerSchemas from '../../shared/contract/answers.ts';
 import { describeExample, type ApiErrorCode } from '../../shared/contract/errors.ts';
-import { LIMITS } from '../../shared/contract/limits.ts';
 import type { Parameter } from '../../shared/contract/parameters.ts';
 import { describeDefault, describeSchema, type ParameterSet } from '../../shared/contract/query.ts';
-import { PICTURE_FIELD } from '../../shared/hand/digit-body.ts';
 import { capitalize } from '../../shared/text.ts';
 import { OPERATIONS } from '../app.ts';
 import { PLACEHOLDER } from '../http/constant-document.ts';
@@ -140,14 +138,14 @@ function describeRequest(
   components: Components,
 ): Json {
   const numbers = { type: 'array', items: { type: 'integer', minimum: 0, maximum: 255 } };
-  const picture = { type: 'string', format: 'binary' };
-  const pictures = { type: 'array', items: picture, minItems: 1, maxItems: LIMITS.maxWritten };
   const forms: Readonly<Record<string, Json>> = {
     'application/json': { schema: { ...numbers, minItems: 784, maxItems: 784 } },
+    // Fields have any name, as classes have. If one were named, the clients of openapi-generator
+    // for Java, Kotlin and TypeScript would import a class that it does not write.
     'multipart/form-data': {
       schema: components.share('schemas', ['HandForm'], {
         type: 'object',
-        properties: { [PICTURE_FIELD]: pictures },
+        additionalProperties: { type: 'string', format: 'binary' },
       }),
     },
   };
