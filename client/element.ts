@@ -260,10 +260,11 @@ function parseSample(text: string | null): { width: number; height: number } | u
 /**
  * A style sheet belongs to one document: the browser takes it from an element that moves into
  * another one, such as a window that the page opened. A document without a window shows nothing.
+ * In Safari before 16.4 the picture has no style.
  */
-function applyStyle(root: ShadowRoot): void {
-  const { defaultView } = root.ownerDocument;
-  if (root.adoptedStyleSheets.length === 0 && defaultView !== null) {
+function applyStyle(root: Partial<ShadowRoot>): void {
+  const defaultView = root.ownerDocument?.defaultView;
+  if (root.adoptedStyleSheets?.length === 0 && defaultView) {
     // A Content-Security-Policy does not apply to a style sheet that a script constructs.
     const sheet = new defaultView.CSSStyleSheet();
     sheet.replaceSync(STYLE);

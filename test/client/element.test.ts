@@ -223,6 +223,19 @@ test('has its attributes as properties, also those that were set before the modu
   await page.close();
 });
 
+test('shows its picture in browsers without style sheets of scripts', async () => {
+  const { page, complaints } = await openPage('');
+  await page.evaluate((address) => {
+    Reflect.deleteProperty(ShadowRoot.prototype, 'adoptedStyleSheets');
+    const element = Object.assign(document.createElement('digit-mint'), { id: 'plain', seed: 'a' });
+    element.setAttribute('base', address);
+    document.body.append(element);
+  }, base);
+  expect(await waitForEvents(page, 1)).toEqual([{ id: 'plain', type: 'load' }]);
+  expect(complaints).toEqual([]);
+  await page.close();
+});
+
 test('keeps its style and tells its status in another document of the page', async () => {
   const { page, complaints } = await openPage(
     '<digit-mint base="BASE" seed="a" id="old"></digit-mint><iframe></iframe>',
