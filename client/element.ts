@@ -68,7 +68,9 @@ export class DigitMintElement extends Base {
           return attribute === 'smooth' ? parseFlag(text) : text;
         },
         set(this: DigitMintElement, value: string | number | boolean | null | undefined) {
-          if (value === undefined || value === null || value === false) {
+          // Preact writes '' for undefined. Only `alt` has a use for it.
+          const isAbsent = value === '' && attribute !== 'alt';
+          if (isAbsent || value === undefined || value === null || value === false) {
             this.removeAttribute(attribute);
           } else {
             this.setAttribute(attribute, value === true ? '' : String(value));

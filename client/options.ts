@@ -54,9 +54,8 @@ type KebabCase<S> = S extends `${infer Head}_${infer Tail}` ? `${Head}-${KebabCa
 /** Parameters of `/digit` without an effect on an element. */
 type NoAttribute = 'pixels' | 'latent' | 'strict' | 'format' | 'width' | 'height';
 
-/** A boolean attribute may be written as true, or as HTML writes it. */
 type AttributeOf<P> = P extends { readonly kind: 'flag' }
-  ? boolean | ''
+  ? boolean
   : P extends { readonly kind: 'whole' | 'decimal' | 'text' }
     ? string | number
     : string;

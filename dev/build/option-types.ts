@@ -84,7 +84,7 @@ function writeAttributes(): readonly string[] {
 
 function describeAttribute(parameter: Parameter): string {
   if (parameter.kind === 'flag') {
-    return "boolean | ''";
+    return 'boolean';
   }
   return 'min' in parameter || parameter.kind === 'text' ? 'string | number' : 'string';
 }

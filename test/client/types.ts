@@ -106,7 +106,7 @@ export const proofs: readonly true[] = [
         Text
       > &
       Record<'base' | 'alt' | 'fg' | 'bg' | 'dark-fg' | 'dark-bg' | 'model', string> & {
-        smooth: boolean | '';
+        smooth: boolean;
         format: 'png' | 'svg';
         loading: 'lazy' | 'eager';
       }
