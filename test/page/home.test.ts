@@ -86,8 +86,8 @@ const PAGES = [
   '/errors/invalid_parameter',
 ];
 
-/** A phone at 400% or a small one, a phone, a tablet, a desktop. */
-const WIDTHS = [320, 390, 768, 1440];
+/** A phone with text at 200%, a desktop at 400%, a phone, a tablet, a desktop. */
+const WIDTHS = [190, 320, 390, 768, 1440];
 
 // Colours do not depend on the width, nor the layout on the colours.
 describe.each([
