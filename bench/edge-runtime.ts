@@ -1,7 +1,7 @@
 /**
  * The worker in the local edge runtime, asked at workerd's own socket: the proxy of `wrangler dev`
- * costs more than a request. In the same process runs a worker that answers “ok”, which shows what
- * the runtime and HTTP take. Needs Linux's /proc.
+ * costs more than a request. In the same process runs a worker that answers “ok”, which shows
+ * what the runtime and HTTP take. Needs Linux's /proc.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { Agent, request as openRequest } from 'node:http';

@@ -1,5 +1,6 @@
 /**
- * The cost of a request in the local edge runtime, warmed up, beside a worker that answers “ok”.
+ * The cost of a request in the local edge runtime, warmed up, beside that of a worker that answers
+ * “ok”.
  */
 import { fetchEtag, FLOOR, withEdge } from '../edge-runtime.ts';
 import { makeRow, makeTable, type Suite } from '../harness.ts';

@@ -136,9 +136,9 @@ function chooseLevel(
  * @param inked  A bit for each neighbour that is ink, in a circle from a corner.
  */
 function countEuler(inked: number): number {
+  const isPaper = (neighbour: number) => (inked & (1 << (neighbour & 7))) === 0;
   let change = 1;
   for (let i = 0; i < 8; i += 2) {
-    const isPaper = (neighbour: number) => (inked & (1 << (neighbour & 7))) === 0;
     const isNewSide = isPaper(i + 1);
     const isNewCorner = isPaper(i) && isNewSide && isPaper(i + 7);
     change += (isNewCorner ? 1 : 0) - (isNewSide ? 1 : 0);

@@ -16,26 +16,28 @@ type Side = 'top' | 'right' | 'bottom' | 'left';
  * 2 bottom right, 1 bottom left. Two opposite corners (5 and 10) are joined, so that a thin stroke
  * has no gaps.
  */
-const LINES: readonly (readonly [from: Side, to: Side][])[] = [
-  '',
-  'bottom left',
-  'right bottom',
-  'right left',
-  'top right',
-  'top left, bottom right',
-  'top bottom',
-  'top left',
-  'left top',
-  'bottom top',
-  'right top, left bottom',
-  'right top',
-  'left right',
-  'bottom right',
-  'left bottom',
-  '',
-].map((lines) =>
-  lines === '' ? [] : lines.split(', ').map((each) => each.split(' ') as [Side, Side]),
-);
+const LINES: Readonly<Record<number, readonly (readonly [from: Side, to: Side])[]>> = {
+  1: [['bottom', 'left']],
+  2: [['right', 'bottom']],
+  3: [['right', 'left']],
+  4: [['top', 'right']],
+  5: [
+    ['top', 'left'],
+    ['bottom', 'right'],
+  ],
+  6: [['top', 'bottom']],
+  7: [['top', 'left']],
+  8: [['left', 'top']],
+  9: [['bottom', 'top']],
+  10: [
+    ['right', 'top'],
+    ['left', 'bottom'],
+  ],
+  11: [['right', 'top']],
+  12: [['left', 'right']],
+  13: [['bottom', 'right']],
+  14: [['left', 'bottom']],
+};
 
 /**
  * Traces the ink of a picture. On the screen the lines run counter-clockwise around ink and

@@ -30,8 +30,8 @@ const MAX_LEAN = 0.5;
  * Measures a pen from samples with one channel.
  *
  * Steiner's formula: a line of radius r along curves of length L has the area A = 2rL + πr²χ and
- * the outline P = 2L + 2πrχ, where χ is the number of pieces less the number of holes. So r is the
- * smaller root of πχr² - Pr + A = 0. The error at a line's crossings is small.
+ * the outline P = 2L + 2πrχ, where χ is the number of pieces less the number of holes. So r is
+ * the smaller root of πχr² - Pr + A = 0. The error at a line's crossings is small.
  */
 export function measurePen({ count, height, width, pixels }: Samples): Pen {
   const size = height * width;

@@ -12,9 +12,9 @@ const INDEXED = 3;
 /** Types of chunks: "eXIf", "IDAT" and "IEND". */
 const [EXIF, IEND] = [0x65_58_49_66, 0x49_45_4e_44];
 export const IDAT = 0x49_44_41_54;
-/** All that pixels depend on: also IHDR, PLTE and tRNS. */
+/** The chunks that the pixels depend on: IHDR, PLTE, tRNS, IDAT and IEND. */
 const OF_PIXELS = [0x49_48_44_52, 0x50_4c_54_45, 0x74_52_4e_53, IDAT, IEND];
-/** A picture's packed pixels are smaller: twice four numbers of 16 bits each, and this. */
+/** Added to the limit of packed pixels, which is twice four numbers of 16 bits for each pixel. */
 const PACKING_BYTES = 65_536;
 
 /**
@@ -60,17 +60,13 @@ function listChunks(bytes: Uint8Array): Chunk[] {
   return chunks;
 }
 
-/** The data of all chunks of a type, as they lie in the file. */
+/** Returns the data of all chunks of a type, in the order of the file. */
 export function findChunks(bytes: Uint8Array, type: number): Uint8Array[] {
   const found = listChunks(bytes).filter((chunk) => chunk.type === type);
-  return found.map((chunk) => chunk.bytes.subarray(8, -4));
+  return found.map(takeData);
 }
 
-/** Leaves metadata out: fast-png would inflate a colour profile to a thousand times its size. */
-function keepPixels(bytes: Uint8Array): Uint8Array {
-  const chunks = listChunks(bytes).filter(({ type }) => OF_PIXELS.includes(type));
-  return concatBytes(bytes.subarray(0, 8), ...chunks.map((chunk) => chunk.bytes));
-}
+const takeData = ({ bytes }: Chunk): Uint8Array => bytes.subarray(8, -4);
 
 /**
  * Decodes a whole PNG file to [height, width, 3], upright, over a background of red, green and
@@ -88,13 +84,19 @@ export function decodePngPicture(
     // fast-png takes each pixel of an interlaced pass for a byte.
     throw new Error(`is interlaced with ${depth} bits a pixel: save it without interlacing`);
   }
-  const packed = findChunks(bytes, IDAT).reduce((sum, { length }) => sum + length, 0);
+  // Without metadata: fast-png would inflate a colour profile to a thousand times its size.
+  const chunks = listChunks(bytes).filter(({ type }) => OF_PIXELS.includes(type));
+  const packed = chunks.reduce(
+    (sum, chunk) => (chunk.type === IDAT ? sum + takeData(chunk).length : sum),
+    0,
+  );
   if (packed > header.width * header.height * 16 + PACKING_BYTES) {
     throw new Error('holds more pixels than its header says');
   }
   let png: DecodedPng;
   try {
-    png = decode(keepPixels(bytes), { checkCrc: true });
+    const kept = concatBytes(bytes.subarray(0, 8), ...chunks.map((chunk) => chunk.bytes));
+    png = decode(kept, { checkCrc: true });
   } catch (cause) {
     const { cause: inner } = cause as Error;
     const { message } = (inner ?? cause) as Error;

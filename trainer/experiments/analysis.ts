@@ -16,9 +16,9 @@ const MEANS = {
 } as const satisfies Readonly<Record<string, Figure>>;
 
 /**
- * Fréchet distances, all geometric means: `frechet` and `coarse` over the last third, `…Along` over
- * the whole way, `frechetTimed` after as many seconds of processor as every run had. They are
- * compared by their logarithm, because halving is the same step from any start.
+ * Fréchet distances, all geometric means: `frechet` and `coarse` over the last third, `…Along`
+ * over all of the run, `frechetTimed` after as many seconds of processor as every run had. They
+ * are compared by their logarithm, because halving is the same step from any start.
  */
 const DISTANCES = ['frechet', 'frechetAlong', 'frechetTimed', 'coarse', 'coarseAlong'] as const;
 
