@@ -18,6 +18,7 @@ import * as harness from '../harness.ts';
 import { run, runPython } from '../peers.ts';
 
 const K = 5;
+const COUNTS = { precisionNeighbours: K, densityNeighbours: K };
 /** `products` of all points with all that the figure needs. */
 const CASES = [
   { name: 'neighbours', title: 'precision, recall, density, coverage', products: 3 },
@@ -48,10 +49,8 @@ export const measure: harness.Suite = async (quick) => {
   // One subset of all points, so that it does not matter which points are drawn.
   const subset = { subsets: 1, subsetSize: count, key: deriveKey('bench', '1') };
   const compute: Readonly<Record<(typeof CASES)[number]['name'], () => Values>> = {
-    neighbours: () => ({
-      ...neighbours.computePrecisionRecall(real, samples, K),
-      ...neighbours.computeDensityCoverage(real, samples, K),
-    }),
+    neighbours: () =>
+      neighbours.compareNeighbourhoods(neighbours.findNeighbourhoods(real, COUNTS), samples),
     frechet: () => ({ distance: distances.computeFrechetDistance(samples, real) }),
     kernel: () => ({
       distance: distances.computeKernelDistance(x, y, { ...subset, purposes: [1, 2] }).mean,

@@ -18,7 +18,7 @@ import {
 import { pickDigits } from './digits.ts';
 import * as classes from './metrics/classes.ts';
 import { computeFrechetDistance, computeKernelDistance } from './metrics/distances.ts';
-import { computeDensityCoverage, computePrecisionRecall } from './metrics/neighbours.ts';
+import { compareNeighbourhoods, findNeighbourhoods } from './metrics/neighbours.ts';
 import * as pixels from './metrics/pixels.ts';
 import * as shapes from './metrics/shapes.ts';
 import { computeMeanSquare, createPoints, scalePoints, type Points } from './metrics/points.ts';
@@ -53,21 +53,21 @@ export type Reference = ReturnType<typeof buildReference>;
 
 /** Measures the digits that all sets are compared with. */
 export function buildReference(measure: Measure) {
-  const { network, weights, against, againstPlaces, onStage } = measure;
+  const { protocol, network, weights, against, againstPlaces, onStage } = measure;
   onStage(`features of the ${against.count.toLocaleString('en')} real pictures`);
   const scores = scoreImages(network, weights, against.images);
+  const points = toPoints(network, scores);
+  onStage('neighbourhoods of real pictures');
+  const neighbourhoods = findNeighbourhoods(points, protocol);
   onStage('nearest training pictures of real pictures');
   const active = new Set<number>();
   scores.features.forEach((value, i) => value > 0 && active.add(i % network.features));
   return {
-    scores,
+    predictions: scores.predictions,
+    neighbourhoods,
     /** Features that are above 0 for some digit; the others carry no information. */
     activeFeatures: active.size,
-    spreads: classes.computeClassSpreads(
-      toPoints(network, scores),
-      scores.predictions,
-      network.classes,
-    ),
+    spreads: classes.computeClassSpreads(points, scores.predictions, network.classes),
     /** The largest side of a box of ink, and the mean centre of mass; null for colours. */
     space: isGrey(network) ? measureSpace({ ...against, side: network.side }) : null,
     /** From some of the digits to the nearest training digit other than themselves. */
@@ -89,7 +89,8 @@ export async function computeFigures(
   const { protocol, network, weights, against, onStage, seed } = measure;
   onStage(`features of ${set.count.toLocaleString('en')} pictures`);
   const scores = scoreImages(network, weights, set.images);
-  const [samples, real] = [toPoints(network, scores), toPoints(network, reference.scores)];
+  const samples = toPoints(network, scores);
+  const real = reference.neighbourhoods.points;
   const { side, channels, classes: count } = network;
   onStage('Fréchet and kernel distance');
   const frechetDistance = computeFrechetDistance(samples, real);
@@ -106,8 +107,7 @@ export async function computeFigures(
     },
   );
   onStage('precision, recall, density and coverage');
-  const precisionRecall = computePrecisionRecall(real, samples, protocol.precisionNeighbours);
-  const densityCoverage = computeDensityCoverage(real, samples, protocol.densityNeighbours);
+  const neighbourFigures = compareNeighbourhoods(reference.neighbourhoods, samples);
   onStage('diversity, sharpness and memorisation');
   // Both sides by the predicted class, so that samples without labels are measured the same way.
   const spreads = classes.computeClassSpreads(samples, scores.predictions, count);
@@ -116,8 +116,7 @@ export async function computeFigures(
   return {
     frechetDistance,
     kernelDistance,
-    ...precisionRecall,
-    ...densityCoverage,
+    ...neighbourFigures,
     classAccuracy:
       labels &&
       (count < 2 ? null : classes.computeClassAccuracy(labels, scores.predictions, count)),
@@ -147,11 +146,10 @@ export async function computeFloor(measure: Measure, reference: Reference, count
   const figures = await computeFigures(measure, reference, pickDigits(training, indices), indices);
   // The classifier has learned the training digits; samples can only reach its accuracy on unseen
   // ones. It has learned most validation digits too, so theirs is a little too high.
-  const { predictions } = reference.scores;
   const classAccuracy =
     network.classes < 2
       ? null
-      : classes.computeClassAccuracy(against.labels, predictions, network.classes);
+      : classes.computeClassAccuracy(against.labels, reference.predictions, network.classes);
   return { ...figures, classAccuracy };
 }
 

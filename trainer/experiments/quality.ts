@@ -7,10 +7,7 @@ import { drawSubset, type Dataset } from '../data/dataset.ts';
 import { CLASSIFIER_CONFIG, scoreImages } from '../evaluation/classifier/network.ts';
 import { CLASSES, pickDigits, SIDE } from '../evaluation/digits.ts';
 import { computeFrechetDistance } from '../evaluation/metrics/distances.ts';
-import {
-  computeDensityCoverage,
-  computePrecisionRecall,
-} from '../evaluation/metrics/neighbours.ts';
+import { compareNeighbourhoods, findNeighbourhoods } from '../evaluation/metrics/neighbours.ts';
 import { createPoints, type Points } from '../evaluation/metrics/points.ts';
 import { computeSharpness } from '../evaluation/metrics/pixels.ts';
 import { PROTOCOL } from '../evaluation/protocol.ts';
@@ -42,7 +39,7 @@ export function createGauge(weights: Float32Array, test: Dataset): Gauge {
   const coarse = reducePictures(test.images);
   const realDiversity = computeDiversity(test.images, test.count);
   const few = pickSubset(test, PURPOSES.reference);
-  const real = score(weights, few.images).points;
+  const real = findNeighbourhoods(score(weights, few.images).points, PROTOCOL);
   return (images) => {
     const { points, predictions } = score(weights, images);
     const classes = Array.from({ length: CLASSES }, () => 0);
@@ -51,8 +48,7 @@ export function createGauge(weights: Float32Array, test: Dataset): Gauge {
       frechet: computeFrechetDistance(points, all),
       coarse: computeFrechetDistance(reducePictures(images), coarse),
       diversity: computeDiversity(images, predictions.length) / realDiversity,
-      ...computePrecisionRecall(real, points, PROTOCOL.precisionNeighbours),
-      ...computeDensityCoverage(real, points, PROTOCOL.densityNeighbours),
+      ...compareNeighbourhoods(real, points),
       sharpness: computeSharpness(images, few.images, SIDE),
       classes,
     };

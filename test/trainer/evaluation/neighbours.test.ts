@@ -1,15 +1,23 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as tf from '@tensorflow/tfjs';
-import { computeDensityCoverage } from '../../../trainer/evaluation/metrics/neighbours.ts';
-import { computeSquaredRadii } from '../../../trainer/evaluation/metrics/neighbours.ts';
-import { computePrecisionRecall } from '../../../trainer/evaluation/metrics/neighbours.ts';
-import { visitProducts } from '../../../trainer/evaluation/metrics/points.ts';
+import {
+  compareNeighbourhoods,
+  computeSquaredRadii,
+  findNeighbourhoods,
+} from '../../../trainer/evaluation/metrics/neighbours.ts';
+import { visitProducts, type Points } from '../../../trainer/evaluation/metrics/points.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { distance, makeNormalPoints, toRows } from './oracle-points.ts';
 
 beforeAll(async () => {
   await selectBackend('wasm');
 });
+
+const COUNTS = { precisionNeighbours: 3, densityNeighbours: 5 };
+
+function compare(real: Points, samples: Points) {
+  return compareNeighbourhoods(findNeighbourhoods(real, COUNTS), samples);
+}
 
 /** The k-th smallest distance to the others, by sorting. */
 function radiusOf(rows: number[][], i: number, k: number): number {
@@ -30,10 +38,10 @@ describe.each([
   const [r, s] = [toRows(real), toRows(samples)];
 
   it('precision and recall match a full sort of all distances', () => {
-    const k = 3;
+    const k = COUNTS.precisionNeighbours;
     const radiiOfReal = r.map((_, i) => radiusOf(r, i, k));
     const radiiOfSamples = s.map((_, i) => radiusOf(s, i, k));
-    const { precision, recall } = computePrecisionRecall(real, samples, k);
+    const { precision, recall } = compare(real, samples);
     expect(precision).toBeCloseTo(
       share(s, (y) => r.some((x, i) => distance(x, y) <= (radiiOfReal[i] as number))),
       10,
@@ -46,9 +54,9 @@ describe.each([
   });
 
   it('density and coverage match a full sort of all distances', () => {
-    const k = 5;
+    const k = COUNTS.densityNeighbours;
     const radii = r.map((_, i) => radiusOf(r, i, k));
-    const { density, coverage } = computeDensityCoverage(real, samples, k);
+    const { density, coverage } = compare(real, samples);
     const inside = s.reduce(
       (sum, y) => sum + r.filter((x, i) => distance(x, y) < (radii[i] as number)).length,
       0,
@@ -65,9 +73,8 @@ describe.each([
 describe('neighbourhoods', () => {
   it('are all covered by the set itself', () => {
     const points = makeNormalPoints(5, 100, 4);
-    expect(computePrecisionRecall(points, points, 3)).toEqual({ precision: 1, recall: 1 });
-    const { density, coverage } = computeDensityCoverage(points, points, 5);
-    expect(coverage).toBe(1);
+    const { density, ...figures } = compare(points, points);
+    expect(figures).toEqual({ precision: 1, recall: 1, coverage: 1 });
     // Each neighbourhood holds the point itself and four of its five neighbours. The fifth is on
     // the boundary, so rounding decides.
     expect(density).toBeGreaterThanOrEqual(1);
@@ -80,7 +87,7 @@ describe('neighbourhoods', () => {
       ...real,
       values: Float32Array.from(real.values, (_, i) => real.values[i % 3] as number),
     };
-    expect(computePrecisionRecall(real, collapsed, 3)).toEqual({ precision: 1, recall: 1 / 50 });
+    expect(compare(real, collapsed)).toMatchObject({ precision: 1, recall: 1 / 50 });
   });
 
   it('do not depend on the block size', () => {
@@ -106,11 +113,15 @@ describe('neighbourhoods', () => {
   it('leave no tensor behind', () => {
     const points = makeNormalPoints(9, 30, 4);
     const before = tf.memory().numTensors;
-    computePrecisionRecall(points, points, 3);
+    compare(points, points);
     expect(tf.memory().numTensors).toBe(before);
   });
 
   it('are refused with too few points', () => {
-    expect(() => computeSquaredRadii(makeNormalPoints(1, 3, 2), 3)).toThrow(RangeError);
+    const points = makeNormalPoints(1, 3, 2);
+    expect(() => computeSquaredRadii(points, [3])).toThrow(RangeError);
+    expect(() => findNeighbourhoods(points, COUNTS)).toThrow(RangeError);
+    const enough = findNeighbourhoods(makeNormalPoints(1, 6, 2), COUNTS);
+    expect(() => compareNeighbourhoods(enough, points)).toThrow(RangeError);
   });
 });

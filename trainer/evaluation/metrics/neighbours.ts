@@ -4,81 +4,108 @@
  */
 import { visitSquaredDistances, type Points } from './points.ts';
 
-/**
- * Computes precision and recall, 0..1: Kynkäänniemi et al. 2019 (arXiv 1904.06991). Precision is
- * the part of the samples within reach of a real point's k-th neighbour, recall the part of the
- * real points within reach of a sample's. Two sets of one distribution stay below 1: judge beside
- * the floor. A point at exactly the radius is inside, as in the paper's formula 1.
- * @param k  Which neighbour; the paper's choice is 3.
- * @throws RangeError  When a set has no more than k points.
- */
-export function computePrecisionRecall(real: Points, samples: Points, k: number) {
-  const radiiOfReal = computeSquaredRadii(real, k);
-  const radiiOfSamples = computeSquaredRadii(samples, k);
-  const sampleIsReal = new Uint8Array(samples.count);
-  let covered = 0;
-  visitSquaredDistances(real, samples, (row, squaredDistances) => {
-    const radius = radiiOfReal[row] as number;
-    let isCovered = 0;
-    for (let i = 0; i < squaredDistances.length; i++) {
-      const distance = squaredDistances[i] as number;
-      if (distance <= radius) {
-        sampleIsReal[i] = 1;
-      }
-      if (distance <= (radiiOfSamples[i] as number)) {
-        isCovered = 1;
-      }
-    }
-    covered += isCovered;
-  });
-  return {
-    precision: sampleIsReal.reduce((sum, is) => sum + is, 0) / samples.count,
-    recall: covered / real.count,
-  };
+/** Which neighbour bounds a neighbourhood. The papers' choices are 3 and 5. */
+export interface NeighbourCounts {
+  readonly precisionNeighbours: number;
+  readonly densityNeighbours: number;
+}
+
+/** Real points with their neighbourhoods, which are computed once for all sets of samples. */
+export interface RealNeighbourhoods {
+  readonly points: Points;
+  readonly counts: NeighbourCounts;
+  /** Squared, as {@link computeSquaredRadii} returns them, for precision and for density. */
+  readonly precisionRadii: Float64Array;
+  readonly densityRadii: Float64Array;
+}
+
+/** @throws RangeError  When there are no more points than neighbours. */
+export function findNeighbourhoods(points: Points, counts: NeighbourCounts): RealNeighbourhoods {
+  const [precisionRadii, densityRadii] = computeSquaredRadii(points, [
+    counts.precisionNeighbours,
+    counts.densityNeighbours,
+  ]) as [Float64Array, Float64Array];
+  return { points, counts, precisionRadii, densityRadii };
 }
 
 /**
- * Computes density and coverage: Naeem et al. 2020 (arXiv 2002.09797). Density counts the real
+ * Compares samples with real points.
+ *
+ * Precision and recall, 0..1: Kynkäänniemi et al. 2019 (arXiv 1904.06991). Precision is the part of
+ * the samples within reach of a real point's k-th neighbour, recall the part of the real points
+ * within reach of a sample's. Two sets of one distribution stay below 1: judge beside the floor. A
+ * point at exactly the radius is inside, as in the paper's formula 1.
+ *
+ * Density and coverage: Naeem et al. 2020 (arXiv 2002.09797). Density counts the real
  * neighbourhoods that a sample lies in, over k: about 1 for one distribution, without an upper
  * bound. Coverage is the part of the real points with a sample in their neighbourhood: about
  * 1 - 2^-k for one distribution. A sample at exactly the radius is outside, as in the authors'
  * program.
- * @param k  Which neighbour of a real point bounds its neighbourhood; the paper's choice is 5.
- * @throws RangeError  When there are no more than k real points.
+ * @throws RangeError  When there are no more samples than neighbours.
  */
-export function computeDensityCoverage(real: Points, samples: Points, k: number) {
-  const radii = computeSquaredRadii(real, k);
-  let inside = 0;
-  let covered = 0;
-  visitSquaredDistances(real, samples, (row, squaredDistances) => {
-    const radius = radii[row] as number;
+export function compareNeighbourhoods(real: RealNeighbourhoods, samples: Points) {
+  const { points, counts, precisionRadii, densityRadii } = real;
+  const [sampleRadii] = computeSquaredRadii(samples, [counts.precisionNeighbours]) as [
+    Float64Array,
+  ];
+  const sampleIsReal = new Uint8Array(samples.count);
+  let [recalled, inside, covered] = [0, 0, 0];
+  visitSquaredDistances(points, samples, (row, squaredDistances) => {
+    const [precisionRadius, densityRadius] = [precisionRadii[row], densityRadii[row]] as [
+      number,
+      number,
+    ];
     const before = inside;
+    let isRecalled = 0;
     for (let i = 0; i < squaredDistances.length; i++) {
-      if ((squaredDistances[i] as number) < radius) {
+      const distance = squaredDistances[i] as number;
+      if (distance <= precisionRadius) {
+        sampleIsReal[i] = 1;
+      }
+      if (distance <= (sampleRadii[i] as number)) {
+        isRecalled = 1;
+      }
+      if (distance < densityRadius) {
         inside++;
       }
     }
+    recalled += isRecalled;
     covered += inside > before ? 1 : 0;
   });
-  return { density: inside / (k * samples.count), coverage: covered / real.count };
+  return {
+    precision: sampleIsReal.reduce((sum, is) => sum + is, 0) / samples.count,
+    recall: recalled / points.count,
+    density: inside / (counts.densityNeighbours * samples.count),
+    coverage: covered / points.count,
+  };
 }
 
-/** Computes the squared distance of each point to its k-th nearest other point of the set. */
-export function computeSquaredRadii(points: Points, k: number): Float64Array {
-  if (k < 1 || k >= points.count) {
-    throw new RangeError(`${points.count} points have no ${k}-th nearest neighbours`);
+/**
+ * Computes the squared distance of each point to its k-th nearest other point of the set.
+ * @param neighbours  One k or more.
+ * @returns The distances for each k.
+ * @throws RangeError  When there are no more than k points.
+ */
+export function computeSquaredRadii(points: Points, neighbours: readonly number[]): Float64Array[] {
+  for (const k of neighbours) {
+    if (k < 1 || k >= points.count) {
+      throw new RangeError(`${points.count} points have no ${k}-th nearest neighbours`);
+    }
   }
-  const radii = new Float64Array(points.count);
-  const nearest = new Float64Array(k);
+  const most = Math.max(...neighbours);
+  const radii = neighbours.map(() => new Float64Array(points.count));
+  const nearest = new Float64Array(most);
   visitSquaredDistances(points, points, (row, squaredDistances) => {
     nearest.fill(Infinity);
     for (let i = 0; i < squaredDistances.length; i++) {
       const distance = squaredDistances[i] as number;
-      if (distance < (nearest[k - 1] as number) && i !== row) {
+      if (distance < (nearest[most - 1] as number) && i !== row) {
         insertSorted(nearest, distance);
       }
     }
-    radii[row] = nearest[k - 1] as number;
+    for (const [i, k] of neighbours.entries()) {
+      (radii[i] as Float64Array)[row] = nearest[k - 1] as number;
+    }
   });
   return radii;
 }
