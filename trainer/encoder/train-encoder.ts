@@ -2,7 +2,7 @@
  * `npm run trainer -- train-encoder`: trains the encoder of a model with classes, and writes it
  * beside the model. It learns from written digits and from digits that the model draws.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { version } from '@tensorflow/tfjs';
 import { Command } from 'commander';
@@ -31,7 +31,11 @@ import { ENCODER_TRAINING, PURPOSES, trainEncoder } from './training.ts';
 import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
 import { pickDigits } from '../evaluation/digits.ts';
 import { encodeWeights } from '../export/weight-encoder.ts';
-import { readArtifactFolder, type ArtifactFolder } from '../publish/artifact-folder.ts';
+import {
+  readArtifactFolder,
+  readSameModel,
+  type ArtifactFolder,
+} from '../publish/artifact-folder.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
 import { loadData } from '../run/run-plan.ts';
 import { buildBackendOption, type BackendChoice } from '../tensorflow/backend-option.ts';
@@ -193,7 +197,9 @@ async function saveEncoder(
     file: { path: ENCODER_WEIGHTS_FILE, bytes: bytes.length, sha256: hashBytes(bytes) },
   });
   parseEncoder(description, model);
-  const { folder } = model;
+  const { folder } = await readSameModel(model.folder, model.manifest.version);
+  // Without a description there is no encoder: no one of before stands beside other weights.
+  await rm(join(folder, ENCODER_FILE), { force: true });
   await writeAtomically(join(folder, ENCODER_WEIGHTS_FILE), bytes);
   await writeAtomically(join(folder, ENCODER_FILE), description);
   console.log(`${folder}: ${ENCODER_FILE} and ${ENCODER_WEIGHTS_FILE}, ${bytes.length} bytes`);

@@ -3,28 +3,25 @@
  * version, a model card, and a file in the run's folder for its report.
  */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { wholeSchema } from '../../shared/schema.ts';
 import {
   encodeManifest,
   MANIFEST_FILE,
-  parseManifest,
   sealManifest,
   type Manifest,
 } from '../../shared/model/artifact.ts';
+import { encodeEncoder, ENCODER_FILE, parseEncoder } from '../../shared/model/encoder.ts';
 import { HANDWRITTEN_DIGITS } from '../../shared/model/subject.ts';
 import { parseJson } from '../../storage/file-lock.ts';
 import { readIfThere, writeAtomically, writeJson } from '../../storage/files.ts';
-import { CARD_FILE, locateModel } from '../publish/artifact-folder.ts';
+import { CARD_FILE, CARD_MARK, readSameModel } from '../publish/artifact-folder.ts';
 import { locate } from '../run/run-folder.ts';
 import type { EvaluationReport } from './evaluation.ts';
 import type { Figures } from './figures.ts';
 
 const QUALITY_FILE = 'quality.json';
-/** The first line of a card that may be written over. */
-const CARD_MARK = '<!-- Made by `npm run evaluate -- --save`: do not edit. -->';
 
 const qualitySchema = v.strictObject({
   schema: v.literal(1),
@@ -46,7 +43,7 @@ const qualitySchema = v.strictObject({
 export type Quality = v.InferOutput<typeof qualitySchema>;
 
 /**
- * Saves the figures of each model of a report.
+ * Saves the figures of each model of a report. An encoder stays the model's.
  * @param features  The features in words.
  * @returns         The models as they are now, name@version by their folders.
  * @throws ExpectedError
@@ -58,10 +55,9 @@ export async function saveQuality(
   const saved = new Map<string, string>();
   for (const [i, { samples, figures }] of report.columns.entries()) {
     const place = String(samples['folder']);
-    const folder = locateModel(place);
-    const path = join(folder, MANIFEST_FILE);
-    const { manifest } = parseManifest(await readFile(path), { inAnyForm: true });
-    const { version: _before, ...content } = manifest;
+    const model = await readSameModel(place, samples['version']);
+    const { folder } = model;
+    const { version: _before, ...content } = model.manifest;
     const measured = listMeasured(figures, report.floorFigures, report.n);
     const sealed = sealManifest({ ...content, figures: { ...content.figures, ...measured } });
     const quality: Quality = {
@@ -77,7 +73,14 @@ export async function saveQuality(
         real: floor,
       })),
     };
-    await writeAtomically(path, encodeManifest(sealed));
+    await writeAtomically(join(folder, MANIFEST_FILE), encodeManifest(sealed));
+    const encoder = model.encoder.get(ENCODER_FILE);
+    if (encoder !== undefined) {
+      const { description } = parseEncoder(encoder, model);
+      const { name, version } = sealed;
+      const content = encodeEncoder({ ...description, model: { name, version } });
+      await writeAtomically(join(folder, ENCODER_FILE), content);
+    }
     await saveCard(join(folder, CARD_FILE), sealed, quality);
     if (existsSync(locate(place).options)) {
       await writeJson(join(place, QUALITY_FILE), quality);

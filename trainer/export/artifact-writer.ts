@@ -5,10 +5,12 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { version } from '@tensorflow/tfjs';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import {
   ArtifactError,
   encodeManifest,
   hashBytes,
+  hashValue,
   MANIFEST_FILE,
   MANIFEST_SCHEMA,
   parseManifest,
@@ -23,16 +25,25 @@ import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import { SAMPLING_LAW } from '../../shared/model/random.ts';
 import { createSampler } from '../../shared/model/sampler.ts';
 import type { WeightDtype } from '../../shared/model/weight-encoding.ts';
-import { nameTemporary, replaceFolder, syncFolder, toWriteError } from '../../storage/files.ts';
+import {
+  nameTemporary,
+  readIfThere,
+  replaceFolder,
+  syncFolder,
+  toWriteError,
+} from '../../storage/files.ts';
 import { instantiateKernels } from '../node-kernels.ts';
+import { CARD_FILE, CARD_MARK, readArtifactFolder } from '../publish/artifact-folder.ts';
 import { encodeTopology } from './layers-model.ts';
 import { encodeWeights } from './weight-encoder.ts';
 
 const LIBRARIES = { '@tensorflow/tfjs': version.tfjs, node: process.versions.node };
 
 /**
- * Writes an artifact folder, or replaces it: the old one goes when the new one is in its place.
- * Returns the manifest as written.
+ * Writes an artifact folder, or replaces it: the old one goes when the new one is in its place. A
+ * folder that holds this artifact stays as it is, with the figures and the encoder that were added
+ * to it. A model card written by hand stays in any case.
+ * Returns the manifest in the folder.
  * @param folder   Its parent exists.
  * @param weights  [parameters], in the plan's order.
  * @param facts    By default `libraries` are those of this process.
@@ -90,11 +101,20 @@ export async function exportArtifact(
     training: { ...training, libraries: { ...(training.libraries ?? LIBRARIES) } },
     figures: { ...figures },
   });
+  const before = await readBefore(folder);
+  if (before !== undefined && isSameArtifact(before, manifest)) {
+    return before;
+  }
+  const card = (await readIfThere(join(folder, CARD_FILE))) ?? CARD_MARK;
   const temporary = nameTemporary(folder);
   await rm(temporary, { recursive: true, force: true });
   try {
     await mkdir(temporary);
-    const files = { ...contents, [MANIFEST_FILE]: encodeManifest(manifest) };
+    const files = {
+      ...contents,
+      [MANIFEST_FILE]: encodeManifest(manifest),
+      ...(!card.startsWith(CARD_MARK) && { [CARD_FILE]: card }),
+    };
     for (const [path, content] of Object.entries(files)) {
       await writeFile(join(temporary, path), content, { flush: true });
     }
@@ -110,4 +130,24 @@ export async function exportArtifact(
     await rm(temporary, { recursive: true, force: true });
     throw cause instanceof ArtifactError ? cause : toWriteError(folder, cause);
   }
+}
+
+/** Reads the artifact that a folder holds; undefined without a whole one. */
+async function readBefore(folder: string): Promise<Manifest | undefined> {
+  try {
+    return (await readArtifactFolder(folder)).manifest;
+  } catch (cause) {
+    if (cause instanceof ExpectedError) {
+      return undefined;
+    }
+    throw cause;
+  }
+}
+
+/** Whether two differ at most in their figures, and in the machine that wrote them. */
+function isSameArtifact(a: Manifest, b: Manifest): boolean {
+  const [first, second] = [a, b].map(({ version: _version, figures: _figures, ...content }) =>
+    hashValue({ ...content, training: { ...content.training, backend: '', libraries: {} } }),
+  );
+  return first === second;
 }

@@ -30,6 +30,8 @@ export type ArtifactFolder = Awaited<ReturnType<typeof readArtifactFolder>>;
 
 /** A model card for people. It is no part of the artifact and is not published. */
 export const CARD_FILE = 'README.md';
+/** The first line of a card that may be written over. */
+export const CARD_MARK = '<!-- Made by `npm run evaluate -- --save`: do not edit. -->';
 
 /** A run's folder stands for the model in it. */
 export function locateModel(folder: string): string {
@@ -72,7 +74,8 @@ export async function readArtifactFolder(place: string) {
       }
       files.set(file.path, content);
     }
-    const encoder = ENCODER_FILES.some((path) => names.includes(path))
+    // Its description is written last.
+    const encoder = names.includes(ENCODER_FILE)
       ? await readEncoder(folder, parsed)
       : new Map<string, Uint8Array>();
     const weightsFile = files.get(WEIGHTS_FILE) as Uint8Array;
@@ -80,11 +83,29 @@ export async function readArtifactFolder(place: string) {
     return { ...parsed, folder, files, encoder, weightsFile };
   } catch (cause) {
     if (cause instanceof ArtifactError) {
-      const message = `${folder}: ${cause.message}; export the model again`;
-      throw new ExpectedError(message, { cause });
+      const { failure } = cause;
+      const isEncoder = 'what' in failure && ENCODER_FILES.includes(failure.what);
+      const advice = isEncoder ? `remove ${ENCODER_FILES.join(' and ')}` : 'export the model again';
+      throw new ExpectedError(`${folder}: ${cause.message}; ${advice}`, { cause });
     }
     throw cause;
   }
+}
+
+/**
+ * Reads a folder again, before something that belongs to its model is written there.
+ * @param version  Of the model that was read before.
+ * @throws ExpectedError  Also when the folder holds another version now.
+ */
+export async function readSameModel(place: string, version: unknown): Promise<ArtifactFolder> {
+  const model = await readArtifactFolder(place);
+  const { manifest } = model;
+  if (manifest.version !== version) {
+    throw new ExpectedError(
+      `${model.folder}: holds ${manifest.name}@${manifest.version} now, and version ${String(version)} when the command began; nothing is written`,
+    );
+  }
+  return model;
 }
 
 /** Reads and checks the encoder that lies beside the model. @throws ArtifactError */

@@ -49,7 +49,10 @@ function renderUnable(name: string): Markup {
   </main>`;
 }
 
-function renderHand({ name, version, classes }: Manifest): Markup {
+/** Outlines in the page's ink, of the hand that the front page shows. */
+const SAMPLE_LOOK = 'seed=otter&fg=1d2430&bg=transparent&dark_fg=e8eaee&smooth=1';
+
+function renderHand({ name, version, classes, image }: Manifest): Markup {
   return html`<main id="main" class="hand">
     <h1>Your own hand</h1>
     <p class="lead">
@@ -93,6 +96,11 @@ function renderHand({ name, version, classes }: Manifest): Markup {
           <button type="button" class="copy-button" data-copies="hand-url" aria-label="Copy: URL of the number">Copy</button>
         </div>
         <p><a id="hand-open" href="/docs/reference#readHand">Open it</a></p>
+      </div>
+      <div class="hand-sample">
+        <h2>All ten</h2>
+        <p class="soft">One of the network’s own hands. Yours comes here when you draw.</p>
+        ${['01234', '56789'].map((digits) => html`<img src="/number/${digits}.svg?${SAMPLE_LOOK}" alt="${digits} in one hand" width="${5 * image.width}" height="${image.height}" />`)}
       </div>
       <div class="hand-notes">
         <p class="soft">A hand can fit several of your digits: <i>Add a digit</i> keeps the drawn one.</p>

@@ -31,7 +31,7 @@ import { saveRunOptions, type RunOptions } from '../../../trainer/run/run-folder
 import { TINY_CONFIG } from '../../support/training/tensors.ts';
 import { openModel } from '../../../trainer/evaluation/samples.ts';
 import { listTrainingBackends } from '../../support/training/backends.ts';
-import { buildFixture } from '../../support/models/fixture-artifact.ts';
+import { buildEncoderFixture, buildFixture } from '../../support/models/fixture-artifact.ts';
 import { TRAINER } from '../../support/trainer-program.ts';
 
 const SIDE = 8;
@@ -221,10 +221,32 @@ it('saved figures are in the manifest, the card and the report of the run', asyn
   const html = await readFile(await saveReport(folder), 'utf8');
   expect(html).toContain(`<title>saved@${manifest.version}, run: training report</title>`);
   expect(html).toMatch(/Fréchet distance<\/th><td>[\d.]+ \(real: [\d.]+\)/);
-  // A card by hand stays.
-  await writeFile(join(folder, 'model', 'README.md'), 'mine');
+  await expect(saveQuality(report, 'some features')).rejects.toThrow(
+    `holds saved@${manifest.version} now, and version ${before.version} when the command began`,
+  );
+});
+
+it('saved figures leave a model its encoder, and a card written by hand', async () => {
+  const fixture = buildFixture({ classes: 10 });
+  const folder = join(parent, 'with encoder');
+  await mkdir(folder);
+  const files = [...fixture.files, ...buildEncoderFixture(fixture), ['README.md', 'mine'] as const];
+  for (const [path, content] of files) {
+    await writeFile(join(folder, path), content);
+  }
+  const { version } = fixture.manifest;
+  const report = {
+    columns: [{ samples: { folder, version }, figures: { recall: 0.5 } }],
+    floorFigures: { recall: 0.6 },
+    n: 1,
+    reference: { source: 'nothing' },
+    rows: [],
+  } as unknown as EvaluationReport;
   await saveQuality(report, 'some features');
-  expect(await readFile(join(folder, 'model', 'README.md'), 'utf8')).toBe('mine');
+  const saved = await readArtifactFolder(folder);
+  expect(saved.manifest.figures).toMatchObject({ 'quality.recall': 0.5 });
+  expect(saved.encoder.size).toBe(2);
+  expect(await readFile(join(folder, 'README.md'), 'utf8')).toBe('mine');
 });
 
 it('says what is missing or does not fit', async () => {

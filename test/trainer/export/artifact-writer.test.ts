@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { encodeManifest, sealManifest } from '../../../shared/model/artifact.ts';
 import { planGenerator } from '../../../shared/model/generator.ts';
 import { exportArtifact } from '../../../trainer/export/artifact-writer.ts';
 import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
@@ -47,4 +48,16 @@ it('an export that fails leaves the model before it, and nothing else', async ()
   await expect(write('second', makeValues(plan.parameters, 0, 1e9))).rejects.toThrow(/float16/);
   expect((await readArtifactFolder(join(parent, 'model'))).manifest.version).toBe(version);
   expect(await readdir(parent)).toEqual(['model']);
+});
+
+it('an export of the same model leaves its figures, and any export a card written by hand', async () => {
+  const folder = join(parent, 'model');
+  const { version: _version, ...content } = await write('first');
+  const measured = sealManifest({ ...content, figures: { quality: 1 } });
+  await writeFile(join(folder, 'manifest.json'), encodeManifest(measured));
+  await writeFile(join(folder, 'README.md'), 'mine');
+  expect(await write('first')).toEqual(measured);
+  expect((await write('second')).figures).toEqual({});
+  expect((await readArtifactFolder(folder)).manifest.name).toBe('second');
+  expect(await readFile(join(folder, 'README.md'), 'utf8')).toBe('mine');
 });
