@@ -25,7 +25,7 @@ interface MorphPlan {
   readonly frames: number;
   readonly latentSize: number;
   readonly classes: number;
-  /** Row-major [samples, latentSize], in [-1, 1). */
+  /** Row-major [samples, latentSize], in [-1, 1); of hands in [-2, 2]. */
   readonly latents: Float32Array;
   /** [samples], each below `classes`; null without classes. */
   readonly labels: Uint8Array | null;
@@ -57,8 +57,12 @@ export function planMorph(plan: MorphPlan): Float32Array {
       const share = ease(frame / frames);
       const input = inputs.subarray((i * frames + frame) * size, (i * frames + frame + 1) * size);
       for (let j = 0; j < latentSize; j++) {
-        const isMirrored = plan.isDirect !== true && (way[j] as number) >= 2 ** 31;
-        const place = walk(from[j] as number, to[j] as number, isMirrored, share);
+        const [first, last] = [from[j] as number, to[j] as number];
+        const isMirrored = (way[j] as number) >= 2 ** 31;
+        const place =
+          plan.isDirect === true
+            ? first + (last - first) * share
+            : walk(first, last, isMirrored, share);
         input[j] = place * truncation;
       }
       if (labels !== null) {

@@ -105,6 +105,15 @@ describe('a walk', () => {
     expect(shares.slice(4, 9)).toEqual(Array.from({ length: 5 }, () => [0, 0, 1]));
   });
 
+  it('between hands is straight, also where their numbers go beyond those of seeds', () => {
+    const latents = Float32Array.of(1.5, -1.75, -0.5, 1.25, 2, 1);
+    const given = { seed: 'a', start: 0, frames: 2, latentSize: 3, classes: 0, labels: null };
+    const inputs = planMorph({ ...given, latents, isDirect: true });
+    expect([...inputs]).toEqual([
+      1.5, -1.75, -0.5, 1.375, 0.125, 0.25, 1.25, 2, 1, 1.375, 0.125, 0.25,
+    ]);
+  });
+
   it('in one handwriting keeps its latent vector', () => {
     const latent = drawLatents(deriveSeedKey('a'), 3, 1, LATENT);
     const latents = Float32Array.from([...latent, ...latent]);
