@@ -46,13 +46,16 @@ export function findInk(picture: GreyPicture): Ink | undefined {
   // A small digit in a large picture: look again, at its own size.
   const box = findInkBox(ink, 0) as Box;
   const isSmall = Math.max(box.width, box.height) < LONGEST / 2;
-  const factor = picture.width / small.width;
-  return isSmall ? measureInk(shrink(cut(picture, box, factor))) : ink;
+  return isSmall ? measureInk(shrink(cut(picture, box, findBlock(picture)))) : ink;
 }
+
+/** Finds the side of the blocks of pixels that `shrink` makes one of. */
+const findBlock = ({ width, height }: GreyPicture): number =>
+  Math.ceil(Math.max(width, height) / LONGEST);
 
 /** Shrinks a picture by the mean of blocks of pixels until its longer side fits. */
 function shrink(picture: GreyPicture): GreyPicture {
-  const block = Math.ceil(Math.max(picture.width, picture.height) / LONGEST);
+  const block = findBlock(picture);
   if (block === 1) {
     return picture;
   }

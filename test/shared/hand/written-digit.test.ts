@@ -115,6 +115,18 @@ describe('a normalised digit', () => {
     );
   });
 
+  it('is found at the end of a long strip of paper', () => {
+    const digit = drawStroke(80, 5, SEVEN, 20, 240);
+    for (const width of [119, 239]) {
+      const pixels = new Uint8Array(width * 1600).fill(240);
+      for (let y = 0; y < 80; y++) {
+        pixels.set(digit.pixels.subarray(y * 80, (y + 1) * 80), (1500 + y) * width + 20);
+      }
+      const found = expectDigit({ width, height: 1600, pixels });
+      expect(compareNear(found, expectDigit(digit))).toBeLessThan(10);
+    }
+  });
+
   it('of a photograph loses noise, specks and the shade of the paper', () => {
     const clean = drawStroke(400, 24, SEVEN, 60, 200);
     const pixels = clean.pixels.map((value, i) => {
