@@ -22,8 +22,8 @@ export class ApiError extends Error {
   /** The URL of the request. */
   declare readonly url: string;
 
-  constructor(problem: Problem, options?: { readonly cause?: unknown }) {
-    super(`${problem.status} ${problem.title}: ${problem.detail}`, options);
+  constructor(problem: Problem) {
+    super(`${problem.status} ${problem.title}: ${problem.detail}`);
     Object.assign(this, problem);
   }
 }
@@ -34,10 +34,22 @@ export type Problem = Pick<
   'code' | 'status' | 'title' | 'detail' | 'type' | 'requestId' | 'retryAfter' | 'url'
 >;
 
-/** Reads the body of an error. */
+/**
+ * Reads a body of JSON. Rejects when the body is cut off, or its request is aborted.
+ * @returns  undefined for other text.
+ */
+export async function readJson(answer: Response): Promise<unknown> {
+  const text = await answer.text();
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads the body of an error. Rejects as `readJson` does. */
 export async function readProblem(answer: Response, url: string): Promise<ApiError> {
-  const body: unknown = await answer.json().catch(() => undefined);
-  const told = Object(body) as Readonly<Record<string, unknown>>;
+  const told = Object(await readJson(answer)) as Readonly<Record<string, unknown>>;
   const asText = (name: string) => (typeof told[name] === 'string' ? told[name] : undefined);
   return new ApiError({
     code: asText('code') ?? 'unexpected_answer',
@@ -54,25 +66,17 @@ export async function readProblem(answer: Response, url: string): Promise<ApiErr
 }
 
 /** The error for an answer with a good status and the wrong content. */
-export function refuseAnswer(
-  answer: Response,
-  url: string,
-  detail: string,
-  cause?: unknown,
-): ApiError {
-  return new ApiError(
-    {
-      code: 'unexpected_answer',
-      status: answer.status,
-      title: 'Unexpected answer',
-      detail,
-      type: undefined,
-      requestId: answer.headers.get('request-id') ?? undefined,
-      retryAfter: undefined,
-      url,
-    },
-    { cause },
-  );
+export function refuseAnswer(answer: Response, url: string, detail: string): ApiError {
+  return new ApiError({
+    code: 'unexpected_answer',
+    status: answer.status,
+    title: 'Unexpected answer',
+    detail,
+    type: undefined,
+    requestId: answer.headers.get('request-id') ?? undefined,
+    retryAfter: undefined,
+    url,
+  });
 }
 
 /** Parses seconds or a date (RFC 9110, section 10.2.3). @returns  Seconds from now, >= 0. */

@@ -1,5 +1,5 @@
 /** Digits as numbers: `/digit.json` and `/number/….json`, typed, with their pixels as bytes. */
-import { refuseAnswer } from './api-error.ts';
+import { readJson, refuseAnswer } from './api-error.ts';
 import type { DigitOptions, NumberOptions } from './options.ts';
 import { request, splitOptions, type RequestOptions } from './request.ts';
 import { digitUrl, numberUrl } from './url.ts';
@@ -63,16 +63,7 @@ export async function fetchNumber(options: FetchOptions<NumberOptions>): Promise
 
 async function fetchJson(url: string, how: RequestOptions): Promise<Digits> {
   const answer = await request(url, how);
-  let value: unknown;
-  try {
-    value = await answer.json();
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) {
-      throw cause; // The body was cut off, not malformed.
-    }
-    const detail = 'the answer is not JSON, expected that of a digitmint service';
-    throw refuseAnswer(answer, url, detail, cause);
-  }
+  const value = await readJson(answer);
   if (isAnswer(value)) {
     const digits = value.digits.map(({ latent, pixels, ...digit }) => ({
       ...digit,

@@ -1,5 +1,5 @@
 /** `handFrom`: the handwriting of written digits, read by `POST /hand`. */
-import { refuseAnswer } from './api-error.ts';
+import { readJson, refuseAnswer } from './api-error.ts';
 import { writeOption } from './option-text.ts';
 import type { BaseOptions } from './options.ts';
 import { request, splitOptions, type RequestOptions } from './request.ts';
@@ -84,7 +84,7 @@ export async function handFrom(
   const url = `${writeBase(base)}/hand${search === '' ? '' : `?${search}`}`;
   const body = Array.isArray(picture) ? await fillForm(picture) : await encode(picture);
   const answer = await request(url, how, { method: 'POST', body });
-  const value = (await answer.json().catch(() => null)) as Hand | null;
+  const value = (await readJson(answer)) as Hand | null | undefined;
   if (typeof value?.hand !== 'string') {
     const detail = 'the answer holds no hand, expected that of a digitmint service';
     throw refuseAnswer(answer, url, detail);

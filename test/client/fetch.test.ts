@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { ApiError, parseRetryAfter } from '../../client/api-error.ts';
 import { fetchDigits, fetchNumber } from '../../client/fetch-digits.ts';
 import { handFrom } from '../../client/hand-from.ts';
+import type { RequestOptions } from '../../client/request.ts';
 import {
   streamDigits,
   type StreamedDigit,
@@ -330,13 +331,27 @@ test.each<[what: string, answer: (answer: ServerResponse) => void]>([
   });
 });
 
-test('an answer that is cut off is the network’s failure, not the API’s', async () => {
+test.each<[what: string, status: number, ask: (how: RequestOptions) => Promise<unknown>]>([
+  ['an answer', 200, (how) => fetchDigits({ ...how, base })],
+  ['a hand', 200, (how) => handFrom(new Blob(['7']), { ...how, base })],
+  ['an error', 500, (how) => collect({ ...how, base, n: 1 })],
+])('%s that is cut off is the network’s failure, and an abort has its reason', async (...given) => {
+  const [, status, ask] = given;
   const { base: address } = await startServer((answer) => {
-    answer.writeHead(200, { 'Content-Length': '1000' });
+    answer.writeHead(status, { 'Content-Length': '1000' });
     answer.write('{"digits":', () => answer.destroy());
   });
-  const error: unknown = await fetchDigits({ base: address }).catch((thrown: unknown) => thrown);
+  const fetchCut = () => fetch(address);
+  const error: unknown = await ask({ fetch: fetchCut }).catch((thrown: unknown) => thrown);
   expect([error instanceof TypeError, error instanceof ApiError]).toEqual([true, false]);
+  const leaving = new AbortController();
+  const { signal } = leaving;
+  const fetchAborted = async (url: string, init: RequestInit) => {
+    const { body } = await fetch(new URL('/', base), init);
+    leaving.abort(TIMEOUT);
+    return new Response(body, { status });
+  };
+  await expect(ask({ fetch: fetchAborted, signal })).rejects.toBe(TIMEOUT);
 });
 
 test('an error without problem details is one too', async () => {
