@@ -58,7 +58,7 @@ export function addPlayground(): void {
       );
       find('play-paper', HTMLElement).classList.toggle('stale', fault !== undefined);
       if (!('detail' in answer)) {
-        const size = await showAnswer(answer, request);
+        const size = await showAnswer(answer, request, signal);
         if (signal.aborted) {
           return;
         }
@@ -125,36 +125,47 @@ export function addPlayground(): void {
 
 let objectUrl: string | undefined;
 
-/** @returns  A picture's size in CSS pixels. */
-async function showAnswer({ bytes }: Answer, request: PlayRequest): Promise<Shown['size']> {
+/** Shows nothing once `signal` is aborted. @returns  A picture's size in CSS pixels. */
+async function showAnswer(
+  { bytes }: Answer,
+  request: PlayRequest,
+  signal: AbortSignal,
+): Promise<Shown['size']> {
   const { format } = request;
-  const picture = find('play-picture', HTMLImageElement);
   const text = find('play-text', HTMLPreElement);
-  picture.hidden = !isPicture(format);
-  text.hidden = isPicture(format);
   if (!isPicture(format)) {
     const all =
       format === 'npy' ? 'A file for NumPy: read it with numpy.load.' : await bytes.text();
-    text.textContent = all.length > SHOWN_TEXT ? `${all.slice(0, SHOWN_TEXT)}…` : all;
-    text.classList.toggle('drawing', format === 'txt');
+    if (!signal.aborted) {
+      text.textContent = all.length > SHOWN_TEXT ? `${all.slice(0, SHOWN_TEXT)}…` : all;
+      text.classList.toggle('drawing', format === 'txt');
+      text.hidden = false;
+      find('play-picture', HTMLImageElement).hidden = true;
+    }
     return undefined;
   }
-  const stale = objectUrl;
-  objectUrl = URL.createObjectURL(bytes);
   // A new element replaces the old one once it has loaded, so that the size always fits the
   // picture.
-  const next = picture.cloneNode() as HTMLImageElement;
+  const next = find('play-picture', HTMLImageElement).cloneNode() as HTMLImageElement;
   next.removeAttribute('src');
+  next.hidden = false;
+  const url = URL.createObjectURL(bytes);
   // With the density, its natural size is in CSS pixels.
-  next.srcset = `${objectUrl} ${readDpr(request)}x`;
+  next.srcset = `${url} ${readDpr(request)}x`;
   await next.decode();
+  if (signal.aborted) {
+    URL.revokeObjectURL(url);
+    return undefined;
+  }
   const size = { width: next.naturalWidth, height: next.naturalHeight };
   next.width = size.width;
   next.height = size.height;
-  picture.replaceWith(next);
-  if (stale !== undefined) {
-    URL.revokeObjectURL(stale);
+  find('play-picture', HTMLImageElement).replaceWith(next);
+  text.hidden = true;
+  if (objectUrl !== undefined) {
+    URL.revokeObjectURL(objectUrl);
   }
+  objectUrl = url;
   return size;
 }
 

@@ -351,6 +351,32 @@ describe('the playground', () => {
     });
   });
 
+  test('shows no picture that has loaded after a newer answer', async () => {
+    await visit('/', {}, async (page) => {
+      const slow = await page.evaluateHandle(() => {
+        const { decode } = HTMLImageElement.prototype;
+        const load = Promise.withResolvers<void>();
+        const begun = Promise.withResolvers<{ loaded: Promise<void> }>();
+        HTMLImageElement.prototype.decode = function decodeSlowly() {
+          const loaded = load.promise.then(() => decode.call(this));
+          begun.resolve({ loaded });
+          return loaded;
+        };
+        return { load, begun };
+      });
+      await page.getByRole('button', { name: 'A number', exact: true }).click();
+      await slow.evaluate(({ begun }) => begun.promise);
+      await page.getByRole('button', { name: 'For a terminal' }).click();
+      await readUrl(page, '/digit.txt');
+      await slow.evaluate(async ({ load, begun }) => {
+        load.resolve();
+        await (await begun.promise).loaded;
+      });
+      const isSeen = (id: string) => page.locator(id).isVisible();
+      expect([await isSeen('#play-text'), await isSeen('#play-picture')]).toEqual([true, false]);
+    });
+  });
+
   test('shows a picture for a dense screen in its size on the page, and writes that down', async () => {
     await visit('/?seed=Ada&scale=3&dpr=2&format=png', {}, async (page) => {
       await readUrl(page, 'dpr=2');
