@@ -3,6 +3,7 @@
  * the network has sent ahead.
  */
 import { LIMITS } from '../shared/contract/limits.ts';
+import { PARAMETERS } from '../shared/contract/parameters.ts';
 import { ApiError, refuseAnswer } from './api-error.ts';
 import type { DatasetOptions } from './options.ts';
 import { request, splitOptions, type RequestOptions } from './request.ts';
@@ -25,7 +26,7 @@ export interface StreamedDigit {
   readonly height: number;
   /** 1 (grey) or 3 (RGB). */
   readonly channels: number;
-  /** [height, width, channels], row by row; 0 is paper, 255 is ink. */
+  /** [height, width, channels], row by row; 0 is black, 255 is white. */
   readonly pixels: Uint8Array<ArrayBuffer>;
   /** `name@version` of the model, the same for all digits. */
   readonly model: string;
@@ -48,6 +49,7 @@ export async function* streamDigits(
 ): AsyncGenerator<StreamedDigit, void, undefined> {
   const [how, { n, ...what }] = splitOptions(options);
   const { start = 0 } = what;
+  writeOption('start', start, PARAMETERS.start);
   writeOption('n', n, { kind: 'whole', min: 1, max: LIMITS.maxStart + 1 - start });
   let { seed, model } = what;
   for (let first = start; first < start + n; first += RANGE) {

@@ -91,6 +91,13 @@ export async function drawSet(
   if (!first.ok) {
     throw await readRefusal(first);
   }
+  const start = String(flags['start'] ?? SET_PARAMETERS.start.default); // The API took it.
+  const most = LIMITS.maxStart + 1 - Number(start);
+  if (n > most) {
+    throw new CliError(
+      `--n is ${JSON.stringify(count)}, expected at most ${most} beside --start ${start}.`,
+    );
+  }
   reportWarning(first);
   const set: DrawnSet = { ask, flags, n, seed: flags['seed'] };
   await writeOutput(out, writeSet(set, format));

@@ -560,6 +560,10 @@ describe('refuses, and names the flag', () => {
       'dataset --n 60001 --format npz',
       '--n is "60001", expected at most 60000 in npz: the other formats have no limit.',
     ],
+    [
+      'dataset --start 999999990 --n 20000 --format csv',
+      '--n is "20000", expected at most 10 beside --start 999999990.',
+    ],
     ['--bogus', "unknown option '--bogus'\n(--help lists what is allowed)"],
     ['--sede a', "unknown option '--sede'\n(Did you mean --seed?)\n(--help lists what is allowed)"],
     [

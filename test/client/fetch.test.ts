@@ -513,5 +513,10 @@ describe('streamDigits', () => {
       'n is 2, expected a whole number from 1 to 1',
     );
     await expect(collect({ base, n: 0 })).rejects.toThrow(RangeError);
+    for (const start of [2e9, NaN]) {
+      await expect(collect({ base, n: 5, start })).rejects.toThrow(
+        `start is ${start}, expected a whole number from 0 to 999999999`,
+      );
+    }
   });
 });
