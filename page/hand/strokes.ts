@@ -1,6 +1,6 @@
 /** The canvas on which a visitor writes: strokes of finger, mouse or pen, or a picture. */
 import { getStroke } from 'perfect-freehand';
-import type { GreyPicture } from '../../shared/hand/ink-map.ts';
+import { MIN_CONTRAST, type GreyPicture } from '../../shared/hand/ink-map.ts';
 
 /** Side of the canvas in its own pixels. */
 const SIDE = 336;
@@ -175,6 +175,6 @@ function readBitmap(bitmap: ImageBitmap): GreyPicture {
     });
   };
   const pixels = read('#fff');
-  const isBlank = pixels.every((value) => value === pixels[0]);
+  const isBlank = pixels.every((value) => value > 255 - MIN_CONTRAST);
   return { width, height, pixels: isBlank ? read('#000') : pixels };
 }

@@ -21,7 +21,7 @@ export interface Ink {
 /** Longest side of the picture in which ink is looked for. */
 const LONGEST = 160;
 /** Levels of grey between paper and ink that a picture needs at least. */
-const MIN_CONTRAST = 24;
+export const MIN_CONTRAST = 24;
 /** Parts of the longer side: the border that shows the paper, and the cells that follow shade. */
 const BORDER = 0.06;
 const CELLS = 6;

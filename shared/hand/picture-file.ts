@@ -6,7 +6,13 @@ import { concatBytes } from '@noble/hashes/utils.js';
 import { Unzlib } from 'fflate';
 import decodeJpeg from 'jpeg-js/lib/decoder.js';
 import { orient, readOrientation } from '../orientation.ts';
-import { decodePngPicture, findChunks, IDAT, parsePngHeader } from '../picture/png-picture.ts';
+import {
+  decodePngPicture,
+  findChunks,
+  IDAT,
+  parsePngHeader,
+  TRNS,
+} from '../picture/png-picture.ts';
 import type { GreyPicture } from './ink-map.ts';
 
 /** A picture that cannot be read. The message says why, as the end of a sentence. */
@@ -54,13 +60,16 @@ export function openPicture(bytes: Uint8Array): PictureFile {
   throw new PictureError('is neither PNG nor JPEG nor JSON');
 }
 
+/** The colour types from this on have an alpha channel. Others may have a tRNS chunk. */
+const GREY_ALPHA = 4;
+
 function openPng(bytes: Uint8Array): PictureFile {
   const header = explain(() => parsePngHeader(bytes));
-  const { width, height, colourType, depth } = header;
+  const { width, height, colourType } = header;
   return {
     width,
     height,
-    isTransparent: colourType !== 2 && (colourType !== 0 || depth < 8),
+    isTransparent: colourType >= GREY_ALPHA || findChunks(bytes, TRNS).length > 0,
     async decode(paper) {
       explain(() => checkInflated(bytes, header), 'is a PNG that cannot be decoded');
       const picture = explain(() => decodePngPicture(bytes, [paper, paper, paper]));

@@ -166,6 +166,14 @@ test('a dropped picture is read, any other file is named, and neither leaves the
     expect(await drop(page, 'one.png', 'image/png', [...PNG.sync.write(picture)])).toBe(false);
     await page.waitForSelector('#hand-status:text("Read as 1")');
     expect(await page.locator('#hand-fault').isHidden()).toBe(true);
+    // Nearly white ink on transparent paper.
+    for (let at = 0; at < picture.data.length; at += 4) {
+      picture.data.fill(picture.data[at] === 0 ? 240 : 0, at, at + 3);
+      picture.data[at + 3] = picture.data[at] === 0 ? 0 : 255;
+    }
+    await page.locator('#hand-clear').click();
+    await drop(page, 'one.png', 'image/png', [...PNG.sync.write(picture)]);
+    await page.waitForSelector('#hand-status:text("Read as 1")');
   });
 });
 

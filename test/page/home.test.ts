@@ -370,7 +370,9 @@ describe('the playground', () => {
       await readUrl(page, '/digit.txt');
       await slow.evaluate(async ({ load, begun }) => {
         load.resolve();
-        await (await begun.promise).loaded;
+        await (
+          await begun.promise
+        ).loaded;
       });
       const isSeen = (id: string) => page.locator(id).isVisible();
       expect([await isSeen('#play-text'), await isSeen('#play-picture')]).toEqual([true, false]);

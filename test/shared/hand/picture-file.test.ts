@@ -60,6 +60,9 @@ describe('a photograph', () => {
   });
 });
 
+/** Length of a PNG's signature and header. */
+const HEADER_BYTES = 33;
+
 /** Builds a chunk of a PNG. */
 function buildChunk(type: string, data: Uint8Array): Buffer {
   const body = Buffer.concat([Buffer.from(type), data]);
@@ -69,17 +72,43 @@ function buildChunk(type: string, data: Uint8Array): Buffer {
   return Buffer.concat([ends[0], body, ends[1]]);
 }
 
+it('a PNG is transparent with an alpha channel or a colour that stands for paper', async () => {
+  for (const channels of [1, 3] as const) {
+    const ink = Buffer.alloc(9 * 9 * channels).fill(255, 30 * channels, 33 * channels);
+    const space = channels === 1 ? 'b-w' : 'srgb';
+    const raw = sharp(ink, { raw: { width: 9, height: 9, channels } }).toColourspace(space);
+    const png = await raw.png().toBuffer();
+    const keyed = openPicture(
+      Buffer.concat([
+        png.subarray(0, HEADER_BYTES),
+        buildChunk('tRNS', Buffer.alloc(2 * channels)),
+        png.subarray(HEADER_BYTES),
+      ]),
+    );
+    const withAlpha = openPicture(await raw.ensureAlpha().png().toBuffer());
+    expect([openPicture(png), keyed, withAlpha].map((each) => each.isTransparent)).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    const [white, black] = [await keyed.decode(255), await keyed.decode(0)];
+    expect([new Set(white.pixels), new Set(black.pixels)]).toEqual([
+      new Set([255]),
+      new Set([0, 255]),
+    ]);
+  }
+});
+
 describe('a small file that would become a large one', () => {
-  const BEFORE_PIXELS = 33;
   const ramp = (side: number) =>
     sharp({ create: { width: side, height: side, channels: 3, background: 'red' } });
 
   it('is read without its colour profile, which is not even inflated', async () => {
     const png = await ramp(28).png().toBuffer();
     const bytes = Buffer.concat([
-      png.subarray(0, BEFORE_PIXELS),
+      png.subarray(0, HEADER_BYTES),
       buildChunk('iCCP', Buffer.from('k\0\0no compressed profile')),
-      png.subarray(BEFORE_PIXELS),
+      png.subarray(HEADER_BYTES),
     ]);
     expect((await openPicture(bytes).decode(255)).pixels).toEqual(
       (await openPicture(png).decode(255)).pixels,
@@ -89,7 +118,7 @@ describe('a small file that would become a large one', () => {
   it('is refused where its pixels are more than its header says', async () => {
     const png = await ramp(1024).png().toBuffer();
     const bytes = Buffer.concat([
-      png.subarray(0, BEFORE_PIXELS),
+      png.subarray(0, HEADER_BYTES),
       buildChunk('IDAT', deflateSync(Buffer.alloc(20_000_000))),
       buildChunk('IEND', new Uint8Array()),
     ]);
