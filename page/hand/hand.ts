@@ -189,7 +189,7 @@ async function write(): Promise<void> {
   find('hand-url', HTMLElement).textContent = url;
   find('hand-open', HTMLAnchorElement).href = url;
   const link = await scribe;
-  paint(written, await link.ask('write', text));
+  paint(written, await link.ask('write', { hand, number: text }));
   written.setAttribute('aria-label', `${text} in your hand`);
 }
 

@@ -54,7 +54,6 @@ const SCALE = 4;
 
 let opened: { readonly sampler: Sampler; readonly reader: HandReader } | undefined;
 let readings: Generator<Reading, never> | undefined;
-let hand = '';
 
 function getOpened() {
   if (opened === undefined) {
@@ -105,13 +104,13 @@ const tasks = {
     }
     return describe(readings.next().value);
   },
-  /** Writes a number in the hand that was read last, as the API does, enlarged by 4. */
-  write: (number: string): Drawn => {
+  /** Writes a number in a hand, as the API does, enlarged by 4. */
+  write: ({ hand, number }: { readonly hand: string; readonly number: string }): Drawn => {
     const { sampler } = getOpened();
     const { classes } = sampler.manifest;
     const labels = Uint8Array.from(pickDigits(number), (text) => findClass(classes, text) ?? 0);
     const place = { seed: HAND_SEED, start: 0 };
-    const samples = sampler.drawHand({ ...place, labels, hand: readGiven() });
+    const samples = sampler.drawHand({ ...place, labels, hand: readGiven(hand) });
     const layout = { cols: 1, gap: 0, margin: 0, scale: SCALE, smooth: true };
     const { width, height, pixels } = buildSheet(writeNumber(number, samples, place), layout);
     return { width, height, pixels };
@@ -121,10 +120,10 @@ const tasks = {
 export type Scribe = typeof tasks;
 answerTasks(tasks);
 
-function readGiven() {
+function readGiven(hand: string) {
   const parsed = parseHand(hand);
   if ('expected' in parsed) {
-    throw new Error('nothing was read');
+    throw new Error(`expected ${parsed.expected}`);
   }
   return { latents: parsed.latents, vary: 0 };
 }
@@ -132,12 +131,12 @@ function readGiven() {
 function describe(reading: Reading): Written {
   const { sampler } = getOpened();
   const { name, version, classes } = sampler.manifest;
-  hand = formatHand({ model: { name, version }, latents: reading.latents });
+  const hand = formatHand({ model: { name, version }, latents: reading.latents });
   const samples = sampler.drawHand({
     seed: HAND_SEED,
     start: 0,
     labels: Uint8Array.from(classes, (_, label) => label),
-    hand: readGiven(),
+    hand: readGiven(hand),
   });
   const { width, height } = samples;
   const digits = classes.map((_, i): Drawn => ({

@@ -68,9 +68,18 @@ test('a digit drawn with the mouse is read and written offline, as the URL then 
   let url: URL | undefined;
   let shown: number[] = [];
   await visitOffline({}, async (page) => {
+    await draw(page, TWO.slice(0, 1));
     await draw(page, TWO);
     await page.waitForSelector('#hand[data-read]');
     expect(await page.textContent('#hand-status')).toMatch(/^Read as 2, \d+% sure/);
+    // A reading as another digit is overtaken by that of a dot, which is none: the 2 stays.
+    await page.evaluate(() => {
+      const label = document.querySelector<HTMLSelectElement>('#hand-label');
+      Object.assign(label ?? {}, { value: '7' });
+      label?.dispatchEvent(new Event('change'));
+      document.querySelector<HTMLElement>('#hand-undo')?.click();
+    });
+    await page.waitForSelector('#hand-fault:not([hidden])');
     await page.locator('#hand-number').fill('-3.14');
     await page.waitForSelector('#hand-written[aria-label^="-3.14"]');
     url = await readUrl(page);
