@@ -16,6 +16,8 @@ export type Answer =
 export interface WorkerLink<T extends Tasks> {
   /** Rejects with the worker's error. */
   ask<K extends keyof T>(task: K, ask: Parameters<T[K]>[0]): Promise<Awaited<ReturnType<T[K]>>>;
+  /** Ends the worker. */
+  end(): void;
 }
 
 /**
@@ -47,5 +49,6 @@ export async function startWorker<T extends Tasks>(url: string): Promise<WorkerL
         port1.start();
         worker.postMessage({ task, ask }, [port2]);
       }),
+    end: () => worker.terminate(),
   };
 }

@@ -32,7 +32,10 @@ const MAX_BEND = 4;
 export async function startExplorer(section: HTMLElement): Promise<void> {
   const { painter: url = '', name = '', version = '' } = section.dataset;
   const painter = await startWorker<Painter>(url);
-  const opened = await painter.ask('open', { name, version });
+  const opened = await painter.ask('open', { name, version }).catch((cause: unknown) => {
+    painter.end(); // Another try starts another worker.
+    throw cause;
+  });
   const start = find('explore-start', HTMLElement);
   const hadFocus = start.contains(document.activeElement);
   start.hidden = true;
@@ -50,9 +53,9 @@ export async function startExplorer(section: HTMLElement): Promise<void> {
 /** The place that the page's address names: `?walk=Ada&x=0.3&y=0.62&class=7`. */
 function readAddress(): { seed: string; place: Place; label: string } | undefined {
   const query = new URLSearchParams(location.search);
-  const seed = query.get('walk');
+  const seed = query.get('walk') ?? '';
   const [x, y] = ['x', 'y'].map((name) => Number(query.get(name) ?? 0.5)) as [number, number];
-  return seed === null || Number.isNaN(x + y)
+  return seed === '' || Number.isNaN(x + y)
     ? undefined
     : { seed, place: { x, y }, label: query.get('class') ?? '' };
 }
@@ -80,7 +83,7 @@ function runExplorer(painter: WorkerLink<Painter>, opened: Opened, section: HTML
     paintSamples(find('seen', HTMLCanvasElement), pixels, 1, opened);
     tellUrl(input, corner);
     const query = new URLSearchParams({
-      walk: seedField.value,
+      walk: writeCorners().seed,
       x: wanted.x.toFixed(2),
       y: wanted.y.toFixed(2),
       class: readLabel(form)?.name ?? '',
@@ -118,6 +121,9 @@ function runExplorer(painter: WorkerLink<Painter>, opened: Opened, section: HTML
   };
   const drawAll = createLatest<void>(async () => {
     const seed = seedField.value;
+    if (seed === '') {
+      return; // The API has no such seed.
+    }
     if (derived?.seed !== seed) {
       const count = CORNERS;
       const inputs = await painter.ask('derive', { seed, count, truncation: Number(truncation) });
@@ -152,15 +158,20 @@ function runExplorer(painter: WorkerLink<Painter>, opened: Opened, section: HTML
   });
   form.addEventListener('submit', (event) => event.preventDefault());
   form.addEventListener('input', () => drawAll());
-  find('compare', HTMLButtonElement).addEventListener('click', ({ currentTarget }) => {
-    const path = (currentTarget as HTMLElement).dataset['path'] ?? '';
-    void compareWithApi(path, cornerPixels).then((text) => {
+  const compare = find('compare', HTMLButtonElement);
+  compare.addEventListener('click', async () => {
+    const { path = '' } = compare.dataset;
+    const text = await compareWithApi(path, cornerPixels).catch(
+      () => 'No answer came: network or service is down.',
+    );
+    // The corners may have changed meanwhile.
+    if (compare.dataset['path'] === path) {
       find('compare-result', HTMLElement).textContent = text;
-    });
+    }
   });
   const address = readAddress();
   if (address !== undefined) {
-    seedField.value = address.seed.slice(0, seedField.maxLength);
+    seedField.value = [...address.seed].slice(0, seedField.maxLength).join('');
     const radio = listRadios(form).find(({ value }) => value === address.label);
     radio?.click();
   }

@@ -579,6 +579,22 @@ describe('the explorer', () => {
     await page.waitForSelector('#explore[data-drawn^="seed=Emmy&label=4"]');
     expect(await page.evaluate(() => document.activeElement?.id)).toBe('pad');
     expect(await page.getAttribute('#pad', 'aria-valuetext')).toBe('0% across, 100% down');
+    await expect.poll(() => page.workers().length).toBe(1);
+    // Without a seed nothing is drawn.
+    const drawn = await page.evaluateHandle(() => {
+      const explore = document.getElementById('explore') as HTMLElement;
+      const seen: (string | undefined)[] = [];
+      const observer = new MutationObserver(() => seen.push(explore.dataset['drawn']));
+      observer.observe(explore, { attributeFilter: ['data-drawn'] });
+      return seen;
+    });
+    await page.fill('#explore-seed', '');
+    await page.fill('#explore-seed', 'Ada');
+    await page.waitForSelector('#explore[data-drawn^="seed=Ada&"]');
+    expect(await drawn.jsonValue()).toEqual([expect.stringMatching(/^seed=Ada&/)]);
+    await context.setOffline(true);
+    await page.getByRole('button', { name: 'Compare with the API' }).click();
+    await page.waitForSelector('#compare-result:text("No answer came")');
     await context.close();
   });
 });
