@@ -50,7 +50,9 @@ export function parseText(parameter: Kind, text: string): Value | undefined {
     }
     case 'text': {
       const { minLength = 1, maxLength = Infinity, pattern } = parameter;
-      const fits = text.length >= minLength && text.length <= maxLength;
+      // Characters are code points, as in JSON Schema.
+      const isShort = text.length <= maxLength || [...text].length <= maxLength;
+      const fits = text.length >= minLength && isShort;
       return fits && pattern?.test(text) !== false ? text : undefined;
     }
   }

@@ -133,6 +133,7 @@ describe('digits', () => {
     '\r\nSet-Cookie: a=b',
     '%00',
     'a'.repeat(128),
+    '😀'.repeat(128),
   ])('accept any seed: %j', async (seed) => {
     const answer = await worker.fetch(`/digit.json?seed=${encodeURIComponent(seed)}`);
     expect(answer.status).toBe(200);
