@@ -76,6 +76,13 @@ function describeRefusal(
         .replace(/(?<=, expected none beside )\w+/, nameFlag);
     case 'label_not_supported':
       return `label: ${detail}`;
+    // The hand is of a model that is not here, or `to` is not of the same one as `hand`.
+    case 'model_not_found':
+    case 'hand_of_other_model':
+      return detail
+        .replace(/ is published, and (\w+)/, (_, name: string) => ` is here, and ${nameFlag(name)}`)
+        .replace('leave model out, or make', 'make')
+        .replace('POST /hand', 'digitmint hand');
     case 'answer_too_large':
     case 'picture_too_large':
       return detail.replace(/(?<=lower ).*(?=\.$)/, (list) =>

@@ -67,7 +67,7 @@ export function buildHandCommand(open: (flags: Flags) => Ask): Command {
       for (const { class: name, certainty, error } of hand.digits ?? [hand]) {
         const share = Math.round(100 * certainty);
         process.stderr.write(
-          `digitmint: a ${name} (${share}% sure); redrawn, it differs by ${error} of 255 grey levels\n`,
+          `digitmint: read as ${name} (${share}% sure); redrawn, it differs by ${error} of 255 grey levels\n`,
         );
       }
     });

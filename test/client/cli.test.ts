@@ -97,7 +97,7 @@ test('hand reads a picture, and writes numbers in it as the worker does', async 
   expect([read.code, read.stderr]).toEqual([
     0,
     expect.stringMatching(
-      /^digitmint: a 7 \(\d+% sure\); redrawn, it differs by [\d.]+ of 255 grey levels\n$/,
+      /^digitmint: read as 7 \(\d+% sure\); redrawn, it differs by [\d.]+ of 255 grey levels\n$/,
     ),
   ]);
   const hand = read.stdout.toString().trim();
@@ -453,6 +453,7 @@ describe('writes', () => {
 });
 
 describe('refuses, and names the flag', () => {
+  const HAND = `1.digits.0123456789abcdef.${'A'.repeat(86)}`;
   test.each<[args: string, message: string]>([
     ['--n 0', '--n is "0", expected a whole number from 1 to 256.'],
     ['--scale 1e1', '--scale is "1e1", expected a whole number from 1 to 16.'],
@@ -563,6 +564,14 @@ describe('refuses, and names the flag', () => {
     [
       'dataset --start 999999990 --n 20000 --format csv',
       '--n is "20000", expected at most 10 beside --start 999999990.',
+    ],
+    [
+      `--hand ${HAND}`,
+      'No model "digits@0123456789abcdef" is here, and --hand belongs to it: make a new hand by digitmint hand.',
+    ],
+    [
+      `morph --digits 12 --hand ${HAND} --to ${HAND.replace('digits', 'other')}`,
+      'The hand belongs to other@0123456789abcdef, not to digits@0123456789abcdef: make a hand of digits@0123456789abcdef by digitmint hand.',
     ],
     ['--bogus', "unknown option '--bogus'\n(--help lists what is allowed)"],
     ['--sede a', "unknown option '--sede'\n(Did you mean --seed?)\n(--help lists what is allowed)"],
