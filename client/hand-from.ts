@@ -1,4 +1,6 @@
 /** `handFrom`: the handwriting of written digits, read by `POST /hand`. */
+import { LIMITS } from '../shared/contract/limits.ts';
+import { PARAMETERS } from '../shared/contract/parameters.ts';
 import { readJson, refuseAnswer } from './api-error.ts';
 import { writeOption } from './option-text.ts';
 import type { BaseOptions } from './options.ts';
@@ -53,11 +55,10 @@ export type HandPicture =
       readonly label?: string | number | undefined;
     };
 
-const LABEL = { kind: 'text', expected: 'a class by its name or its number' } as const;
-const PARAMETERS = {
-  label: LABEL,
-  refine: { kind: 'whole', min: 0, max: 12 },
-  model: { kind: 'model' },
+const QUERY = {
+  label: PARAMETERS.label,
+  refine: { kind: 'whole', min: 0, max: LIMITS.maxRefine },
+  model: PARAMETERS.model,
 } as const;
 
 /**
@@ -74,8 +75,8 @@ export async function handFrom(
 ): Promise<Hand> {
   const [how, { base, ...others }] = splitOptions(options);
   const query = new URLSearchParams();
-  for (const [name, parameter] of Object.entries(PARAMETERS)) {
-    const value = others[name as keyof typeof PARAMETERS];
+  for (const [name, parameter] of Object.entries(QUERY)) {
+    const value = others[name as keyof typeof QUERY];
     if (value !== undefined) {
       query.append(name, writeOption(name, value, parameter));
     }
@@ -96,7 +97,7 @@ async function fillForm(pictures: readonly unknown[]): Promise<FormData> {
   const form = new FormData();
   for (const each of pictures) {
     const { picture = each, label } = Object(each) as { picture?: unknown; label?: unknown };
-    const name = label === undefined ? 'picture' : writeOption('label', label, LABEL);
+    const name = label === undefined ? 'picture' : writeOption('label', label, QUERY.label);
     form.append(name, await encode(picture));
   }
   return form;

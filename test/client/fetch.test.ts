@@ -70,6 +70,7 @@ test('handFrom reads a canvas, a picture or several, and rejects with the proble
   ]);
   await expect(handFrom(blank, options)).rejects.toMatchObject({ code: 'no_digit', status: 422 });
   await expect(handFrom(blob, { refine: 13 })).rejects.toThrow('refine is 13');
+  await expect(handFrom([{ picture: blob, label: 'a'.repeat(65) }])).rejects.toThrow(RangeError);
   const bytes = Buffer.from(await blob.arrayBuffer());
   for (const [wrong, kind] of [
     [bytes, 'Uint8Array'],
