@@ -70,17 +70,12 @@ export function blend(
 }
 
 /**
- * Finds the class that an input has alone, and gives it its whole weight, which sums may miss.
+ * Finds the class that an input has alone. Sums may miss its whole weight.
  * @param input  [latentSize + classes]
  * @returns      -1 for a mixture of classes, and without classes.
  */
 export function findOnlyClass(input: Float32Array, latentSize: number): number {
-  const weights = input.subarray(latentSize);
-  const only = weights.findIndex((weight) => weight > 1 - 1e-6);
-  if (only >= 0) {
-    weights[only] = 1;
-  }
-  return only;
+  return input.subarray(latentSize).findIndex((weight) => weight > 1 - 1e-6);
 }
 
 /** Adds up directions. @param amounts  One for each direction. */

@@ -28,16 +28,11 @@ export const COLOURS = {
   violet: ['#4b4f9c', '#aeb2ff'],
 } as const satisfies Readonly<Record<string, readonly [light: string, dark: string]>>;
 
-/** Space and type, the same in both schemes. */
+/** Corners and type, the same in both schemes. */
 const MEASURES = {
   radius: '0.6rem',
   sans: "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif",
   mono: "ui-monospace, 'SF Mono', Menlo, Consolas, monospace",
-  // Steps of space: inside a control, between controls, between blocks, between sections.
-  'space-1': '0.4rem',
-  'space-2': '0.8rem',
-  'space-3': '1.5rem',
-  'space-4': 'clamp(3rem, 8vw, 6rem)',
 };
 
 /**
