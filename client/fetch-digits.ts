@@ -30,7 +30,7 @@ export interface Digit {
   readonly url: string;
   /** The numbers that the network draws it from, times `truncation`. Only with `latent: true`. */
   readonly latent?: Float32Array<ArrayBuffer> | undefined;
-  /** [height, width, channels], row by row; 0 is paper, 255 is ink. */
+  /** [height, width, channels], row by row; 0 is black, 255 is white. */
   readonly pixels: Uint8Array<ArrayBuffer>;
 }
 

@@ -63,7 +63,7 @@ const tasks = {
   },
   /**
    * Draws. The input is [count, latentSize + classes]: latent vectors, then weights of the classes.
-   * @returns  [count, height, width, channels]; 0 is paper, 255 is ink.
+   * @returns  [count, height, width, channels]; 0 is black, 255 is white.
    */
   draw: (input: Float32Array): Uint8Array => {
     const { plan } = getNetwork();

@@ -52,11 +52,11 @@ const imageSchema = object('ImageShape', {
 
 const numbersSchema = tell(
   v.array(count(255)),
-  '[height, width, channels], row by row; 0 is paper, 255 is ink',
+  '[height, width, channels], row by row; 0 is black, 255 is white',
 );
 const bytesSchema = tell(
   v.pipe(v.string(), v.base64()),
-  'Base64 of [height, width, channels] bytes, row by row; 0 is paper, 255 is ink',
+  'Base64 of [height, width, channels] bytes, row by row; 0 is black, 255 is white',
 );
 
 /** A digit of a JSON answer. */
