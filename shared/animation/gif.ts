@@ -94,7 +94,8 @@ function mapGreys(colours: readonly Colour[]): Mapping {
 /** Chooses one palette for all pictures. */
 function mapColours(pictures: readonly Picture[]): Mapping {
   const total = pictures.reduce((sum, { width, height }) => sum + width * height, 0);
-  const step = Math.ceil(total / MAX_PALETTE_PIXELS) | 1; // An odd step visits every column.
+  // An even step would miss every second column of a picture of even width.
+  const step = Math.ceil(total / MAX_PALETTE_PIXELS) | 1;
   const thinned: number[] = [];
   for (const { pixels } of pictures) {
     for (let i = 0; i < pixels.length; i += 3 * step) {

@@ -15,7 +15,7 @@ const NICE: i32 = 80;
 const LONG_RUN: i32 = 16;
 /** Candidates that the search for a match looks at. */
 const DEPTH: i32 = 6;
-/** Matches kept for a position. Each is longer and further away than the previous one. */
+/** Matches kept for a position. Each is longer than the previous one. */
 const KEPT: i32 = 2;
 /** Input bytes of a block, which share their Huffman codes. The codes of smaller blocks add up. */
 const BLOCK: i32 = 262_144;

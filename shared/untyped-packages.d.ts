@@ -5,6 +5,7 @@ declare module 'jpeg-js/lib/decoder.js' {
     options: {
       readonly useTArray: true;
       readonly formatAsRGBA: false;
+      readonly maxResolutionInMP: number;
       readonly maxMemoryUsageInMB: number;
     },
   ): { readonly width: number; readonly height: number; readonly data: Uint8Array };
