@@ -159,15 +159,17 @@ function runExplorer(painter: WorkerLink<Painter>, opened: Opened, section: HTML
   form.addEventListener('submit', (event) => event.preventDefault());
   form.addEventListener('input', () => drawAll());
   const compare = find('compare', HTMLButtonElement);
-  compare.addEventListener('click', async () => {
+  compare.addEventListener('click', () => {
     const { path = '' } = compare.dataset;
-    const text = await compareWithApi(path, cornerPixels).catch(
-      () => 'No answer came: network or service is down.',
-    );
-    // The corners may have changed meanwhile.
-    if (compare.dataset['path'] === path) {
-      find('compare-result', HTMLElement).textContent = text;
-    }
+    const show = (text: string): void => {
+      // The corners may have changed meanwhile.
+      if (compare.dataset['path'] === path) {
+        find('compare-result', HTMLElement).textContent = text;
+      }
+    };
+    compareWithApi(path, cornerPixels).then(show, () => {
+      show('No answer came: network or service is down.');
+    });
   });
   const address = readAddress();
   if (address !== undefined) {

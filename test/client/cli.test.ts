@@ -116,7 +116,7 @@ test('hand reads several digits of one person, each guessed or with its label', 
   const read = await run(['hand', '7=seven.png', '7=x.png', '--refine', '1']);
   expect([read.code, read.stderr]).toEqual([
     0,
-    expect.stringMatching(/^(digitmint: a 7 .*\n){2}$/),
+    expect.stringMatching(/^(digitmint: read as 7 .*\n){2}$/),
   ]);
   const form = new FormData();
   form.append('7', new Blob([writeSeven() as Uint8Array<ArrayBuffer>]));
