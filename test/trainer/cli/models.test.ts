@@ -583,7 +583,7 @@ describe('signatures', () => {
     expect(
       await catchMessage(run(`verify ${nameOf(present)} --public-keys ${publicKey}`)),
     ).toContain('2 fault(s)');
-    expect(printed.join('\n')).toContain(`${key}: is not the signature of this manifest`);
+    expect(printed.join('\n')).toContain(`${key}: is not the signature of this manifest.json`);
     // Publishing does not accept the altered signature as its own.
     await expect(publish(present, '--sign key.pem')).rejects.toThrow('got other bytes there');
   });
