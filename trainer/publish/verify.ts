@@ -32,7 +32,7 @@ import {
 } from '../../shared/model/signature.ts';
 import { isTooLarge, type ListedObject, type ObjectStore } from '../../storage/object-store.ts';
 import { checkDrawing } from './artifact-folder.ts';
-import { listMissing, surveyStore } from './catalogue.ts';
+import { isMeant, listMissing, surveyStore, type ModelId } from './catalogue.ts';
 import { findServed, LEDGER_KEY } from './ledger.ts';
 import { nameVersion, type VersionId } from './writes.ts';
 import { PublishError, type Fault } from './publish-error.ts';
@@ -205,20 +205,17 @@ export type Verification = Awaited<ReturnType<typeof verifyStore>>;
 export async function verifyStore(
   store: ObjectStore,
   options: {
-    readonly only?: { readonly name: string; readonly version: string | undefined } | undefined;
+    readonly only?: ModelId | undefined;
     readonly publicKeys?: readonly PublicKey[];
     readonly onChecked?: (version: CheckedVersion) => void;
   } = {},
 ) {
   const { only, publicKeys, onChecked } = options;
   const survey = await surveyStore(store);
-  const isMeant = ({ name, version }: VersionId): boolean =>
-    only === undefined ||
-    (name === only.name && (only.version === undefined || version === only.version));
   const versions: CheckedVersion[] = [];
   // Incomplete versions that a killed process left. No faults: nothing serves them.
   const leftovers: VersionId[] = [];
-  for (const surveyed of survey.versions.filter(isMeant)) {
+  for (const surveyed of survey.versions.filter((id) => isMeant(only, id))) {
     const { name, version, objects, hasManifest } = surveyed;
     const served = findServed(survey.pointer?.pointer, name);
     const isServed = served?.version === version;
@@ -231,7 +228,7 @@ export async function verifyStore(
     versions.push(checked);
     onChecked?.(checked);
   }
-  const missing = listMissing(survey).filter(isMeant);
+  const missing = listMissing(survey).filter((id) => isMeant(only, id));
   const dangling = missing.map((id) => ({
     key: id.namedBy === 'pointer' ? POINTER_KEY : LEDGER_KEY,
     problem: `names ${nameVersion(id)}, of which nothing is there`,
