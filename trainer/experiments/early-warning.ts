@@ -73,7 +73,7 @@ interface Rule {
 }
 
 /** A figure, with the rule that suits all runs best. */
-export interface Warning extends Rule {
+interface Warning extends Rule {
   readonly title: string;
   /** Each arm's runs by the rule that suits the other arms. */
   readonly unseen: Tally;
