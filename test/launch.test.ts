@@ -6,7 +6,7 @@ import { execFile, spawn, spawnSync } from 'node:child_process';
 import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { text as readText } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -110,7 +110,7 @@ describe('the launcher', () => {
     expect(told).toContain(`Process ${process.pid} installs the dependencies`);
     await writeFile(installed, list);
     await rm(lock);
-    expect(await text(child.stdout)).toBe('up\n');
+    expect(await readText(child.stdout)).toBe('up\n');
     await expect(readFile(lock)).rejects.toThrow('ENOENT');
   });
 

@@ -42,7 +42,8 @@ export type CheckedVersion = Awaited<ReturnType<typeof checkVersion>>;
 /**
  * @param objects         The version's objects, as listed.
  * @param manifestSha256  The pointer's promise, where it serves this version.
- * @param publicKeys      When there are any, one of them must have signed the manifest, and one the encoder.
+ * @param publicKeys      When there are any, one of them must have signed the manifest, and one the
+ *                        encoder.
  * @throws StorageError  When the store fails; problems with the version are in `faults`.
  */
 async function checkVersion(
