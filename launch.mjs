@@ -10,7 +10,15 @@
  * shell passes no signals to its child. On Windows, exec.cmd stands for `exec`.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +26,8 @@ import { fileURLToPath } from 'node:url';
 const ROOT = dirname(fileURLToPath(import.meta.url));
 const MODULES = join(ROOT, 'node_modules');
 const HOME = homedir();
+/** Holds the id of the process that installs: two at once would delete each other's files. */
+const LOCK = join(ROOT, '.digitmint', 'installing');
 
 /** wrangler and vitest need Node 22, and Node runs TypeScript directly from 22.18 on. */
 const NEEDED_NODE = '22.18';
@@ -32,8 +42,17 @@ if (program.includes('vitest') && /[#?]/.test(ROOT)) {
   fail(`tests cannot run in ${ROOT}: vitest reads # and ? in a path as those of a URL. Move it.`);
 }
 const env = cleanEnvironment(process.env);
-if (!isInstalled() || findNode() === undefined) {
-  install();
+if (!isInstalled()) {
+  lockInstallation();
+  // Another process may have installed meanwhile.
+  const isDone = isInstalled() || install();
+  rmSync(LOCK, { force: true });
+  if (!isDone) {
+    fail(
+      '`npm ci` failed: see above. It needs the package registry the first time, ' +
+        'about 1.5 GB of disk, and a project folder that it may write to.',
+    );
+  }
 }
 const platform = `${process.platform}-${process.arch}`;
 const needed = `needs Node ${NEEDED_NODE} or newer on ${platform}; this is ${process.version}.`;
@@ -64,23 +83,75 @@ function cleanEnvironment({ ...variables }) {
   return variables;
 }
 
-/** Whether node_modules has every required package in the lock file's version. */
+/** Whether node_modules has Node and every required package in the lock file's version. */
 function isInstalled() {
-  const installed = readLock(join(MODULES, '.package-lock.json'));
-  const wanted = Object.entries(readLock(join(ROOT, 'package-lock.json')) ?? {});
-  return (
-    installed !== null &&
-    wanted.every(
-      ([path, { optional, version }]) =>
-        path === '' || optional === true || installed[path]?.version === version,
-    )
-  );
+  try {
+    const installed = readLock(join(MODULES, '.package-lock.json'));
+    const wanted = Object.entries(readLock(join(ROOT, 'package-lock.json')) ?? {});
+    return (
+      findNode() !== undefined &&
+      installed !== null &&
+      wanted.every(
+        ([path, { optional, version }]) =>
+          path === '' || optional === true || installed[path]?.version === version,
+      )
+    );
+  } catch {
+    return false; // A full disk cut a file. npm writes the installed one again.
+  }
 }
 
 function readLock(path) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).packages : null;
 }
 
+/** Waits while another process installs. A killed process leaves its lock, which is removed. */
+function lockInstallation() {
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (let isTold = false; !takeLock(); Atomics.wait(clock, 0, 0, 200)) {
+    const holder = readHolder();
+    if (holder > 0 && !isAlive(holder)) {
+      rmSync(LOCK, { force: true });
+    } else if (holder > 0 && !isTold) {
+      process.stderr.write(
+        `Process ${holder} installs the dependencies; waiting for it. ` +
+          `If it does something else, delete ${LOCK}\n`,
+      );
+      isTold = true;
+    }
+  }
+}
+
+/** @returns  0 when the lock was released, or is being written. */
+function readHolder() {
+  try {
+    return Number(readFileSync(LOCK, 'utf8'));
+  } catch {
+    return 0;
+  }
+}
+
+function takeLock() {
+  try {
+    mkdirSync(dirname(LOCK), { recursive: true });
+    writeFileSync(LOCK, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    // Where nothing can be written, npm says so.
+    return error.code !== 'EEXIST';
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM'; // Another user's process.
+  }
+}
+
+/** @returns  Whether it succeeded. npm says what is wrong. */
 function install() {
   process.stderr.write('Installing dependencies, once…\n');
   const npm = process.env.npm_execpath;
@@ -99,12 +170,7 @@ function install() {
     npm !== undefined && npm.endsWith('.js')
       ? spawnSync(process.execPath, [npm, ...npmArguments], options)
       : spawnSync('npm', npmArguments, { ...options, shell: process.platform === 'win32' });
-  if (status !== 0) {
-    fail(
-      '`npm ci` failed: see above. It needs the package registry the first time, ' +
-        'about 1.5 GB of disk, and a project folder that it may write to.',
-    );
-  }
+  return status === 0;
 }
 
 function isWritable(folder) {

@@ -19,8 +19,15 @@ import { printTable, renderPage, renderPlot } from './page.ts';
 import { run } from './peers.ts';
 import { recordSchema, type BenchRecord } from './record.ts';
 
-/** `page`: in docs. Pages show their suites in this order. */
-const SUITES: Readonly<Record<string, { readonly about: string; readonly page?: string }>> = {
+interface SuiteEntry {
+  readonly about: string;
+  /** In docs. Pages show their suites in this order. */
+  readonly page?: string;
+  /** Whether words after the suite's name are its own. */
+  readonly hasOperands?: true;
+}
+
+const SUITES: Readonly<Record<string, SuiteEntry>> = {
   engine: { page: 'speed.md', about: 'the generator alone, beside other runtimes' },
   edge: {
     page: 'speed.md',
@@ -34,10 +41,12 @@ const SUITES: Readonly<Record<string, { readonly about: string; readonly page?: 
   evaluation: { page: 'speed.md', about: 'figures of an evaluation, beside other libraries’ code' },
   quality: {
     page: 'quality.md',
+    hasOperands: true,
     about: 'quality against cost, of the models of evaluate’s JSON',
   },
   worth: {
     page: 'dataset.md',
+    hasOperands: true,
     about: 'what n generated digits teach, beside n real ones (folder of MNIST, model)',
   },
   scale: { page: 'scale.md', about: 'costs at a thousand, a million and a billion requests a day' },
@@ -59,7 +68,7 @@ type Flags = Readonly<{ quick: boolean; page: boolean; json?: string }>;
 
 const program = new Command('npm run bench --')
   .description('Runs benchmarks. Those of a page write it; see bench/results for the figures.')
-  .argument('[suites...]', 'all of docs/speed.md; words after one suite are its operands')
+  .argument('[suites...]', 'all of docs/speed.md; words after quality or worth are its operands')
   .option('--quick', 'does as little as possible and keeps no figures', false)
   .option('--page', 'only writes the pages, from the recorded figures', false)
   .option('--json <file>', 'writes the figures of one suite to this file')
@@ -74,21 +83,30 @@ const given = parseFlags<Flags>(program);
 await runProgram(() => main(program.args, given));
 
 async function main(words: readonly string[], flags: Flags): Promise<void> {
-  const [first] = words;
+  const isSuite = (word: string): boolean => Object.hasOwn(SUITES, word);
+  const [first = '', ...others] = words;
+  const operands =
+    isSuite(first) && SUITES[first]?.hasOperands && !others.some(isSuite) ? others : [];
+  const names = operands.length > 0 ? [first] : words;
+  const unknown = names.find((word) => !isSuite(word));
+  if (unknown !== undefined) {
+    throw new ExpectedError(
+      `there is no suite ${unknown}; expected one of ${Object.keys(SUITES).join(', ')}`,
+    );
+  }
   if (flags.json !== undefined) {
+    if (names.length !== 1 || flags.page) {
+      throw new ExpectedError('--json: holds the figures of one suite; name that suite alone');
+    }
     requireFree(flags.json, '--json');
   }
   if (flags.page) {
     await writePages();
-  } else if (first !== undefined && !(first in SUITES)) {
-    throw new ExpectedError(
-      `there is no suite ${first}; expected one of ${Object.keys(SUITES).join(', ')}`,
-    );
-  } else if (first !== undefined && !words.slice(1).some((word) => word in SUITES)) {
-    await runSuite(first, words.slice(1), flags);
+  } else if (names.length === 1) {
+    await runSuite(first, operands, flags);
   } else {
     const speed = Object.keys(SUITES).filter((name) => SUITES[name]?.page === 'speed.md');
-    await runSuites(words.length > 0 ? words : speed, flags.quick);
+    await runSuites(names.length > 0 ? names : speed, flags.quick);
   }
 }
 

@@ -1,7 +1,16 @@
 /** Object storage in a folder: an object is a file, its ETag its SHA-256. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { existsSync, type Dirent, type Stats } from 'node:fs';
+import {
+  mkdir,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  stat,
+  statfs,
+  type FileHandle,
+} from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { hashBytes } from '../shared/model/artifact.ts';
@@ -190,21 +199,36 @@ async function sweepLeftovers(folder: string): Promise<void> {
   }
 }
 
+/** Lists through linked folders, as objects are read and written through them. */
 async function listObjects(root: string, prefix: string): Promise<ListedObject[]> {
-  const entries = readdir(root, { recursive: true, withFileTypes: true });
   const objects: ListedObject[] = [];
-  for (const entry of await recover(entries, ['ENOENT'], [])) {
-    const file = join(entry.parentPath, entry.name);
-    const key = relative(root, file).split(sep).join('/');
-    if (entry.isFile() && isValidKey(key) && key.startsWith(prefix)) {
-      // A file that is gone by now was deleted by another process.
-      const facts = await stat(file).catch(() => null);
-      if (facts !== null) {
-        objects.push({ key, bytes: facts.size, lastModifiedMs: facts.mtimeMs });
+
+  /** @param above  The real paths of this folder and of those that it lies in. */
+  async function visit(folder: string, above: readonly string[]): Promise<void> {
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const file = join(folder, entry.name);
+      const key = relative(root, file).split(sep).join('/');
+      if (isValidKey(key)) {
+        const facts = await findFacts(file, entry);
+        if (facts?.isDirectory()) {
+          const real = await realpath(file);
+          // A link to a folder that it lies in would lead around in a circle.
+          await (above.includes(real) ? undefined : visit(file, [...above, real]));
+        } else if (facts !== null && entry.isFile() && key.startsWith(prefix)) {
+          objects.push({ key, bytes: facts.size, lastModifiedMs: facts.mtimeMs });
+        }
       }
     }
   }
+
+  const real = await recover(realpath(root), ['ENOENT'], null);
+  await (real === null ? undefined : visit(root, [real]));
   return sortListed(objects);
+}
+
+/** A file that is gone by now was deleted by another process; a link into nothing is an error. */
+async function findFacts(file: string, entry: Dirent): Promise<Stats | null> {
+  return entry.isSymbolicLink() ? stat(file) : stat(file).catch(() => null);
 }
 
 function classify(cause: unknown): StorageFailure {

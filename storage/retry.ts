@@ -21,7 +21,7 @@ interface Backoff {
   readonly maxMs: number;
 }
 
-/** Waits after a failed attempt. @param attempt  0 for the first. */
+/** Waits after a failed attempt, before the next. @param attempt  0 for the first. */
 export function waitAfter(attempt: number, { baseMs, maxMs }: Backoff, { sleep, random }: Waiting) {
   const longestMs = Math.min(maxMs, baseMs * 2 ** attempt);
   return sleep(longestMs * (0.5 + 0.5 * random()));
@@ -40,11 +40,11 @@ export async function repeat<T>(
   }: { readonly attempts?: number; readonly waiting?: Waiting | undefined } = {},
 ): Promise<T | undefined> {
   for (let index = 0; index < attempts; index += 1) {
+    await (index === 0 ? undefined : waitAfter(index - 1, backoff, waiting));
     const value = await attempt();
     if (value !== undefined) {
       return value;
     }
-    await waitAfter(index, backoff, waiting);
   }
   return undefined;
 }

@@ -18,6 +18,7 @@ import {
 } from '@aws-sdk/client-s3';
 import {
   checkKey,
+  isTooLarge,
   isValidKey,
   sortListed,
   StorageError,
@@ -195,8 +196,19 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       return put(key, bytes, etag, contentType);
     }
     // An earlier attempt, whose answer was lost, may have made the condition fail.
-    const stored = answer.attempts > 1 ? await get(key) : null;
-    return stored !== null && Buffer.compare(stored.bytes, bytes) === 0;
+    return answer.attempts > 1 && holds(key, bytes);
+  }
+
+  async function holds(key: string, bytes: Uint8Array): Promise<boolean> {
+    try {
+      const stored = await get(key, bytes.length);
+      return stored !== null && Buffer.compare(stored.bytes, bytes) === 0;
+    } catch (cause) {
+      if (isTooLarge(cause)) {
+        return false;
+      }
+      throw cause;
+    }
   }
 
   async function list(keyPrefix: string): Promise<ListedObject[]> {

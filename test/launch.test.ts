@@ -2,10 +2,11 @@
  * The launcher, in small projects of its own with a local dependency: what a fresh machine does,
  * without the registry.
  */
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -81,6 +82,36 @@ describe('the launcher', () => {
     );
     await writeFile(lock, (await readFile(lock, 'utf8')).replace('"1.0.0"', '"2.0.0"'));
     expect((await launch(['program.ts'])).stderr).toContain('Installing dependencies');
+  });
+
+  it('installs again after a full disk cut the list of what is installed', async () => {
+    await writeFile(join(project, 'program.ts'), 'console.log(1);\n');
+    await mkdir(join(project, 'node_modules'));
+    await writeFile(join(project, 'node_modules', '.package-lock.json'), '{ "packa');
+    const { code, stderr } = await launch(['program.ts']);
+    expect([code, stderr]).toEqual([0, expect.stringContaining('Installing dependencies')]);
+  });
+
+  it('waits while another process installs, and not for a killed one', async () => {
+    await writeFile(join(project, 'program.ts'), "console.log('up');\n");
+    const lock = join(project, '.digitmint', 'installing');
+    await mkdir(join(project, '.digitmint'));
+    await writeFile(lock, String(spawnSync(process.execPath, ['--version']).pid));
+    const first = await launch(['program.ts']);
+    expect(first).toMatchObject({ code: 0, stdout: 'up\n' });
+    const installed = join(project, 'node_modules', '.package-lock.json');
+    const list = await readFile(installed);
+    await rm(installed);
+    await writeFile(lock, String(process.pid));
+    const child = spawn(process.execPath, ['launch.mjs', 'program.ts'], { cwd: project });
+    const told = await new Promise<string>((resolve) =>
+      child.stderr.once('data', (chunk: Buffer) => resolve(chunk.toString())),
+    );
+    expect(told).toContain(`Process ${process.pid} installs the dependencies`);
+    await writeFile(installed, list);
+    await rm(lock);
+    expect(await readText(child.stdout)).toBe('up\n');
+    await expect(readFile(lock)).rejects.toThrow('ENOENT');
   });
 
   it('says so when the installation fails', async () => {

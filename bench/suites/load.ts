@@ -95,8 +95,12 @@ export const measure: Suite = async (quick) => {
     const look = () => memory.push(Math.round(readUsage(edge.pid).residentBytes / 2 ** 20));
     const timer = setInterval(look, 1000);
     look();
-    const count = await pace(`all three, ${mixedSeconds / 60} minutes`, all, rate, mixedSeconds);
-    clearInterval(timer);
+    const count = await pace(
+      `all three, ${mixedSeconds / 60} minutes`,
+      all,
+      rate,
+      mixedSeconds,
+    ).finally(() => clearInterval(timer));
     look();
     const cases = Object.keys(kinds);
     return {
@@ -196,21 +200,25 @@ async function keepPace(targets: readonly Target[], rate: number, seconds: numbe
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   const pending: Promise<number>[] = [];
   const began = performance.now();
-  for (let i = 0; i < Math.max(1, Math.round(rate * seconds)); i++) {
-    const dueMs = began + (1000 * i) / rate;
-    while (performance.now() < dueMs) {
-      await sleep(dueMs - performance.now() > 2 ? 1 : 0);
-    }
-    const { url, headers } = targets[i % targets.length] as Target;
-    const answered = ask(url, agent, headers).then(({ status }) => {
-      if (status !== 200 && status !== 304) {
-        throw new Error(`${url.href} answers ${status}`);
+  try {
+    for (let i = 0; i < Math.max(1, Math.round(rate * seconds)); i++) {
+      const dueMs = began + (1000 * i) / rate;
+      while (performance.now() < dueMs) {
+        await sleep(dueMs - performance.now() > 2 ? 1 : 0);
       }
-      return performance.now() - dueMs;
-    });
-    pending.push(answered);
+      const { url, headers } = targets[i % targets.length] as Target;
+      const answered = ask(url, agent, headers).then(({ status }) => {
+        if (status !== 200 && status !== 304) {
+          throw new Error(`${url.href} answers ${status}`);
+        }
+        return performance.now() - dueMs;
+      });
+      // Awaited below: until then a rejection must not end this process, whose servers would stay.
+      answered.catch(() => {});
+      pending.push(answered);
+    }
+    return (await Promise.all(pending)).toSorted((a, b) => a - b);
+  } finally {
+    agent.destroy();
   }
-  const latencies = await Promise.all(pending);
-  agent.destroy();
-  return latencies.toSorted((a, b) => a - b);
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs data tools that open sets: `install.sh tables` installs tables.txt in
+# Installs data tools that open sets, or moto: `install.sh tables` installs tables.txt in
 # .digitmint/data-tools/tables. Needs Python 3.11 or later with venv. Does nothing when the pinned
 # versions are there already.
 set -eu

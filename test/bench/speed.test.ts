@@ -2,6 +2,8 @@
  * What `npm run bench` makes of figures: the page and the pictures. The times are a benchmark's,
  * and not tested.
  */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { parseXml } from '@rgrove/parse-xml';
 import * as v from 'valibot';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -13,6 +15,8 @@ import {
   type BenchRecord,
   type BenchTable,
 } from '../../bench/record.ts';
+
+const BENCH = fileURLToPath(new URL('../../bench/main.ts', import.meta.url));
 
 const TABLE: BenchTable = {
   id: 'drawing',
@@ -38,6 +42,17 @@ const RECORD: BenchRecord = {
   versions: { tool: '1.2' },
   tables: [TABLE],
 };
+
+it.each([
+  ['engine egde', 'there is no suite egde'],
+  ['engine png --json figures.json', '--json: holds the figures of one suite'],
+])('`npm run bench -- %s` is refused before anything runs', (words, message) => {
+  const { status, stderr } = spawnSync(process.execPath, [BENCH, ...words.split(' ')], {
+    encoding: 'utf8',
+  });
+  expect(stderr).toContain(message);
+  expect(status).toBe(1);
+});
 
 describe('figures', () => {
   it('are least, middle and largest', () => {

@@ -117,6 +117,26 @@ describe('a folder store', () => {
     expect(await listKeys(store)).toEqual([]);
   });
 
+  it('lists through linked folders once, and not around in circles', async () => {
+    const store = createFolderStore(join(folder, 'store'));
+    await mkdir(join(folder, 'disk', 'a'), { recursive: true });
+    await mkdir(join(folder, 'store'));
+    await symlink(join(folder, 'disk'), join(folder, 'store', 'models'));
+    for (const name of ['up', 'again']) {
+      await symlink(join(folder, 'disk'), join(folder, 'disk', 'a', name));
+    }
+    expect(await store.put('models/a/x.json', utf8.encode('x'), absent)).toBe(true);
+    expect(await listKeys(store)).toEqual(['models/a/x.json']);
+    await store.delete('models/a/x.json');
+    expect(await listKeys(store)).toEqual([]);
+    // The other disk is not there: its objects must not count as deleted.
+    await rm(join(folder, 'disk'), { recursive: true });
+    expect(await catchStorageFailure(store.list('models/'))).toMatchObject({
+      reason: 'unexpected',
+      detail: expect.stringContaining('models'),
+    });
+  });
+
   it.each([
     ['a pipe', () => execFileSync('mkfifo', [join(folder, 'current.json')]), 'a pipe or a device'],
     [

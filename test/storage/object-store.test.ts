@@ -48,7 +48,7 @@ describe.skipIf(!hasVersitygw())('versitygw (installed by dev/install-versitygw.
     openServer(startVersitygw, 'Some/prefix_1'),
   );
 });
-describe.skipIf(!hasMoto())('moto (installed by dev/install-moto.sh)', () => {
+describe.skipIf(!hasMoto())('moto (installed by dev/data-tools/install.sh moto)', () => {
   describeObjectStoreContract('its bucket', () => openServer(startMoto));
   describeObjectStoreContract('its bucket with a name that AWS no longer takes', () =>
     openServer(() => startMoto('Old_Bucket.2006')),

@@ -9,7 +9,7 @@ import { ExpectedError } from '../../shared/expected-error.ts';
 import { modelNameSchema, modelVersionSchema } from '../../shared/model/artifact.ts';
 import { encodePublicKey, parsePublicKeys, type PublicKey } from '../../shared/model/signature.ts';
 import { StorageError, type ObjectStore } from '../../storage/object-store.ts';
-import { listCatalogue } from '../publish/catalogue.ts';
+import { listCatalogue, surveyStore, type ModelId } from '../publish/catalogue.ts';
 import { LEDGER_LIMITS } from '../publish/ledger.ts';
 import { removeModel, setDefault } from '../publish/default-model.ts';
 import { pinVersion, pruneStore, unpinVersion, type PinOptions } from '../publish/prune.ts';
@@ -56,9 +56,6 @@ type Call = StorageCall<Flags>;
 
 /** Runs a sub-command. @param argument  The command's own, parsed. */
 type Run<Argument> = (call: Call, argument: Argument) => Promise<void>;
-
-/** A model, or one version of it. */
-type ModelId = { readonly name: string; readonly version: string | undefined };
 
 const OLD = '30d';
 
@@ -178,16 +175,14 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
 
 async function list({ store, context, report }: Call, name: string | undefined): Promise<void> {
   const now = context.now();
-  const entries = await listCatalogue(store, now, name);
+  const entries = await listCatalogue(store, now, name === undefined ? undefined : { name });
   const lines = [store.description, ...listEntries(entries, now)];
   report({ versions: entries.map(toEntryJson) }, lines);
 }
 
 async function show({ store, context, report }: Call, model: ModelId): Promise<void> {
   const now = context.now();
-  const entries = (await listCatalogue(store, now, model.name)).filter(
-    ({ version }) => model.version === undefined || version === model.version,
-  );
+  const entries = await listCatalogue(store, now, model);
   if (entries.length === 0) {
     throw createNotThere(store, model);
   }
@@ -252,10 +247,11 @@ async function makeDefault({ flags, options, report }: Call, name: string): Prom
   ]);
 }
 
-async function remove({ store, flags, options, context, report }: Call, name: string) {
+async function remove({ store, flags, options, report }: Call, name: string) {
   const { version } = await removeModel({ ...options, name });
   const { dryRun = false } = options;
-  const stored = await listCatalogue(store, context.now(), name);
+  const survey = await surveyStore(store);
+  const stored = survey.versions.filter((each) => each.name === name);
   const isPurged = flags.purge === true && !dryRun;
   const purged = isPurged
     ? await pruneStore({ ...options, name, olderThanMs: 0, keep: 0 })
@@ -353,7 +349,7 @@ function createParser(schema: typeof modelNameSchema, expected: string): (text: 
 function parseModel(text: string): ModelId {
   const at = text.indexOf('@');
   return at === -1
-    ? { name: parseName(text), version: undefined }
+    ? { name: parseName(text) }
     : { name: parseName(text.slice(0, at)), version: parseVersion(text.slice(at + 1)) };
 }
 

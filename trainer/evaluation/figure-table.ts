@@ -7,7 +7,7 @@ import type { Figures } from './figures.ts';
 import type { Protocol } from './protocol.ts';
 
 /** A figure of every set of samples beside its floor. */
-export type Row = ReturnType<typeof buildRows>[number];
+type Row = ReturnType<typeof buildRows>[number];
 
 interface RowFacts {
   readonly protocol: Protocol;

@@ -49,7 +49,7 @@ export interface Measure {
 }
 
 /** Facts about the real digits, computed once for all sets. */
-export type Reference = ReturnType<typeof buildReference>;
+type Reference = ReturnType<typeof buildReference>;
 
 /** Measures the digits that all sets are compared with. */
 export function buildReference(measure: Measure) {

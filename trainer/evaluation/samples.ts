@@ -38,7 +38,8 @@ export interface ColumnName {
 /**
  * Reads and checks all models, or the samples themselves, before anything takes time. Then `open`
  * draws or returns the `count` samples of a column.
- * @param models  Those of the request.
+ * @param request  Passed {@link checkRequest}.
+ * @param models   Those of the request.
  * @throws ExpectedError  When they are unreadable, no digits, given twice, or too few. Names them.
  */
 export async function planSamples(
@@ -50,7 +51,6 @@ export async function planSamples(
 }> {
   const { samples, labels, range, truncation, n, quick, seed } = request;
   const usual = quick === true ? QUICK_SAMPLES : DEFAULT_SAMPLES;
-  checkRequest(request);
   if (samples !== undefined) {
     const opened = await readSamples(samples, labels, range);
     const { count: held, images, labels: asked } = opened.set;

@@ -47,10 +47,22 @@ export interface Analysis {
   readonly arms: ReadonlyMap<ArmName, ArmRuns>;
 }
 
-/** Sorts runs by arm and cuts all to their common steps. Unknown arms are left out. */
+/**
+ * True for a measurement before a run diverged. Records hold -1 for a loss that was not finite, and
+ * no true loss is negative.
+ */
+export function isSound({ discriminatorLoss = 0, generatorLoss = 0 }: ExperimentPoint): boolean {
+  return discriminatorLoss >= 0 && generatorLoss >= 0;
+}
+
+/**
+ * Sorts runs by arm and cuts all to the common steps of those that did not fail, or of all if each
+ * failed. Unknown arms are left out.
+ */
 export function analyse(results: readonly ExperimentResult[]): Analysis {
   const known = results.filter(({ arm }) => arm in ARMS);
-  const whole = known.filter(({ failure }) => failure === null);
+  const finished = known.filter(({ failure }) => failure === null);
+  const whole = finished.length > 0 ? finished : known;
   const shared = (whole[0]?.points ?? [])
     .map(({ step }) => step)
     .filter((step) => whole.every(({ points }) => points.some((point) => point.step === step)));
@@ -73,9 +85,10 @@ export function analyse(results: readonly ExperimentResult[]): Analysis {
 }
 
 function computeRunFigures(
-  { seed, points, failure }: ExperimentResult,
+  { seed, points: measured, failure }: ExperimentResult,
   cpuSeconds: number,
 ): RunFigures {
+  const points = measured.filter(isSound);
   const last = points.at(-1) as ExperimentPoint;
   const end = takeLastThird(points);
   const averageEnd = (pick: Figure): number => summarise(end.map(pick)).mean;
@@ -176,7 +189,7 @@ export function summarise(values: readonly number[]): Summary {
 
 /**
  * Compares two sets of runs by Student's t-test for two samples: pooled variance, two-sided, 5%. It
- * is `unknown` when a set has a single run, because one run has no variance.
+ * is `unknown` when a set has a single run, because one run has no variance, or a figure is NaN.
  */
 export function contrast(
   first: readonly number[],
@@ -190,6 +203,9 @@ export function contrast(
   const variance = ((a.count - 1) * a.deviation ** 2 + (b.count - 1) * b.deviation ** 2) / freedom;
   const error = Math.sqrt(variance * (1 / a.count + 1 / b.count));
   const difference = a.mean - b.mean;
+  if (Number.isNaN(difference)) {
+    return 'unknown';
+  }
   if (Math.abs(difference) <= computeStudentQuantile(freedom) * error) {
     return 'level';
   }

@@ -11,6 +11,7 @@ import { PRESETS } from '../gan/preset.ts';
 import {
   analyse,
   computeEffectiveClasses,
+  isSound,
   judgeArm,
   summariseFigure,
   type Analysis,
@@ -183,7 +184,7 @@ function planCharts(
     scale,
     lines: arms.map(({ name, results }, i) => {
       const seeds = results.map(({ points }) =>
-        points.map((point) => [x(point), y(point)] as const),
+        points.filter(isSound).map((point) => [x(point), y(point)] as const),
       );
       return {
         label: ARMS[name].title,

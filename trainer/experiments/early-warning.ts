@@ -2,7 +2,7 @@
  * Whether the first steps of a run tell that it will collapse: rules of one figure and a threshold,
  * and how often each would have been right. Pure.
  */
-import { computeEffectiveClasses, summarise, takeLastThird } from './analysis.ts';
+import { computeEffectiveClasses, isSound, summarise, takeLastThird } from './analysis.ts';
 import type { ExperimentPoint, ExperimentResult } from './records.ts';
 
 /** Steps that a warning may look at. */
@@ -27,14 +27,14 @@ function averageEarly(loss: 'discriminatorLoss' | 'generatorLoss'): Sign {
   return ({ points }) => {
     // At step 0 nothing is learned yet.
     const early = points.filter(({ step }) => step > 0 && step <= EARLY_STEPS);
-    const values = early.flatMap((point) => point[loss] ?? []);
+    const values = early.filter(isSound).flatMap((point) => point[loss] ?? []);
     return values.length === 0 ? NaN : summarise(values).mean;
   };
 }
 
 function readLast(pick: (point: ExperimentPoint) => number): Sign {
   return ({ points }) => {
-    const last = points.findLast(({ step }) => step <= EARLY_STEPS);
+    const last = points.filter(isSound).findLast(({ step }) => step <= EARLY_STEPS);
     return last === undefined ? NaN : pick(last);
   };
 }
@@ -73,7 +73,7 @@ interface Rule {
 }
 
 /** A figure, with the rule that suits all runs best. */
-export interface Warning extends Rule {
+interface Warning extends Rule {
   readonly title: string;
   /** Each arm's runs by the rule that suits the other arms. */
   readonly unseen: Tally;

@@ -34,7 +34,7 @@ export const CARD_FILE = 'README.md';
 export const CARD_MARK = '<!-- Made by `npm run evaluate -- --save`: do not edit. -->';
 
 /** A run's folder stands for the model in it. */
-export function locateModel(folder: string): string {
+function locateModel(folder: string): string {
   const inner = join(folder, 'model');
   const isRun = !existsSync(join(folder, MANIFEST_FILE)) && existsSync(join(inner, MANIFEST_FILE));
   return isRun ? inner : folder;

@@ -21,6 +21,17 @@ import { readPointer } from './pointer.ts';
 export type SurveyedVersion = ReturnType<typeof describeObjects>;
 export type Survey = Awaited<ReturnType<typeof surveyStore>>;
 
+/** A model, or one version of it. */
+export type ModelId = { readonly name: string; readonly version?: string | undefined };
+
+/** @param only  Everything is meant when not given. */
+export function isMeant(only: ModelId | undefined, { name, version }: VersionId): boolean {
+  return (
+    only === undefined ||
+    (name === only.name && (only.version === undefined || version === only.version))
+  );
+}
+
 /** Lists versions in the order of names, then versions. @throws PublishError, StorageError */
 export async function surveyStore(store: ObjectStore) {
   const pointer = await readPointer(store);
@@ -74,17 +85,17 @@ export type CatalogueEntry = ReturnType<typeof describeVersion>;
 
 /**
  * Lists versions by name. The served one comes first, then the last written.
- * @param only  The name of one model; all models when not given.
+ * @param only  One model, or one version of it; all models when not given.
  * @throws PublishError, StorageError
  */
-export async function listCatalogue(store: ObjectStore, now: Date, only?: string) {
+export async function listCatalogue(store: ObjectStore, now: Date, only?: ModelId) {
   const survey = await surveyStore(store);
   const missing = listMissing(survey)
     .filter((id, i, all) => all.findIndex((other) => isSameVersion(id, other)) === i)
     .map(({ name, version }) => describeObjects({ name, version }, []));
   const entries: CatalogueEntry[] = [];
   for (const version of [...survey.versions, ...missing]) {
-    if (only === undefined || only === version.name) {
+    if (isMeant(only, version)) {
       const manifest = version.hasManifest ? await readManifest(store, version) : null;
       entries.push(describeVersion(survey, version, manifest, now));
     }

@@ -25,16 +25,12 @@ const LOOK = { baseMs: 2000, maxMs: 2000 };
 
 export type Lease = ReturnType<typeof createLease>;
 
-const unchanged = (ledger: Ledger): Ledger => ledger;
-
 /**
- * Takes a lease so that nobody deletes `version`, and changes the ledger in the same write. Waits
- * while a deleter holds a lease on it.
+ * Takes a lease so that nobody deletes `version`. Waits while a deleter holds a lease on it.
  */
 export async function leaseToKeep(
   options: WriteOptions,
   { name, version }: VersionId,
-  change: (ledger: Ledger) => Ledger = unchanged,
 ): Promise<Lease> {
   const { now, waiting, onWait } = options;
   const id = { name, version };
@@ -47,7 +43,7 @@ export async function leaseToKeep(
         deleter = findLease(ledger, id, 'delete');
         return deleter !== undefined || ledger.holds.some((each) => each.token === token)
           ? ledger
-          : addLease(change(ledger), { token, kind: 'keep', versions: [id] }, now());
+          : addLease(ledger, { token, kind: 'keep', versions: [id] }, now());
       });
       if (deleter !== undefined && !isTold) {
         onWait?.(id, new Date(deleter.until));
@@ -135,7 +131,7 @@ function createLease(publication: Publication, { token, kind, versions, until }:
       }
     },
     /** Ends the lease, and changes the ledger in the same write. */
-    async release(change = unchanged): Promise<void> {
+    async release(change = (ledger: Ledger): Ledger => ledger): Promise<void> {
       await changeLedger(publication, (ledger) => {
         const changed = change(ledger);
         return ledger.holds.some(isOwn)
@@ -148,18 +144,16 @@ function createLease(publication: Publication, { token, kind, versions, until }:
 
 /**
  * Acts while a lease keeps a version from being deleted.
- * @param act     Gets the lease, and whether the store honours conditions.
- * @param change  Changes the ledger in the write that takes the lease.
+ * @param act  Gets the lease, and whether the store honours conditions.
  * @throws PublishError  When the store honours no conditions and the caller does not allow that.
  */
 export async function whileKept<T>(
   options: WriteOptions,
   id: VersionId,
   act: (lease: Lease, isSafe: boolean) => Promise<T>,
-  change?: (ledger: Ledger) => Ledger,
 ): Promise<T> {
   const isSafe = await requireConditionalWrites(options);
-  const lease = await leaseToKeep(options, id, change);
+  const lease = await leaseToKeep(options, id);
   return withLease(lease, () => act(lease, isSafe));
 }
 

@@ -38,7 +38,7 @@ const servedSchema = v.strictObject({
   manifestSha256: hashSchema,
   /** When it began to be served, from the pointer. */
   publishedAt: momentSchema,
-  /** Written before the pointer moves, so a killed publisher may not have replaced it. */
+  /** Written before each attempt to move the pointer, so it may still be served. */
   replacedAt: momentSchema,
 });
 
@@ -157,7 +157,8 @@ export function findServed(pointer: Pointer | undefined, name: string) {
 
 /**
  * Records the version that the pointer serves now, before `next` replaces it. So the history is
- * complete even when the publisher is killed right after the move.
+ * complete even when the publisher is killed right after the move. Each attempt of a move records
+ * again, because prune counts a version's age from `replacedAt`.
  * @returns  The same object when there is nothing to record.
  */
 export function recordServed(
@@ -169,10 +170,6 @@ export function recordServed(
   const { name } = next;
   const served = findServed(pointer, name);
   if (served === undefined || served.version === next.version) {
-    return ledger;
-  }
-  const last = ledger.history.findLast((entry) => entry.name === name);
-  if (last?.version === served.version && last.publishedAt === served.publishedAt) {
     return ledger;
   }
   const entry = { name, ...served, replacedAt: at.toISOString() };

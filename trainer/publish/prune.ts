@@ -115,9 +115,35 @@ export async function pruneStore(options: PruneOptions) {
 
 /** @param survey  With a pointer: without one, every version would seem unused. */
 function decideAll(survey: Survey, options: PruneOptions) {
-  return survey.versions
-    .filter(({ name }) => options.name === undefined || options.name === name)
-    .map((version) => ({ version, reason: decide(version, survey, options) }));
+  const versions = survey.versions.filter(
+    ({ name }) => options.name === undefined || options.name === name,
+  );
+  const recent = new Set<SurveyedVersion>();
+  for (const ofName of Map.groupBy(versions, ({ name }) => name).values()) {
+    listRecent(ofName, survey, options.keep).forEach((version) => recent.add(version));
+  }
+  return versions.map((version) => {
+    const reason = decide(version, survey, recent, options);
+    return { version, reason };
+  });
+}
+
+/** @returns  The last used versions of one model, beside the served one. */
+function listRecent(
+  ofName: readonly SurveyedVersion[],
+  { pointer, ledger }: Survey,
+  keep: number,
+): SurveyedVersion[] {
+  // An incomplete version can never be served, so it does not count as recent.
+  return ofName
+    .filter(
+      ({ name, version, hasManifest }) =>
+        hasManifest && version !== findServed(pointer?.pointer, name)?.version,
+    )
+    .map((version) => ({ version, lastUseMs: findLastUse(version, ledger) }))
+    .toSorted((one, other) => other.lastUseMs - one.lastUseMs)
+    .slice(0, keep)
+    .map(({ version }) => version);
 }
 
 function listFree(decisions: readonly Decision[]): SurveyedVersion[] {
@@ -127,8 +153,9 @@ function listFree(decisions: readonly Decision[]): SurveyedVersion[] {
 /** @returns  Why a version stays; undefined when it may be deleted. */
 function decide(
   version: SurveyedVersion,
-  { pointer, ledger, versions }: Survey,
-  { olderThanMs, keep, now }: PruneOptions,
+  { pointer, ledger }: Survey,
+  recent: ReadonlySet<SurveyedVersion>,
+  { olderThanMs, now }: PruneOptions,
 ): KeepReason | undefined {
   const { name } = version;
   const served = findServed(pointer?.pointer, name)?.version;
@@ -144,12 +171,7 @@ function decide(
   if (findLease(ledger, version, 'keep') !== undefined) {
     return 'held';
   }
-  // An incomplete version can never be served, so it does not count as recent.
-  const recent = versions
-    .filter((each) => each.name === name && each.version !== served && each.hasManifest)
-    .toSorted((one, other) => findLastUse(other, ledger) - findLastUse(one, ledger))
-    .slice(0, keep);
-  if (recent.includes(version)) {
+  if (recent.has(version)) {
     return 'recent';
   }
   const unusedMs = now().getTime() - findLastUse(version, ledger);

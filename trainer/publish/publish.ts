@@ -15,7 +15,7 @@ import { buildSignaturePath } from '../../shared/model/signature.ts';
 import { readArtifactFolder } from './artifact-folder.ts';
 import { checkUnchanged, findObjection } from './default-model.ts';
 import { whileKept, type Lease } from './lease.ts';
-import { findPrevious, findServed, readLedger, recordServed, type Ledger } from './ledger.ts';
+import { findPrevious, findServed, readLedger } from './ledger.ts';
 import { mergePointer, movePointer, readPointer, type StoredPointer } from './pointer.ts';
 import { PublishError } from './publish-error.ts';
 import type { Signer } from './signing.ts';
@@ -106,8 +106,6 @@ export async function publishArtifact(options: PublishOptions) {
     return result;
   }
 
-  const record = (ledger: Ledger) =>
-    recordServed(ledger, before?.pointer, published, options.now());
   const publish = async (lease: Lease, isSafe: boolean) => {
     const uploaded: PublishedObject[] = [];
     const putMissing = async (): Promise<void> => {
@@ -141,7 +139,7 @@ export async function publishArtifact(options: PublishOptions) {
       defaultName: moved.defaultName,
     };
   };
-  return whileKept(options, published, publish, record);
+  return whileKept(options, published, publish);
 }
 
 /** Judges again what the pointer serves by now. @throws PublishError  `served_changed`. */
@@ -206,9 +204,7 @@ export async function rollBack(
     return { ...result, pointerMoved: true };
   }
 
-  const record = (ledgerNow: Ledger) =>
-    recordServed(ledgerNow, pointer?.pointer, target, options.now());
-  const serve = async (lease: Lease, isSafe: boolean) => {
+  return whileKept(options, target, async (lease, isSafe) => {
     // Checked again: it may have been deleted before the lease began, but not any more.
     await requireWhole(store, target);
     const check = checkUnchanged(options, { name, version: present ?? 'none' });
@@ -216,6 +212,5 @@ export async function rollBack(
     // A delete that was on its way for longer than any lease: only publishing again can heal that.
     await requireManifest(store, target);
     return { ...result, pointerMoved: isMoved };
-  };
-  return whileKept(options, target, serve, record);
+  });
 }

@@ -32,7 +32,7 @@ import {
 } from '../../shared/model/signature.ts';
 import { isTooLarge, type ListedObject, type ObjectStore } from '../../storage/object-store.ts';
 import { checkDrawing } from './artifact-folder.ts';
-import { listMissing, surveyStore } from './catalogue.ts';
+import { isMeant, listMissing, surveyStore, type ModelId } from './catalogue.ts';
 import { findServed, LEDGER_KEY } from './ledger.ts';
 import { nameVersion, type VersionId } from './writes.ts';
 import { PublishError, type Fault } from './publish-error.ts';
@@ -42,7 +42,8 @@ export type CheckedVersion = Awaited<ReturnType<typeof checkVersion>>;
 /**
  * @param objects         The version's objects, as listed.
  * @param manifestSha256  The pointer's promise, where it serves this version.
- * @param publicKeys      When there are any, one of them must have signed the manifest.
+ * @param publicKeys      When there are any, one of them must have signed the manifest, and one the
+ *                        encoder.
  * @throws StorageError  When the store fails; problems with the version are in `faults`.
  */
 async function checkVersion(
@@ -86,29 +87,33 @@ async function checkVersion(
     }
   }
 
-  /** Without public keys nothing can be verified, and all signatures are listed. */
-  async function findSigners(manifest: Uint8Array, signed: readonly string[]): Promise<string[]> {
+  /**
+   * Finds the keys that signed a file. Without public keys nothing can be verified, and all
+   * signatures are listed.
+   */
+  async function findSigners(file: string, content: Uint8Array): Promise<string[]> {
+    const signed = paths.flatMap((path) => parseSignaturePath(path, file) ?? []);
     const signers: string[] = [];
     for (const publicKey of publicKeys.filter(({ id }) => signed.includes(id))) {
-      const path = buildSignaturePath(publicKey.id);
+      const path = buildSignaturePath(publicKey.id, file);
       const signature = await read(path, SIGNATURE_BYTES);
-      if (signature !== undefined && (await verifySignature(publicKey, signature, manifest))) {
+      if (signature !== undefined && (await verifySignature(publicKey, signature, content))) {
         signers.push(publicKey.id);
       } else if (signature !== undefined) {
-        note(path, 'is not the signature of this manifest');
+        note(path, `is not the signature of this ${file}`);
       }
     }
     if (publicKeys.length > 0 && signers.length === 0) {
-      note(MANIFEST_FILE, 'is not signed by any of the public keys given');
+      note(file, 'is not signed by any of the public keys given');
     }
-    return publicKeys.length === 0 ? [...signed] : signers;
+    return publicKeys.length === 0 ? signed : signers;
   }
 
+  const paths = objects.map(({ key }) => key.slice(folder.length));
   const manifestBytes = await read(MANIFEST_FILE, ARTIFACT_LIMITS.manifestBytes);
   const expected = { name, version, sha256: manifestSha256 };
   const parsed =
     manifestBytes && noteFailure(MANIFEST_FILE, () => parseManifest(manifestBytes, expected));
-  const paths = objects.map(({ key }) => key.slice(folder.length));
   if (parsed !== undefined) {
     const { files } = parsed.manifest;
     for (const file of files) {
@@ -134,6 +139,9 @@ async function checkVersion(
         ENCODER_WEIGHTS_FILE,
         () => encoder && weights && decodeEncoderWeights(encoder, weights),
       );
+      if (description !== undefined) {
+        await findSigners(ENCODER_FILE, description);
+      }
       ENCODER_FILES.forEach((path) => listed.add(path));
     }
     const isSignature = (path: string): boolean =>
@@ -144,8 +152,8 @@ async function checkVersion(
       }
     }
   }
-  const signed = paths.map((path) => parseSignaturePath(path)).filter((id) => id !== undefined);
-  const signedBy = manifestBytes === undefined ? [] : await findSigners(manifestBytes, signed);
+  const signedBy =
+    manifestBytes === undefined ? [] : await findSigners(MANIFEST_FILE, manifestBytes);
   return {
     name,
     version,
@@ -153,7 +161,7 @@ async function checkVersion(
     ...(manifestBytes !== undefined && { manifestSha256: hashBytes(manifestBytes) }),
     objects: objects.length,
     bytes: objects.reduce((sum, object) => sum + object.bytes, 0),
-    /** Ids of keys whose signatures are there; with `publicKeys` only the verified ones. */
+    /** Ids of the manifest's signers; with `publicKeys` only those whose signature is right. */
     signedBy,
   };
 }
@@ -198,20 +206,17 @@ export type Verification = Awaited<ReturnType<typeof verifyStore>>;
 export async function verifyStore(
   store: ObjectStore,
   options: {
-    readonly only?: { readonly name: string; readonly version: string | undefined } | undefined;
+    readonly only?: ModelId | undefined;
     readonly publicKeys?: readonly PublicKey[];
     readonly onChecked?: (version: CheckedVersion) => void;
   } = {},
 ) {
   const { only, publicKeys, onChecked } = options;
   const survey = await surveyStore(store);
-  const isMeant = ({ name, version }: VersionId): boolean =>
-    only === undefined ||
-    (name === only.name && (only.version === undefined || version === only.version));
   const versions: CheckedVersion[] = [];
   // Incomplete versions that a killed process left. No faults: nothing serves them.
   const leftovers: VersionId[] = [];
-  for (const surveyed of survey.versions.filter(isMeant)) {
+  for (const surveyed of survey.versions.filter((id) => isMeant(only, id))) {
     const { name, version, objects, hasManifest } = surveyed;
     const served = findServed(survey.pointer?.pointer, name);
     const isServed = served?.version === version;
@@ -224,7 +229,7 @@ export async function verifyStore(
     versions.push(checked);
     onChecked?.(checked);
   }
-  const missing = listMissing(survey).filter(isMeant);
+  const missing = listMissing(survey).filter((id) => isMeant(only, id));
   const dangling = missing.map((id) => ({
     key: id.namedBy === 'pointer' ? POINTER_KEY : LEDGER_KEY,
     problem: `names ${nameVersion(id)}, of which nothing is there`,

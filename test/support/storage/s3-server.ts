@@ -33,7 +33,7 @@ export interface Versitygw extends S3Server {
 
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
 const VERSITYGW = join(PROJECT, '.digitmint/bin/versitygw');
-const MOTO = join(PROJECT, '.digitmint/moto');
+const MOTO = join(PROJECT, '.digitmint/data-tools/moto');
 
 /**
  * True when versitygw is installed. DIGITMINT_REQUIRE_S3=1 requires it, so that no run skips its
@@ -46,7 +46,7 @@ export function hasVersitygw(): boolean {
 
 /** The same for moto. */
 export function hasMoto(): boolean {
-  return isInstalled(join(MOTO, 'version'), 'dev/install-moto.sh');
+  return isInstalled(join(MOTO, 'installed.txt'), 'dev/data-tools/install.sh moto');
 }
 
 function isInstalled(file: string, script: string): boolean {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { buildModelsCommand } from '../../../trainer/cli/models.ts';
+import { listCatalogue } from '../../../trainer/publish/catalogue.ts';
 import { removeModel } from '../../../trainer/publish/default-model.ts';
 import { buildPublishCommand } from '../../../trainer/cli/publish.ts';
 import type { StorageContext } from '../../../trainer/cli/storage-options.ts';
@@ -147,6 +148,11 @@ describe('models show', () => {
     expect(text).toMatch(/weights\.bin +320 B +sha256 [0-9a-f]{64}/);
     expect(text).not.toContain(nameOf(older));
     expect(await run('show mlp')).toContain(nameOf(older));
+    const { store: counting, seen } = createCountingStore(store);
+    await listCatalogue(counting, new Date(), { name: 'mlp', version: versionOf(present) });
+    expect(seen.filter((step) => step.startsWith('get models/'))).toEqual([
+      `get models/mlp/${versionOf(present)}/manifest.json`,
+    ]);
   });
 
   it.each([
@@ -583,7 +589,7 @@ describe('signatures', () => {
     expect(
       await catchMessage(run(`verify ${nameOf(present)} --public-keys ${publicKey}`)),
     ).toContain('2 fault(s)');
-    expect(printed.join('\n')).toContain(`${key}: is not the signature of this manifest`);
+    expect(printed.join('\n')).toContain(`${key}: is not the signature of this manifest.json`);
     // Publishing does not accept the altered signature as its own.
     await expect(publish(present, '--sign key.pem')).rejects.toThrow('got other bytes there');
   });

@@ -9,6 +9,7 @@ import {
 } from '../../../trainer/cli/publish.ts';
 import { buildModelsCommand } from '../../../trainer/cli/models.ts';
 import type { StorageContext } from '../../../trainer/cli/storage-options.ts';
+import { readLedger } from '../../../trainer/publish/ledger.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { createFolderStore } from '../../../storage/folder-store.ts';
 import { buildFixture } from '../../support/models/fixture-artifact.ts';
@@ -166,6 +167,7 @@ describe('the publish command', () => {
         `npm run models -- rollback mlp --version ${trial.manifest.version} --to ./store`,
       );
       expect(await readServed(store())).toEqual({ mlp: served.manifest.version });
+      expect((await readLedger(store())).ledger.history).toEqual([]);
       const key = `models/mlp/${trial.manifest.version}/manifest.json`;
       expect(await store().get(key)).not.toBeNull();
       await run('--model trial --to ./store --default');

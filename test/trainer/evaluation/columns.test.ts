@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  checkRequest,
   nameColumns,
   planSamples,
   readModel,
@@ -61,9 +62,9 @@ describe('columns of one model with several truncations', () => {
     expect([calm?.facts['truncation'], plain?.facts['truncation']]).toEqual([0.5, undefined]);
   });
 
-  it('need a model', async () => {
-    await expect(
-      planSamples({ ...request, samples: 'digits.npy', truncation: [0.5] }),
-    ).rejects.toThrow('--truncation: only for --model');
+  it('need a model', () => {
+    expect(() => {
+      checkRequest({ ...request, samples: 'digits.npy', truncation: [0.5] });
+    }).toThrow('--truncation: only for --model');
   });
 });

@@ -97,6 +97,18 @@ describe('the analysis', () => {
     expect(steps).toBe(1000);
     expect(arms.get('r1')?.figures[0]?.failure).toBe('diverged before step 100');
   });
+
+  it('counts no figure of a measurement whose loss was not finite', () => {
+    const failure = 'diverged before step 1000';
+    const failed = makeResult('r1', 1, { frechet: [600, 500, -1], failure });
+    const points = failed.points.map((point, i) =>
+      i === 2 ? { ...point, discriminatorLoss: -1, generatorLoss: -1 } : point,
+    );
+    const { arms } = analyse([...TUTORIAL, { ...failed, points }]);
+    const [figures] = arms.get('r1')?.figures ?? [];
+    expect(figures).toMatchObject({ failure, discriminatorLoss: 0.5 });
+    expect(figures?.frechet).toBeCloseTo(500, 9);
+  });
 });
 
 describe('the answer about depth', () => {

@@ -56,6 +56,13 @@ describe('the document', () => {
     expect(text).not.toMatch(/NaN|undefined|Infinity/);
   });
 
+  it('is made of runs that all diverged', async () => {
+    const failure = 'diverged before step 1000';
+    const runs = makeArm('tutorial', { frechet: [600, 500, 400], failure });
+    const text = (await buildDocument(runs)).get('experiments.md');
+    expect(text).toContain('After 1,000 steps, 3 of 3 runs are collapsed.');
+  });
+
   it('says when no run exists', async () => {
     expect([...(await buildDocument([]))].map(([name]) => name)).toEqual(['experiments.md']);
   });

@@ -28,6 +28,10 @@ describe('a difference', () => {
     expect(contrast([9], [1, 1.1])).toBe('unknown');
   });
 
+  it('is unknown for a figure that is not there', () => {
+    expect(contrast([NaN, NaN], [1, 2])).toBe('unknown');
+  });
+
   it('is computed for many runs too', () => {
     // 30 against 30 of deviation about 1: the quantile with 58 degrees is 2.0017.
     const many = (mean: number): number[] =>

@@ -69,8 +69,21 @@ test('verify names a damaged encoder, and signing covers it', async () => {
   expect(await signVersion(options)).toBe(true);
   expect(await signVersion(options)).toBe(false);
   const keys = (await store.list('')).map(({ key }) => key);
-  expect(keys).toContain(buildKey(name, version, `encoder.${publicKey.id}.sig`));
-  expect((await verifyStore(store, { publicKeys: [publicKey] })).faults).toEqual([]);
+  const signature = buildKey(name, version, `encoder.${publicKey.id}.sig`);
+  expect(keys).toContain(signature);
+  const verify = async () => (await verifyStore(store, { publicKeys: [publicKey] })).faults;
+  expect(await verify()).toEqual([]);
+  const unsigned = {
+    key: buildKey(name, version, ENCODER_FILE),
+    problem: 'is not signed by any of the public keys given',
+  };
+  await store.delete(signature);
+  expect(await verify()).toEqual([unsigned]);
+  await store.put(signature, new Uint8Array(64), null);
+  expect(await verify()).toEqual([
+    { key: signature, problem: `is not the signature of this ${ENCODER_FILE}` },
+    unsigned,
+  ]);
   const weights = buildKey(name, version, ENCODER_WEIGHTS_FILE);
   await store.delete(weights);
   expect((await verifyStore(store)).faults).toEqual([{ key: weights, problem: 'is missing' }]);

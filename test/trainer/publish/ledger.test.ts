@@ -40,12 +40,12 @@ function buildServed(
 }
 
 describe('the history', () => {
-  const record = (ledger: Ledger, name: string, from: number, to: number): Ledger =>
+  const record = (ledger: Ledger, name: string, from: number, to: number, at = START): Ledger =>
     recordServed(
       ledger,
       buildServed({ [name]: buildVersion(from) }, new Date(START + from).toISOString()),
       { name, version: buildVersion(to) },
-      new Date(START),
+      new Date(at),
     );
 
   it('has each version once, the last served at the end, and a limited number per name', () => {
@@ -65,10 +65,16 @@ describe('the history', () => {
     expect(again).toHaveLength(LEDGER_LIMITS.historyOfName);
   });
 
-  it('is not changed by a move to the same version, nor by a second attempt', () => {
+  it('has the time of the last attempt to replace a version', () => {
+    const first = record(EMPTY, 'mlp', 1, 2);
+    expect(record(first, 'mlp', 1, 2)).toEqual(first);
+    expect(record(first, 'mlp', 1, 2, START + 5000).history).toEqual([
+      { ...first.history[0], replacedAt: new Date(START + 5000).toISOString() },
+    ]);
+  });
+
+  it('is not changed by a move to the same version', () => {
     expect(record(EMPTY, 'mlp', 1, 1)).toBe(EMPTY);
-    const ledger = record(EMPTY, 'mlp', 1, 2);
-    expect(record(ledger, 'mlp', 1, 2)).toBe(ledger);
     expect(
       recordServed(EMPTY, undefined, { name: 'mlp', version: buildVersion(1) }, new Date()),
     ).toBe(EMPTY);

@@ -5,13 +5,13 @@
 import { visitSquaredDistances, type Points } from './points.ts';
 
 /** Which neighbour bounds a neighbourhood. The papers' choices are 3 and 5. */
-export interface NeighbourCounts {
+interface NeighbourCounts {
   readonly precisionNeighbours: number;
   readonly densityNeighbours: number;
 }
 
 /** Real points with their neighbourhoods, which are computed once for all sets of samples. */
-export interface RealNeighbourhoods {
+interface RealNeighbourhoods {
   readonly points: Points;
   readonly counts: NeighbourCounts;
   /** Squared, as {@link computeSquaredRadii} returns them, for precision and for density. */
