@@ -322,4 +322,24 @@ describe('a sheet', () => {
     expect(reading.cut).toEqual([8, 8]);
     await expect(load({ cut: [7, 8] })).rejects.toThrow(/24 x 16 pixels, no whole number of 7 x 8/);
   });
+
+  it('in an array becomes pictures of the size that was asked for, with their pixels', async () => {
+    const values = Uint8Array.from({ length: 512 }, (_, i) => i % 251);
+    await write('sheets.npy', encodeNpy([2, 16, 16], values));
+    const { dataset, notes } = await load({ cut: [8, 8] });
+    expect([dataset.count, dataset.width, dataset.images[8 * 8]]).toEqual([8, 8, values[8]]);
+    expect(notes.join()).not.toContain('enlarged');
+  });
+
+  it.each([
+    [4095, 255],
+    [65_535, 255],
+    [65_000, 253],
+  ])('of 16 bits has the range of its numbers, up to %i', async (largest, most) => {
+    await write('sheet.png', await draw16(largest).png().toBuffer());
+    const { dataset } = await load({ cut: [4, 4] });
+    expect([dataset.count, Math.max(...dataset.images)]).toEqual([4, most]);
+    const { dataset: same } = await load({ cut: [4, 4], range: [0, largest] });
+    expect(Math.max(...same.images)).toBe(255);
+  });
 });

@@ -16,6 +16,8 @@ export interface RawPicture {
   readonly channels: number;
   /** Row-major [height, width, channels]. */
   readonly pixels: Uint8Array;
+  /** The numbers of 16 bits that `pixels` were made of, if any. */
+  readonly deep?: { readonly channels: number; readonly values: Int32Array };
 }
 
 export interface Sample {
@@ -48,7 +50,7 @@ export interface Source {
   /** Names of the classes with numbers as labels, from 0. */
   readonly classNames?: readonly string[];
   /** The common shape of all samples of an array. */
-  readonly shape?: Omit<RawPicture, 'pixels'>;
+  readonly shape?: Omit<RawPicture, 'pixels' | 'deep'>;
 }
 
 /** A table of pictures that is read by columns: of Parquet, for instance. */
