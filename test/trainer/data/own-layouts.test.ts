@@ -1,13 +1,18 @@
 /** Pictures as people have them: labels in files beside them, archives, and what goes wrong. */
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
 import { link, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { crc32, gzipSync } from 'node:zlib';
+import { crc32, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeNpy } from '../../../shared/array-headers.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { loadDataFolder, type LoadOptions } from '../../../trainer/data/data-folder.ts';
+import { openPacked } from '../../../trainer/data/layouts/archives.ts';
+import { readStart } from '../../../trainer/data/layouts/tree.ts';
 
 import { writePicture } from '../../support/pictures.ts';
 
@@ -559,6 +564,21 @@ it('a tar file has hard links, as of pictures that lie there twice, and names wh
   // A newer file of the same name replaces the older one, as when they are unpacked.
   execFileSync('tar', ['rf', join(root, 'set.tar'), '-C', join(root, 'in'), 'cat/3.png']);
   expect((await load({}, 'set.tar')).dataset.count).toBe(NAMES.length * EACH + 2);
+  const tar = await readFile(join(root, 'set.tar'));
+  const frames = [tar.subarray(0, 2000), tar.subarray(2000)].map((part) => zstdCompressSync(part));
+  await write('set.tar.zst', Buffer.concat(frames));
+  expect((await load({}, 'set.tar.zst')).dataset.count).toBe(NAMES.length * EACH + 2);
+  execFileSync('tar', ['cPf', 'out.tar', '../in/cat/0.png'], { cwd: join(root, 'in') });
+  await expect(load({}, 'in/out.tar')).rejects.toThrow(/cat\/0\.png has ".." in its path/);
+});
+
+it('a packed file of which the start is read is closed', async () => {
+  await write('a.csv.gz', gzipSync(randomBytes(1024 * 1024)));
+  const packed = createReadStream(join(root, 'a.csv.gz'));
+  const file = { path: 'a.csv.gz', size: 0, open: () => Promise.resolve(packed) };
+  expect(await readStart(openPacked(file), 10)).toHaveLength(10);
+  await (packed.closed || once(packed, 'close'));
+  expect(packed.readableEnded).toBe(false);
 });
 
 const LFS = 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n';
@@ -728,6 +748,17 @@ describe('a table of pixels', () => {
         .join(end),
     ]),
     [
+      'two frames of Zstandard, as pzstd writes them',
+      'a.csv.zst',
+      Buffer.concat([
+        Buffer.from('502a4d180400000001020304', 'hex'), // A frame to skip.
+        zstdCompressSync(`${['label', ...PIXELS].join()}\n`),
+        zstdCompressSync(
+          rows.map(({ name, cells }) => [NAMES.indexOf(name), ...cells].join()).join('\n'),
+        ),
+      ]),
+    ],
+    [
       'gzip',
       'a.csv.gz',
       gzipSync(
@@ -741,6 +772,14 @@ describe('a table of pixels', () => {
     const { dataset } = await load();
     expect([...dataset.labels]).toEqual(labels);
     expect([...dataset.images]).toEqual(rows.flatMap(({ cells }) => cells));
+  });
+
+  it('is refused when its packed file is cut off', async () => {
+    const table = zstdCompressSync(rows.map(({ cells }) => cells.join()).join('\n'));
+    for (const end of [-1, -table.length >> 1]) {
+      await write('a.csv.zst', table.subarray(0, end));
+      await expect(load()).rejects.toThrow(/a\.csv is damaged/);
+    }
   });
 
   it('may have all red pixels before the green and blue ones', async () => {

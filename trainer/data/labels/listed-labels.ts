@@ -10,6 +10,7 @@ import {
   findSplit,
   namesLabels,
   nameSome,
+  within,
   type Split,
 } from '../layouts/source.ts';
 import {
@@ -101,7 +102,12 @@ function indexNames(pictures: readonly TreeFile[]): ReadonlyMap<string, readonly
   for (const file of pictures) {
     const name = basename(file.path);
     for (const key of new Set([toKey(name), toKey(stemOf(name))])) {
-      index.set(key, [...(index.get(key) ?? []), file]);
+      const files = index.get(key);
+      if (files === undefined) {
+        index.set(key, [file]);
+      } else {
+        files.push(file);
+      }
     }
   }
   return index;
@@ -301,15 +307,27 @@ export function describeMissing(list: string, names: readonly string[]): string[
       ];
 }
 
-/** Tells whether some of a table's first lines name pictures: it has labels then, no pixels. */
-export async function namesPictures(
-  file: TreeFile,
+/**
+ * Finds tables some of whose first lines name pictures: they have labels then, no pixels.
+ * @throws ExpectedError  When a table is damaged.
+ */
+export async function findLabelTables(
+  tables: readonly TreeFile[],
   pictures: readonly TreeFile[],
-): Promise<boolean> {
-  const start = Buffer.from(await readStart(file, LOOKED_INTO)).toString('utf8');
+): Promise<ReadonlySet<TreeFile>> {
   const names = new Set(pictures.map(({ path }) => stemOf(basename(path)).normalize()));
-  const cells = start.split(/[\r\n,;\t]+/).map((cell) => stemOf(basename(cell.replace(/"/g, ''))));
-  return cells.some((cell) => /\p{L}/u.test(cell) && names.has(cell.normalize()));
+  const found = new Set<TreeFile>();
+  for (const file of names.size === 0 ? [] : tables) {
+    const bytes = await within(`${file.path} `, () => readStart(file, LOOKED_INTO));
+    const start = Buffer.from(bytes).toString('utf8');
+    const cells = start
+      .split(/[\r\n,;\t]+/)
+      .map((cell) => stemOf(basename(cell.replace(/"/g, ''))));
+    if (cells.some((cell) => /\p{L}/u.test(cell) && names.has(cell.normalize()))) {
+      found.add(file);
+    }
+  }
+  return found;
 }
 
 /** Takes labels of WebDataset's 000012.png and 000012.json, which has them by name. */

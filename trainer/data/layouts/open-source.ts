@@ -13,7 +13,7 @@ import { isIdx } from '../array-file.ts';
 import { findClassNames } from '../labels/class-names.ts';
 import { decodeText } from '../labels/text-encoding.ts';
 import { readLabelRows } from '../labels/label-rows.ts';
-import { namesPictures } from '../labels/listed-labels.ts';
+import { findLabelTables } from '../labels/listed-labels.ts';
 import { isArchive, isZipFile, openPacked, unpackArchives } from './archives.ts';
 import { readArrays } from './arrays.ts';
 import { IS_JSON, readPixelTables } from '../pictures/pixel-columns.ts';
@@ -242,8 +242,9 @@ async function readTree(
     arrays.push(...isEnding(/\.(?:pkl|pickle)$/i));
   }
   const tables: TreeFile[] = [];
+  const labelTables = await findLabelTables(csv, pictures);
   for (const file of csv) {
-    const hasPixels = !(await namesPictures(file, pictures)) && (await readColumns(file)) !== null;
+    const hasPixels = !labelTables.has(file) && (await readColumns(file)) !== null;
     if (hasPixels) {
       tables.push(file);
     } else if (!others.includes(file.path)) {
