@@ -34,6 +34,8 @@ export interface Sample {
 export interface Problem {
   readonly name: string;
   readonly reason: string;
+  /** The part that it belongs to; absent: not known. */
+  readonly split?: Split;
 }
 
 export interface Source {
@@ -64,6 +66,23 @@ export interface PictureTable {
   readonly readColumn: (column: string) => Promise<readonly unknown[]>;
   /** Opens a column whose cells are read one by one, in order. */
   readonly openCells: (column: string) => (row: number) => Promise<unknown>;
+}
+
+/** Reads something unless it was read before and is kept. */
+export type Keep = <T>(key: string, read: () => Promise<T>) => Promise<T>;
+
+/** Keeps the last two things that were read: pictures are read in order. */
+export function keepLast(): Keep {
+  const kept = new Map<string, Promise<unknown>>();
+  return <T>(key: string, read: () => Promise<T>): Promise<T> => {
+    const found = kept.get(key) ?? read();
+    kept.set(key, found);
+    const [oldest] = kept.keys();
+    if (kept.size > 2 && oldest !== undefined) {
+      kept.delete(oldest);
+    }
+    return found as Promise<T>;
+  };
 }
 
 /** A picture that cannot be used. The message follows its name: "is empty". */

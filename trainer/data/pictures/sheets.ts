@@ -36,7 +36,7 @@ export async function cutSheets(
       }
       bytes += whole.pixels.byteLength + (whole.deep?.values.byteLength ?? 0);
     } catch (error) {
-      problems.push({ name: sheet.name, reason: describeFault(error) });
+      problems.push({ name: sheet.name, reason: describeFault(error), split: sheet.split });
     }
     if (bytes > MAX_BYTES) {
       throw new ExpectedError(`--cut: the sheets have more than ${MAX_BYTES} bytes: take fewer`);
