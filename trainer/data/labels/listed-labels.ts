@@ -183,8 +183,10 @@ function readObject(content: object): string[][] {
   const entries = Object.entries(content) as [string, unknown][];
   const isObject = (value: unknown): boolean =>
     typeof value === 'object' && value !== null && !Array.isArray(value);
-  // {"file": […], "label": […]}; other names are those of classes.
-  if (entries.some(([key]) => namesLabels(key)) && entries.every(([, one]) => Array.isArray(one))) {
+  // {"file": […], "label": […]}; other names, such as class_0 and class_1, are those of classes.
+  const named = entries.filter(([key]) => namesLabels(key)).length;
+  const areColumns = named > 0 && (named < entries.length || named === 1);
+  if (areColumns && entries.every(([, one]) => Array.isArray(one))) {
     const columns = entries.map(([, cells]) => cells as unknown[]);
     const rows = (columns[0] as unknown[]).map((_, row) => columns.map((cells) => cells[row]));
     return [entries.map(([key]) => key), ...rows.map((row) => row.map(toText))];
@@ -193,7 +195,7 @@ function readObject(content: object): string[][] {
   return list !== undefined
     ? toTable(list[1] as unknown[])
     : entries.length > 0 && entries.every(([, value]) => isObject(value))
-      ? toTable(entries.map(([file, value]) => ({ file, ...(value as object) })))
+      ? toTable(entries.map(([file, value]) => ({ ...(value as object), file })))
       : entries.flatMap(([key, value]) =>
           Array.isArray(value) ? value.map((one) => [toText(one), key]) : [[key, toText(value)]],
         );
@@ -349,11 +351,13 @@ async function takeSidecars(
   const rows: unknown[] = [];
   for (const { file, picture } of sidecars) {
     const content = parseJson(decodeText(await readFile(file, LOOKED_INTO)));
-    rows.push({ file: picture, ...(content as object | null) });
+    rows.push({ ...(content as object | null), file: picture }); // It may name another file.
   }
   const own: ListedLabels = { ...found, notes: [], files: [] };
   takeLabels(first.file, toTable(rows), pictures.length, find, own);
-  found.files.push(...(own.columns.size > 0 ? sidecars.map(({ file }) => file.path) : []));
+  if (own.columns.size > 0) {
+    sidecars.forEach(({ file }) => found.files.push(file.path));
+  }
 }
 
 /** Takes labels of WebDataset's 000012.png and 000012.cls. */
@@ -375,7 +379,7 @@ async function takeClassFiles(
   }
   if (found.labels.size > 0) {
     const paths = classFiles.map(({ path }) => path);
-    found.files.push(...paths);
+    paths.forEach((path) => found.files.push(path));
     found.columns.set('', paths);
   }
 }
