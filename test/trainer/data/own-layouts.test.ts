@@ -7,6 +7,7 @@ import { link, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { crc32, gzipSync, zstdCompressSync } from 'node:zlib';
+import { binary, tableFromArrays, tableToIPC, utf8 } from '@uwdata/flechette';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeNpy } from '../../../shared/array-headers.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
@@ -157,6 +158,27 @@ describe('labels beside pictures', () => {
         ),
     ],
     [
+      'in JSON, a list of files for each class, whose names are like those of columns',
+      'labels.json',
+      (rows) =>
+        JSON.stringify(
+          Object.fromEntries(
+            NAMES.map((name) => [
+              `class_${name}`,
+              rows.flatMap((r) => (r.name === name ? [r.file] : [])),
+            ]),
+          ),
+        ),
+    ],
+    [
+      'in JSON, by file, with other names of the files',
+      'labels.json',
+      (rows) =>
+        JSON.stringify(
+          Object.fromEntries(rows.map((r) => [r.file, { file: `old-${r.file}`, label: r.name }])),
+        ),
+    ],
+    [
       'in JSON, a list within an object',
       'labels.json',
       (rows) => JSON.stringify({ samples: rows.map((r) => ({ file: r.file, label: r.name })) }),
@@ -180,7 +202,8 @@ describe('labels beside pictures', () => {
     const rows = await drawAll((name, i) => `images/${NAMES.indexOf(name) * EACH + i}.png`);
     await write(path, format(rows));
     const { levels, notes } = await readLevels();
-    expect(levels).toEqual(EXPECTED);
+    const prefix = levels[0]?.[0] === 'class_cat' ? 'class_' : '';
+    expect(levels).toEqual(EXPECTED.map(([name, level]) => [`${prefix}${name}`, level]));
     expect(notes).toEqual([expect.stringContaining(`The classes are those of ${path}, `)]);
   });
 
@@ -204,7 +227,8 @@ describe('labels beside pictures', () => {
 
   it('are read from a .json file for each picture', async () => {
     for (const { file, name } of await drawAll((one, i) => `${one}${i}.png`)) {
-      await write(`${bare(file)}.json`, JSON.stringify({ label: name, caption: file }));
+      const old = `IMG_5${file}`;
+      await write(`${bare(file)}.json`, JSON.stringify({ file: old, label: name, caption: file }));
     }
     expect((await readLevels()).levels).toEqual(EXPECTED);
   });
@@ -595,6 +619,8 @@ describe('what lies in the place of pictures is named', () => {
     ['set.zip.001', 'x', /set\.zip\.001 is not read: join its parts/],
     ['set.mat', Buffer.from('\x89HDF\r\n', 'latin1'), /set\.mat is no \.mat of level 5.*-v7/],
     ['set.csv', Buffer.from('label,pixel0\n', 'utf16le'), /set\.csv is UTF-16 or UTF-32 without/],
+    ['set.csv', `${'<!-- a -->\n'.repeat(40)}<html>`, /set\.csv is a web page/],
+    ['set.csv', `${'<!-- a -->\n'.repeat(40)}a,b`, /set\.csv is no table of pixels/],
     ['.a.png.icloud', 'bplist00', /\.a\.png\.icloud is not downloaded from iCloud yet/],
   ])('%s', async (path, content, message) => {
     await write(path, content);
@@ -828,6 +854,23 @@ describe('colours in flat rows', () => {
     await write('features.npy', encodeNpy([12, 192], new Uint8Array(12 * 192).fill(9)));
     expect((await load()).dataset).toMatchObject({ count: 12, width: 8, channels: 1 });
   });
+});
+
+it('texts as labels in a file of Arrow lack blanks, and may lack in a few rows', async () => {
+  await draw('a.png', 'cat');
+  const png = await readFile(join(root, 'a.png'));
+  await rm(join(root, 'a.png'));
+  const label = Array.from({ length: 40 }, (_, i) => ['cat', 'dog ', 'dog'][i % 3] as string);
+  const image = label.map(() => png);
+  label[7] = '';
+  const types = { image: binary(), label: utf8() };
+  for (const name of ['a', 'b', 'c']) {
+    const table = tableToIPC(tableFromArrays({ image, label }, { types }), { format: 'file' });
+    await write(`${name}.arrow`, table as Uint8Array);
+  }
+  const { dataset, findings } = await load();
+  expect([dataset.count, dataset.classes]).toEqual([117, ['cat', 'dog']]);
+  expect(findings.problems[0]).toEqual({ name: 'a.arrow, row 7', reason: 'has no label' });
 });
 
 it('pictures that are named like masks of others are told', async () => {
