@@ -99,10 +99,16 @@ it('arrays of pickles that NumPy 2.4 keeps as they lie in memory are turned', as
   const call = (name: string, ...given: (string | number)[]) => ['c', name, '(', ...given, 'tR'];
   const tuple = (...sizes: number[]) => ['(', ...sizes.flatMap((size) => ['K', size]), 't'];
   const pickle = [
-    ...['\x80', 5],
+    '\x80',
+    5,
     ...call(
       'numpy._core.numeric\n_frombuffer\n',
-      ...['B', values.length, 0, 0, 0, ...values],
+      'B',
+      values.length,
+      0,
+      0,
+      0,
+      ...values,
       ...call('numpy\ndtype\n', ...text('u1')),
       ...tuple(8, 3, 8),
       ...text('K'),

@@ -72,7 +72,7 @@ export async function* readLines(file: TreeFile): AsyncGenerator<string> {
 
 /** Counts the last bytes that begin a letter of UTF-8 and do not end it. */
 function countOpen(bytes: Uint8Array): number {
-  const last = [...bytes.subarray(-3)].reverse();
+  const last = bytes.subarray(-3).toReversed();
   const place = last.findIndex((byte) => byte >= 0xc0);
   const start = last[place] ?? 0;
   return (start >= 0xf0 ? 4 : start >= 0xe0 ? 3 : 2) > place + 1 ? place + 1 : 0;

@@ -164,18 +164,17 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
       if ('pixels' in content) {
         return content;
       }
+      const deep = await readDeep(content, facts);
+      const rest = deep && { deep };
       const raw = decodeRaw(content, facts);
-      if (raw === undefined && sharp === null) {
+      if (raw !== undefined) {
+        return { ...raw, ...rest };
+      }
+      if (sharp === null) {
         throw new UnusablePicture('is a sheet, and sharp cannot be loaded to cut it');
       }
-      const draw = (decode: SharpModule): Promise<RawPicture> =>
-        render(
-          decode(content, { failOn: 'error', autoOrient: true }).toColourspace('srgb'),
-          'uchar',
-        );
-      const deep = await readDeep(content, facts);
-      const whole = raw ?? (await draw(sharp as SharpModule));
-      return { ...whole, ...(deep && { deep }) };
+      const picture = sharp(content, { failOn: 'error', autoOrient: true });
+      return { ...(await render(picture.toColourspace('srgb'), 'uchar')), ...rest };
     },
     /**
      * Decodes a picture or takes pixels, fits them, and makes them grey and inverted if wanted.
