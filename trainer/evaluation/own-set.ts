@@ -86,7 +86,11 @@ export async function openOwnSet(
   const kept = test > 0 ? test : val;
   if (kept >= SAMPLES_LIMITS.min) {
     const read = { reading: own.reading ?? reading, part: 'test' } as const; // As it was read.
-    const { dataset: held } = await loadData(resolve(data), read);
+    const { dataset: part } = await loadData(resolve(data), read);
+    const held =
+      part.count <= MAX_COMPARED
+        ? part
+        : pickDigits(part, drawSubset(deriveKey('own-set', '1'), 2, 0, part.count, MAX_COMPARED));
     const forFloor = Math.min(MAX_COMPARED, held.count, Math.floor(count / 2));
     return {
       training,
