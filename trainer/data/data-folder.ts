@@ -54,7 +54,7 @@ export interface LoadedDataset {
   readonly dataset: Dataset;
   readonly notes: readonly string[];
   readonly findings: Findings;
-  /** With all choices made, so that the same pictures give the same bytes again. */
+  /** With all choices made, so that these pictures and those of other parts are read alike. */
   readonly reading: ReadingRequest;
 }
 
@@ -84,7 +84,10 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
   const source = reading.cut ? await cutSheets(found, reading.cut, decoder) : found;
   const samples = selectPart(source, part);
   const classes = listClasses(source);
-  const problems = [...source.problems];
+  const [first] = samples;
+  // What is wrong with other parts does not matter.
+  const problems = source.problems.filter(({ split }) => !split || !first || split === first.split);
+  const total = samples.length + problems.length;
   const labelled: Sample[] = [];
   for (const sample of samples) {
     const { label } = sample;
@@ -107,7 +110,6 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
     measured.push(sample);
     facts.push(fact);
   }
-  const total = samples.length + source.problems.length;
   const base: Findings = {
     layout: source.layout ?? `${name.slice(0, 64)} (${source.kind ?? describeFormats(facts)})`,
     total,
@@ -132,8 +134,9 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
   }
   const side = chooseSide(facts, reading.resolution, sides);
   const { fit, background, grey, invert } = { ...DEFAULT_READING, ...reading };
-  const { range, note } = chooseDepth(facts, source, reading.range);
-  const whole: Reading = { side, fit, background, grey, invert, ...(range && { range }) };
+  const { range, note } = chooseDepth(facts, source, reading.range, part);
+  const isNarrow = range !== undefined && range.join() !== ALL_BITS.join();
+  const whole: Reading = { side, fit, background, grey, invert, ...(isNarrow && { range }) };
   const isFitted = facts.some(({ width, height }) => width !== side || height !== side);
   const declared = grey || source.shape?.channels === 1 ? 1 : 3;
   const size = side * side * declared;
@@ -166,8 +169,9 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
   }
   const kept = images.subarray(0, count * size);
   const coloured = declared === 3 ? countColoured(kept, size) : 0;
-  // Arrays keep the channels that they have.
-  const isGrey = declared === 3 && source.shape === undefined && coloured === 0;
+  // Arrays keep the channels that they have, other parts those of the training part.
+  const isDecided = source.shape !== undefined || (part === 'test' && reading.grey !== undefined);
+  const isGrey = declared === 3 && !isDecided && coloured === 0;
   const used = new Set(names);
   const present = [...(classes ?? [])].filter(([key]) => part === 'test' || used.has(key));
   const places = new Map(present.map(([key], place) => [key, place]));
@@ -194,28 +198,37 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
       coloured,
       warnings: [...describeProblems(findings), ...findWarnings(dataset)],
     },
-    reading: keepReading(whole, reading),
+    reading: keepReading({ ...whole, grey: grey || isGrey }, range ?? reading.range, reading),
   };
 }
 
-/** The range is kept only as it was given: the same pictures have the same one again. */
+/** The range of arrays is kept only as it was given: it is that of all parts. */
 function keepReading(
   { side, fit, background, grey, invert }: Reading,
-  { folders, range, cut }: ReadingRequest,
+  range: PixelRange | undefined,
+  { folders, cut }: ReadingRequest,
 ): ReadingRequest {
   const given = { ...(folders && { folders }), ...(range && { range }), ...(cut && { cut }) };
   return { fit, background, grey, invert, resolution: side, ...given };
 }
 
-/** Finds how many bits the 16-bit pictures use; absent for all 16, or without such pictures. */
+/** The range of 16-bit pictures that use all bits. */
+const ALL_BITS: PixelRange = [0, 65_535];
+
+/**
+ * Finds how many bits the 16-bit pictures use; absent without such pictures.
+ * @throws ExpectedError  When the range that was given is not theirs.
+ */
 function chooseDepth(
   facts: readonly PictureFacts[],
   { shape }: Source,
   given: PixelRange | undefined,
+  part: 'train' | 'test',
 ): { range?: PixelRange; note: string[] } {
   const largest = facts.reduce((most, fact) => Math.max(most, fact.largest ?? 0), 0);
   if (largest === 0) {
-    if (given !== undefined && shape === undefined) {
+    // Other parts get the range that the training part had.
+    if (given !== undefined && shape === undefined && part === 'train') {
       throw new ExpectedError(
         '--range is for arrays, tables and pictures of 16 bits; these have black at 0 and white at 255',
       );
@@ -223,7 +236,7 @@ function chooseDepth(
     return { note: [] };
   }
   const { range, note } = decideRange({ least: 0, largest }, given);
-  return range[1] === 65_535 ? { note: [] } : { range, note };
+  return { range, note: range.join() === ALL_BITS.join() ? [] : note };
 }
 
 /** @throws ExpectedError  When the part has no pictures. */

@@ -5,7 +5,13 @@
  */
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { sizeOf } from '../../shared/model/generator.ts';
-import { decodeNumbers, listAsTexts, type ArrayFile, type NamedArray } from './array-file.ts';
+import {
+  decodeNumbers,
+  fromColumnMajor,
+  listAsTexts,
+  type ArrayFile,
+  type NamedArray,
+} from './array-file.ts';
 import { SAVE_IN_PYTHON, within } from './layouts/source.ts';
 
 /** A function that the pickle would call, with its arguments. */
@@ -132,8 +138,11 @@ export function readPickle(bytes: Uint8Array): unknown {
 interface PickledArray {
   /** The code of a .npy header: "<f4", "|u1" or "|O". */
   readonly code: string;
+  /** As it lies in memory. */
   readonly shape: readonly number[];
   readonly isColumnMajor: boolean;
+  /** The axes in memory by the array's own axes; absent where they are the same. */
+  readonly axes?: readonly number[];
   /** Objects are a list. */
   readonly body: Buffer | readonly unknown[];
 }
@@ -141,20 +150,28 @@ interface PickledArray {
 /** @returns  Null for what is no array of NumPy. @throws Error  When it is damaged. */
 function findArray(value: unknown): PickledArray | null {
   const { name = '', given = [], state } = (value ?? {}) as Partial<Call>;
-  // Since protocol 5: (bytes, type, shape, order). Before: (version, shape, type, order, bytes).
+  // Since protocol 5: (bytes, type, shape, order), and of NumPy 2.4 the axes where the order is K.
+  // Before: (version, shape, type, order, bytes).
   const isNew = /^numpy\.(?:_?core)\.numeric\._frombuffer$/.test(name);
   if (!isNew && !/^numpy\.(?:_?core)\.multiarray\._reconstruct$/.test(name)) {
     return null;
   }
   const parts = (isNew ? given : state) as unknown[];
-  const places = isNew ? [1, 2, 3, 0] : [2, 1, 3, 4];
-  const [type, shape, order, content] = places.map((place) => parts[place]);
+  const places = isNew ? [1, 2, 3, 0, 4] : [2, 1, 3, 4];
+  const [type, sizes, order, content, axisOrder] = places.map((place) => parts[place]);
   const body = readBytes(content);
-  if (!Array.isArray(shape) || !(Buffer.isBuffer(body) || Array.isArray(body))) {
+  const shape = Array.isArray(sizes) ? sizes.map(Number) : null;
+  const axes = Array.isArray(axisOrder) ? axisOrder.map(Number) : null;
+  const isTurned = order === 'K';
+  if (
+    shape === null ||
+    !(Buffer.isBuffer(body) || Array.isArray(body)) ||
+    (isTurned && axes?.toSorted((a, b) => a - b).join() !== [...shape.keys()].join())
+  ) {
     throw new Error('the pickle has an array that is not understood');
   }
   const isColumnMajor = order === true || order === 'F';
-  return { code: readCode(type), shape: shape.map(Number), isColumnMajor, body };
+  return { code: readCode(type), shape, isColumnMajor, body, ...(isTurned && axes && { axes }) };
 }
 
 /** @param type  The call that makes a type of NumPy. @returns  As in a .npy header: "<f4". */
@@ -183,8 +200,9 @@ function unwrapScalar(value: unknown): unknown {
 
 /** The bytes of a pickled array with unsigned bytes; null for anything else. */
 export function findBytes(value: unknown): Buffer | null {
-  const { code = '', isColumnMajor, body } = findArray(value) ?? {};
-  return code.endsWith('u1') && isColumnMajor === false && Buffer.isBuffer(body) ? body : null;
+  const { code = '', isColumnMajor, axes, body } = findArray(value) ?? {};
+  const isRowMajor = isColumnMajor === false && axes === undefined;
+  return code.endsWith('u1') && isRowMajor && Buffer.isBuffer(body) ? body : null;
 }
 
 /** Names of what a pickle has without names: of (images, labels), as deeplearning.net had MNIST. */
@@ -286,12 +304,27 @@ function toArray(value: unknown): ArrayFile | null {
   if (found === null) {
     return Array.isArray(value) && value.length > ROLES.length ? fromList(value) : null;
   }
-  const { code, shape, body, isColumnMajor } = found;
+  const { code, shape, body, isColumnMajor, axes } = found;
   return Buffer.isBuffer(body)
-    ? decodeNumbers(body, code, shape, isColumnMajor)
+    ? turn(decodeNumbers(body, code, shape, isColumnMajor), axes)
     : shape.length === 1 && body.length > 0
       ? fromList(body)
       : null;
+}
+
+/** Brings an array's axes into their own order. */
+function turn(array: ArrayFile, axes: readonly number[] | undefined): ArrayFile {
+  if (axes === undefined) {
+    return array;
+  }
+  const { shape, values } = array;
+  // Row-major numbers are column-major ones of the axes in reverse.
+  const places = axes.map((axis) => shape.length - 1 - axis);
+  return {
+    ...array,
+    shape: axes.map((axis) => shape[axis] as number),
+    values: fromColumnMajor(values, shape.toReversed(), places),
+  };
 }
 
 function fromList(items: readonly unknown[]): ArrayFile | null {

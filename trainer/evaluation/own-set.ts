@@ -57,7 +57,8 @@ export async function openOwnSet(
     );
   }
   const reading = chooseReading(first);
-  const { dataset, findings } = loaded ?? (await loadData(resolve(data), { reading }));
+  const own = loaded ?? (await loadData(resolve(data), { reading }));
+  const { dataset, findings } = own;
   const { width, height, channels, classes, count, name } = dataset;
   for (const { folder, manifest } of models) {
     const { image, classes: drawn } = manifest;
@@ -84,7 +85,8 @@ export async function openOwnSet(
   const { test = 0, val = 0 } = findings?.parts ?? {};
   const kept = test > 0 ? test : val;
   if (kept >= SAMPLES_LIMITS.min) {
-    const { dataset: part } = await loadData(resolve(data), { reading, part: 'test' });
+    const read = { reading: own.reading ?? reading, part: 'test' } as const; // As it was read.
+    const { dataset: part } = await loadData(resolve(data), read);
     const held =
       part.count <= MAX_COMPARED
         ? part

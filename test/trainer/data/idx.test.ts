@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { loadDataFolder } from '../../../trainer/data/data-folder.ts';
 import { gatherImages } from '../../../trainer/data/dataset.ts';
 import { encodeIdx, loadIdxFolder } from '../../../trainer/data/idx.ts';
 
@@ -83,6 +84,13 @@ describe('IDX files', () => {
       gzipSync(encodeIdx([3, 4, 5], images)),
     );
     expect((await loadIdxFolder(folder, 'train')).count).toBe(3);
+    await rm(join(folder, LABELS));
+    const packed = zstdCompressSync(encodeIdx([3], Uint8Array.of(7, 8, 9)));
+    await writeFile(join(folder, `${LABELS}.zst`), packed);
+    for (const path of ['', `${LABELS}.zst`, 'train-images.idx3-ubyte.gz']) {
+      const { dataset } = await loadDataFolder(join(folder, path), { reading: { resolution: 4 } });
+      expect(dataset.classes).toEqual(['7', '8', '9']);
+    }
   });
 
   it.each([

@@ -335,7 +335,7 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
     const { dataset, findings } = await load('short.csv');
     expect(dataset.count).toBe(60);
     expect(findings.problems).toEqual([
-      { name: 'short.csv, line 62', reason: 'has 40 columns, expected 65' },
+      { name: 'short.csv, line 62', reason: 'has 40 columns, expected 65', split: 'train' },
     ]);
     expect(findings.warnings[0]).toBe(
       'LEFT OUT: 1 of 61 pictures (1.6%). unusable.txt names all: short.csv, line 62 has 40 columns, expected 65',

@@ -1,13 +1,19 @@
 /** Pictures as people have them: labels in files beside them, archives, and what goes wrong. */
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
 import { link, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { crc32, gzipSync } from 'node:zlib';
+import { crc32, gzipSync, zstdCompressSync } from 'node:zlib';
+import { binary, tableFromArrays, tableToIPC, utf8 } from '@uwdata/flechette';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeNpy } from '../../../shared/array-headers.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { loadDataFolder, type LoadOptions } from '../../../trainer/data/data-folder.ts';
+import { openPacked } from '../../../trainer/data/layouts/archives.ts';
+import { readStart } from '../../../trainer/data/layouts/tree.ts';
 
 import { writePicture } from '../../support/pictures.ts';
 
@@ -152,6 +158,27 @@ describe('labels beside pictures', () => {
         ),
     ],
     [
+      'in JSON, a list of files for each class, whose names are like those of columns',
+      'labels.json',
+      (rows) =>
+        JSON.stringify(
+          Object.fromEntries(
+            NAMES.map((name) => [
+              `class_${name}`,
+              rows.flatMap((r) => (r.name === name ? [r.file] : [])),
+            ]),
+          ),
+        ),
+    ],
+    [
+      'in JSON, by file, with other names of the files',
+      'labels.json',
+      (rows) =>
+        JSON.stringify(
+          Object.fromEntries(rows.map((r) => [r.file, { file: `old-${r.file}`, label: r.name }])),
+        ),
+    ],
+    [
       'in JSON, a list within an object',
       'labels.json',
       (rows) => JSON.stringify({ samples: rows.map((r) => ({ file: r.file, label: r.name })) }),
@@ -175,7 +202,8 @@ describe('labels beside pictures', () => {
     const rows = await drawAll((name, i) => `images/${NAMES.indexOf(name) * EACH + i}.png`);
     await write(path, format(rows));
     const { levels, notes } = await readLevels();
-    expect(levels).toEqual(EXPECTED);
+    const prefix = levels[0]?.[0] === 'class_cat' ? 'class_' : '';
+    expect(levels).toEqual(EXPECTED.map(([name, level]) => [`${prefix}${name}`, level]));
     expect(notes).toEqual([expect.stringContaining(`The classes are those of ${path}, `)]);
   });
 
@@ -199,7 +227,8 @@ describe('labels beside pictures', () => {
 
   it('are read from a .json file for each picture', async () => {
     for (const { file, name } of await drawAll((one, i) => `${one}${i}.png`)) {
-      await write(`${bare(file)}.json`, JSON.stringify({ label: name, caption: file }));
+      const old = `IMG_5${file}`;
+      await write(`${bare(file)}.json`, JSON.stringify({ file: old, label: name, caption: file }));
     }
     expect((await readLevels()).levels).toEqual(EXPECTED);
   });
@@ -559,6 +588,21 @@ it('a tar file has hard links, as of pictures that lie there twice, and names wh
   // A newer file of the same name replaces the older one, as when they are unpacked.
   execFileSync('tar', ['rf', join(root, 'set.tar'), '-C', join(root, 'in'), 'cat/3.png']);
   expect((await load({}, 'set.tar')).dataset.count).toBe(NAMES.length * EACH + 2);
+  const tar = await readFile(join(root, 'set.tar'));
+  const frames = [tar.subarray(0, 2000), tar.subarray(2000)].map((part) => zstdCompressSync(part));
+  await write('set.tar.zst', Buffer.concat(frames));
+  expect((await load({}, 'set.tar.zst')).dataset.count).toBe(NAMES.length * EACH + 2);
+  execFileSync('tar', ['cPf', 'out.tar', '../in/cat/0.png'], { cwd: join(root, 'in') });
+  await expect(load({}, 'in/out.tar')).rejects.toThrow(/cat\/0\.png has ".." in its path/);
+});
+
+it('a packed file of which the start is read is closed', async () => {
+  await write('a.csv.gz', gzipSync(randomBytes(1024 * 1024)));
+  const packed = createReadStream(join(root, 'a.csv.gz'));
+  const file = { path: 'a.csv.gz', size: 0, open: () => Promise.resolve(packed) };
+  expect(await readStart(openPacked(file), 10)).toHaveLength(10);
+  await (packed.closed || once(packed, 'close'));
+  expect(packed.readableEnded).toBe(false);
 });
 
 const LFS = 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n';
@@ -575,6 +619,8 @@ describe('what lies in the place of pictures is named', () => {
     ['set.zip.001', 'x', /set\.zip\.001 is not read: join its parts/],
     ['set.mat', Buffer.from('\x89HDF\r\n', 'latin1'), /set\.mat is no \.mat of level 5.*-v7/],
     ['set.csv', Buffer.from('label,pixel0\n', 'utf16le'), /set\.csv is UTF-16 or UTF-32 without/],
+    ['set.csv', `${'<!-- a -->\n'.repeat(40)}<html>`, /set\.csv is a web page/],
+    ['set.csv', `${'<!-- a -->\n'.repeat(40)}a,b`, /set\.csv is no table of pixels/],
     ['.a.png.icloud', 'bplist00', /\.a\.png\.icloud is not downloaded from iCloud yet/],
   ])('%s', async (path, content, message) => {
     await write(path, content);
@@ -728,6 +774,17 @@ describe('a table of pixels', () => {
         .join(end),
     ]),
     [
+      'two frames of Zstandard, as pzstd writes them',
+      'a.csv.zst',
+      Buffer.concat([
+        Buffer.from('502a4d180400000001020304', 'hex'), // A frame to skip.
+        zstdCompressSync(`${['label', ...PIXELS].join()}\n`),
+        zstdCompressSync(
+          rows.map(({ name, cells }) => [NAMES.indexOf(name), ...cells].join()).join('\n'),
+        ),
+      ]),
+    ],
+    [
       'gzip',
       'a.csv.gz',
       gzipSync(
@@ -741,6 +798,14 @@ describe('a table of pixels', () => {
     const { dataset } = await load();
     expect([...dataset.labels]).toEqual(labels);
     expect([...dataset.images]).toEqual(rows.flatMap(({ cells }) => cells));
+  });
+
+  it('is refused when its packed file is cut off', async () => {
+    const table = zstdCompressSync(rows.map(({ cells }) => cells.join()).join('\n'));
+    for (const end of [-1, -table.length >> 1]) {
+      await write('a.csv.zst', table.subarray(0, end));
+      await expect(load()).rejects.toThrow(/a\.csv is damaged/);
+    }
   });
 
   it('may have all red pixels before the green and blue ones', async () => {
@@ -789,6 +854,23 @@ describe('colours in flat rows', () => {
     await write('features.npy', encodeNpy([12, 192], new Uint8Array(12 * 192).fill(9)));
     expect((await load()).dataset).toMatchObject({ count: 12, width: 8, channels: 1 });
   });
+});
+
+it('texts as labels in a file of Arrow lack blanks, and may lack in a few rows', async () => {
+  await draw('a.png', 'cat');
+  const png = await readFile(join(root, 'a.png'));
+  await rm(join(root, 'a.png'));
+  const label = Array.from({ length: 40 }, (_, i) => ['cat', 'dog ', 'dog'][i % 3] as string);
+  const image = label.map(() => png);
+  label[7] = '';
+  const types = { image: binary(), label: utf8() };
+  for (const name of ['a', 'b', 'c']) {
+    const table = tableToIPC(tableFromArrays({ image, label }, { types }), { format: 'file' });
+    await write(`${name}.arrow`, table as Uint8Array);
+  }
+  const { dataset, findings } = await load();
+  expect([dataset.count, dataset.classes]).toEqual([117, ['cat', 'dog']]);
+  expect(findings.problems[0]).toEqual({ name: 'a.arrow, row 7', reason: 'has no label' });
 });
 
 it('pictures that are named like masks of others are told', async () => {

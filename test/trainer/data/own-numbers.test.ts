@@ -1,11 +1,13 @@
 /** Numbers and labels that would be misread in silence: ranges, bits, labels apart, sheets. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeNpy } from '../../../shared/array-headers.ts';
 import { loadDataFolder, type ReadingRequest } from '../../../trainer/data/data-folder.ts';
+import { readLines } from '../../../trainer/data/labels/text-encoding.ts';
 
 let root: string;
 beforeEach(async () => {
@@ -50,11 +52,81 @@ describe('a table of pixels', () => {
     expect(findings.problems).toEqual([]);
   });
 
+  it('may lack labels in its test part, whose faults do not count', async () => {
+    const lines = (table: unknown[][]) => [HEADER, ...table].map((row) => row.join()).join('\n');
+    const bare = TABLE.map(([, ...cells]) => ['', ...cells]);
+    await write('train.csv', lines(TABLE));
+    await write('test.csv', lines([...bare, ['b', 'x']]));
+    const { dataset, findings } = await load();
+    expect([dataset.count, dataset.classes, findings.problems]).toEqual([3, ['a', 'b'], []]);
+    await write('test.csv', lines([...TABLE, ['b', 'x']]));
+    const test = loadDataFolder(root, { part: 'test' });
+    await expect(test).rejects.toThrow(/1 of 4 .*test\.csv, line 5 has 2 columns/);
+    await write('train.csv', lines([...TABLE, ...bare]));
+    await expect(load()).rejects.toThrow(/3 of 6 .*train\.csv, line 5 has no label/);
+  });
+
+  const collect = async (open: () => Promise<Readable>) => {
+    const lines: string[] = [];
+    for await (const line of readLines({ path: 'a.csv', size: 0, open })) {
+      lines.push(line);
+    }
+    return lines;
+  };
+
+  it('may be in the encoding of Windows, wherever its bytes are cut', async () => {
+    const bytes = Buffer.from('a,Caf\xe9\nb,\xfcber\nc,\xe9', 'latin1');
+    for (let cut = 0; cut < bytes.length; cut++) {
+      const parts = [bytes.subarray(0, cut), bytes.subarray(cut)];
+      const open = () => Promise.resolve(Readable.from(parts.filter(({ length }) => length > 0)));
+      expect(await collect(open)).toEqual(['a,Café', 'b,über', 'c,é']);
+    }
+    const letters = Buffer.from('é€😀\né');
+    const open = () => Promise.resolve(Readable.from([...letters].map((byte) => Buffer.of(byte))));
+    expect(await collect(open)).toEqual(['é€😀', 'é']);
+  });
+
   it('may hold the delimiter in quoted cells', async () => {
     const rows = [HEADER, ...TABLE].map(([first, ...rest]) => [`"${first}, so"`, ...rest].join());
     await write('set.csv', `${rows.join('\n')}\n`.replace('label, so', 'label'));
     expect((await load()).dataset.classes).toEqual(['a, so', 'b, so']);
   });
+});
+
+it('arrays of pickles that NumPy 2.4 keeps as they lie in memory are turned', async () => {
+  const values = Uint8Array.from({ length: 192 }, (_, i) => i); // [x, picture, y]
+  const text = (word: string) => ['X', word.length, 0, 0, 0, word];
+  const call = (name: string, ...given: (string | number)[]) => ['c', name, '(', ...given, 'tR'];
+  const tuple = (...sizes: number[]) => ['(', ...sizes.flatMap((size) => ['K', size]), 't'];
+  const pickle = [
+    '\x80',
+    5,
+    ...call(
+      'numpy._core.numeric\n_frombuffer\n',
+      'B',
+      values.length,
+      0,
+      0,
+      0,
+      ...values,
+      ...call('numpy\ndtype\n', ...text('u1')),
+      ...tuple(8, 3, 8),
+      ...text('K'),
+      ...tuple(1, 2, 0),
+    ),
+    '.',
+  ];
+  await write(
+    'a.pkl',
+    Buffer.concat(
+      pickle.map((part) =>
+        typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.of(part),
+      ),
+    ),
+  );
+  const { dataset } = await load();
+  const expected = values.map((_, i) => ((i % 8) * 3 + Math.floor(i / 64)) * 8 + ((i >> 3) % 8));
+  expect([dataset.count, [...dataset.images]]).toEqual([3, [...expected]]);
 });
 
 it('arrays of pictures that are named as labels are no class, and pictures counted last are told', async () => {
@@ -130,6 +202,27 @@ it.each([
     expect(Math.abs(Math.max(...dark.images) - largest / 257)).toBeLessThan(1);
   },
 );
+
+it('parts are read with the range and the colours of the training part', async () => {
+  await write('train/a.png', await draw16(4095).png().toBuffer());
+  await write('test/a.png', await draw16(1008).png().toBuffer());
+  const rgb = { width: 8, height: 8, channels: 3 as const, background: 'red' };
+  await write('test/b.png', await sharp({ create: rgb }).png().toBuffer());
+  for (const grey of [true, false]) {
+    const { dataset, reading } = await load();
+    expect([dataset.channels, reading.grey, reading.range]).toEqual([
+      grey ? 1 : 3,
+      grey,
+      [0, 4095],
+    ]);
+    const { dataset: other } = await loadDataFolder(root, { reading, part: 'test' });
+    const white = 63 * dataset.channels;
+    expect([other.channels, other.images[white]]).toEqual([dataset.channels, 63]);
+    expect((await load(reading)).dataset).toEqual(dataset);
+    await rm(join(root, 'test/b.png'), { force: true });
+    await write('train/c.png', await sharp({ create: rgb }).png().toBuffer());
+  }
+});
 
 it('--range beside pictures of 8 bits is refused', async () => {
   const picture = sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } });
@@ -285,6 +378,11 @@ describe('labels in a table of their own', () => {
     await write('images.npy', encodeNpy([6, 8, 8], new Uint8Array(384).fill(200)));
     await write('labels.csv', labels.join('\n'));
     expect((await load()).dataset.classes).toEqual(['cat', 'dog']);
+    await write('log.txt', '');
+    await truncate(join(root, 'log.txt'), 129 * 1024 * 1024);
+    expect((await load()).notes).toContain(
+      'log.txt is not used: it has 135,266,304 bytes, at most 134,217,728 allowed',
+    );
     await write('labels.csv', labels.slice(1).join('\n'));
     await expect(load()).rejects.toThrow(/labels holds 5 labels for 6 pictures/);
   });
@@ -321,5 +419,25 @@ describe('a sheet', () => {
     expect(notes.join('\n')).toMatch(/1 sheets are cut into 5 pictures of 8 x 8; 1 of one colour/);
     expect(reading.cut).toEqual([8, 8]);
     await expect(load({ cut: [7, 8] })).rejects.toThrow(/24 x 16 pixels, no whole number of 7 x 8/);
+  });
+
+  it('in an array becomes pictures of the size that was asked for, with their pixels', async () => {
+    const values = Uint8Array.from({ length: 512 }, (_, i) => i % 251);
+    await write('sheets.npy', encodeNpy([2, 16, 16], values));
+    const { dataset, notes } = await load({ cut: [8, 8] });
+    expect([dataset.count, dataset.width, dataset.images[8 * 8]]).toEqual([8, 8, values[8]]);
+    expect(notes.join()).not.toContain('enlarged');
+  });
+
+  it.each([
+    [4095, 255],
+    [65_535, 255],
+    [65_000, 253],
+  ])('of 16 bits has the range of its numbers, up to %i', async (largest, most) => {
+    await write('sheet.png', await draw16(largest).png().toBuffer());
+    const { dataset } = await load({ cut: [4, 4] });
+    expect([dataset.count, Math.max(...dataset.images)]).toEqual([4, most]);
+    const { dataset: same } = await load({ cut: [4, 4], range: [0, largest] });
+    expect(Math.max(...same.images)).toBe(255);
   });
 });

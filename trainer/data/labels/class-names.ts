@@ -1,6 +1,6 @@
 /** Names of classes that a set numbers, in a list beside it: classes.txt, class_names.json. */
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { nameSome, areWholeNumbers, type Sample } from '../layouts/source.ts';
+import { nameSome, areWholeNumbers, within, type Sample } from '../layouts/source.ts';
 import { readFile, type TreeFile } from '../layouts/tree.ts';
 import { decodeText, parseJson } from './text-encoding.ts';
 
@@ -27,7 +27,7 @@ export async function findClassNames(
     const bytes = await readFile(file, MAX_BYTES).catch(() => new Uint8Array());
     const text = decodeText(bytes);
     const names = MAPPING.test(file.path)
-      ? parseMapping(text)
+      ? await within(`${file.path} `, () => parseMapping(text))
       : /json$/i.test(file.path)
         ? listNames(parseJson(text))
         : parseLines(text);

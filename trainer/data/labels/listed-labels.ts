@@ -10,6 +10,7 @@ import {
   findSplit,
   namesLabels,
   nameSome,
+  within,
   type Split,
 } from '../layouts/source.ts';
 import {
@@ -101,7 +102,12 @@ function indexNames(pictures: readonly TreeFile[]): ReadonlyMap<string, readonly
   for (const file of pictures) {
     const name = basename(file.path);
     for (const key of new Set([toKey(name), toKey(stemOf(name))])) {
-      index.set(key, [...(index.get(key) ?? []), file]);
+      const files = index.get(key);
+      if (files === undefined) {
+        index.set(key, [file]);
+      } else {
+        files.push(file);
+      }
     }
   }
   return index;
@@ -177,8 +183,10 @@ function readObject(content: object): string[][] {
   const entries = Object.entries(content) as [string, unknown][];
   const isObject = (value: unknown): boolean =>
     typeof value === 'object' && value !== null && !Array.isArray(value);
-  // {"file": […], "label": […]}; other names are those of classes.
-  if (entries.some(([key]) => namesLabels(key)) && entries.every(([, one]) => Array.isArray(one))) {
+  // {"file": […], "label": […]}; other names, such as class_0 and class_1, are those of classes.
+  const named = entries.filter(([key]) => namesLabels(key)).length;
+  const areColumns = named > 0 && (named < entries.length || named === 1);
+  if (areColumns && entries.every(([, one]) => Array.isArray(one))) {
     const columns = entries.map(([, cells]) => cells as unknown[]);
     const rows = (columns[0] as unknown[]).map((_, row) => columns.map((cells) => cells[row]));
     return [entries.map(([key]) => key), ...rows.map((row) => row.map(toText))];
@@ -187,7 +195,7 @@ function readObject(content: object): string[][] {
   return list !== undefined
     ? toTable(list[1] as unknown[])
     : entries.length > 0 && entries.every(([, value]) => isObject(value))
-      ? toTable(entries.map(([file, value]) => ({ file, ...(value as object) })))
+      ? toTable(entries.map(([file, value]) => ({ ...(value as object), file })))
       : entries.flatMap(([key, value]) =>
           Array.isArray(value) ? value.map((one) => [toText(one), key]) : [[key, toText(value)]],
         );
@@ -301,15 +309,27 @@ export function describeMissing(list: string, names: readonly string[]): string[
       ];
 }
 
-/** Tells whether some of a table's first lines name pictures: it has labels then, no pixels. */
-export async function namesPictures(
-  file: TreeFile,
+/**
+ * Finds tables some of whose first lines name pictures: they have labels then, no pixels.
+ * @throws ExpectedError  When a table is damaged.
+ */
+export async function findLabelTables(
+  tables: readonly TreeFile[],
   pictures: readonly TreeFile[],
-): Promise<boolean> {
-  const start = Buffer.from(await readStart(file, LOOKED_INTO)).toString('utf8');
+): Promise<ReadonlySet<TreeFile>> {
   const names = new Set(pictures.map(({ path }) => stemOf(basename(path)).normalize()));
-  const cells = start.split(/[\r\n,;\t]+/).map((cell) => stemOf(basename(cell.replace(/"/g, ''))));
-  return cells.some((cell) => /\p{L}/u.test(cell) && names.has(cell.normalize()));
+  const found = new Set<TreeFile>();
+  for (const file of names.size === 0 ? [] : tables) {
+    const bytes = await within(`${file.path} `, () => readStart(file, LOOKED_INTO));
+    const start = Buffer.from(bytes).toString('utf8');
+    const cells = start
+      .split(/[\r\n,;\t]+/)
+      .map((cell) => stemOf(basename(cell.replace(/"/g, ''))));
+    if (cells.some((cell) => /\p{L}/u.test(cell) && names.has(cell.normalize()))) {
+      found.add(file);
+    }
+  }
+  return found;
 }
 
 /** Takes labels of WebDataset's 000012.png and 000012.json, which has them by name. */
@@ -331,11 +351,13 @@ async function takeSidecars(
   const rows: unknown[] = [];
   for (const { file, picture } of sidecars) {
     const content = parseJson(decodeText(await readFile(file, LOOKED_INTO)));
-    rows.push({ file: picture, ...(content as object | null) });
+    rows.push({ ...(content as object | null), file: picture }); // It may name another file.
   }
   const own: ListedLabels = { ...found, notes: [], files: [] };
   takeLabels(first.file, toTable(rows), pictures.length, find, own);
-  found.files.push(...(own.columns.size > 0 ? sidecars.map(({ file }) => file.path) : []));
+  if (own.columns.size > 0) {
+    sidecars.forEach(({ file }) => found.files.push(file.path));
+  }
 }
 
 /** Takes labels of WebDataset's 000012.png and 000012.cls. */
@@ -357,7 +379,7 @@ async function takeClassFiles(
   }
   if (found.labels.size > 0) {
     const paths = classFiles.map(({ path }) => path);
-    found.files.push(...paths);
+    paths.forEach((path) => found.files.push(path));
     found.columns.set('', paths);
   }
 }

@@ -43,16 +43,22 @@ export function decodeText(bytes: Uint8Array): string {
 export async function* readLines(file: TreeFile): AsyncGenerator<string> {
   let decoder: InstanceType<typeof TextDecoder> | undefined;
   let rest = '';
-  for await (const bytes of readChunks(file)) {
-    decoder ??= new TextDecoder(findUnicode(bytes), { fatal: true });
-    let chunk: string;
+  /** The beginning of a letter of UTF-8, or a letter of Windows-1252. */
+  let open: Uint8Array = new Uint8Array();
+  for await (const chunk of readChunks(file)) {
+    decoder ??= new TextDecoder(findUnicode(chunk), { fatal: true });
+    const bytes = Buffer.concat([open, chunk]);
+    const end = bytes.length - (decoder.encoding === 'utf-8' ? countOpen(bytes) : 0);
+    open = bytes.subarray(end);
+    let decoded: string;
     try {
-      chunk = decoder.decode(bytes, { stream: true });
+      decoded = decoder.decode(bytes.subarray(0, end), { stream: true });
     } catch {
-      decoder = new TextDecoder('windows-1252'); // Of Excel; a part of a letter cannot be before.
-      chunk = decoder.decode(bytes, { stream: true });
+      decoder = new TextDecoder('windows-1252'); // Of Excel.
+      decoded = decoder.decode(bytes);
+      open = new Uint8Array();
     }
-    const text = rest + chunk;
+    const text = rest + decoded;
     // The last character may be the first of two that end a line.
     const lines = text.slice(0, -1).split(LINE_END);
     rest = (lines.pop() as string) + text.slice(-1);
@@ -61,7 +67,15 @@ export async function* readLines(file: TreeFile): AsyncGenerator<string> {
       throw new ExpectedError(`has a line of more than ${MAX_LINE} characters: no table`);
     }
   }
-  yield* rest.split(LINE_END);
+  yield* (rest + new TextDecoder('windows-1252').decode(open)).split(LINE_END);
+}
+
+/** Counts the last bytes that begin a letter of UTF-8 and do not end it. */
+function countOpen(bytes: Uint8Array): number {
+  const last = bytes.subarray(-3).toReversed();
+  const place = last.findIndex((byte) => byte >= 0xc0);
+  const start = last[place] ?? 0;
+  return (start >= 0xf0 ? 4 : start >= 0xe0 ? 3 : 2) > place + 1 ? place + 1 : 0;
 }
 
 /** @returns  Null for text that is no JSON, such as an empty last line. */

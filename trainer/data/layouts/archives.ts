@@ -1,11 +1,19 @@
 /** Archives within a folder or an archive, tar files, and packed files. */
-import { Readable } from 'node:stream';
-import { createGunzip, createZstdDecompress, gunzipSync, zstdDecompressSync } from 'node:zlib';
+import type { Readable } from 'node:stream';
+import { createGunzip, gunzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { decodeNames } from '../file-names.ts';
 import { MAX_ARRAY_BYTES } from './arrays.ts';
 import { within, type Problem } from './source.ts';
-import { isJunk, MAX_FILES, readFile, readStart, type Tree, type TreeFile } from './tree.ts';
+import {
+  isJunk,
+  MAX_FILES,
+  readFile,
+  readStart,
+  streamBytes,
+  type Tree,
+  type TreeFile,
+} from './tree.ts';
 import { listZip } from './zip.ts';
 
 const ENDING = /\.(?:zip|tar(?:\.gz|\.zst)?|tgz|tzst)$/i;
@@ -24,9 +32,15 @@ export function openPacked(file: TreeFile): TreeFile {
     return file;
   }
   const open = async (): Promise<Readable> => {
+    if (/zst/i.test(packing)) {
+      const packed = await readFile(file, MAX_ARRAY_BYTES);
+      return streamBytes(unpackWhole(() => unpackZstandard(packed)));
+    }
     const packed = await file.open();
-    const unpacked = /gz/i.test(packing) ? createGunzip() : createZstdDecompress();
-    packed.on('error', (error) => unpacked.destroy(error)); // A pipe does not forward errors.
+    const unpacked = createGunzip();
+    // A pipe forwards neither errors nor an early end.
+    packed.on('error', (error) => unpacked.destroy(error));
+    unpacked.on('close', () => packed.destroy());
     return packed.pipe(unpacked);
   };
   return { path, size: file.size, open };
@@ -101,15 +115,11 @@ async function listArchive(file: TreeFile): Promise<Pick<Tree, 'files' | 'proble
  */
 export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'problems' | 'notes'> {
   const magic = Buffer.from(packed.subarray(0, 4)).toString('hex');
-  const unpack = magic.startsWith('1f8b')
-    ? gunzipSync
-    : magic === '28b52ffd'
-      ? zstdDecompressSync
-      : null;
-  const bytes =
-    unpack === null
-      ? Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength)
-      : unpackWhole(() => unpack(packed, { maxOutputLength: MAX_ARRAY_BYTES }));
+  const bytes = magic.startsWith('1f8b')
+    ? unpackWhole(() => gunzipSync(packed, { maxOutputLength: MAX_ARRAY_BYTES }))
+    : IS_ZSTANDARD.test(magic)
+      ? unpackWhole(() => unpackZstandard(packed))
+      : Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
   const listed: { path: string; content: Buffer | null; reason?: string }[] = [];
   if (bytes.length < BLOCK) {
     throw new Error('it is truncated');
@@ -147,11 +157,17 @@ export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'problems' | '
       const prefix = bytes[at + 262] === 0 ? text(345, 155) : '';
       const path = strip(longPath ?? (prefix === '' ? text(0, 100) : `${prefix}/${text(0, 100)}`));
       const link = strip(longLink ?? text(157, 100));
-      if (!path.endsWith('/') && !isJunk(path)) {
-        const isPlain = (kind === '0' || kind === '') && !isSparse;
+      const inner = path.replace(/(?<=^|\/)\.\.\//g, '');
+      const isOutside = inner !== path;
+      if (!path.endsWith('/') && !isJunk(inner)) {
+        const isPlain = (kind === '0' || kind === '') && !isSparse && !isOutside;
         const own = isPlain ? content : (kind === '1' && contents.get(link)) || null;
-        const reason = kind === 'S' || isSparse ? REASONS.sparse : REASONS.link;
-        if (own !== null || isSparse || ['1', '2', 'S'].includes(kind)) {
+        const reason = isOutside
+          ? REASONS.outside
+          : kind === 'S' || isSparse
+            ? REASONS.sparse
+            : REASONS.link;
+        if (own !== null || isOutside || isSparse || ['1', '2', 'S'].includes(kind)) {
           listed.push({ path, content: own, reason });
         }
         if (own !== null) {
@@ -171,7 +187,7 @@ export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'problems' | '
     if (content === null) {
       problems.push({ name: path, reason });
     } else {
-      const open = (): Promise<Readable> => Promise.resolve(Readable.from([content]));
+      const open = (): Promise<Readable> => Promise.resolve(streamBytes(content));
       files.push({ path, size: content.length, open });
     }
   }
@@ -181,10 +197,41 @@ export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'problems' | '
 /** Why a member of a tar file cannot be read. */
 const REASONS = {
   link: 'is a link in the archive: pack what it points to (tar -h)',
+  outside: 'has ".." in its path: pack it without',
   sparse: 'is a sparse file of tar: pack it without --sparse',
 } as const;
 
 const strip = (path: string): string => path.replace(/^(?:\.?\/)+/, '');
+
+/** The first bytes of a frame in hexadecimal, also of one to skip, as pzstd writes it. */
+const IS_ZSTANDARD = /^(?:28b52ffd|5.2a4d18)$/;
+const EMPTY_FRAME = zstdCompressSync(Buffer.alloc(0));
+
+/**
+ * Unpacks all frames of a file. Node unpacks one, and takes what there is of a truncated one.
+ * @see https://www.rfc-editor.org/rfc/rfc8878#section-3
+ * @throws Error  When it is damaged, or too large.
+ */
+function unpackZstandard(packed: Uint8Array): Buffer {
+  // What a truncated frame lacks is taken from the empty one.
+  const whole = Buffer.concat([packed, EMPTY_FRAME]);
+  const frames: Buffer[] = [];
+  let [at, left] = [0, MAX_ARRAY_BYTES];
+  while (at < packed.length) {
+    const options = { info: true, maxOutputLength: Math.max(1, left) };
+    const { buffer, engine } = zstdDecompressSync(whole.subarray(at), options) as unknown as {
+      buffer: Buffer;
+      engine: { bytesWritten: number };
+    };
+    frames.push(buffer);
+    left -= buffer.length;
+    at += engine.bytesWritten;
+  }
+  if (at > packed.length) {
+    throw new Error('it is truncated');
+  }
+  return Buffer.concat(frames);
+}
 
 /** @throws Error  When it is damaged, or more than memory should hold. */
 function unpackWhole(unpack: () => Buffer): Buffer {

@@ -7,26 +7,30 @@ import {
   findLabelColumns,
   findParts,
   namesParts,
+  normaliseLabel,
   readPart,
+  toText,
   unwrapLabel,
   type Column,
 } from '../labels/label-column.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import {
-  findPixels,
-  IS_JSON,
   openJson,
   readPixelTables,
+  selectPixelTables,
   type PartTable,
+  type PixelTable,
 } from '../pictures/pixel-columns.ts';
 import { MAX_ARRAY_BYTES } from './arrays.ts';
 import { parseJson } from '../labels/text-encoding.ts';
 import { openParquet } from './parquet.ts';
 import {
   findSplit,
+  keepLast,
   nameSome,
   UnusablePicture,
   within,
+  type Keep,
   type PictureTable,
   type Problem,
   type Sample,
@@ -61,25 +65,30 @@ export async function readHuggingFace(
   range: PixelRange | undefined,
 ): Promise<Source> {
   const kind = files.some(({ path }) => IS_ARROW.test(path)) ? 'Arrow' : 'Parquet';
-  const tables = await openPixelTables(files);
-  if (tables.length === files.length) {
-    return { ...(await readPixelTables(tables, range)), kind };
+  const keep = keepLast();
+  const tables: PartTable[] = [];
+  for (const file of files) {
+    const table = await inTable(file.path, () => openTable(file, keep));
+    tables.push({ table, split: findPart(file), path: file.path });
+  }
+  const ofPixels = await selectPixelTables(tables);
+  if (ofPixels.length === tables.length) {
+    return { ...(await readPixelTables(ofPixels, range)), kind };
   }
   const samples: Sample[] = [];
   const problems: Problem[] = [];
   const notes: string[] = [];
   let classNames: readonly string[] | undefined;
   const places = new Set(
-    files.filter((file) => findPart(file) === 'train').map(({ path }) => folderOf(path)),
+    tables.filter(({ split }) => split === 'train').map(({ path }) => folderOf(path)),
   );
   if (places.size > 1) {
     throw new ExpectedError(
       `holds several sets (${nameSome([...places])}): name the folder that you mean`,
     );
   }
-  for (const file of files) {
+  for (const { table, split: own, path } of tables) {
     const take = async (): Promise<void> => {
-      const table = await openTable(file);
       const { image, label, parts, names, others } = await findColumns(table);
       classNames ??= names;
       if (
@@ -95,21 +104,20 @@ export async function readHuggingFace(
         notes.push(`${found}; not used: ${others.join(', ')}.`);
       }
       const labels = label === null ? [] : await table.readColumn(label);
-      notes.push(...describeObjects(`${file.path}, column ${label}`, labels));
+      notes.push(...describeObjects(`${path}, column ${label}`, labels));
       const readCell = table.openCells(image);
       for (let row = 0; row < table.count; row++) {
-        const name = `${file.path}, row ${row}`;
-        const value = label === null ? null : parseLabel(labels[row]);
-        if (typeof value === 'number' && names !== undefined && value >= names.length) {
-          problems.push({
-            name,
-            reason: `has the label ${value}, but only ${names.length} classes have names`,
-          });
+        const name = `${path}, row ${row}`;
+        const split = (parts && readPart(parts.name, parts.cells[row] ?? '')) ?? own;
+        const value = label === null ? null : readLabel(labels[row]);
+        if (value !== null && names !== undefined && Number(value) >= names.length) {
+          const reason = `has the label ${value}, but only ${names.length} classes have names`;
+          problems.push({ name, reason, split });
           continue;
         }
         samples.push({
           name,
-          split: (parts && readPart(parts.name, parts.cells[row] ?? '')) ?? findPart(file),
+          split,
           label: value,
           read: async () => takeBytes(await readCell(row)),
         });
@@ -118,29 +126,29 @@ export async function readHuggingFace(
         throw new ExpectedError(`holds more than ${MAX_FILES} rows: take a part of them`);
       }
     };
-    await within(`${file.path} `, take, (message) => `cannot be read (${message})`);
+    await inTable(path, take);
   }
   return { kind, samples, problems, notes, ...(classNames && { classNames }) };
 }
 
-function openTable(file: TreeFile): Promise<PictureTable> {
-  return IS_ARROW.test(file.path) ? openArrow(file) : openParquet(file);
+function openTable(file: TreeFile, keep: Keep): Promise<PictureTable> {
+  return IS_ARROW.test(file.path) ? openArrow(file, keep) : openParquet(file, keep);
 }
 
-/** Opens the tables that have the pixels of a picture in each row, also those of JSON. */
-export async function openPixelTables(files: readonly TreeFile[]): Promise<PartTable[]> {
+function inTable<T>(path: string, read: () => Promise<T>): Promise<T> {
+  return within(`${path} `, read, (message) => `cannot be read (${message})`);
+}
+
+/** Opens the tables of JSON that have the pixels of a picture in each row. */
+export async function openJsonTables(files: readonly TreeFile[]): Promise<PixelTable[]> {
   const tables: PartTable[] = [];
   for (const file of files) {
-    // A damaged file is refused when its columns are looked for.
-    const table = IS_JSON.test(file.path)
-      ? await openJson(file)
-      : await openTable(file).catch(() => null);
-    const isOfPixels = table !== null && !table.columns.some(table.holdsBytes);
-    if (isOfPixels && (await findPixels(table)).length > 0) {
+    const table = await openJson(file);
+    if (table !== null) {
       tables.push({ table, split: findPart(file), path: file.path });
     }
   }
-  return tables;
+  return await selectPixelTables(tables);
 }
 
 /** The part that a file's name or its folders name. */
@@ -163,7 +171,7 @@ async function findColumns(table: PictureTable): Promise<Columns> {
   const columns: Column[] = [];
   for (const name of names.filter(namesParts)) {
     const cells = await table.readColumn(name);
-    columns.push({ name, cells: cells.map((cell) => String(parseLabel(cell) ?? '')) });
+    columns.push({ name, cells: cells.map(toText) });
   }
   const parts = findParts(columns);
   const rest = names.filter((name) => name !== image && name !== parts?.name);
@@ -184,7 +192,7 @@ async function findColumns(table: PictureTable): Promise<Columns> {
 async function findOther(table: PictureTable, names: readonly string[]): Promise<string | null> {
   const [only = ''] = names;
   const cells = names.length === 1 ? await table.readColumn(only) : [];
-  const texts = cells.map((cell) => String(parseLabel(cell) ?? ''));
+  const texts = cells.map((cell) => readLabel(cell) ?? '');
   return findLabelColumns(names.map((name) => ({ name, cells: texts })))[0]?.name ?? null;
 }
 
@@ -196,14 +204,12 @@ function readFeatures({ description = '{}' }: PictureTable): Features {
   return content?.info?.features ?? {};
 }
 
-/** Hugging Face writes -1 for a label that is not known. */
-function parseLabel(cell: unknown): number | string | null {
+/** Hugging Face writes -1 for a label that is not known. Measures are no labels. */
+function readLabel(cell: unknown): string | null {
   const value = unwrapLabel(cell);
-  if (typeof value === 'string' || typeof value === 'boolean') {
-    return String(value);
-  }
-  const number = typeof value === 'bigint' || typeof value === 'number' ? Number(value) : -1;
-  return Number.isInteger(number) && number >= 0 ? number : null;
+  const number = typeof value === 'number' || typeof value === 'bigint' ? Number(value) : 0;
+  const isLabel = Number.isInteger(number) && number >= 0;
+  return (isLabel && normaliseLabel(toText(value))) || null;
 }
 
 /** @throws UnusablePicture */
@@ -222,30 +228,30 @@ function takeBytes(cell: unknown): Uint8Array {
 }
 
 /** Opens a file of `datasets`' cache or of its `save_to_disk`, which is read whole. */
-async function openArrow(file: TreeFile): Promise<PictureTable> {
-  const bytes = await readFile(file, MAX_ARRAY_BYTES);
-  const table = await within(
-    '',
-    () => tableFromIPC(bytes),
-    (message) =>
-      /compression codec/.test(message)
-        ? 'is compressed, which Arrow files must not be: save it as Parquet by pyarrow.parquet.write_table'
-        : message,
-  );
-  const { fields, metadata } = table.schema;
+async function openArrow(file: TreeFile, keep: Keep): Promise<PictureTable> {
+  const open = () =>
+    keep(file.path, () =>
+      within(
+        '',
+        async () => tableFromIPC(await readFile(file, MAX_ARRAY_BYTES)),
+        (message) =>
+          /compression codec/.test(message)
+            ? 'is compressed, which Arrow files must not be: save it as Parquet by pyarrow.parquet.write_table'
+            : message,
+      ),
+    );
+  const { schema, names, numRows } = await open();
+  const { fields, metadata } = schema;
   const holdsBytes = ({ type }: (typeof fields)[number]): boolean =>
     BINARY.has(type.typeId) ||
     ('children' in type &&
       (type.children?.some((child) => child.name === 'bytes' && holdsBytes(child)) ?? false));
   return {
-    columns: table.names,
-    count: table.numRows,
+    columns: names,
+    count: numRows,
     description: metadata?.get('huggingface'),
     holdsBytes: (column) => fields.some((field) => field.name === column && holdsBytes(field)),
-    readColumn: (column) => Promise.resolve(table.getChild(column).toArray() as unknown[]),
-    openCells: (column) => {
-      const cells = table.getChild(column);
-      return (row) => Promise.resolve(cells.at(row));
-    },
+    readColumn: async (column) => (await open()).getChild(column).toArray() as unknown[],
+    openCells: (column) => async (row) => (await open()).getChild(column).at(row) as unknown,
   };
 }

@@ -12,26 +12,36 @@ import {
 import { isIdx } from '../array-file.ts';
 import { findClassNames } from '../labels/class-names.ts';
 import { decodeText } from '../labels/text-encoding.ts';
-import { readLabelRows } from '../labels/label-rows.ts';
-import { namesPictures } from '../labels/listed-labels.ts';
+import { readLabelRows, type LabelRows } from '../labels/label-rows.ts';
+import { findLabelTables } from '../labels/listed-labels.ts';
 import { isArchive, isZipFile, openPacked, unpackArchives } from './archives.ts';
 import { readArrays } from './arrays.ts';
 import { IS_JSON, readPixelTables } from '../pictures/pixel-columns.ts';
 import { isCifar, readCifar } from './cifar.ts';
-import { isHuggingFace, openPixelTables, readHuggingFace } from './hugging-face.ts';
+import { isHuggingFace, openJsonTables, readHuggingFace } from './hugging-face.ts';
 import { isIdxFile, readIdxFiles, turnEmnist } from './idx-files.ts';
 import { arrangePictures } from './picture-files.ts';
 import {
+  findFolderSplit,
   nameProblems,
   namesLabels,
   nameSome,
   SAVE_IN_PYTHON,
   type FolderMeaning,
+  type Problem,
   type Source,
+  type Split,
 } from './source.ts';
 import { readColumns } from '../labels/table-columns.ts';
 import { readTables } from './tables.ts';
-import { listFolder, readStart, type Tree, type TreeFile } from './tree.ts';
+import {
+  describeFault,
+  listFolder,
+  locateFile,
+  readStart,
+  type Tree,
+  type TreeFile,
+} from './tree.ts';
 import { listZip } from './zip.ts';
 
 const EXPECTED =
@@ -85,14 +95,13 @@ export async function openSource(
     throw new ExpectedError('is neither a file nor a folder');
   }
   const real = await realpath(path);
-  const siblings = await listFolder(dirname(real), 0);
-  const file = siblings.files.find((one) => one.path === basename(real));
+  const file = locateFile(real, basename(real), facts.size);
   const name = stemOf(path);
-  if (file === undefined) {
-    throw new ExpectedError('cannot be read, or is hidden');
-  }
-  if (isIdxFile(file)) {
-    return { source: await readIdxFiles(siblings, part, file.path), name };
+  const idx = openIdx(file);
+  if (isIdxFile(idx)) {
+    const { files, ...siblings } = await listFolder(dirname(real), 0);
+    const opened = { ...siblings, files: files.map(openIdx) };
+    return { source: await readIdxFiles(opened, part, idx.path), name };
   }
   const alone: Tree = { name, files: [file], problems: [], passedOver: [] };
   await refuseStrangers([file]);
@@ -121,9 +130,15 @@ async function readInZip(
   if (first === undefined) {
     throw new ExpectedError(`the archive holds no ${inner}`);
   }
-  return first.path === inner && isIdxFile(first)
-    ? await readIdxFiles(tree, part, inner)
+  const idx = openIdx(first);
+  return first.path === inner && isIdxFile(idx)
+    ? await readIdxFiles({ ...tree, files: tree.files.map(openIdx) }, part, idx.path)
     : await readTree({ ...tree, files }, part, request);
+}
+
+/** IDX files may be called .gz after a browser has unpacked them: their content tells. */
+function openIdx(file: TreeFile): TreeFile {
+  return isIdxFile(file) ? file : openPacked(file);
 }
 
 function stemOf(path: string): string {
@@ -216,7 +231,7 @@ async function readTree(
 ): Promise<Source> {
   const files = tree.files.map(openPacked);
   if (files.some(isIdxFile)) {
-    return await readIdxFiles(tree, part);
+    return await readIdxFiles({ ...tree, files: tree.files.map(openIdx) }, part);
   }
   if (isCifar(tree)) {
     return await readCifar(tree);
@@ -238,12 +253,13 @@ async function readTree(
   }
   // Beside pictures, text is captions or boxes, and a pickle a model.
   if (pictures.length + arrays.length + huggingFace.length === 0) {
-    csv.push(...isEnding(/\.(?:txt|data|dat|tra|tes|train|test)$/i));
-    arrays.push(...isEnding(/\.(?:pkl|pickle)$/i));
+    isEnding(/\.(?:txt|data|dat|tra|tes|train|test)$/i).forEach((file) => csv.push(file));
+    isEnding(/\.(?:pkl|pickle)$/i).forEach((file) => arrays.push(file));
   }
   const tables: TreeFile[] = [];
+  const labelTables = await findLabelTables(csv, pictures);
   for (const file of csv) {
-    const hasPixels = !(await namesPictures(file, pictures)) && (await readColumns(file)) !== null;
+    const hasPixels = !labelTables.has(file) && (await readColumns(file)) !== null;
     if (hasPixels) {
       tables.push(file);
     } else if (!others.includes(file.path)) {
@@ -271,10 +287,10 @@ async function readTree(
   }
   await refuseStrangers([...arrays, ...huggingFace, ...csv, ...files.filter(isArchive)]);
   const isAlone = kinds.length === 0 && !files.some(isArchive);
-  const json = isAlone ? await openPixelTables(isEnding(IS_JSON)) : [];
+  const json = isAlone ? await openJsonTables(isEnding(IS_JSON)) : [];
   if (json.length > 0) {
     const source = await readPixelTables(json, request.range);
-    return { ...source, kind: 'JSON', problems: tree.problems };
+    return { ...source, kind: 'JSON', problems: placeProblems(tree, source) };
   }
   if (kinds.length === 0 && files.some(isArchive) && depth < MAX_DEPTH) {
     return await readTree(await unpackArchives(tree), part, request, depth + 1);
@@ -288,8 +304,16 @@ async function readTree(
   const text = new Set([...csv, ...isEnding(/\.txt$/i)]);
   const beside =
     arrays.length > 0 || tables.length > 0 ? [...text].filter((one) => !tables.includes(one)) : [];
-  const rows = await Promise.all(beside.map(readLabelRows));
-  const labelRows = rows.filter((one) => one !== null);
+  const labelRows: LabelRows[] = [];
+  const unreadable: string[] = [];
+  for (const file of beside) {
+    const rows = await readLabelRows(file).catch(describeFault);
+    if (typeof rows === 'string') {
+      unreadable.push(`${file.path} is not used: it ${rows}`);
+    } else if (rows !== null) {
+      labelRows.push(rows);
+    }
+  }
   const found =
     arrays.length > 0
       ? await readArrays(arrays, labelRows, request.range)
@@ -309,14 +333,24 @@ async function readTree(
   return {
     ...source,
     ...(list && { classNames: list.classNames }),
-    problems: [...tree.problems, ...source.problems],
+    problems: [...placeProblems(tree, source), ...source.problems],
     notes: [
       ...(tree.notes ?? []),
       ...source.notes,
+      ...unreadable,
       ...(list === null ? [] : [list.note]),
       ...(ignored.length > 0 ? [`Passed over what is no picture: ${nameSome(ignored)}`] : []),
     ],
   };
+}
+
+/** Finds the parts of files that cannot be read, if the set has parts. */
+function placeProblems({ problems }: Tree, { samples }: Source): Problem[] {
+  const parts = new Set<Split | null>(samples.map(({ split }) => split));
+  return problems.map((problem) => {
+    const split = findFolderSplit(problem.name);
+    return split !== null && parts.has(split) ? { ...problem, split } : problem;
+  });
 }
 
 /** A file's name decides its kind if it says so; otherwise the content decides. */

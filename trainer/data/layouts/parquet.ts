@@ -10,7 +10,7 @@ import {
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { MAX_ARRAY_BYTES } from './arrays.ts';
-import { UnusablePicture, type PictureTable } from './source.ts';
+import { UnusablePicture, type Keep, type PictureTable } from './source.ts';
 import { readFile, type TreeFile } from './tree.ts';
 
 /** Rows that are decoded at a time. */
@@ -34,7 +34,7 @@ interface Table {
 }
 
 /** @throws Error  When the file is damaged. */
-export async function openParquet(file: TreeFile): Promise<PictureTable> {
+export async function openParquet(file: TreeFile, keep: Keep): Promise<PictureTable> {
   const buffer = await openBuffer(file);
   const metadata = await parquetMetadataAsync(buffer);
   const table = { file: buffer, metadata, compressors: COMPRESSORS, utf8: false };
@@ -55,7 +55,7 @@ export async function openParquet(file: TreeFile): Promise<PictureTable> {
       const rows = await parquetReadObjects({ ...table, columns: [column] });
       return rows.map((row) => row[column] as unknown);
     },
-    openCells: (column) => openCells(table, column),
+    openCells: (column) => openCells(file.path, table, column, keep),
   };
 }
 
@@ -68,40 +68,28 @@ async function openBuffer(file: TreeFile): Promise<AsyncBuffer> {
   return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
 }
 
-/** Reads a column by row groups. It keeps the last two, because pictures are read in order. */
-function openCells(table: Table, column: string) {
+/** Reads a column by row groups, whose numbers follow the file's path as their key. */
+function openCells(path: string, table: Table, column: string, keep: Keep) {
   const starts: number[] = [];
   let next = 0;
   for (const group of table.metadata.row_groups) {
     starts.push(next);
     next += Number(group.num_rows);
   }
-  const kept = new Map<number, Promise<Record<string, unknown>[]>>();
   return async (row: number): Promise<unknown> => {
     const group = starts.findLastIndex((start) => start <= row);
-    const start = starts[group] as number;
-    let rows = kept.get(group);
-    if (rows === undefined) {
-      const { num_rows: count, total_byte_size: bytes } = table.metadata.row_groups[
-        group
-      ] as FileMetaData['row_groups'][number];
-      if (Number(bytes) > MAX_GROUP_BYTES) {
-        throw new UnusablePicture(`lies in a row group of ${bytes} bytes: write smaller ones`);
-      }
-      rows = parquetReadObjects({
-        ...table,
-        columns: [column],
-        rowStart: start,
-        rowEnd: start + Number(count),
-      });
-      kept.set(group, rows);
-      const [oldest] = kept.keys();
-      if (kept.size > 2 && oldest !== undefined) {
-        kept.delete(oldest);
-      }
+    const rowStart = starts[group] as number;
+    const { num_rows: count, total_byte_size: bytes } = table.metadata.row_groups[
+      group
+    ] as FileMetaData['row_groups'][number];
+    if (Number(bytes) > MAX_GROUP_BYTES) {
+      throw new UnusablePicture(`lies in a row group of ${bytes} bytes: write smaller ones`);
     }
+    const rowEnd = rowStart + Number(count);
+    const options = { ...table, columns: [column], rowStart, rowEnd };
     try {
-      return (await rows)[row - start]?.[column];
+      const rows = await keep(`${path}\n${column}\n${group}`, () => parquetReadObjects(options));
+      return rows[row - rowStart]?.[column];
     } catch (cause) {
       const { message } = cause as Error;
       throw new UnusablePicture(`cannot be read as Parquet (${message})`, { cause });

@@ -16,6 +16,8 @@ export interface RawPicture {
   readonly channels: number;
   /** Row-major [height, width, channels]. */
   readonly pixels: Uint8Array;
+  /** The numbers of 16 bits that `pixels` were made of, if any. */
+  readonly deep?: { readonly channels: number; readonly values: Int32Array };
 }
 
 export interface Sample {
@@ -32,6 +34,8 @@ export interface Sample {
 export interface Problem {
   readonly name: string;
   readonly reason: string;
+  /** The part that it belongs to; absent: not known. */
+  readonly split?: Split;
 }
 
 export interface Source {
@@ -48,7 +52,7 @@ export interface Source {
   /** Names of the classes with numbers as labels, from 0. */
   readonly classNames?: readonly string[];
   /** The common shape of all samples of an array. */
-  readonly shape?: Omit<RawPicture, 'pixels'>;
+  readonly shape?: Omit<RawPicture, 'pixels' | 'deep'>;
 }
 
 /** A table of pictures that is read by columns: of Parquet, for instance. */
@@ -62,6 +66,23 @@ export interface PictureTable {
   readonly readColumn: (column: string) => Promise<readonly unknown[]>;
   /** Opens a column whose cells are read one by one, in order. */
   readonly openCells: (column: string) => (row: number) => Promise<unknown>;
+}
+
+/** Reads something unless it was read before and is kept. */
+export type Keep = <T>(key: string, read: () => Promise<T>) => Promise<T>;
+
+/** Keeps the last two things that were read: pictures are read in order. */
+export function keepLast(): Keep {
+  const kept = new Map<string, Promise<unknown>>();
+  return <T>(key: string, read: () => Promise<T>): Promise<T> => {
+    const found = kept.get(key) ?? read();
+    kept.set(key, found);
+    const [oldest] = kept.keys();
+    if (kept.size > 2 && oldest !== undefined) {
+      kept.delete(oldest);
+    }
+    return found as Promise<T>;
+  };
 }
 
 /** A picture that cannot be used. The message follows its name: "is empty". */

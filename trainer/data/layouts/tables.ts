@@ -109,7 +109,7 @@ async function readRows(
   const pictures: Float32Array[] = [];
   const name = (place: number): string => header?.[place] ?? `column ${place + 1}`;
   let sizes = size === null ? [] : shapePixels(pixels.map((place) => header?.[place] ?? ''));
-  /** @returns  Null without labels, and empty when the row lacks its label. */
+  /** @returns  Null without labels, or when the row lacks its own. */
   const readLabel = (cells: readonly string[]): string | null => {
     const [place, ...others] = labels;
     if (place === undefined) {
@@ -117,7 +117,8 @@ async function readRows(
     }
     const ones = labels.filter((one) => readFlag(unquote(cells[one] as string)) === 1);
     const text = others.length === 0 ? unquote(cells[place] as string) : '';
-    return normaliseLabel(others.length > 0 && ones.length === 1 ? name(ones[0] as number) : text);
+    const [one = -1] = ones;
+    return normaliseLabel(others.length > 0 && ones.length === 1 ? name(one) : text) || null;
   };
   /** @returns  The numbers, or why the row cannot be used. */
   const readPixels = (cells: readonly string[]): Float32Array | string => {
@@ -146,15 +147,13 @@ async function readRows(
     }
     return values;
   };
+  const readOwnPart = (cells: readonly string[]): Split | null =>
+    split === -1 ? null : readPart(name(split), unquote(cells[split] ?? ''));
   let count = 0;
   /** @returns  Why the row cannot be used. */
   const take = (cells: readonly string[], line: number): string | undefined => {
     if (cells.length !== width) {
       return `has ${cells.length} columns, expected ${width}`;
-    }
-    const label = readLabel(cells);
-    if (label === '') {
-      return `has no ${labels.map(name).join(', ')}`;
     }
     const picture = readPixels(cells);
     if (typeof picture === 'string') {
@@ -163,9 +162,8 @@ async function readRows(
     if ((kept.length + 1) * picture.byteLength > MAX_ARRAY_BYTES) {
       throw new ExpectedError(`holds more than ${MAX_ARRAY_BYTES / 4} numbers: too many`);
     }
-    const part = split === -1 ? null : readPart(name(split), unquote(cells[split] as string));
     pictures.push(picture);
-    kept.push({ line, index: count - 1, label, part });
+    kept.push({ line, index: count - 1, label: readLabel(cells), part: readOwnPart(cells) });
     return undefined;
   };
   const takeLine = (row: readonly string[], line: number, isFirst: boolean): void => {
@@ -178,7 +176,8 @@ async function readRows(
     count++;
     const reason = take(cells, line);
     if (reason !== undefined) {
-      problems.push({ name: `${file.path}, line ${line}`, reason });
+      const own = readOwnPart(cells) ?? findFileSplit(file.path);
+      problems.push({ name: `${file.path}, line ${line}`, reason, split: own });
     }
     if (problems.length > MAX_BAD_ROWS) {
       throw new ExpectedError('has too many bad rows');

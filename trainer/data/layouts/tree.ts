@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { open, opendir, realpath, stat } from 'node:fs/promises';
 import { isUtf8 } from 'node:buffer';
 import { basename, join, resolve, sep } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { UnusablePicture, type Problem } from './source.ts';
 
@@ -26,7 +26,6 @@ export interface TreeFile {
 export interface Tree {
   /** The name of the folder or archive itself. */
   readonly name: string;
-  /** In the order of their paths' character codes. */
   readonly files: readonly TreeFile[];
   readonly problems: readonly Problem[];
   /** Messages for the user about an archive, a line each. */
@@ -163,8 +162,18 @@ export async function* readChunks(file: TreeFile): AsyncGenerator<Buffer> {
       throw cause;
     }
     const { message } = cause as Error;
-    throw new UnusablePicture(`is damaged in the archive (${message})`, { cause });
+    throw new UnusablePicture(`is damaged (${message})`, { cause });
   }
+}
+
+/** Streams bytes in parts of this size: a text of V8 takes no gigabyte. */
+const PART_BYTES = 1024 * 1024;
+
+export function streamBytes(bytes: Buffer): Readable {
+  const count = Math.ceil(bytes.length / PART_BYTES);
+  return Readable.from(
+    Array.from({ length: count }, (_, i) => bytes.subarray(i * PART_BYTES, (i + 1) * PART_BYTES)),
+  );
 }
 
 /** Reads the beginning of a file. */

@@ -25,7 +25,10 @@ export async function listZip(from: string | Uint8Array): Promise<Tree> {
     const zip =
       typeof from === 'string'
         ? await yauzl.openPromise(from, options)
-        : await yauzl.fromBufferPromise(Buffer.from(from), options);
+        : await yauzl.fromBufferPromise(
+            Buffer.from(from.buffer, from.byteOffset, from.byteLength),
+            options,
+          );
     if (zip.entryCount > MAX_FILES) {
       throw new ExpectedError(`holds ${zip.entryCount} files, at most ${MAX_FILES} allowed`);
     }

@@ -82,7 +82,11 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
 
   /** Reads grey or RGB pixels of 16 bits; null for other pictures, and without sharp. */
   const readDeep = async (content: Uint8Array | RawPicture, { format, isDeep }: ContentFacts) => {
-    if ('pixels' in content || isDeep !== true) {
+    if ('pixels' in content) {
+      const { width, height, deep } = content;
+      return deep === undefined ? null : { ...deep, width, height };
+    }
+    if (isDeep !== true) {
       return null;
     }
     return format === 'PGM or PPM'
@@ -157,15 +161,20 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
     /** Decodes a sheet in its own size, RGB or with opacity. @throws UnusablePicture */
     async decodeWhole(content: Uint8Array | RawPicture): Promise<RawPicture> {
       const facts = await check(content);
-      const raw = 'pixels' in content ? content : decodeRaw(content, facts);
+      if ('pixels' in content) {
+        return content;
+      }
+      const deep = await readDeep(content, facts);
+      const rest = deep && { deep };
+      const raw = decodeRaw(content, facts);
       if (raw !== undefined) {
-        return raw;
+        return { ...raw, ...rest };
       }
       if (sharp === null) {
         throw new UnusablePicture('is a sheet, and sharp cannot be loaded to cut it');
       }
-      const picture = sharp(content as Uint8Array, { failOn: 'error', autoOrient: true });
-      return await render(picture.toColourspace('srgb'), 'uchar');
+      const picture = sharp(content, { failOn: 'error', autoOrient: true });
+      return { ...(await render(picture.toColourspace('srgb'), 'uchar')), ...rest };
     },
     /**
      * Decodes a picture or takes pixels, fits them, and makes them grey and inverted if wanted.

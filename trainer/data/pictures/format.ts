@@ -79,7 +79,7 @@ export function identifyStranger(start: Uint8Array): string | null {
   const text = Buffer.from(start.subarray(0, SNIFFED_BYTES)).toString('latin1').trimStart();
   return text.startsWith('version https://git-lfs.github.com/')
     ? 'is only a pointer of Git LFS: fetch the file with git lfs pull'
-    : /^(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)/is.test(text)
+    : /^(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype html|html|head|body)/is.test(text)
       ? 'is a web page: its download failed'
       : null;
 }

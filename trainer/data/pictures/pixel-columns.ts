@@ -20,7 +20,7 @@ import { readFile, type TreeFile } from '../layouts/tree.ts';
 import { within, type PictureTable, type Source, type Split } from '../layouts/source.ts';
 
 /** The columns with the pixels: one with lists, one for each pixel, or none. */
-export async function findPixels(table: PictureTable): Promise<readonly string[]> {
+async function findPixels(table: PictureTable): Promise<readonly string[]> {
   if (table.count === 0) {
     return [];
   }
@@ -41,21 +41,38 @@ export interface PartTable {
   readonly path: string;
 }
 
+/** A table with the pixels of a picture in each row. */
+export interface PixelTable extends PartTable {
+  /** The columns with the pixels: one with lists, or one for each pixel. */
+  readonly pixels: readonly string[];
+}
+
+/** Selects the tables that have pixels, and no files of pictures. */
+export async function selectPixelTables(tables: readonly PartTable[]): Promise<PixelTable[]> {
+  const selected: PixelTable[] = [];
+  for (const one of tables) {
+    const { columns, holdsBytes } = one.table;
+    const pixels = columns.some(holdsBytes) ? [] : await findPixels(one.table);
+    if (pixels.length > 0) {
+      selected.push({ ...one, pixels });
+    }
+  }
+  return selected;
+}
+
 /**
  * Reads the pictures of tables. The pixels are a list in one column, also lists in a list or text,
  * or a column each.
- * @param tables  With pixels, by `findPixels`.
  * @throws ExpectedError  When rows have pictures of different sizes.
  */
 export async function readPixelTables(
-  tables: readonly PartTable[],
+  tables: readonly PixelTable[],
   range: PixelRange | undefined,
 ): Promise<Source> {
   const sets: (PictureRows & { readonly hasParts: boolean })[] = [];
   const unlabelled = new Set<Split>();
   const objects: string[] = [];
-  for (const { table, split: own, path } of tables) {
-    const named = await findPixels(table);
+  for (const { table, split: own, path, pixels: named } of tables) {
     const array = await within(`${path} `, () => readPixels(table, named));
     const raw = new Map<string, readonly unknown[]>();
     for (const name of table.columns.filter((column) => !named.includes(column))) {
