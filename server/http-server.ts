@@ -86,25 +86,27 @@ export async function startHttpServer(options: HttpServerOptions) {
       connection.answers.add(outgoing);
       connection.request = incoming;
       let answered: Promise<void> | undefined;
-      outgoing.once('close', async () => {
+      outgoing.once('close', () => {
         connection.answers.delete(outgoing);
         if (isStopping && connection.answers.size === 0) {
           socket.destroySoon(); // A kept connection would delay the stop.
         }
-        const left = !outgoing.writableFinished;
-        if (!outgoing.headersSent) {
-          await Promise.allSettled([answered]); // The client went before the app answered.
+        const left = !outgoing.writableFinished; // The client went before the answer was whole.
+        const write = (): void =>
+          log({
+            level: 'info',
+            event: 'request',
+            method,
+            status: connection.refused ?? outgoing.statusCode,
+            ...(left && { left }),
+            ...noted.get(outgoing),
+            ms: Math.round(performance.now() - began),
+          });
+        if (outgoing.headersSent) {
+          write();
+        } else {
+          void Promise.allSettled([answered]).then(write); // The app has not answered yet.
         }
-        log({
-          level: 'info',
-          event: 'request',
-          method,
-          status: connection.refused ?? outgoing.statusCode,
-          // The client went before the answer was whole.
-          ...(left && { left }),
-          ...noted.get(outgoing),
-          ms: Math.round(performance.now() - began),
-        });
       });
       if (method === 'OPTIONS' && incoming.url === '*') {
         outgoing.writeHead(204, { Allow: METHODS }).end(); // No URL for the app.
