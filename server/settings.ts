@@ -15,7 +15,7 @@ interface Value {
 const MAX_HSTS_SECONDS = 63_072_000;
 
 /**
- * Every setting: flag with placeholder, variable, default, meaning and parser. Zod is not used,
+ * Every setting: flag with placeholder, variable, default, meaning and parser. valibot is not used,
  * because each message names the flag or variable that the value came from.
  */
 const OPTIONS = {

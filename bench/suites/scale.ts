@@ -118,7 +118,6 @@ export function reckonTables(cost: Cost, traffic: readonly Traffic[]): BenchTabl
       rows: [
         makeRow('requests for 60,000 digits', [Math.ceil(BILLION / SET_DIGITS)]),
         makeRow('seconds of processor time each', [(SET_DIGITS * cost.setMsPerDigit) / 1000]),
-        makeRow('digits a request on the free plan', [Math.floor(10 / cost.setMsPerDigit)]),
         makeRow('hours of one core', [billionMs / 3.6e6]),
         makeRow('US$ at Cloudflare', [(billionMs / 1e6) * PRICES.perMillion.cpuMs]),
         makeRow('GB in R2', [gigabytes]),

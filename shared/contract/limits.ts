@@ -9,7 +9,7 @@ function limit(value: number, unit: string, about: string) {
 export const LIMIT_TABLE = {
   // The shipped model draws and encodes this many in some tens of milliseconds.
   maxDigits: limit(256, 'samples', 'of one answer (n)'),
-  // The size of MNIST's training set, some twenty seconds of work. A host with a tighter limit on
+  // The size of MNIST's training set, some four seconds of work. A host with a tighter limit on
   // processor time cuts the answer short; smaller ranges give the same digits.
   maxDatasetDigits: limit(60_000, 'samples', 'of one set (n of /dataset)'),
   // The values decide the length of a row, so all are drawn before the first is sent.

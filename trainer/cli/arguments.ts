@@ -65,7 +65,9 @@ export function parseSize(text: string): CutSize {
 
 /** Parses the numbers of black and white: `0..4095`. */
 export function parseRange(text: string): PixelRange {
-  const [low = NaN, high = NaN, ...more] = text.split('..').map(Number);
+  const [low = NaN, high = NaN, ...more] = text
+    .split('..')
+    .map((part) => (part.trim() === '' ? NaN : Number(part)));
   if (!Number.isFinite(low) || !Number.isFinite(high) || low >= high || more.length > 0) {
     throw new InvalidArgumentError('Expected the numbers of black and white, such as 0..4095.');
   }

@@ -278,7 +278,6 @@ async function trainPlanned(flags: TrainFlags, held: RunLock | null): Promise<nu
     try {
       const result = await trainInFolder(plan, lock);
       await lock.assure();
-      await saveProgressGif(plan.folder);
       if (!result.finished) {
         console.log(
           `Stopped after ${formatCount(result.step)} steps. Go on with: ${describeResumption(plan)}`,
@@ -379,7 +378,10 @@ async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResu
     releaseSignals();
     // A failed run needs its report most. A lost folder belongs to another process.
     if (await lock.isHeld()) {
-      await printReport(folder);
+      await tryOrTell('No animation', () => saveProgressGif(folder));
+      await tryOrTell('No report', async () => {
+        console.log(`Report: ${showPath(await saveReport(folder))}`);
+      });
     }
   }
 }
@@ -409,12 +411,12 @@ export function buildReportCommand(): Command {
     });
 }
 
-/** Writes the report. A failure must not hide how the run ended. */
-async function printReport(folder: string): Promise<void> {
+/** Does what is beside the point of a run. A failure must not hide how the run ended. */
+async function tryOrTell(missing: string, act: () => Promise<void>): Promise<void> {
   try {
-    console.log(`Report: ${showPath(await saveReport(folder))}`);
+    await act();
   } catch (error) {
-    console.error(`No report: ${(error as Error).message}`);
+    console.error(`${missing}: ${(error as Error).message}`);
   }
 }
 
@@ -468,7 +470,11 @@ async function printEstimate({ options, dataset, backend, checkpoint }: RunPlan)
   if (left < MIN_TIMED_STEPS || isTooSlow(config, backend)) {
     return;
   }
-  const seconds = await timeSteps(config, dataset);
+  const { batchSize } = config;
+  const advice = 'Nothing was written.';
+  const seconds = await nameDeviceFault(backend, { advice, batchSize }, () =>
+    timeSteps(config, dataset),
+  );
   const rate = `${(seconds * 1000).toFixed(0)} ms a step`;
   console.log(`${'time'.padEnd(10)} about ${describeSeconds(left * seconds)} (${rate})`);
   const megabytes = Math.ceil((measureResidentBytes() + dataset.images.length) / 1e6);

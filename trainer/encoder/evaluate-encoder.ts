@@ -114,7 +114,9 @@ async function evaluate(flags: {
     for (const { name, own, random } of transfer) {
       console.log(`| ${name} | ${own.toFixed(2)} | ${random.toFixed(2)} |`);
     }
-    console.log(`\nThe encoder recognises ${(100 * accuracy).toFixed(1)}% of the digits.`);
+    console.log(
+      `\nThe likeliest class is right for ${(100 * accuracy).toFixed(1)}% of the digits.`,
+    );
   } finally {
     await backend.release();
   }

@@ -44,13 +44,13 @@ const FIGURES: readonly (readonly [
 ])[] = [
   ['frechetDistance', 'Fréchet distance', 'lower', showFrechetDistance],
   ['kernelDistance', 'kernel distance ×1000', 'lower', showKernelDistance],
-  ['precision', 'precision', 'higher', (f) => f.precision.toFixed(3)],
-  ['recall', 'recall', 'higher', (f) => f.recall.toFixed(3)],
-  ['density', 'density', 'higher', (f) => f.density.toFixed(3)],
-  ['coverage', 'coverage', 'higher', (f) => f.coverage.toFixed(3)],
+  ['precision', 'precision', 'higher', (f) => showNumber(f.precision, 3)],
+  ['recall', 'recall', 'higher', (f) => showNumber(f.recall, 3)],
+  ['density', 'density', 'higher', (f) => showNumber(f.density, 3)],
+  ['coverage', 'coverage', 'higher', (f) => showNumber(f.coverage, 3)],
   ['classAccuracy', 'class accuracy', 'higher', (f) => showPercent(f.classAccuracy?.accuracy)],
   ['worstClass', 'worst class', 'higher', showWorstClass],
-  ['classBalance', 'class balance', 'lower', (f) => f.classBalance?.toFixed(4) ?? ABSENT],
+  ['classBalance', 'class balance', 'lower', (f) => showNumber(f.classBalance, 4)],
   [
     'classificationAccuracyScore',
     'accuracy score',
@@ -70,17 +70,17 @@ const FIGURES: readonly (readonly [
     'lower',
     (f) => showTwoSample(f.twoSampleBinarized),
   ],
-  ['diversity', 'class diversity', 'near 1', (f) => f.diversity.toFixed(3)],
-  ['memorisation', 'memorisation', 'near 1', (f) => f.memorisation.toFixed(3)],
-  ['sharpness', 'sharpness', 'near 1', (f) => f.sharpness.toFixed(3)],
+  ['diversity', 'class diversity', 'near 1', (f) => showNumber(f.diversity, 3)],
+  ['memorisation', 'memorisation', 'near 1', (f) => showNumber(f.memorisation, 3)],
+  ['sharpness', 'sharpness', 'near 1', (f) => showNumber(f.sharpness, 3)],
   ['valuesOf0', 'values of 0', 'as real', (f) => showPercent(f.valuesOf0)],
   ['values1To4', 'values 1 to 4', 'as real', (f) => showPercent(f.values1To4)],
   ['values250To255', 'values 250 to 255', 'as real', (f) => showPercent(f.values250To255)],
   ['valuesOf255', 'values of 255', 'as real', (f) => showPercent(f.valuesOf255)],
-  ['boxSide', 'box', 'as real', (f) => f.boxSide?.toFixed(2) ?? ABSENT],
+  ['boxSide', 'box', 'as real', (f) => showNumber(f.boxSide, 2)],
   ['largeBoxes', 'larger boxes', 'as real', (f) => showPercent(f.largeBoxes)],
-  ['stray', 'stray of the centre', 'as real', (f) => f.stray?.toFixed(3) ?? ABSENT],
-  ['strokeWidth', 'stroke width', 'as real', (f) => f.strokeWidth?.toFixed(2) ?? ABSENT],
+  ['stray', 'stray of the centre', 'as real', (f) => showNumber(f.stray, 3)],
+  ['strokeWidth', 'stroke width', 'as real', (f) => showNumber(f.strokeWidth, 2)],
 ];
 
 function explainFigures(facts: RowFacts): Record<FigureId, string> {
@@ -132,17 +132,30 @@ function explainFigures(facts: RowFacts): Record<FigureId, string> {
 
 const ABSENT = '–';
 
+/** Nothing has no share: such a figure is not finite, and null where it was kept. */
+function isKnown(figure: number | null | undefined): figure is number {
+  return Number.isFinite(figure);
+}
+
+function showNumber(figure: number | null | undefined, digits: number): string {
+  return isKnown(figure) ? figure.toFixed(digits) : ABSENT;
+}
+
 function showPercent(part: number | null | undefined): string {
-  return part === null || part === undefined ? ABSENT : `${(100 * part).toFixed(2)}%`;
+  return isKnown(part) ? `${(100 * part).toFixed(2)}%` : ABSENT;
 }
 
 /** Random features are small, and so are their distances. */
 function showFrechetDistance({ frechetDistance }: Figures): string {
-  return frechetDistance < 0.1 ? frechetDistance.toPrecision(2) : frechetDistance.toFixed(2);
+  return isKnown(frechetDistance) && frechetDistance < 0.1
+    ? frechetDistance.toPrecision(2)
+    : showNumber(frechetDistance, 2);
 }
 
 function showKernelDistance({ kernelDistance: { mean, standardError } }: Figures): string {
-  return `${(1000 * mean).toFixed(2)} ± ${(1000 * standardError).toFixed(2)}`;
+  return isKnown(mean)
+    ? `${(1000 * mean).toFixed(2)} ± ${(1000 * standardError).toFixed(2)}`
+    : ABSENT;
 }
 
 function showTwoSample(test: Figures['twoSample']): string {

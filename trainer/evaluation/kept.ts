@@ -1,14 +1,11 @@
 /** Results that take long and depend on known facts alone: files named after the facts' hash. */
-import { access, constants, mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hashValue } from '../../shared/model/artifact.ts';
-import { recover, writeJson } from '../../storage/files.ts';
+import { writeJson } from '../../storage/files.ts';
 
 /** The folder of kept results. Safe to delete. */
 const KEPT_FOLDER = join(import.meta.dirname, '../../.digitmint/evaluation');
-
-/** Node's `mkdir` calls a read-only disk ENOENT. */
-const READ_ONLY = ['EACCES', 'EPERM', 'EROFS', 'ENOENT'];
 
 export interface Keeping {
   readonly keptFolder?: string;
@@ -17,8 +14,8 @@ export interface Keeping {
 }
 
 /**
- * Reads the result that was kept of some facts, or computes it and keeps it. It is not kept where
- * the folder is read-only, as that of a shared bundle is.
+ * Reads the result that was kept of some facts, or computes it and keeps it. Numbers that are not
+ * finite were kept as null.
  * @param facts  All that decides the result, which survives JSON.
  */
 export async function recall<T>(
@@ -33,11 +30,11 @@ export async function recall<T>(
     return { result: kept.result, isKept: true };
   }
   const result = await compute();
-  const made = mkdir(keptFolder, { recursive: true }).then(() =>
-    access(keptFolder, constants.W_OK),
-  );
-  if ((await recover(made, READ_ONLY, null)) !== null) {
+  try {
+    await mkdir(keptFolder, { recursive: true });
     await writeJson(path, { sha256: hashResult(name, result), result });
+  } catch {
+    // The folder of a shared bundle is read-only, and a disk may be full: the result counts.
   }
   return { result, isKept: false };
 }

@@ -84,7 +84,11 @@ export async function openOwnSet(
   const { test = 0, val = 0 } = findings?.parts ?? {};
   const kept = test > 0 ? test : val;
   if (kept >= SAMPLES_LIMITS.min) {
-    const { dataset: held } = await loadData(resolve(data), { reading, part: 'test' });
+    const { dataset: part } = await loadData(resolve(data), { reading, part: 'test' });
+    const held =
+      part.count <= MAX_COMPARED
+        ? part
+        : pickDigits(part, drawSubset(deriveKey('own-set', '1'), 2, 0, part.count, MAX_COMPARED));
     const forFloor = Math.min(MAX_COMPARED, held.count, Math.floor(count / 2));
     return {
       training,

@@ -78,8 +78,8 @@ export async function saveQuality(
     if (encoder !== undefined) {
       const { description } = parseEncoder(encoder, model);
       const { name, version } = sealed;
-      const content = encodeEncoder({ ...description, model: { name, version } });
-      await writeAtomically(join(folder, ENCODER_FILE), content);
+      const renamed = encodeEncoder({ ...description, model: { name, version } });
+      await writeAtomically(join(folder, ENCODER_FILE), renamed);
     }
     await saveCard(join(folder, CARD_FILE), sealed, quality);
     if (existsSync(locate(place).options)) {

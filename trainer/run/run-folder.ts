@@ -312,11 +312,22 @@ export async function saveProgressGif(folder: string): Promise<void> {
 
 export type SavedGrid = { readonly step: number; readonly png: Uint8Array };
 
-/** Reads all sample grids, in the order of their steps. */
+/** A run may have thousands of grids, more than a page or memory should hold. */
+export const MAX_GRIDS = 100;
+
+/**
+ * Reads sample grids, in the order of their steps: of more than {@link MAX_GRIDS} the first, the
+ * last, and others spread between them.
+ */
 export async function loadGrids(folder: string): Promise<SavedGrid[]> {
   const { images } = locate(folder);
-  const grids = await listSteps(images, '.png');
-  return Promise.all(
-    grids.map(async ({ name, step }) => ({ step, png: await readFile(join(images, name)) })),
-  );
+  const all = await listSteps(images, '.png');
+  const count = Math.min(MAX_GRIDS, all.length);
+  const grids: SavedGrid[] = [];
+  for (let i = 0; i < count; i++) {
+    const at = count === 1 ? 0 : Math.round((i * (all.length - 1)) / (count - 1));
+    const { name, step } = all[at] as (typeof all)[number];
+    grids.push({ step, png: await readFile(join(images, name)) });
+  }
+  return grids;
 }

@@ -49,7 +49,7 @@ export type JobMessage = v.InferOutput<typeof jobMessageSchema>;
 
 /**
  * Bounds of a shard. An isolate of 128 MB holds the bytes of its images whole, since their key is
- * their hash. A shard takes a sixth of a consumer's 30 seconds.
+ * their hash. A shard takes a fifth of a consumer's 30 seconds.
  */
 const SHARD = { digits: 10_000, bytes: 8_000_000, effort: 2.5e11 } as const;
 

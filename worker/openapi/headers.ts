@@ -48,17 +48,11 @@ const DESCRIBED: Readonly<Record<string, readonly [about: string, example: strin
   'WWW-Authenticate': ['Which secret is needed; with 401', 'Bearer realm="jobs"'],
 };
 
-const DRAWN = [
-  HEADERS.seed,
-  HEADERS.model,
-  HEADERS.modelSource,
-  HEADERS.warning,
-  'Content-Location',
-  'Link',
-];
+const DRAWN = [HEADERS.seed, HEADERS.model, HEADERS.modelSource, 'Content-Location', 'Link'];
 
 /** Names the headers of a success. */
-export function listAnswerHeaders({ tag, conditional, errors = [] }: DescribedOperation): string[] {
+export function listAnswerHeaders(operation: DescribedOperation): string[] {
+  const { tag, conditional, query = {}, answers, otherStatuses = {}, errors = [] } = operation;
   const isDrawn = ['digits', 'numbers', 'morphs', 'datasets'].includes(tag);
   return [
     HEADERS.requestId,
@@ -66,6 +60,9 @@ export function listAnswerHeaders({ tag, conditional, errors = [] }: DescribedOp
     ...(conditional === true ? ['ETag'] : []),
     ...(errors.includes('range_not_satisfiable') ? ['Accept-Ranges', 'Content-Range'] : []),
     ...(isDrawn ? [...DRAWN, 'Content-Disposition'] : []),
+    ...('strict' in query ? [HEADERS.warning] : []),
+    ...(Object.values(answers).includes('jobSchema') ? [HEADERS.model] : []),
+    ...(202 in otherStatuses ? ['Location'] : []),
     ...(errors.includes('rate_limited') ? ['RateLimit-Policy'] : []),
   ];
 }
@@ -73,6 +70,7 @@ export function listAnswerHeaders({ tag, conditional, errors = [] }: DescribedOp
 export const ERROR_HEADERS = [
   HEADERS.requestId,
   'Retry-After',
+  'RateLimit-Policy',
   'Allow',
   'Content-Range',
   'WWW-Authenticate',

@@ -54,8 +54,8 @@ function renderUnable(name: string): Markup {
   </main>`;
 }
 
-/** Outlines in the page's ink, of the hand that the front page shows. */
-const SAMPLE_LOOK = 'seed=otter&fg=1d2430&bg=transparent&dark_fg=e8eaee&smooth=1';
+/** Outlines in the page's ink, in the hand of a seed. */
+const SAMPLE_LOOK = 'seed=ink&fg=1d2430&bg=transparent&dark_fg=e8eaee&smooth=1';
 
 function renderHand({ name, version, classes, image }: Manifest): Markup {
   return html`<main id="main" class="hand">

@@ -61,9 +61,10 @@ function describeModel(manifest: Manifest | undefined, base: string): string {
   const { subject = HANDWRITTEN_DIGITS, classes = [] } = manifest ?? {};
   const { many } = subject;
   const labels = classes.length === 0 ? '' : `\n- label= is one of: ${listClasses(classes)}.`;
-  const numbers = hasDigits(classes)
-    ? ''
-    : '\n- The model draws no digits: /number and digits= of /morph are refused.';
+  const numbers =
+    manifest === undefined || hasDigits(classes)
+      ? ''
+      : '\n- The model draws no digits: /number and digits= of /morph are refused.';
   return `# digitmint
 
 > ${capitalize(many)} from a small neural network. Every request draws new ones; a seed always gives the same ones.

@@ -65,6 +65,7 @@ export function renderModelPage(
     title: `The model ${name}`,
     description: `What the model ${name} draws, how good it is, and its files.`,
     sample: image,
+    model: name,
     head: html`<link rel="alternate" type="application/json" href="/models/${name}/${version}" />`,
     body: html`<main id="main" class="prose">
       <h1>The model ${name}</h1>

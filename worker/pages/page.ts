@@ -2,6 +2,7 @@
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
 import files from 'page-files';
+import { LIMITS } from '../../shared/contract/limits.ts';
 import { measureSheet, type Size } from '../../shared/picture/sheet-layout.ts';
 import type { AppContext } from '../context.ts';
 import { buildPageHeaders, type PageKind } from '../http/headers.ts';
@@ -13,8 +14,10 @@ export interface Page {
   readonly title: string;
   /** One sentence, for search engines and previews of links. */
   readonly description?: string;
-  /** Pixels of one digit of the serving model; without it previews have no picture. */
+  /** Pixels of one digit of the model that draws the previews; without it they have no picture. */
   readonly sample?: Size | undefined;
+  /** The name of that model; default the serving model. */
+  readonly model?: string;
   /** More elements of the head. */
   readonly head?: Markup;
   /** BCP 47; default English. */
@@ -32,22 +35,35 @@ export interface Page {
 /** The start of an attribute that is a path. Texts hold no quotes: `html` escapes them. */
 const ROOT_LINK = /( (?:href|src|srcset|action|data-painter|data-scribe)=")\//g;
 /** The sheet that previews of links show: 1200 x 640 pixels for digits of 28 x 28. */
-const SHEET = { n: 50, cols: 10, scale: 4, margin: 40 };
-/** Path and query of the sheet, the same for every page, so that caches keep one. */
-export const SHARED_PICTURE = `/digit.png?seed=digitmint&n=${SHEET.n}&cols=${SHEET.cols}&scale=${SHEET.scale}&margin=${SHEET.margin}`;
+const SHEET = { n: 50, cols: 10, margin: 40 };
+const SHEET_WIDTH = 1400;
+/** Path and query of the sheet, the same for pages of one model, so that caches keep one. */
+export const SHARED_PICTURE = `/digit.png?seed=digitmint&n=${SHEET.n}&cols=${SHEET.cols}&width=${SHEET_WIDTH}&margin=${SHEET.margin}`;
+
+/** The largest scale, at least 1, at which `pixels` become no more than `most`. */
+export function chooseScale(pixels: number, most: number): number {
+  return Math.min(LIMITS.maxScale, Math.max(1, Math.floor(most / pixels)));
+}
 
 /** Tags of the Open Graph protocol (ogp.me), which Twitter's cards read too. */
-function renderPreview({ title, description, sample }: Page, base: string, path: string): Markup {
+function renderPreview(
+  { title, description, sample, model }: Page,
+  base: string,
+  path: string,
+): Markup {
   const tell = (property: string, content: string | number) =>
     html`<meta property="${property}" content="${content}" />`;
-  const { width, height } = measureSheet(sample ?? { width: 0, height: 0 }, SHEET.n, SHEET);
+  const size = sample ?? { width: 1, height: 1 };
+  const scale = chooseScale(size.width * SHEET.cols, SHEET_WIDTH - 2 * SHEET.margin);
+  const { width, height } = measureSheet(size, SHEET.n, { ...SHEET, scale });
+  const picture = `${base}${SHARED_PICTURE}${model === undefined ? '' : `&model=${model}`}`;
   return html`${description === undefined ? '' : html`<meta name="description" content="${description}" />`}
     ${tell('og:type', 'website')} ${tell('og:site_name', 'digitmint')} ${tell('og:title', title)}
     ${tell('og:url', `${base}${path}`)} ${description === undefined ? '' : tell('og:description', description)}
     ${
       sample === undefined
         ? html`<meta name="twitter:card" content="summary" />`
-        : html`${tell('og:image', `${base}${SHARED_PICTURE}`)} ${tell('og:image:type', 'image/png')}
+        : html`${tell('og:image', picture)} ${tell('og:image:type', 'image/png')}
             ${tell('og:image:width', width)} ${tell('og:image:height', height)}
             ${tell('og:image:alt', `${SHEET.n} pictures that the service drew`)}
             <meta name="twitter:card" content="summary_large_image" />`

@@ -172,6 +172,17 @@ describe('/openapi.json', () => {
     ]);
   });
 
+  test('names the headers of answers', () => {
+    const list = (path: string, status: string, method = 'get') =>
+      Object.keys(document.paths[path]?.[method]?.responses[status]?.headers ?? {});
+    expect(list('/jobs', '202', 'post')).toEqual(
+      expect.arrayContaining(['Location', 'Digitmint-Model']),
+    );
+    expect(list('/hand', '200', 'post')).toContain('Digitmint-Warning');
+    expect(list('/digit.png', '200')).toContain('Digitmint-Warning');
+    expect(list('/healthz', '200')).not.toContain('Digitmint-Warning');
+  });
+
   test('lists the parameters of /digit with the limits that hold', () => {
     const described = document.paths['/digit']?.get.parameters ?? [];
     expect(described.map(({ name }) => name)).toEqual(Object.keys(ROUTES.digit));
@@ -391,11 +402,13 @@ describe('/docs/reference', () => {
   test('shows every operation and every parameter, with nothing from elsewhere', async () => {
     const answer = await app.request('/docs/reference');
     const text = await answer.text();
+    const plain = text.replaceAll('&#39;', "'").replaceAll('&quot;', '"');
     for (const { id, path, query = {} } of OPERATIONS) {
       expect(text).toContain(`id="${id}"`);
       expect(text).toContain(path);
-      for (const name of Object.keys(query)) {
+      for (const [name, { about }] of Object.entries(query)) {
         expect(text).toMatch(new RegExp(`<tr id="parameter-${name}">|<dt><code>${name}</code>`));
+        expect(plain).toContain(about);
       }
     }
     const loaded = [...text.matchAll(/ (?:src|srcset|action)="([^"]*)"/g)].map(([, url]) => url);

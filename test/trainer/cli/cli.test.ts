@@ -131,6 +131,7 @@ describe('a wrong command', () => {
       /'--steps <count>' argument '0' is invalid\. Expected a whole number from 1/,
     ],
     [['train', '--steps', '1e3'], /Expected a whole number/],
+    [['train', '--range=-1..'], /Expected the numbers of black and white/],
     [['train', '--seed', ''], /Expected 1 to 128 characters/],
     [
       ['train', '--out', '', '--dry-run'],

@@ -152,6 +152,10 @@ it('a result is kept by all facts that it depends on, and computed again when it
     expect((await ask({})).isKept).toBe(false);
     expect((await ask({})).isKept).toBe(true);
   }
+  // Where it cannot be kept, as on a full disk, it still counts.
+  const compute = () => Promise.resolve(1);
+  const unkept = await recall(facts, compute, { keptFolder: files[0] as string });
+  expect(unkept).toEqual({ result: 1, isKept: false });
 });
 
 describe('validation digits', () => {
@@ -466,6 +470,21 @@ describe('the table', () => {
       /^class accuracy +98\.80% +–( +98\.80%){3} /,
     );
     expect(lines.at(-1)).toMatch(/^stroke width +of the line/);
+  });
+
+  it('omits figures that are a share of nothing, also those that were kept', () => {
+    const floor = { ...figures, memorisation: Infinity, sharpness: NaN };
+    const kept = JSON.parse(JSON.stringify(floor)) as typeof floor;
+    for (const each of [floor, kept]) {
+      const rows = buildRows([figures], each, facts);
+      expect(rows.filter((row) => row.floor === '–').map(({ id }) => id)).toEqual([
+        'twoSampleMagnified',
+        'twoSampleBinarized',
+        'memorisation',
+        'sharpness',
+        'strokeWidth',
+      ]);
+    }
   });
 
   it('omits figures that need labels when samples have none, and says why', () => {

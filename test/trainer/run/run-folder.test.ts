@@ -22,8 +22,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(parent, { recursive: true, force: true }));
 
-describe('names with more digits than places', () => {
-  it('keep the order of the grids’ steps', async () => {
+describe('sample grids and runs', () => {
+  it('with more digits than places keep the order of their steps', async () => {
     await mkdir(locate(parent).images);
     for (const step of [100_000_000, 9_999_999, 10_000_000, 20]) {
       await saveGrid(parent, step, new Uint8Array([step % 255]));
@@ -33,7 +33,16 @@ describe('names with more digits than places', () => {
     ]);
   });
 
-  it('are counted among the runs, so that the next run gets a folder of its own', async () => {
+  it('are at most 100 for a report and an animation, spread over the run', async () => {
+    await mkdir(locate(parent).images);
+    for (let step = 0; step <= 300; step++) {
+      await saveGrid(parent, step, new Uint8Array([step % 255]));
+    }
+    const steps = (await loadGrids(parent)).map(({ step }) => step);
+    expect([steps.length, ...steps.slice(0, 3), steps.at(-1)]).toEqual([100, 0, 3, 6, 300]);
+  });
+
+  it('with more digits than places are counted, so that the next run gets a folder of its own', async () => {
     for (const name of ['99999-digits', '100000-seed', 'experiments']) {
       await mkdir(join(parent, name));
     }

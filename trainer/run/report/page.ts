@@ -13,7 +13,7 @@ import type { MetricsLine } from '../log/metrics.ts';
 import type { TrainingConfig } from '../../gan/preset.ts';
 import { describeSeconds } from '../log/reporter.ts';
 import type { Quality } from '../../evaluation/saved-quality.ts';
-import type { RunOptions, SavedGrid, Session } from '../run-folder.ts';
+import { MAX_GRIDS, type RunOptions, type SavedGrid, type Session } from '../run-folder.ts';
 import { renderCharts } from './charts.ts';
 
 /** The records of a run. Runs of experiments have fewer. */
@@ -165,8 +165,12 @@ function renderGrids({ grids, metrics }: RunRecord): string {
     const caption = `step ${formatCount(step)}${diversity === undefined ? '' : ` · diversity ${diversity.toFixed(2)}`}`;
     return `<li><figure><img src="${encodePicture(png)}" alt="Samples at step ${formatCount(step)}"><figcaption>${caption}</figcaption></figure></li>`;
   });
+  const some =
+    grids.length < MAX_GRIDS
+      ? ''
+      : ` At most ${MAX_GRIDS} are here, spread over the run; the run’s folder has all.`;
   const content = `
-<p class="note">Every picture has the same latent vectors, so each place shows how one sample develops.</p>
+<p class="note">Every picture has the same latent vectors, so each place shows how one sample develops.${some}</p>
 <div class="gallery"><div id="viewer" hidden><img alt=""><div class="controls"><button type="button" aria-pressed="false">Play</button><input type="range" min="0" max="${grids.length - 1}" value="${grids.length - 1}" aria-label="Picture"><output></output></div></div>
 <ol class="strip" tabindex="0" aria-label="All pictures, in order">${items.join('')}</ol></div>`;
   return renderSection('samples', 'Samples over time', content, 'samples');

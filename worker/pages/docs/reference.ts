@@ -51,7 +51,7 @@ function renderReference(
   }));
   return html`<h1>API reference</h1>
     <p class="lead">
-      Every endpoint is a public GET without a key; only <code>/jobs</code> needs the owner’s. The same for programs:
+      Every endpoint is public and needs no key; only <code>/jobs</code> needs the owner’s. The same for programs:
       <a href="/openapi.json">openapi.json</a>, for language models: <a href="/llms.txt">llms.txt</a>.
     </p>
     <p class="note needs-script">Requests to try need JavaScript, and the page’s script has not loaded.</p>
@@ -116,12 +116,13 @@ function renderOperation(operation: Operation, base: string): Markup {
   const { id, path, method, summary, answers, errors = [], examples, query = {} } = operation;
   const [example] = examples;
   const picture = examples.find(isPicture);
-  const own = Object.entries(query).filter(([name]) => !SHARED.has(name));
-  const shared = Object.keys(query).filter((name) => SHARED.has(name));
+  const entries = Object.entries(query);
+  const own = entries.filter(([, parameter]) => !SHARED.has(parameter));
+  const shared = entries.flatMap(([name, parameter]) => (SHARED.has(parameter) ? [name] : []));
   return html`<section id="${id}" class="operation">
     <h3><a class="anchor" href="#${id}"><code>${nameOperation(method, path)}</code></a></h3>
     <p>${summary}: ${join(Object.keys(answers).map((type) => html`<code>${type}</code>`))}.</p>
-    ${renderTable({ ...operation.pathParameters, ...Object.fromEntries(own) })}
+    ${renderTable(operation.pathParameters ?? {})} ${renderTable(Object.fromEntries(own), describeDefault)}
     ${renderNames('Parameters', shared, (name) => `#parameter-${name}`)} ${renderNames('Errors', errors, (code) => `/errors/${code}`)}
     ${picture === undefined ? '' : html`<p><img class="result" src="${picture}" alt="The answer to ${picture}" loading="lazy" /></p>`}
     ${example === undefined || method !== undefined ? '' : renderTry(id, examples)}
@@ -195,7 +196,8 @@ function join(items: readonly Markup[]): Markup[] {
 }
 
 /** The parameters of the drawing routes: they stand in one table. */
-const SHARED = new Set(Object.values(ROUTES).flatMap((route) => Object.keys(route)));
+const SHARED = new Set<Parameter>(Object.values(ROUTES).flatMap((route) => Object.values(route)));
+const SHARED_NAMES = new Set(Object.values(ROUTES).flatMap((route) => Object.keys(route)));
 
 function renderParameters(): Markup {
   return html`<h2 id="parameters">All parameters</h2>
@@ -211,7 +213,7 @@ function renderParameters(): Markup {
           </tr>
         </thead>
         <tbody>
-          ${[...SHARED].map(renderRow)}
+          ${[...SHARED_NAMES].map(renderRow)}
         </tbody>
       </table>
     </div>`;
@@ -242,15 +244,21 @@ function renderRow(name: string): Markup {
   </tr>`;
 }
 
-function renderTable(parameters: ParameterSet): Markup | string {
+/** @param tellDefault  Says what holds without a parameter; empty for one that is required. */
+function renderTable(
+  parameters: ParameterSet,
+  tellDefault: (parameter: Parameter) => string = () => '',
+): Markup | string {
   const entries = Object.entries(parameters);
   return entries.length === 0
     ? ''
     : html`<dl class="own">
-        ${entries.map(
-          ([name, parameter]) =>
-            html`<dt><code>${name}</code></dt>
-              <dd>${parameter.about}: ${describeExpected(parameter)}.</dd>`,
-        )}
+        ${entries.map(([name, parameter]) => {
+          const without = tellDefault(parameter);
+          return html`<dt><code>${name}</code></dt>
+              <dd>
+                ${parameter.about}: ${describeExpected(parameter)}.${without === '' ? '' : ` Without it: ${without}.`}
+              </dd>`;
+        })}
       </dl>`;
 }

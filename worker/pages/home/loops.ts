@@ -2,7 +2,7 @@
 import { html } from 'hono/html';
 import { hasDigits } from '../../../shared/model/subject.ts';
 import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
-import type { Markup } from '../page.ts';
+import { chooseScale, type Markup } from '../page.ts';
 import {
   DARK_INK,
   describeMany,
@@ -73,7 +73,8 @@ function renderLoop(
     const query = new URLSearchParams({ ...own, ...told, ...colours }).toString();
     return `${path}?${query}&model=${name}@${version}`;
   };
-  const shown = new URLSearchParams({ ...own, ...parameters, scale: '4' }).toString();
+  const scale = String(chooseScale(image.width, 128));
+  const shown = new URLSearchParams({ ...own, ...parameters, scale }).toString();
   // The script starts a loop by giving its sources their conditions. Without it nothing moves that
   // cannot be paused.
   return html`<figure class="loop">

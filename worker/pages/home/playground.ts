@@ -4,7 +4,7 @@ import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
 import { NUMBER } from '../../../shared/contract/parameters.ts';
 import { measureSheet } from '../../../shared/picture/sheet.ts';
 import { hasDigits } from '../../../shared/model/subject.ts';
-import type { Markup } from '../page.ts';
+import { chooseScale, type Markup } from '../page.ts';
 import { renderControls } from './controls.ts';
 import {
   DARK_INK,
@@ -34,10 +34,11 @@ function listExamples({ classes, image }: ModelView['manifest']): [title: string
   const last = classes.at(-1);
   const examples: [title: string, query: string][] = [
     ['One, large', 'scale=10&smooth=1'],
-    ['A sheet of 100', 'n=100&cols=10&scale=2&seed=Ada'],
+    ['A sheet of 100', `n=100&cols=10&scale=${chooseScale(10 * image.width, 560)}&seed=Ada`],
   ];
   if (last !== undefined) {
-    const query = new URLSearchParams({ n: '16', scale: '4', label: last });
+    const scale = String(chooseScale(4 * image.width, 512));
+    const query = new URLSearchParams({ n: '16', scale, label: last });
     examples.push([`Only “${last}”`, query.toString()]);
   }
   if (image.channels === 1) {
