@@ -57,6 +57,8 @@ export function runCluster({ script, workers, limiters, stopMs, log }: ClusterOp
         log({ level: 'info', event: 'started', ...told.started, workers });
       }
     });
+    // A message to a worker that is dying fails. Its exit says so, too.
+    worker.on('error', () => undefined);
     worker.once('exit', (status, signal) => {
       if (isStopping) {
         return;
@@ -111,7 +113,6 @@ export function joinCluster() {
       waiting.delete(said.answer);
     }
   });
-  process.on('disconnect', () => stop?.()); // The first process is gone.
   // A terminal sends its signal to all processes; the first one decides.
   process.on('SIGTERM', () => undefined);
   process.on('SIGINT', () => undefined);

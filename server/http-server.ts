@@ -1,5 +1,5 @@
 /** HTTP for the app on Node: limits as Cloudflare's edge sets them, and a graceful stop. */
-import { createServer, STATUS_CODES, type IncomingMessage } from 'node:http';
+import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { ExpectedError } from '../shared/expected-error.ts';
@@ -17,6 +17,17 @@ export interface HttpServerOptions {
   readonly headersTimeoutMs?: number;
   readonly log: Log;
 }
+
+interface Connection {
+  /** The unfinished answers: several where the client sends requests before it reads. */
+  readonly answers: Set<ServerResponse>;
+  /** The request that came last. */
+  request?: IncomingMessage;
+  /** The status of an answer that this file wrote in place of the app's. */
+  refused?: number;
+}
+
+const createConnection = (): Connection => ({ answers: new Set() });
 
 export type HttpServer = Awaited<ReturnType<typeof startHttpServer>>;
 
@@ -58,10 +69,7 @@ export async function startHttpServer(options: HttpServerOptions) {
     },
     { hostname: UNNAMED_HOST, errorHandler: (cause) => refuse(cause, log) },
   );
-  const sockets = new Map<
-    Socket,
-    { isAnswering: boolean; request?: IncomingMessage | undefined }
-  >();
+  const sockets = new Map<Socket, Connection>();
   let isStopping = false;
   const server = createServer(
     {
@@ -74,19 +82,31 @@ export async function startHttpServer(options: HttpServerOptions) {
     (incoming, outgoing) => {
       const { socket, method } = incoming;
       const began = performance.now();
-      setAnswering(socket, true, incoming);
+      const connection = sockets.get(socket) ?? createConnection();
+      connection.answers.add(outgoing);
+      connection.request = incoming;
+      let answered: Promise<void> | undefined;
       outgoing.once('close', () => {
-        setAnswering(socket, false);
-        log({
-          level: 'info',
-          event: 'request',
-          method,
-          status: outgoing.statusCode,
-          // The client went before the answer was whole.
-          ...(!outgoing.writableFinished && { left: true }),
-          ...noted.get(outgoing),
-          ms: Math.round(performance.now() - began),
-        });
+        connection.answers.delete(outgoing);
+        if (isStopping && connection.answers.size === 0) {
+          socket.destroySoon(); // A kept connection would delay the stop.
+        }
+        const left = !outgoing.writableFinished; // The client went before the answer was whole.
+        const write = (): void =>
+          log({
+            level: 'info',
+            event: 'request',
+            method,
+            status: connection.refused ?? outgoing.statusCode,
+            ...(left && { left }),
+            ...noted.get(outgoing),
+            ms: Math.round(performance.now() - began),
+          });
+        if (outgoing.headersSent) {
+          write();
+        } else {
+          void Promise.allSettled([answered]).then(write); // The app has not answered yet.
+        }
       });
       if (method === 'OPTIONS' && incoming.url === '*') {
         outgoing.writeHead(204, { Allow: METHODS }).end(); // No URL for the app.
@@ -97,21 +117,10 @@ export async function startHttpServer(options: HttpServerOptions) {
         const headers = { ...PROBLEM_HEADERS, 'Content-Length': length, Connection: 'close' };
         outgoing.writeHead(400, headers).end(body);
       } else {
-        void answer(incoming, outgoing);
+        answered = answer(incoming, outgoing);
       }
     },
   );
-
-  function setAnswering(socket: Socket, isAnswering: boolean, request?: IncomingMessage): void {
-    const state = sockets.get(socket);
-    if (state !== undefined) {
-      state.isAnswering = isAnswering;
-      state.request = request ?? state.request;
-    }
-    if (isStopping && !isAnswering) {
-      socket.destroySoon(); // A kept connection would delay the stop.
-    }
-  }
 
   /**
    * Takes no more requests, and resolves when those in flight are answered.
@@ -120,8 +129,8 @@ export async function startHttpServer(options: HttpServerOptions) {
   async function stop(graceMs: number): Promise<void> {
     isStopping = true;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    for (const [socket, { isAnswering }] of sockets) {
-      if (!isAnswering) {
+    for (const [socket, { answers }] of sockets) {
+      if (answers.size === 0) {
         socket.destroy();
       }
     }
@@ -132,17 +141,23 @@ export async function startHttpServer(options: HttpServerOptions) {
 
   server.setTimeout(STALL_MS);
   server.on('connection', (socket: Socket) => {
-    sockets.set(socket, { isAnswering: false });
+    sockets.set(socket, createConnection());
     socket.once('close', () => sockets.delete(socket));
   });
   server.on('clientError', (cause: NodeJS.ErrnoException, socket: Socket) => {
-    const { isAnswering = false, request } = sockets.get(socket) ?? {};
-    // The rest of a request that was answered already gets no second answer.
-    const isAnswered = request?.complete === false;
-    if (isAnswering || isAnswered || !socket.writable) {
-      socket.destroy(); // An error must not be written into another answer.
+    const connection = sockets.get(socket) ?? createConnection();
+    const { answers, request } = connection;
+    const [first, second] = answers;
+    // An error after whole requests must not be written into their answers. The rest of a request
+    // that was answered already gets no second answer.
+    const isFree =
+      request?.complete === false
+        ? first?.headersSent === false && second === undefined
+        : first === undefined;
+    if (!isFree || !socket.writable) {
+      socket.destroy();
     } else {
-      answerClientError(cause, socket);
+      connection.refused = answerClientError(cause, socket);
     }
   });
   await new Promise<void>((resolve, reject) => {
@@ -266,11 +281,11 @@ function describeProblem(status: number, detail: string | undefined): string {
   return `${JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, detail })}\n`;
 }
 
-/** Answers requests that are malformed, too long or too slow. */
+/** Answers requests that are malformed, too long or too slow. @returns  The answer's status. */
 function answerClientError(
   cause: NodeJS.ErrnoException & { readonly reason?: string },
   socket: Socket,
-): void {
+): number {
   const [status, detail] = CLIENT_ERRORS[cause.code ?? ''] ?? [
     400,
     `This is no HTTP/1.1 request: ${cause.reason ?? cause.message}.`,
@@ -283,6 +298,7 @@ function answerClientError(
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+  return status;
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, readonly [status: number, detail: string]>> = {

@@ -36,7 +36,6 @@ const MAX_SAMPLE_SIDE = GENERATOR_LIMITS.units;
 /** A number's digits and signs stand side by side. */
 const MAX_SIDE = MAX_SAMPLE_SIDE * LIMITS.maxNumberLength;
 const channels = tell(wholeSchema(1, 3), '1 (grey) or 3 (RGB)');
-const MAX_INDEX = LIMITS.maxStart + LIMITS.maxJobDigits;
 const label = count(CLASS_LIMITS.classes - 1);
 
 const modelSchema = object('ModelVersion', {
@@ -61,7 +60,7 @@ const bytesSchema = tell(
 
 /** A digit of a JSON answer. */
 export const digitSchema = v.object({
-  index: tell(count(MAX_INDEX), 'Index in the seed’s endless sequence'),
+  index: tell(count(LIMITS.maxStart), 'Index in the seed’s endless sequence'),
   label: tell(v.nullable(label), 'The class’s number; null for a model without classes'),
   class: tell(v.nullable(v.string()), 'The class’s name; for a number its digits'),
   url: tell(urlSchema, 'The permanent URL of its picture'),
@@ -304,7 +303,7 @@ const shardFileSchema = object('ShardFile', {
 });
 const jobShardSchema = object('JobShard', {
   shard: count(LIMITS.maxJobShards - 1),
-  start: tell(count(MAX_INDEX), 'Index of the shard’s first sample'),
+  start: tell(count(LIMITS.maxStart), 'Index of the shard’s first sample'),
   n: wholeSchema(1, LIMITS.maxJobDigits),
   images: shardFileSchema,
   labels: tell(v.nullable(shardFileSchema), 'null for a model without classes'),

@@ -1,7 +1,7 @@
 /**
  * The query of a request: parsed, settled for a format, pinned to a model and a seed, and written
- * back as the canonical URL. Equal digits in an equal format have equal URLs. The client checks its
- * options and writes its URLs by it, without the names of colours.
+ * back as the canonical URL, without parameters that change nothing. The client checks its options
+ * and writes its URLs by it, without the names of colours.
  */
 import NAMED_COLOURS from 'color-name';
 import { formatColour, parseColour, type Colour } from '../picture/colour.ts';
@@ -379,7 +379,14 @@ function resolveColour(text: string): string {
 /** Parses a route's query string. A job costs money, so it refuses unknown names. */
 export function parseQuery<R extends RouteName>(route: R, search: URLSearchParams): Query<R> {
   const parameters: ParameterSet = ROUTES[route];
-  return parseParameters(parameters, search, route === 'jobs') as Query<R>;
+  const query = parseParameters(parameters, search, route === 'jobs');
+  const { start = 0, n = Number(parameters['n']?.default) } = query as Record<string, number>;
+  // The URL of each sample has its index as start.
+  const last = PARAMETERS.start.max + 1 - n;
+  if (start > last) {
+    refuseValue('start', String(start), `at most ${last} for ${n} samples`);
+  }
+  return query as Query<R>;
 }
 
 /** Parses the query string of `/digit`, or of `/number` with the path's decoded number. */

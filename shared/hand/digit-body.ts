@@ -24,11 +24,8 @@ export async function openDigits(
   max: number,
 ): Promise<WrittenPicture[]> {
   const parts = /^multipart\/form-data\b/i.test(contentType ?? '')
-    ? await splitForm(bytes, contentType as string)
+    ? await splitForm(bytes, contentType as string, max)
     : [{ bytes, label: undefined }];
-  if (parts.length < 1 || parts.length > max) {
-    throw new PictureError(`holds ${parts.length} pictures, 1 to ${max} are allowed`);
-  }
   return parts.map(({ bytes: part, label }, i) => {
     try {
       return { label, file: openPicture(part) };
@@ -40,7 +37,7 @@ export async function openDigits(
   });
 }
 
-async function splitForm(bytes: Uint8Array, contentType: string) {
+async function splitForm(bytes: Uint8Array, contentType: string, max: number) {
   const body = new Response(bytes as Uint8Array<ArrayBuffer>, {
     headers: { 'Content-Type': contentType },
   });
@@ -50,8 +47,12 @@ async function splitForm(bytes: Uint8Array, contentType: string) {
   } catch (cause) {
     throw new PictureError('is malformed multipart/form-data', { cause });
   }
+  const fields = [...form.entries()]; // Counted before they are copied: there may be thousands.
+  if (fields.length < 1 || fields.length > max) {
+    throw new PictureError(`holds ${fields.length} pictures, 1 to ${max} are allowed`);
+  }
   return Promise.all(
-    [...form.entries()].map(async ([name, value]: [string, string | Blob]) => ({
+    fields.map(async ([name, value]: [string, string | Blob]) => ({
       label: name === PICTURE_FIELD ? undefined : name,
       bytes: new Uint8Array(
         await (typeof value === 'string' ? new Blob([value]) : value).arrayBuffer(),

@@ -164,7 +164,7 @@ const manifestSchema = v.strictObject({
   version: modelVersionSchema,
 });
 
-type ManifestFile = v.InferOutput<typeof fileSchema>;
+export type ManifestFile = v.InferOutput<typeof fileSchema>;
 export type ManifestContent = v.InferOutput<typeof manifestContentSchema>;
 export type Manifest = v.InferOutput<typeof manifestSchema>;
 

@@ -131,9 +131,15 @@ describe('a request that never reaches the app', () => {
     expect(received).toMatch(/good[\s\S]*HTTP\/1\.1 400 /);
   });
 
-  test('is a 408 when its head does not end', async () => {
-    await start(answerUrl, { publicUrl: undefined, headersTimeoutMs: 10 });
-    expect(statusOf(await exchange('GET / HTTP/1.1\r\nHost: x\r\n'))).toBe(408);
+  test.each([
+    ['head', 'GET / HTTP/1.1\r\nHost: x\r\n'],
+    ['body', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf'],
+  ])('is a 408 when its %s does not end', async (_, text) => {
+    await start(async (request) => new Response(await request.text()), {
+      publicUrl: undefined,
+      headersTimeoutMs: 10,
+    });
+    expect(statusOf(await exchange(text))).toBe(408);
   });
 });
 
@@ -258,6 +264,46 @@ describe('a stream', () => {
     expect((await (await whole).arrayBuffer()).byteLength).toBe(20_000);
   });
 
+  test.each([
+    ['garbage', ''],
+    ['a stop', '\r\n3\r\nend\r\n0\r\n\r\n'],
+  ])('after another answer to requests at once stays whole: %s', async (event, end) => {
+    const begun = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    const parts = ['one', 'two', 'end'].values();
+    const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      const { done, value } = parts.next();
+      await (value === 'end' && released.promise);
+      return done ? controller.close() : controller.enqueue(new TextEncoder().encode(value));
+    };
+    const { stop } = await start(
+      ({ url }) =>
+        new Response(
+          url.endsWith('/a') ? 'whole' : new ReadableStream({ pull }, { highWaterMark: 0 }),
+        ),
+    );
+    const socket = await open();
+    let received = '';
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.toString();
+      if (received.endsWith('two\r\n')) {
+        begun.resolve();
+      }
+    });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(['a', 'b'].map((path) => `GET /${path} HTTP/1.1\r\nHost: x\r\n\r\n`).join(''));
+    await begun.promise;
+    if (event === 'garbage') {
+      socket.write('nonsense\r\n\r\n');
+    } else {
+      void stop(2 ** 31 - 1);
+      released.resolve();
+    }
+    await closed;
+    released.resolve();
+    expect(received.split('whole')[1]?.split('two')[1]).toBe(end || '\r\n');
+  });
+
   test('of one chunk has a Content-Length', async () => {
     const { url } = await start(
       (request) => new Response(request.method === 'HEAD' ? null : new Blob(['one part']).stream()),
@@ -287,6 +333,29 @@ describe('a stream', () => {
         { event: 'request', left: true },
       ]);
   });
+});
+
+test('the line of a client that left before its answer has the route and the status', async () => {
+  const asked = Promise.withResolvers<void>();
+  const facts = {
+    requestId: 'a',
+    route: '/a',
+    code: undefined,
+    model: undefined,
+    source: undefined,
+  };
+  await start(async ({ signal }, { note }) => {
+    asked.resolve();
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    note?.(facts);
+    return new Response('late', { status: 201 });
+  });
+  const socket = await open();
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  await asked.promise;
+  socket.destroy();
+  await expect.poll(() => logged).toHaveLength(1);
+  expect(logged).toMatchObject([{ event: 'request', status: 201, left: true, ...facts }]);
 });
 
 test('a failure outside of the app is logged, and is a 500', async () => {

@@ -1,5 +1,11 @@
 /** Tests `--workers`: several processes that serve on one port. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { findFreePort } from '../support/storage/s3-server.ts';
 import { startServer, type TestServer } from '../support/hosts/node-server.ts';
@@ -28,6 +34,32 @@ const isRunning = (pid: number): boolean => {
 /** Asks with a connection of its own, which goes to the next worker. */
 const ask = ({ fetch }: TestServer, path: string) =>
   fetch(path, { headers: { Connection: 'close' } });
+
+/** A cluster whose worker asks, and is dead before the first process knows of it and answers. */
+const DYING = `
+import cluster from 'node:cluster';
+import { readFileSync } from 'node:fs';
+import { joinCluster, runCluster } from 'CLUSTER';
+const limit = async () => {
+  const [{ process: { pid } }] = Object.values(cluster.workers);
+  process.kill(pid, 'SIGKILL');
+  while (!readFileSync('/proc/' + pid + '/stat', 'utf8').includes(') Z '));
+  return { success: true };
+};
+if (cluster.isPrimary) {
+  runCluster({
+    script: import.meta.filename,
+    workers: 1,
+    limiters: { all: { limit } },
+    stopMs: 0,
+    log: ({ event }) => event === 'worker_ended' && setImmediate(() => process.exit(0)),
+  });
+} else {
+  const joined = joinCluster();
+  joined.tellStarted({});
+  void joined.createLimiter('all').limit({ key: 'a' });
+}
+`;
 
 const isLinux = process.platform === 'linux';
 if (!isLinux) {
@@ -65,6 +97,16 @@ describe.skipIf(!isLinux)('two workers', () => {
     );
     expect(server.readLogs().filter((line) => line.includes('"worker_ended"'))).toHaveLength(1);
     expect((await ask(server, '/digit.png')).status).toBe(200);
+  });
+
+  test('one that dies before it is answered takes no other with it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'digitmint-cluster-'));
+    const script = join(folder, 'main.ts');
+    const module = pathToFileURL(resolve('server/cluster.ts')).href;
+    await writeFile(script, DYING.replace('CLUSTER', module));
+    const child = spawn(process.execPath, [script], { stdio: 'inherit' });
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    await rm(folder, { recursive: true });
   });
 
   test('none outlives the process that started it', async () => {

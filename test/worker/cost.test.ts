@@ -52,8 +52,10 @@ function startApp(
       acquire: async () => ({ generator, release: () => undefined }),
     } as unknown as GeneratorSource,
     modelFiles: {
-      read: async () => new Uint8Array(1),
-      readManifest: async () => ({ manifest: listWeights(options.weightBytes ?? 100_000) }),
+      readFile: async () => new Uint8Array(1),
+      readManifest: async () => ({
+        parsed: { manifest: listWeights(options.weightBytes ?? 100_000) },
+      }),
     } as unknown as ModelFiles,
     png: pngEncoder,
     log: () => undefined,
@@ -105,6 +107,24 @@ describe('an answer counts as large by its work, not by its digits', () => {
     const { app, counted } = startApp(openShipped(), { weightBytes: 16_000_000 });
     await (await app.request('/models/digits/0123456789abcdef/weights.bin')).arrayBuffer();
     expect(counted).toEqual(['all', 'heavy']);
+  });
+
+  test('a body of POST /hand is read only where its caller may ask', async () => {
+    const { app, counted } = startApp(openShipped(), { allows: false });
+    const answer = await app.request('/hand', { method: 'POST', body: 'no picture' });
+    expect([answer.status, counted]).toEqual([429, ['all']]);
+  });
+
+  test('too many fields of a form are refused before one is copied', async () => {
+    const field = '--x\r\nContent-Disposition: form-data; name="7"; filename="a"\r\n\r\n\r\n';
+    const copy = vi.spyOn(Blob.prototype, 'arrayBuffer');
+    const answer = await startApp(openShipped()).app.request('/hand', {
+      method: 'POST',
+      body: `${field.repeat(11)}--x--`,
+      headers: { 'Content-Type': 'multipart/form-data; boundary=x' },
+    });
+    expect([answer.status, copy.mock.calls]).toEqual([422, []]);
+    copy.mockRestore();
   });
 
   test('a few digits of a large picture are large', async () => {

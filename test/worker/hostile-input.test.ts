@@ -75,8 +75,12 @@ const app = createApp({
     }),
   } as unknown as GeneratorSource,
   modelFiles: {
-    readManifest: async () => ({ manifest, plan: generator.sampler.plan }),
-    read: async () => ({ code: 'model_not_found', model: 'x' }),
+    readManifest: async () => ({
+      parsed: { manifest, plan: generator.sampler.plan },
+      bytes: new TextEncoder().encode(JSON.stringify(manifest)),
+    }),
+    readEncoder: async () => ({ code: 'encoder_not_found', model: 'x' }),
+    readFile: async () => ({ code: 'model_not_found', model: 'x' }),
   } as unknown as ModelFiles,
   drawSeed: () => 'drawn',
   drawRequestId: () => 'request',

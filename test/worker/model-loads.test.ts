@@ -80,12 +80,19 @@ test('a request that its client cancels during a load does not stop the others t
   }
 });
 
-test('large requests that their clients cancel in the queue leave no model acquired', async () => {
+test.each([
+  ['large requests', (model: string) => `/digit.png?n=256&${model}`],
+  [
+    'questions about links',
+    (model: string) =>
+      `/oembed?url=${encodeURIComponent(`${worker.url.origin}/number/7?${model}`)}`,
+  ],
+])('%s that their clients cancel leave no model acquired', async (_, write) => {
   for (let round = 0; round < 2; round++) {
     const cancelled = new AbortController();
     const all = fixtures.map(({ manifest }) =>
       worker
-        .fetch(`/digit.png?n=256&model=fixture@${manifest.version}`, { signal: cancelled.signal })
+        .fetch(write(`model=fixture@${manifest.version}`), { signal: cancelled.signal })
         .catch((error: Error) => error.name),
     );
     await (round === 0 ? setImmediate() : Promise.race(all));

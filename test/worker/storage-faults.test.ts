@@ -5,14 +5,27 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as v from 'valibot';
+import small from '../../models/digits-small/manifest.json' with { type: 'json' };
 import { healthSchema, problemSchema } from '../../shared/contract/answers.ts';
-import { buildKey, MANIFEST_FILE, POINTER_KEY, WEIGHTS_FILE } from '../../shared/model/artifact.ts';
+import {
+  buildKey,
+  MANIFEST_FILE,
+  POINTER_KEY,
+  WEIGHTS_FILE,
+  type Manifest,
+} from '../../shared/model/artifact.ts';
+import { ENCODER_FILE, ENCODER_WEIGHTS_FILE } from '../../shared/model/encoder.ts';
 import {
   BUCKET_FAULTS,
   type BucketFault,
   type FaultyRead,
 } from '../support/storage/bucket-fault.ts';
-import { buildFixture, buildPointer, type Fixture } from '../support/models/fixture-artifact.ts';
+import {
+  buildEncoderFixture,
+  buildFixture,
+  buildPointer,
+  type Fixture,
+} from '../support/models/fixture-artifact.ts';
 import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/hosts/workerd.ts';
 
 const [first, second] = [
@@ -189,10 +202,66 @@ test('many first requests at once read each object once', async () => {
   expect(new Set(await Promise.all(Array.from({ length: 24 }, () => draw())))).toEqual(
     new Set([golden.first]),
   );
+  expect(await listReads(first)).toEqual([MANIFEST_FILE, WEIGHTS_FILE]);
+});
+
+/** Lists the files of a version that were read since the reset, in order. */
+async function listReads({ manifest }: Fixture): Promise<string[]> {
   const reads = (await (await worker.fetch('/test/reads')).json()) as string[];
-  for (const path of [MANIFEST_FILE, WEIGHTS_FILE]) {
-    expect(
-      reads.filter((key) => key === buildKey('fixture', first.manifest.version, path)),
-    ).toHaveLength(1);
+  const folder = buildKey(manifest.name, manifest.version, '');
+  return reads.filter((key) => key.startsWith(folder)).map((key) => key.slice(folder.length));
+}
+
+async function putEncoder(manifest: Manifest): Promise<void> {
+  for (const [path, bytes] of buildEncoderFixture({ manifest, files: new Map() })) {
+    await worker.bucket.put(buildKey(manifest.name, manifest.version, path), bytes);
   }
+}
+
+test('a hand, a file and a card read each object once, also for two requests at once', async () => {
+  const { name, version } = first.manifest;
+  const [model, card] = [`model=${name}@${version}`, `/models/${name}/${version}`];
+  await putEncoder(first.manifest);
+  const body = JSON.stringify(Array.from({ length: 784 }, (_, i) => (i % 28 === 14 ? 255 : 0)));
+  const write = () => worker.fetch(`/hand?label=1&${model}`, { method: 'POST', body });
+  const asks: (readonly [ask: () => Promise<Response>, read: string[]])[] = [
+    [write, [MANIFEST_FILE, WEIGHTS_FILE, ENCODER_FILE, ENCODER_WEIGHTS_FILE]],
+    [() => worker.fetch(card), [MANIFEST_FILE, ENCODER_FILE]],
+    [() => worker.fetch(`${card}/${WEIGHTS_FILE}`), [MANIFEST_FILE, WEIGHTS_FILE]],
+  ];
+  for (const [ask, read] of asks) {
+    await tell('/test/reset');
+    const answers = await Promise.all(ask === write ? [ask(), ask()] : [ask()]);
+    await Promise.all(answers.map((answer) => answer.text()));
+    expect(await listReads(first)).toEqual(read);
+  }
+});
+
+test.each([ENCODER_FILE, ENCODER_WEIGHTS_FILE])(
+  'a model whose %s cannot be read is not told to have no encoder, and the next request reads it',
+  async (key) => {
+    const { name, version } = first.manifest;
+    await putEncoder(first.manifest);
+    await tell('/test/reset');
+    await point(first);
+    await expectHealed(first, golden.first);
+    const paths = ['/hand', `/models/${name}/${version}/${key}`];
+    const cards = key === ENCODER_FILE ? [`/models/${name}/${version}`] : [];
+    const ask = async () =>
+      Promise.all([...paths, ...cards].map(async (path) => (await worker.fetch(path)).status));
+    await tell('/test/fault', { key, fault: 'throws' });
+    expect(new Set(await ask())).toEqual(new Set([503]));
+    await tell('/test/fault');
+    expect(new Set(await ask())).toEqual(new Set([200]));
+  },
+);
+
+test('an encoder is published for a model that the worker has itself', async () => {
+  const manifest = small as unknown as Manifest;
+  const ask = async (path: string) =>
+    (await worker.fetch(`/models/${manifest.name}/${manifest.version}/${path}`)).status;
+  await tell('/test/reset');
+  expect(await ask(ENCODER_FILE)).toBe(404);
+  await putEncoder(manifest);
+  expect([await ask(ENCODER_FILE), await ask(ENCODER_WEIGHTS_FILE)]).toEqual([200, 200]);
 });

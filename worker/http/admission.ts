@@ -104,14 +104,9 @@ export async function withModel(
   answer: (generator: Generator) => Response | Promise<Response>,
   refuse = (error: ApiError): Response | Promise<Response> => respondError(c, error),
 ): Promise<Response> {
-  const defer = c.get('defer');
   // A load costs as much as a heavy answer, even for a small picture.
   const admitLoad = () => countRequest(c, given.rateLimits, true);
-  const answering = useModel(given.generators, choice, defer, answer, admitLoad);
-  if (answering instanceof Promise) {
-    defer(answering); // Otherwise a cancelled request that waits for its turn would keep the lease.
-  }
-  const answered = await answering;
+  const answered = await useModel(given.generators, choice, c.get('defer'), answer, admitLoad);
   return answered instanceof Response ? answered : refuse(answered);
 }
 

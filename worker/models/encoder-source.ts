@@ -1,16 +1,13 @@
 /** Keeps the encoders of models that hands were read with. */
-import {
-  decodeEncoderWeights,
-  ENCODER_FILE,
-  ENCODER_WEIGHTS_FILE,
-  parseEncoder,
-} from '../../shared/model/encoder.ts';
+import { decodeEncoderWeights, ENCODER_FILE } from '../../shared/model/encoder.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import { createHandReader, type HandReader } from '../../shared/hand/reader.ts';
+import type { Defer } from '../context.ts';
 import type { Log } from '../http/log.ts';
 import { keepNewest } from '../newest.ts';
+import { WAITS } from './generator-source.ts';
 import type { Generator } from './model-cache.ts';
-import { RETRY_AFTER_SECONDS, type ModelFiles } from './model-store.ts';
+import { limitTime, RETRY_AFTER_SECONDS, type ModelFiles } from './model-store.ts';
 import { takeKernels } from './open-model.ts';
 
 /** Encoders that are kept, each with some 2 MB of memory. */
@@ -18,35 +15,47 @@ const KEPT = 3;
 
 export type EncoderSource = ReturnType<typeof createEncoderSource>;
 
-export function createEncoderSource(files: Pick<ModelFiles, 'read'>, log: Log) {
-  const readers = new Map<string, HandReader>();
+export function createEncoderSource(files: Pick<ModelFiles, 'readEncoder' | 'readFile'>, log: Log) {
+  const readers = new Map<string, Promise<HandReader | ApiError>>();
 
-  /** Opens the encoder of a model. @returns  The error when the model has none. */
-  async function open({ name, version, sampler }: Generator): Promise<HandReader | ApiError> {
-    const key = `${name}@${version}`;
-    const known = readers.get(key);
-    if (known !== undefined) {
-      return known;
+  async function load({ sampler }: Generator): Promise<HandReader | ApiError> {
+    const encoder = await files.readEncoder(sampler);
+    if ('code' in encoder) {
+      return encoder;
     }
-    const description = await files.read(name, version, ENCODER_FILE);
-    if ('code' in description) {
-      return description;
-    }
-    const weights = await files.read(name, version, ENCODER_WEIGHTS_FILE);
-    if ('code' in weights) {
-      return weights;
-    }
-    let reader: HandReader;
-    try {
-      const parsed = parseEncoder(description, sampler);
-      const decoded = decodeEncoderWeights(parsed, weights);
-      reader = createHandReader(parsed.plan, decoded, takeKernels());
-    } catch (cause) {
-      log({ level: 'error', event: 'model_file_failed', model: key, path: ENCODER_FILE, cause });
-      return { code: 'model_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS };
+    const weights = await files.readFile(sampler, encoder.parsed.description.file);
+    return 'code' in weights
+      ? weights
+      : createHandReader(
+          encoder.parsed.plan,
+          decodeEncoderWeights(encoder.parsed, weights),
+          takeKernels(),
+        );
+  }
+
+  /**
+   * Opens the encoder of a model. All callers share one load.
+   * @returns  The error when the model has none, or when it cannot be loaded.
+   */
+  async function open(generator: Generator, defer: Defer): Promise<HandReader | ApiError> {
+    const key = `${generator.name}@${generator.version}`;
+    let reader = readers.get(key);
+    if (reader === undefined) {
+      reader = load(generator);
+      defer(reader);
     }
     keepNewest(readers, key, reader, KEPT);
-    return reader;
+    let opened: HandReader | ApiError;
+    try {
+      opened = await limitTime(reader, WAITS.loadMs, `opening the encoder of ${key}`);
+    } catch (cause) {
+      log({ level: 'error', event: 'model_file_failed', model: key, path: ENCODER_FILE, cause });
+      opened = { code: 'model_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS };
+    }
+    if ('code' in opened && readers.get(key) === reader) {
+      readers.delete(key); // The next caller loads anew.
+    }
+    return opened;
   }
 
   return { open };

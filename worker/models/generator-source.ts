@@ -460,7 +460,11 @@ export function useModel<T>(
     }
   };
   const acquired = source.acquire(choice, defer, admitLoad);
-  return acquired instanceof Promise ? acquired.then(use) : use(acquired);
+  const used = acquired instanceof Promise ? acquired.then(use) : use(acquired);
+  if (used instanceof Promise) {
+    defer(used); // Otherwise a cancelled request would keep the lease that it waits for.
+  }
+  return used;
 }
 
 /** Finds the manifest of the default model; undefined where none serves. */

@@ -10,6 +10,7 @@ import {
   POINTER_KEY,
   verifyFile,
   WEIGHTS_FILE,
+  type ManifestFile,
   type ParsedManifest,
 } from '../../shared/model/artifact.ts';
 import {
@@ -17,6 +18,7 @@ import {
   ENCODER_FILES,
   MAX_ENCODER_FILE_BYTES,
   parseEncoder,
+  type ParsedEncoder,
 } from '../../shared/model/encoder.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
 import type { Log } from '../http/log.ts';
@@ -47,6 +49,12 @@ type ObjectReading =
 /** The storage failed; its content is not to blame. The same read may succeed later. */
 export class StorageError extends Error {
   override name = 'StorageError' as const;
+}
+
+/** A verified document, parsed and as it was published. */
+export interface StoredDocument<T> {
+  readonly parsed: T;
+  readonly bytes: Uint8Array;
 }
 
 export interface StoredModel {
@@ -100,27 +108,17 @@ export function createModelStore(
     return object.bytes;
   }
 
-  async function readManifest(name: string, version: string, sha256?: string) {
+  /** @param sha256  The pointer's promise. */
+  async function readManifest(
+    name: string,
+    version: string,
+    sha256?: string,
+  ): Promise<StoredDocument<ParsedManifest>> {
     const key = buildKey(name, version, MANIFEST_FILE);
     const bytes = await readRequired(key, ARTIFACT_LIMITS.manifestBytes);
     const parsed = parseManifest(bytes, { name, version, sha256 });
     await requireSignature({ name, version, path: MANIFEST_FILE, signed: bytes });
     return { parsed, bytes };
-  }
-
-  /** Reads a file of a model's encoder, which the manifest does not list. */
-  async function readEncoderFile(model: ParsedManifest, path: string): Promise<Uint8Array> {
-    const { name, version } = model.manifest;
-    const key = buildKey(name, version, ENCODER_FILE);
-    const signed = await readRequired(key, MAX_ENCODER_FILE_BYTES);
-    const { file } = parseEncoder(signed, model).description;
-    await requireSignature({ name, version, path: ENCODER_FILE, signed });
-    if (path === ENCODER_FILE) {
-      return signed;
-    }
-    const bytes = await readRequired(buildKey(name, version, path), file.bytes);
-    verifyFile(file, bytes);
-    return bytes;
   }
 
   /** One valid signature is enough; the others may be missing or wrong. */
@@ -169,16 +167,22 @@ export function createModelStore(
       const weights = await readRequired(buildKey(name, version, WEIGHTS_FILE), bytes);
       return { parsed, weights };
     },
-    async readFile(name: string, version: string, path: string): Promise<Uint8Array> {
-      const manifest = await readManifest(name, version);
-      if (path === MANIFEST_FILE) {
-        return manifest.bytes;
-      }
-      if (ENCODER_FILES.includes(path)) {
-        return readEncoderFile(manifest.parsed, path);
-      }
-      const file = findFile(manifest.parsed.manifest, path);
-      const bytes = await readRequired(buildKey(name, version, path), file.bytes);
+    readManifest,
+    /** Reads the description of a model's encoder. The manifest does not list it. */
+    async readEncoder(model: ParsedManifest): Promise<StoredDocument<ParsedEncoder>> {
+      const { name, version } = model.manifest;
+      const bytes = await readRequired(
+        buildKey(name, version, ENCODER_FILE),
+        MAX_ENCODER_FILE_BYTES,
+      );
+      const parsed = parseEncoder(bytes, model);
+      await requireSignature({ name, version, path: ENCODER_FILE, signed: bytes });
+      return { parsed, bytes };
+    },
+    /** Reads a file that the manifest or the encoder's description lists. */
+    async readFile({ manifest }: ParsedManifest, file: ManifestFile): Promise<Uint8Array> {
+      const key = buildKey(manifest.name, manifest.version, file.path);
+      const bytes = await readRequired(key, file.bytes);
       verifyFile(file, bytes);
       return bytes;
     },
@@ -189,11 +193,13 @@ export const RETRY_AFTER_SECONDS = 10;
 /** A bundled model's files are in memory. */
 const OWN_READ_MS = 5_000;
 
+type ModelReader = Pick<ModelStore, 'readManifest' | 'readEncoder' | 'readFile'>;
+
 export type ModelFiles = ReturnType<typeof createModelFiles>;
 
 /** Reads verified files of published models, for callers that run a model themselves. */
 export function createModelFiles(
-  store: Pick<ModelStore, 'readFile'>,
+  store: ModelReader,
   bundled: readonly Pick<BundledModel, 'name' | 'version' | 'readFile'>[],
   log: Log,
 ) {
@@ -204,12 +210,17 @@ export function createModelFiles(
   };
   const own = createModelStore({ read: readOwn }, OWN_READ_MS);
 
-  /** Reads a file of a version: the published bytes, verified by the manifest's hash. */
-  async function read(name: string, version: string, path: string): Promise<Uint8Array | ApiError> {
+  /** Reads a bundled model's files from memory, and those it lacks there from the storage. */
+  async function attempt<T>(
+    { name, version }: { readonly name: string; readonly version: string },
+    path: string,
+    read: (from: ModelReader) => Promise<T>,
+  ): Promise<T | ApiError> {
     const model = `${name}@${version}`;
     const isOwn = bundled.some((each) => each.name === name && each.version === version);
     try {
-      return await (isOwn ? own : store).readFile(name, version, path);
+      const found = isOwn ? await read(own).catch(ignoreMissing) : undefined;
+      return found ?? (await read(store));
     } catch (cause) {
       const failure = cause instanceof ArtifactError ? cause.failure : undefined;
       if (failure?.reason === 'missing') {
@@ -222,12 +233,21 @@ export function createModelFiles(
     }
   }
 
-  async function readManifest(name: string, version: string): Promise<ParsedManifest | ApiError> {
-    const file = await read(name, version, MANIFEST_FILE);
-    return 'code' in file ? file : parseManifest(file);
-  }
+  return {
+    readManifest: (name: string, version: string) =>
+      attempt({ name, version }, MANIFEST_FILE, (from) => from.readManifest(name, version)),
+    readEncoder: (model: ParsedManifest) =>
+      attempt(model.manifest, ENCODER_FILE, (from) => from.readEncoder(model)),
+    readFile: (model: ParsedManifest, file: ManifestFile) =>
+      attempt(model.manifest, file.path, (from) => from.readFile(model, file)),
+  };
+}
 
-  return { read, readManifest };
+/** @throws  Every other failure. */
+function ignoreMissing(cause: unknown): undefined {
+  if (!(cause instanceof ArtifactError) || cause.failure.reason !== 'missing') {
+    throw cause;
+  }
 }
 
 /**

@@ -2,12 +2,11 @@
 import { html } from 'hono/html';
 import files from 'page-files';
 import type { Manifest } from '../../shared/model/artifact.ts';
-import { ENCODER_FILE } from '../../shared/model/encoder.ts';
 import { hasDigits } from '../../shared/model/subject.ts';
 import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { withModel } from '../http/admission.ts';
-import { OF_PAGE, type OperationEntry } from '../http/operation.ts';
+import { doWork, LIGHT_WORK, withModel } from '../http/admission.ts';
+import { OF_PAGE, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import type { Generator } from '../models/model-cache.ts';
 import { respondFault } from './fault.ts';
 import { renderPage, type Markup } from './page.ts';
@@ -17,15 +16,21 @@ export const HAND_PAGE_OPERATION: OperationEntry = {
   path: '/hand',
   ...OF_PAGE,
   summary: 'Draw one digit, and get all ten in your hand, with a URL for any number',
-  errors: ['model_unavailable'],
+  errors: WORK_ERRORS,
   examples: ['/hand'],
 };
 
 export function addHandPageRoute(app: App, dependencies: AppDependencies): void {
   app.get('/hand', (c) => {
-    const render = async ({ sampler: { manifest } }: Generator) => {
-      const { name, version, classes } = manifest;
-      const encoder = await dependencies.modelFiles.read(name, version, ENCODER_FILE);
+    const render = async (generator: Generator): Promise<Response> => {
+      const { manifest } = generator.sampler;
+      const { name, classes } = manifest;
+      const encoder = await doWork(c, dependencies, LIGHT_WORK, () =>
+        dependencies.encoders.open(generator, c.get('defer')),
+      );
+      if ('code' in encoder && encoder.code !== 'encoder_not_found') {
+        return respondFault(c, encoder);
+      }
       const canRead = !('code' in encoder) && hasDigits(classes);
       return renderPage(c, {
         title: 'Your own hand',

@@ -23,7 +23,7 @@ import { describeFault, DIGIT_SIDE, normaliseDigit } from '../../shared/hand/wri
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { findBase, findLabels } from '../drawing.ts';
-import { doWork, measureSamples, withModel, type Work } from '../http/admission.ts';
+import { doWork, LIGHT_WORK, measureSamples, withModel, type Work } from '../http/admission.ts';
 import { API_HEADERS, HEADERS, listWarnings, refuseIfMatch } from '../http/headers.ts';
 import { QUERY_ERRORS, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondJson } from '../http/range.ts';
@@ -83,13 +83,13 @@ export function addHandRoute(app: App, dependencies: AppDependencies): void {
     const { label, model, refine = 0, unknown } = parseParameters(PARAMETERS, searchParams);
     const warnings = listWarnings(unknown, [], 'json');
     refuseIfMatch(c);
-    const pictures = await readPictures(c);
+    const pictures = await doWork(c, dependencies, LIGHT_WORK, () => readPictures(c));
     return withModel(c, dependencies, model, async (generator) => {
       const written = pictures.map((each) => ({
         file: each.file,
         label: findLabels(each.label ?? label, undefined, generator)[0],
       }));
-      const reader = orRefuse(await dependencies.encoders.open(generator));
+      const reader = orRefuse(await dependencies.encoders.open(generator, c.get('defer')));
       const work = measureWork(pictures, refine, generator);
       const reading = await doWork(
         c,

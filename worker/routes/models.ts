@@ -14,9 +14,8 @@ import {
 import {
   ENCODER_FILE,
   ENCODER_FILES,
-  ENCODER_LIMITS,
   ENCODER_WEIGHTS_FILE,
-  parseEncoder,
+  type ParsedEncoder,
 } from '../../shared/model/encoder.ts';
 import { HANDWRITTEN_DIGITS } from '../../shared/model/subject.ts';
 import { SAMPLING_LAW } from '../../shared/model/random.ts';
@@ -30,6 +29,7 @@ import { API_HEADERS, CACHE_CONTROL, hasCurrent, readHeader } from '../http/head
 import { negotiateFormat } from '../http/negotiation.ts';
 import { PARTIAL, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondBytes, respondJson } from '../http/range.ts';
+import type { StoredDocument } from '../models/model-store.ts';
 import { respondFault } from '../pages/fault.ts';
 import { renderModelPage, renderModelsPage } from '../pages/model.ts';
 
@@ -150,15 +150,16 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
     }
     return doWork(c, dependencies, LIGHT_WORK, async () => {
       const manifest = await modelFiles.readManifest(name, version);
-      return 'code' in manifest ? respondFault(c, manifest) : answerManifest(c, manifest);
+      return 'code' in manifest ? respondFault(c, manifest) : answerManifest(c, manifest.parsed);
     });
   }
 
   async function answerManifest(c: AppContext, manifest: ParsedManifest): Promise<Response> {
-    const { name, version } = manifest.manifest;
-    const read = await modelFiles.read(name, version, ENCODER_FILE);
-    const encoder = 'code' in read ? undefined : read;
-    const card = describeModel(manifest, encoder, c.get('base'));
+    const encoder = await modelFiles.readEncoder(manifest);
+    if ('code' in encoder && encoder.code !== 'encoder_not_found') {
+      return respondFault(c, encoder);
+    }
+    const card = describeModel(manifest, 'code' in encoder ? undefined : encoder, c.get('base'));
     return answerByAccept(c, card, () => renderModelPage(c, manifest, card.files));
   }
 
@@ -171,32 +172,41 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
     if (!areNames(name, version)) {
       throw new Refusal({ code: 'model_not_found', model: `${name}@${version}` });
     }
+    const isEncoder = ENCODER_FILES.includes(path);
     // A version is a hash of its content, so name, version and path determine the bytes.
-    const etag = `"${name}-${version}-${path}"`;
-    const headers = { ...API_HEADERS, 'Cache-Control': CACHE_CONTROL.pinned, ETag: etag };
-    if (hasCurrent(c, etag)) {
-      return new Response(null, { status: 304, headers });
+    const pinned = describeCaching(`"${name}-${version}-${path}"`, CACHE_CONTROL.pinned);
+    if (!isEncoder && hasCurrent(c, pinned.ETag)) {
+      return new Response(null, { status: 304, headers: pinned });
     }
-    const send = async (): Promise<Response> => {
-      const file = orRefuse(await modelFiles.read(name, version, path));
-      if (hasCurrent(c, etag, true)) {
-        return new Response(null, { status: 304, headers });
-      }
-      const content = { ...headers, 'Content-Type': type };
-      return respondBytes(c, content, file as Uint8Array<ArrayBuffer>);
-    };
+    const send = (file: Uint8Array, headers = pinned): Response =>
+      hasCurrent(c, headers.ETag, true)
+        ? new Response(null, { status: 304, headers })
+        : respondBytes(c, { ...headers, 'Content-Type': type }, file as Uint8Array<ArrayBuffer>);
     return doWork(c, dependencies, LIGHT_WORK, async () => {
+      const model = orRefuse(await modelFiles.readManifest(name, version));
       if (path === MANIFEST_FILE) {
-        return send();
+        return send(model.bytes);
       }
-      const { manifest } = orRefuse(await modelFiles.readManifest(name, version));
-      // An encoder has at most so many bytes; its description is small.
-      const bytes = ENCODER_FILES.includes(path)
-        ? ENCODER_LIMITS.parameters
-        : findFile(manifest, path).bytes;
-      return doWork(c, dependencies, { hashed: bytes }, send);
+      const encoder = isEncoder ? orRefuse(await modelFiles.readEncoder(model.parsed)) : undefined;
+      if (encoder !== undefined && path === ENCODER_FILE) {
+        return send(encoder.bytes, describeEncoderCaching(hashBytes(encoder.bytes)));
+      }
+      const file = encoder?.parsed.description.file ?? findFile(model.parsed.manifest, path);
+      const headers = encoder === undefined ? pinned : describeEncoderCaching(file.sha256);
+      return doWork(c, dependencies, { hashed: file.bytes }, async () =>
+        send(orRefuse(await modelFiles.readFile(model.parsed, file)), headers),
+      );
     });
   });
+}
+
+function describeCaching(etag: string, cacheControl: string) {
+  return { ...API_HEADERS, 'Cache-Control': cacheControl, ETag: etag };
+}
+
+/** A version does not determine its encoder: a new deployment may bundle another one. */
+function describeEncoderCaching(sha256: string) {
+  return describeCaching(`"${sha256}"`, CACHE_CONTROL.seeded);
 }
 
 /** People get a page: browsers prefer HTML. */
@@ -235,10 +245,10 @@ function describeRecipe({ classes, image, latent }: Manifest): Record<string, st
   };
 }
 
-/** @param encoder  The content of ENCODER_FILE; undefined for a model without an encoder. */
+/** @param encoder  Undefined for a model without an encoder. */
 function describeModel(
   { manifest, plan }: ParsedManifest,
-  encoder: Uint8Array | undefined,
+  encoder: StoredDocument<ParsedEncoder> | undefined,
   base: string,
 ): v.InferOutput<typeof modelCardSchema> {
   const { name, version, classes, image, weights, training, figures } = manifest;
@@ -258,9 +268,7 @@ function describeModel(
     files: Object.keys(FILE_TYPES).flatMap((path) => {
       const url = `${base}/models/${name}/${version}/${path}`;
       if (ENCODER_FILES.includes(path)) {
-        return encoder === undefined
-          ? []
-          : describeEncoderFile(path, url, encoder, { manifest, plan });
+        return encoder === undefined ? [] : describeEncoderFile(path, url, encoder);
       }
       if (path === MANIFEST_FILE) {
         return { path, url }; // The manifest cannot hold its own hash.
@@ -274,12 +282,11 @@ function describeModel(
 function describeEncoderFile(
   path: string,
   url: string,
-  description: Uint8Array,
-  model: ParsedManifest,
+  { bytes: description, parsed }: StoredDocument<ParsedEncoder>,
 ) {
   const { bytes, sha256 } =
     path === ENCODER_FILE
       ? { bytes: description.length, sha256: hashBytes(description) }
-      : parseEncoder(description, model).description.file;
+      : parsed.description.file;
   return { path, url, bytes, sha256 };
 }

@@ -101,6 +101,7 @@ describe('a range', () => {
     ['another unit', { range: 'items=0-9' }],
     ['no unit', { range: '0-9' }],
     ['If-Range with another ETag', { range: 'bytes=0-9', 'if-range': '"other"' }],
+    ['a long If-Range', { range: 'bytes=0-9', 'if-range': `"${'x'.repeat(9000)}"` }],
     ['If-Range with a date', { range: 'bytes=0-9', 'if-range': 'Sat, 28 Nov 2026 00:00:00 GMT' }],
     ['HEAD', { range: 'bytes=0-9' }, 'HEAD'],
   ])('is ignored with %s', async (_, headers, method = 'GET') => {
@@ -217,6 +218,7 @@ test('If-Match gives a 412 unless it names the answer’s strong ETag', async ()
     ['*', 304, { 'if-none-match': etag }],
     [`W/${etag}`, 412],
     ['"x"', 412, { 'if-none-match': etag }],
+    [`"${'x'.repeat(9000)}"`, 412],
   ] as const) {
     expect([value, (await ask(path, { 'if-match': value, ...more })).status]).toEqual([
       value,

@@ -144,6 +144,21 @@ describe('/models', () => {
     },
   );
 
+  test('files of an encoder are named by their content, because a version may get another one', async () => {
+    for (const path of ['encoder.json', 'encoder.bin']) {
+      const url = `/models/${shipped.name}/${shipped.version}/${path}`;
+      const answer = await worker.fetch(url);
+      const bytes = Buffer.from(await answer.arrayBuffer());
+      const etag = `"${createHash('sha256').update(bytes).digest('hex')}"`;
+      expect(Object.fromEntries(answer.headers)).toMatchObject({
+        etag,
+        'cache-control': 'public, max-age=60, must-revalidate',
+      });
+      const again = await worker.fetch(url, { headers: { 'if-none-match': etag } });
+      expect(again.status).toBe(304);
+    }
+  });
+
   test('a bundled model is drawn by its name', async () => {
     const query = `/digit.png?seed=small&model=${small.name}`;
     const answer = await worker.fetch(query);

@@ -8,6 +8,7 @@ import {
   describeSchema,
   fillDefaults,
   parseDigitQuery,
+  parseQuery,
   type PinnedDigits,
 } from '../../../shared/contract/query.ts';
 import '../../support/fast-check.ts';
@@ -80,6 +81,19 @@ describe('the parameters of /digit', () => {
       error: { code: 'unknown_parameter', parameters: ['sede'] },
     });
     expect(parse('constructor=1&strict=1')).toMatchObject({ ok: false });
+  });
+
+  it('are refused where the index of the last sample would be no start', () => {
+    const detail = (query: string) => {
+      const parsed = attempt(() => parseQuery('dataset', new URLSearchParams(query)));
+      return parsed.ok || describeError(parsed.error).detail;
+    };
+    expect(detail('start=999999998&n=2')).toBe(true);
+    expect(detail('start=999999999&n=2')).toBe(
+      'start is "999999999", expected at most 999999998 for 2 samples.',
+    );
+    expect(detail('start=999999001')).toContain('at most 999999000 for 1000 samples');
+    expect(parse('start=999999999')).toMatchObject({ ok: true });
   });
 
   it('let cache-busters pass, even when strict', () => {

@@ -113,7 +113,7 @@ export function addGuideRoutes(
   });
   app.get('/docs/search', (c) => {
     const words = (c.req.query('q') ?? '').slice(0, 100);
-    const found = findText(guides.list(), operations, words).slice(0, MAX_FOUND);
+    const found = findText(guides.list(), operations, words, MAX_FOUND);
     return renderDocsPage(c, guides, {
       title: 'Search',
       description: 'The search of the documentation.',

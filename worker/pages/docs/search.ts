@@ -18,15 +18,14 @@ export interface Found extends Omit<Section, 'text'> {
 
 let known: { readonly guides: readonly Guide[]; readonly sections: readonly Section[] } | undefined;
 
+/** @param max  The most sections. */
 export function findText(
   guides: readonly Guide[],
   operations: readonly Operation[],
   words: string,
+  max: number,
 ): Found[] {
-  const wanted = words
-    .toLowerCase()
-    .split(/\s+/)
-    .filter((word) => word !== '');
+  const wanted = [...new Set(words.toLowerCase().split(/\s+/))].filter((word) => word !== '');
   if (wanted.length === 0) {
     return [];
   }
@@ -37,6 +36,7 @@ export function findText(
     .map((section) => ({ section, score: rate(section, wanted) }))
     .filter(({ score }) => score > 0)
     .sort((a, b) => b.score - a.score)
+    .slice(0, max)
     .map(({ section: { url, page, title, text } }) => ({
       url,
       page,
