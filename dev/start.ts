@@ -61,7 +61,7 @@ async function main(): Promise<void> {
   process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
   process.env['WRANGLER_HIDE_BANNER'] = 'true';
   // Beside `dev.logLevel`, which does not govern all of wrangler's messages.
-  process.env['WRANGLER_LOG'] ??= 'error';
+  process.env['WRANGLER_LOG'] ||= 'error';
   process.chdir(ROOT);
   await buildPage();
 
