@@ -61,7 +61,7 @@ async function main(): Promise<void> {
   process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
   process.env['WRANGLER_HIDE_BANNER'] = 'true';
   // Beside `dev.logLevel`, which does not govern all of wrangler's messages.
-  process.env['WRANGLER_LOG'] ??= 'error';
+  process.env['WRANGLER_LOG'] ||= 'error';
   process.chdir(ROOT);
   await buildPage();
 
@@ -127,12 +127,17 @@ async function main(): Promise<void> {
 /** Serves edits of the page as soon as they are saved; wrangler does so for the worker. */
 function watchPage(): void {
   let timer: NodeJS.Timeout | undefined;
-  watch(join(ROOT, 'page'), { recursive: true }, () => {
+  let built = Promise.resolve();
+  const watcher = watch(join(ROOT, 'page'), { recursive: true }, () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      buildPage().catch((error: unknown) => complain('the page was not built', error));
+      // One after the other: the newest build must be the last one to write.
+      built = built
+        .then(buildPage)
+        .catch((error: unknown) => complain('the page was not built', error));
     }, PAGE_PAUSE_MS);
   });
+  watcher.on('error', (error) => complain('edits of the page are no longer noticed', error));
 }
 
 /**

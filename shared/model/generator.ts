@@ -12,6 +12,8 @@ export const GENERATOR_LIMITS = {
   parameters: 4_000_000,
   macs: 200_000_000,
   effort: 400_000_000,
+  /** Products that the engine sums up for a number. With more, its weights become too coarse. */
+  products: 16_384,
 } as const;
 
 /**
@@ -143,7 +145,7 @@ export function planGenerator(config: GeneratorConfig): GeneratorPlan {
 /**
  * Plans layers one after the other.
  * @param input  The shape of the network's input.
- * @throws GeneratorConfigError  When layers do not fit, or one gives too many numbers.
+ * @throws GeneratorConfigError  When layers do not fit, or one exceeds GENERATOR_LIMITS.
  */
 export function planNetwork(
   config: NetworkPlan['config'],
@@ -161,6 +163,11 @@ export function planNetwork(
     shape = output;
     if (kernel !== undefined) {
       const outputs = kernel.at(-1) as number;
+      const products = sizeOf(kernel) / outputs;
+      if (products > GENERATOR_LIMITS.products) {
+        const most = `at most ${GENERATOR_LIMITS.products} allowed`;
+        throw layerError(index, `${products} products for each number, ${most}`);
+      }
       const name = `${layer.type}_${index}`;
       weights.push({ name: `${name}/kernel`, shape: kernel });
       weights.push({ name: `${name}/bias`, shape: [outputs] });

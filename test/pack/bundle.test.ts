@@ -3,11 +3,14 @@
  * `npm run hunt -- bundle` trains there on SwiftShader, which takes minutes.
  */
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { packData } from '../../dev/pack/bundle.ts';
+import { loadDataFolder } from '../../trainer/data/data-folder.ts';
+import { encodeIdx } from '../../trainer/data/idx.ts';
 import { createBareRoot, type BareRoot } from './bare-root.ts';
 import { writeSmallMnist } from '../support/training/small-mnist.ts';
 import { swiftShaderMissing } from '../support/training/swiftshader.ts';
@@ -19,6 +22,32 @@ const pack = (...words: string[]) =>
     ({ stdout }) => stdout,
     ({ stderr }: { stderr: string }) => stderr,
   );
+
+describe('the data of a bundle', () => {
+  it('is read as it was, with the labels of QMNIST or without labels', async () => {
+    const parent = await mkdtemp(join(tmpdir(), 'digitmint-pack-data-'));
+    const pictures = encodeIdx([12, 8, 8], new Uint8Array(768).fill(9).fill(200, 300));
+    // [12, 8] integers of 32 bits. The first of each row is the class.
+    const labels = Buffer.alloc(12 + 12 * 8 * 4, '00000c020000000c00000008', 'hex').fill(7, 12);
+    Array.from({ length: 12 }, (_, i) => labels.writeInt32BE(3 + (i % 2), 12 + i * 32));
+    const files = {
+      labelled: { 'train-images-idx3-ubyte': pictures, 'train-labels-idx2-int': labels },
+      plain: { 'pictures-idx3-ubyte': pictures },
+    };
+    for (const [name, contents] of Object.entries(files)) {
+      const [from, to] = [join(parent, name), join(parent, `${name}-packed`)];
+      await mkdir(from);
+      for (const [file, bytes] of Object.entries(contents)) {
+        await writeFile(join(from, file), bytes);
+      }
+      await packData(to, from);
+      const [before, after] = [await loadDataFolder(from), await loadDataFolder(to)];
+      expect({ ...after.dataset, name: '' }).toEqual({ ...before.dataset, name: '' });
+      expect(after.dataset.classes).toEqual(name === 'plain' ? [] : ['3', '4']);
+    }
+    await rm(parent, { recursive: true });
+  });
+});
 
 describe.skipIf(swiftShaderMissing !== undefined)('a bundle of the trainer', () => {
   let parent: string;
@@ -101,12 +130,13 @@ describe.skipIf(swiftShaderMissing !== undefined)('a bundle of the trainer', () 
     const other = join(parent, 'other');
     await cp(join(bundle, 'digitmint'), join(other, 'digitmint'));
     await writeFile(join(other, 'node'), '\x7fELF for another machine', { mode: 0o755 });
-    const { stderr } = await run(join(other, 'digitmint'), ['train']).catch(
-      (error: { stderr: string }) => error,
-    );
+    const link = join(parent, 'link');
+    await symlink(join(other, 'digitmint'), link);
+    const { stderr } = await run(link, ['train']).catch((error: { stderr: string }) => error);
     expect(stderr).toMatch(
       /this bundle is for linux-x64, and its Node does not start.*--platform/s,
     );
+    expect(stderr).toContain(join(other, 'node'));
   });
 
   it('is not packed over a folder or file of the user, nor with data that cannot be trained on', async () => {

@@ -175,6 +175,9 @@ test('the built files are enough to start on a bare Node from an empty folder', 
     expect([path, (await server.fetch(path)).status]).toEqual([path, 404]);
   }
   expect((await server.fetch('/models/digits/0000000000000000/model.json')).status).toBe(404);
+  rmSync(folder, { recursive: true }); // As when a new build replaces it.
+  const body = await (await server.fetch('/digit.png?seed=Ada')).arrayBuffer();
+  expect((await server.fetch('/hand', { method: 'POST', body })).status).toBe(200);
   expect(await server.stop()).toBe(0);
   expect(readdirSync(cwd)).toEqual([]); // The server writes no file.
 });

@@ -67,8 +67,8 @@ export async function selectBackend(
   openers: Openers = OPENERS,
   measure: (backend: OpenBackend) => Promise<number> = measureBackend,
 ) {
-  // In the order tried; the chosen one comes last. `reason` says why a backend is not usable and
-  // how to mend that; for a usable one it is the description.
+  // In the order of the first try. `reason` says why a backend is not usable and how to mend that;
+  // for a usable one it is the description.
   const considered = new Map<BackendName, { name: BackendName; usable: boolean; reason: string }>();
   const candidates = requested === 'auto' ? AUTO : [[requested, true] as const];
   for (const [name, acceptsSoftware] of candidates) {
@@ -110,19 +110,35 @@ async function chooseFaster(
   second: Named,
   measure: (backend: OpenBackend) => Promise<number>,
 ) {
-  const [firstMs, secondMs] = [await measure(first), await measure(second)];
-  const [faster, slower] = firstMs <= secondMs ? [first, second] : [second, first];
-  const least = Math.min(firstMs, secondMs).toFixed(0);
-  const most = Math.max(firstMs, secondMs).toFixed(0);
-  await slower.release();
+  const [one, two] = [await tryMeasure(first, measure), await tryMeasure(second, measure)];
+  const [faster, slower] = one.ms <= two.ms ? [one, two] : [two, one];
+  await slower.backend.release();
   const tf = await import('@tensorflow/tfjs');
-  await tf.setBackend(faster.tfBackend);
-  const took = `${most} ms in place of ${least} ms for the same convolutions`;
+  await tf.setBackend(faster.backend.tfBackend);
+  const took = `${slower.ms.toFixed(0)} ms in place of ${faster.ms.toFixed(0)} ms`;
+  const { fault = `slower here: ${took} for the same convolutions` } = slower;
   const considered = [
-    { name: slower.name, usable: false, reason: `slower here: ${took}` },
-    { name: faster.name, usable: true, reason: faster.description },
+    { name: slower.backend.name, usable: false, reason: fault },
+    { name: faster.backend.name, usable: true, reason: faster.backend.description },
   ];
-  return { ...faster, considered };
+  return { ...faster.backend, considered };
+}
+
+/** Measures a backend. One that fails takes forever, because refused work seems to be fast. */
+async function tryMeasure(backend: Named, measure: (backend: OpenBackend) => Promise<number>) {
+  const fail = ({ message }: { message: string }) => ({
+    backend,
+    ms: Infinity,
+    fault: `it fails: ${message}`,
+  });
+  try {
+    const ms = await measure(backend);
+    await setImmediate(); // A device may tell of its fault after the results.
+    const fault = backend.takeFault?.();
+    return fault === undefined ? { backend, ms, fault } : fail(fault);
+  } catch (error) {
+    return fail(error as Error);
+  }
 }
 
 /** Times gradients of small convolutions, of which a step consists: the best of three rounds. */

@@ -54,8 +54,8 @@ function loadTfjsNode(device: 'cpu' | 'gpu', threads: number): string {
   if (!existsSync(join(folder, 'lib'))) {
     throw new BackendUnusable('tfjs-node is not set up: run `npm run setup:tensorflow`');
   }
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'; // Errors only.
-  process.env['TF_DETERMINISTIC_OPS'] ??= '1'; // Matters on a GPU; no cost measured on the CPU.
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ||= '2'; // Errors only.
+  process.env['TF_DETERMINISTIC_OPS'] ||= '1'; // Matters on a GPU; no cost measured on the CPU.
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   process.env['TF_NUM_INTEROP_THREADS'] = String(threads); // A graph's operations side by side.
   if (device === 'cpu' && loadedThreads === undefined) {

@@ -46,11 +46,11 @@ export interface VulkanFacts {
  */
 export function prepareVulkan(env: NodeJS.ProcessEnv = process.env): VulkanFacts {
   const chosen = CHOSEN.map((name) => env[name]).find(Boolean);
-  const given = env[ADDED]?.split(':') ?? [];
+  const given = listPaths(env[ADDED]);
   const { usual, unusual } = listFolders(env);
   const folders = [...usual, ...unusual];
   const described = folders.flatMap((folder) => listFiles(folder, /\.json$/));
-  const files = chosen?.split(':') ?? [...given, ...described];
+  const files = chosen === undefined ? [...given, ...described] : listPaths(chosen);
   const drivers = files.flatMap(readDriver);
   const nvidia = readNvidiaVersion();
   if (chosen === undefined && given.length === 0) {
@@ -104,16 +104,21 @@ export function explainMissingGpu(facts: VulkanFacts): string {
   return `there is no GPU that WebGPU can use, though a Vulkan driver loads (${names}): no such GPU is in this machine, or its driver is too old; WebGPU needs Vulkan 1.1`;
 }
 
+/** Splits a variable's paths. An empty variable, and an empty path in it, mean none. */
+function listPaths(text = ''): string[] {
+  return text.split(':').filter(Boolean);
+}
+
 /** Lists the folders of driver descriptions: those that the loader reads, and others. */
 function listFolders(env: NodeJS.ProcessEnv) {
-  const home = env['HOME'] ?? '/nowhere'; // `homedir` throws where a user has none.
+  const home = env['HOME'] || '/nowhere'; // `homedir` throws where a user has none.
   const { XDG_CONFIG_HOME, XDG_CONFIG_DIRS, XDG_DATA_HOME, XDG_DATA_DIRS } = env;
   const usual = [
-    XDG_CONFIG_HOME ?? join(home, '.config'),
-    ...(XDG_CONFIG_DIRS ?? '/etc/xdg').split(':'),
+    XDG_CONFIG_HOME || join(home, '.config'),
+    ...listPaths(XDG_CONFIG_DIRS || '/etc/xdg'),
     '/etc',
-    XDG_DATA_HOME ?? join(home, '.local', 'share'),
-    ...(XDG_DATA_DIRS ?? '/usr/local/share:/usr/share').split(':'),
+    XDG_DATA_HOME || join(home, '.local', 'share'),
+    ...listPaths(XDG_DATA_DIRS || '/usr/local/share:/usr/share'),
   ];
   // A user's XDG_DATA_DIRS can leave the usual ones out.
   const unusual = ['/usr/share', '/usr/local/nvidia/share', '/run/opengl-driver/share'];

@@ -328,7 +328,7 @@ function placeStage(stage: Stage, batch: number, allocate: (size: number) => num
     ...stage,
     batch,
     weights: allocate(stage.kernelRows * stage.rowUnits * stage.vectors * VECTOR_BYTES),
-    /** The value of code 1, for each channel, or for each run if a run is one number. */
+    /** The number of codes in 1, for each channel, or for each run if a run is one number. */
     factors: allocate(Math.max(stage.runs.length / 2, stage.inputs) * 4),
     scales: allocate(stage.vectors * VECTOR_BYTES),
     bias: allocate(stage.vectors * VECTOR_BYTES),

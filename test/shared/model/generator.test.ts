@@ -62,12 +62,23 @@ describe('planGenerator', () => {
       /layer 1: dense takes a flat input/,
     ],
     [
+      'more products of a number than the engine sums up exactly enough',
+      {
+        layers: [
+          { type: 'dense', units: 1821, activation: 'relu' },
+          { type: 'reshape', shape: [1, 1, 1821] },
+          { type: 'conv2d', filters: 1, kernelSize: 3, activation: 'tanh' },
+        ],
+      },
+      /layer 2: 16389 products for each number, at most 16384 allowed/,
+    ],
+    [
       'more weights than allowed',
       {
         layers: [
-          { type: 'dense', units: 60_000, activation: 'relu' },
-          { type: 'dense', units: 60_000, activation: 'relu' },
-          { type: 'reshape', shape: [200, 300, 1] },
+          { type: 'dense', units: 10_000, activation: 'relu' },
+          { type: 'dense', units: 10_000, activation: 'relu' },
+          { type: 'reshape', shape: [100, 100, 1] },
         ],
       },
       /parameters.*at most/,

@@ -118,7 +118,7 @@ describe('selectBackend', () => {
     expect(without.considered.filter(({ name }) => name === 'webgpu')).toHaveLength(1);
   });
 
-  test('takes the faster of the two backends of an NVIDIA GPU in auto, and says so', async () => {
+  test('takes the faster of the two backends of an NVIDIA GPU in auto, and says so; a fault loses', async () => {
     const released: string[] = [];
     const openAs =
       (name: string): Opener =>
@@ -137,6 +137,24 @@ describe('selectBackend', () => {
       name: 'tensorflow-gpu',
       reason: 'slower here: 30 ms in place of 20 ms for the same convolutions',
     });
+    const failing = pretend({
+      'tensorflow-gpu': openAs('CUDA'),
+      webgpu: async (options) => ({
+        ...(await openAs('Dawn')(options)),
+        takeFault: () => ({ kind: 'refusal', message: 'too many buffers' }),
+      }),
+    });
+    const measureThrowing = async ({ description }: { description: string }) => {
+      throw new Error(description);
+    };
+    for (const [each, reason] of [
+      [measure, 'it fails: too many buffers'],
+      [measureThrowing, 'it fails: Dawn'],
+    ] as const) {
+      const working = await selectBackend('auto', {}, failing, each);
+      expect(working).toMatchObject({ name: 'tensorflow-gpu', considered: [{ reason }, {}] });
+      expect(released.pop()).toBe('Dawn');
+    }
     const alone = pretend({ 'tensorflow-gpu': openAs('CUDA') });
     expect(await selectBackend('auto', {}, alone, measure)).toMatchObject({
       name: 'tensorflow-gpu',

@@ -22,6 +22,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { acquireFileLock } from '../../../storage/file-lock.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
+  computeKey,
   placeLink,
   setUpTensorflow,
   type SetUpOptions,
@@ -203,6 +204,17 @@ describe('an installation', () => {
     expect(await readdir(options.cacheFolder)).toEqual([KEY]);
     const binding = join(options.packageFolder, 'lib', 'napi-v8', 'tfjs_binding.node');
     expect(await readFile(binding, 'utf8')).toBe('binding');
+  });
+
+  test('that worked stays when a broken one in the cache cannot be built again', async () => {
+    const gpu = await computeKey('linux-x64-gpu', options.packageFolder);
+    await rename(await makeTree(), join(options.cacheFolder, gpu));
+    await placeLink(await makeTree(), options.packageFolder);
+    const before = await realpath(join(options.packageFolder, 'lib'));
+    await installPrograms({ python3: NO_NETWORK, 'g++': WORKING });
+    await expect(setUpTensorflow({ ...options, gpu: true })).rejects.toThrow('no route');
+    expect(log[0]).toContain('does not load, and is built again');
+    expect(await realpath(join(options.packageFolder, 'lib'))).toBe(before);
   });
 
   test('is made by one process at a time', async () => {

@@ -59,4 +59,13 @@ describe.skipIf(process.platform !== 'linux')('descriptions of drivers', () => {
     );
     await rm(folder, { recursive: true });
   });
+
+  it('are read from the same places where a variable is empty as where it is absent', () => {
+    const names = ['VK_DRIVER_FILES', 'VK_ADD_DRIVER_FILES', 'HOME', 'XDG_CONFIG_HOME'];
+    const rest = ['XDG_CONFIG_DIRS', 'XDG_DATA_HOME', 'XDG_DATA_DIRS'];
+    const empty = Object.fromEntries([...names, ...rest].map((name) => [name, '']));
+    const { folders, drivers } = prepareVulkan(empty);
+    expect(folders).toEqual(prepareVulkan({}).folders);
+    expect(drivers.map(({ file }) => file)).not.toContain('');
+  });
 });

@@ -129,7 +129,8 @@ async function findTools(packageFolder: string, env: NodeJS.ProcessEnv) {
     const [command = '', ...args] = candidate.split(/\s+/);
     const result = await runCommand(command, [...args, '--version'], { env });
     if (result?.status === 0) {
-      compiler ??= [command, ...args];
+      compiler = [command, ...args];
+      break;
     }
   }
   if (compiler === undefined) {

@@ -62,28 +62,34 @@ async function setUpLocked(name: string, options: SetUpOptions): Promise<ProbeRe
   const key = await computeKey(name, packageFolder);
   const tree = join(cacheFolder, key);
   if (existsSync(tree) && !force) {
-    await placeLink(tree, packageFolder);
-    const probe = await probeTfjsNode(packageFolder, env);
+    const probe = await tryTree(tree, options);
     if (!('failure' in probe)) {
       log(`Taking libtensorflow and its binding from ${tree}.`);
       return probe;
     }
     log(`What is in ${tree} does not load, and is built again:\n${probe.failure}`);
   }
-  const before = findLinkedTree(packageFolder, cacheFolder);
   await build(name, key, options);
-  await placeLink(tree, packageFolder);
-  const probe = await probeTfjsNode(packageFolder, env);
+  const probe = await tryTree(tree, options);
   if ('failure' in probe) {
     await rm(tree, { recursive: true });
-    // Another build, of a CPU for instance, may have worked before.
-    await (before !== undefined && existsSync(before)
-      ? placeLink(before, packageFolder)
-      : rm(join(packageFolder, 'lib')));
     throw new ExpectedError(
       `libtensorflow was built but does not load, and was removed again:\n${probe.failure}\n` +
         'The trainer works without it, on its other backends.',
     );
+  }
+  return probe;
+}
+
+/** Links tfjs-node to a build. If that does not load, the link leads to the build before again. */
+async function tryTree(tree: string, { packageFolder, cacheFolder, env }: SetUpOptions) {
+  const before = findLinkedTree(packageFolder, cacheFolder);
+  await placeLink(tree, packageFolder);
+  const probe = await probeTfjsNode(packageFolder, env);
+  if ('failure' in probe) {
+    await (before !== undefined && before !== tree && existsSync(before)
+      ? placeLink(before, packageFolder)
+      : rm(join(packageFolder, 'lib')));
   }
   return probe;
 }
@@ -144,7 +150,7 @@ function findLinkedTree(packageFolder: string, cacheFolder: string): string | un
 }
 
 /** Names a build: equal only for equal wheels, sources of the binding and N-API version. */
-async function computeKey(name: string, packageFolder: string): Promise<string> {
+export async function computeKey(name: string, packageFolder: string): Promise<string> {
   const requirements = await readFile(join(import.meta.dirname, `${name}.txt`), 'utf8');
   const manifest = await readFile(join(packageFolder, 'package.json'), 'utf8');
   const { version } = JSON.parse(manifest) as { version: string };
