@@ -5,7 +5,12 @@
 import { Command, CommanderError, Option } from 'commander';
 import { version } from '../../package.json';
 import { describeExpected, type ParameterSet } from '../../shared/contract/query.ts';
-import { DIGIT_FORMATS, MORPH_FORMATS, type DigitFormat } from '../../shared/contract/formats.ts';
+import {
+  DATASET_FORMATS,
+  DIGIT_FORMATS,
+  MORPH_FORMATS,
+  type DigitFormat,
+} from '../../shared/contract/formats.ts';
 import { NUMBER, ROUTES } from '../../shared/contract/parameters.ts';
 import { HEADERS } from '../../worker/http/headers.ts';
 import { drawSet, SET_PARAMETERS } from './dataset.ts';
@@ -149,14 +154,17 @@ function buildMorphCommand(): Command {
 function buildDatasetCommand(): Command {
   const { model: _, ...parameters } = SET_PARAMETERS;
   const command = new Command('dataset')
-    .description('A labelled set of any size, as idx, npy, csv or ndjson.')
+    .description('A labelled set, of any size in most formats.')
     .helpOption('-h, --help', 'Prints this help');
   addOptions(command, parameters);
   return command
     .option(...BASE_OPTION)
-    .option('--format <format>', 'idx, npy, csv or ndjson (default: by the extension of --out)')
+    .option(
+      '--format <format>',
+      `${Object.keys(DATASET_FORMATS).join(', ')} (default: by the extension of --out)`,
+    )
     .option('--out <file>', 'the file (default: standard output)')
-    .option('--labels <file>', 'a second file for the labels of idx or npy')
+    .option('--labels <file>', 'a second file for the labels of idx, idx.gz or npy')
     .action(({ model, ...flags }: Flags) =>
       drawSet(open({ ...flags, model }), flags, readText(flags['out']), readText(flags['labels'])),
     );
