@@ -81,4 +81,10 @@ describe('a chart', () => {
     const [line] = CHART.lines as [LineChart['lines'][number]];
     expect(planLineChart({ ...CHART, lines: [{ ...line, points: [[0, -1]] }] })).toBeNull();
   });
+
+  it('takes more points than a call takes arguments', () => {
+    const points = Array.from({ length: 200_000 }, (_, i) => [i, 1] as const);
+    const lines = CHART.lines.slice(0, 1).map((line) => ({ ...line, points }));
+    expect(planLineChart({ ...CHART, lines })).not.toBeNull();
+  });
 });
