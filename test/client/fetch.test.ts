@@ -347,7 +347,7 @@ test.each<[what: string, status: number, ask: (how: RequestOptions) => Promise<u
   expect([error instanceof TypeError, error instanceof ApiError]).toEqual([true, false]);
   const leaving = new AbortController();
   const { signal } = leaving;
-  const fetchAborted = async (url: string, init: RequestInit) => {
+  const fetchAborted = async (_url: string, init: RequestInit) => {
     const { body } = await fetch(new URL('/', base), init);
     leaving.abort(TIMEOUT);
     return new Response(body, { status });
