@@ -17,6 +17,7 @@ import {
   mkdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
@@ -67,8 +68,8 @@ function cleanEnvironment({ ...variables }) {
   }
   if (!isWritable(HOME)) {
     // wrangler and pip fail if they cannot write their configuration and cache.
-    variables.XDG_CONFIG_HOME ??= join(ROOT, '.digitmint', 'config');
-    variables.XDG_CACHE_HOME ??= join(ROOT, '.digitmint', 'cache');
+    variables.XDG_CONFIG_HOME ||= join(ROOT, '.digitmint', 'config');
+    variables.XDG_CACHE_HOME ||= join(ROOT, '.digitmint', 'cache');
   }
   // Programs ask servers of this machine, which no proxy reaches.
   const unproxied = variables.no_proxy ?? variables.NO_PROXY;
@@ -110,7 +111,7 @@ function lockInstallation() {
   const clock = new Int32Array(new SharedArrayBuffer(4));
   for (let isTold = false; !takeLock(); Atomics.wait(clock, 0, 0, 200)) {
     const holder = readHolder();
-    if (holder > 0 && !isAlive(holder)) {
+    if (holder > 0 ? !isAlive(holder) : isAbandoned()) {
       rmSync(LOCK, { force: true });
     } else if (holder > 0 && !isTold) {
       process.stderr.write(
@@ -129,6 +130,12 @@ function readHolder() {
   } catch {
     return 0;
   }
+}
+
+/** Whether the lock was left empty, by a kill or a full disk: else it is written at once. */
+function isAbandoned() {
+  const facts = statSync(LOCK, { throwIfNoEntry: false });
+  return facts !== undefined && Date.now() - facts.mtimeMs > 10_000;
 }
 
 function takeLock() {
@@ -154,9 +161,9 @@ function isAlive(pid) {
 /** @returns  Whether it succeeded. npm says what is wrong. */
 function install() {
   process.stderr.write('Installing dependencies, once…\n');
-  const npm = process.env.npm_execpath;
+  const starter = process.env.npm_execpath; // Or that of yarn or pnpm.
   // npm needs a cache. If the home folder is read-only, the cache is in the project's folder.
-  const hasCache = isWritable(process.env.npm_config_cache ?? join(HOME, '.npm'));
+  const hasCache = isWritable(process.env.npm_config_cache || join(HOME, '.npm'));
   // .npmrc sets ignore-scripts too, but a user's environment could override it.
   // In a workspace of another project, npm would install that project.
   const flags =
@@ -167,8 +174,8 @@ function install() {
   const npmArguments = ['ci', ...flags, '--loglevel=error', ...cache];
   const options = { cwd: ROOT, env, stdio: ['ignore', 2, 2] };
   const { status } =
-    npm !== undefined && npm.endsWith('.js')
-      ? spawnSync(process.execPath, [npm, ...npmArguments], options)
+    starter?.endsWith('npm-cli.js') === true
+      ? spawnSync(process.execPath, [starter, ...npmArguments], options)
       : spawnSync('npm', npmArguments, { ...options, shell: process.platform === 'win32' });
   return status === 0;
 }

@@ -3,7 +3,7 @@
  * without the registry.
  */
 import { execFile, spawn, spawnSync } from 'node:child_process';
-import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
@@ -99,6 +99,12 @@ describe('the launcher', () => {
     await writeFile(lock, String(spawnSync(process.execPath, ['--version']).pid));
     const first = await launch(['program.ts']);
     expect(first).toMatchObject({ code: 0, stdout: 'up\n' });
+    // Killed before it wrote its number. Nor does it matter which package manager starts it.
+    await writeFile(lock, '');
+    await utimes(lock, 1, 1);
+    await rm(join(project, 'node_modules'), { recursive: true });
+    const byYarn = await launch(['program.ts'], { npm_execpath: '/usr/lib/yarn.js' });
+    expect(byYarn).toMatchObject({ code: 0, stdout: 'up\n' });
     const installed = join(project, 'node_modules', '.package-lock.json');
     const list = await readFile(installed);
     await rm(installed);
