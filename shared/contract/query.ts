@@ -50,9 +50,8 @@ export function parseText(parameter: Kind, text: string): Value | undefined {
     }
     case 'text': {
       const { minLength = 1, maxLength = Infinity, pattern } = parameter;
-      // Characters are code points, as in JSON Schema.
-      const isShort = text.length <= maxLength || [...text].length <= maxLength;
-      const fits = text.length >= minLength && isShort;
+      const { length } = [...text]; // In code points, as in JSON Schema.
+      const fits = length >= minLength && length <= maxLength;
       return fits && pattern?.test(text) !== false ? text : undefined;
     }
   }

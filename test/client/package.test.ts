@@ -96,7 +96,7 @@ test('the licences of what its command line holds go along', async () => {
 const BUDGET = {
   index: 6.75 * 1024,
   element: 5.75 * 1024,
-  urlsOnly: 3.35 * 1024,
+  urlsOnly: 3.4 * 1024,
   tarball: 800 * 1024,
 };
 

@@ -27,6 +27,7 @@ import {
   type Fixture,
 } from '../support/models/fixture-artifact.ts';
 import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/hosts/workerd.ts';
+import { CACHE_CONTROL } from '../../worker/http/headers.ts';
 
 const [first, second] = [
   buildFixture({ weightsSeed: 'first' }),
@@ -245,14 +246,28 @@ test.each([ENCODER_FILE, ENCODER_WEIGHTS_FILE])(
     await tell('/test/reset');
     await point(first);
     await expectHealed(first, golden.first);
-    const paths = ['/hand', `/models/${name}/${version}/${key}`];
-    const cards = key === ENCODER_FILE ? [`/models/${name}/${version}`] : [];
+    const card = `/models/${name}/${version}`;
     const ask = async () =>
-      Promise.all([...paths, ...cards].map(async (path) => (await worker.fetch(path)).status));
+      Promise.all(
+        ['/hand', `${card}/${key}`].map(async (path) => (await worker.fetch(path)).status),
+      );
+    const readCard = async () => {
+      const answer = await worker.fetch(card);
+      const { files } = (await answer.json()) as { files: { path: string }[] };
+      const hasEncoder = files.some(({ path }) => path === ENCODER_FILE);
+      return [answer.status, hasEncoder, answer.headers.get('cache-control')];
+    };
     await tell('/test/fault', { key, fault: 'throws' });
-    expect(new Set(await ask())).toEqual(new Set([503]));
+    expect(await ask()).toEqual([503, 503]);
+    const isWhole = key === ENCODER_WEIGHTS_FILE;
+    expect(await readCard()).toEqual([
+      200,
+      isWhole,
+      isWhole ? CACHE_CONTROL.seeded : CACHE_CONTROL.fresh,
+    ]);
     await tell('/test/fault');
-    expect(new Set(await ask())).toEqual(new Set([200]));
+    expect(await ask()).toEqual([200, 200]);
+    expect(await readCard()).toEqual([200, true, CACHE_CONTROL.seeded]);
   },
 );
 

@@ -45,8 +45,6 @@ const FILE_TYPES: Readonly<Record<string, string>> = {
 /** Programs that accept anything get JSON. */
 const CARD_TYPES = { json: 'application/json', html: 'text/html' };
 
-const CARD_HEADERS = { ...API_HEADERS, 'Cache-Control': CACHE_CONTROL.seeded };
-
 const NAME: Parameter = {
   kind: 'text',
   pattern: /^[a-z][a-z0-9-]{0,31}$/,
@@ -156,11 +154,12 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
 
   async function answerManifest(c: AppContext, manifest: ParsedManifest): Promise<Response> {
     const encoder = await modelFiles.readEncoder(manifest);
-    if ('code' in encoder && encoder.code !== 'encoder_not_found') {
-      return respondFault(c, encoder);
-    }
-    const card = describeModel(manifest, 'code' in encoder ? undefined : encoder, c.get('base'));
-    return answerByAccept(c, card, () => renderModelPage(c, manifest, card.files));
+    const [found, fault] = 'code' in encoder ? [undefined, encoder.code] : [encoder];
+    const card = describeModel(manifest, found, c.get('base'));
+    // A card that lacks an encoder only because storage failed is not kept.
+    const isWhole = fault === undefined || fault === 'encoder_not_found';
+    const caching = isWhole ? CACHE_CONTROL.seeded : CACHE_CONTROL.fresh;
+    return answerByAccept(c, card, () => renderModelPage(c, manifest, card.files), caching);
   }
 
   app.get('/models/:name/:version/:file', async (c) => {
@@ -214,9 +213,13 @@ async function answerByAccept(
   c: AppContext,
   card: object,
   renderPage: () => Promise<Response>,
+  caching: string = CACHE_CONTROL.seeded,
 ): Promise<Response> {
   const type = negotiateFormat(readHeader(c, 'accept'), CARD_TYPES);
-  const answer = type === 'html' ? await renderPage() : respondJson(card, CARD_HEADERS);
+  const answer =
+    type === 'html'
+      ? await renderPage()
+      : respondJson(card, { ...API_HEADERS, 'Cache-Control': caching });
   answer.headers.set('Vary', 'Accept');
   return answer;
 }
