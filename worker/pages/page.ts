@@ -53,20 +53,22 @@ function renderPreview(
 ): Markup {
   const tell = (property: string, content: string | number) =>
     html`<meta property="${property}" content="${content}" />`;
-  const size = sample ?? { width: 1, height: 1 };
-  const scale = chooseScale(size.width * SHEET.cols, SHEET_WIDTH - 2 * SHEET.margin);
-  const { width, height } = measureSheet(size, SHEET.n, { ...SHEET, scale });
-  const picture = `${base}${SHARED_PICTURE}${model === undefined ? '' : `&model=${model}`}`;
+  const tellPicture = (size: Size): Markup => {
+    const scale = chooseScale(size.width * SHEET.cols, SHEET_WIDTH - 2 * SHEET.margin);
+    const { width, height } = measureSheet(size, SHEET.n, { ...SHEET, scale });
+    const picture = `${base}${SHARED_PICTURE}${model === undefined ? '' : `&model=${model}`}`;
+    return html`${tell('og:image', picture)} ${tell('og:image:type', 'image/png')}
+      ${tell('og:image:width', width)} ${tell('og:image:height', height)}
+      ${tell('og:image:alt', `${SHEET.n} pictures that the service drew`)}
+      <meta name="twitter:card" content="summary_large_image" />`;
+  };
   return html`${description === undefined ? '' : html`<meta name="description" content="${description}" />`}
     ${tell('og:type', 'website')} ${tell('og:site_name', 'digitmint')} ${tell('og:title', title)}
     ${tell('og:url', `${base}${path}`)} ${description === undefined ? '' : tell('og:description', description)}
     ${
       sample === undefined
         ? html`<meta name="twitter:card" content="summary" />`
-        : html`${tell('og:image', picture)} ${tell('og:image:type', 'image/png')}
-            ${tell('og:image:width', width)} ${tell('og:image:height', height)}
-            ${tell('og:image:alt', `${SHEET.n} pictures that the service drew`)}
-            <meta name="twitter:card" content="summary_large_image" />`
+        : tellPicture(sample)
     }`;
 }
 

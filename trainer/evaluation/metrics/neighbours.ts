@@ -31,8 +31,8 @@ export function findNeighbourhoods(points: Points, counts: NeighbourCounts): Rea
 /**
  * Compares samples with real points.
  *
- * Precision and recall, 0..1: Kynkäänniemi et al. 2019 (arXiv 1904.06991). Precision is the part of
- * the samples within reach of a real point's k-th neighbour, recall the part of the real points
+ * Precision and recall, 0..1: Kynkäänniemi et al. 2019 (arXiv 1904.06991). Precision is the part
+ * of the samples within reach of a real point's k-th neighbour, recall the part of the real points
  * within reach of a sample's. Two sets of one distribution stay below 1: judge beside the floor. A
  * point at exactly the radius is inside, as in the paper's formula 1.
  *
