@@ -28,7 +28,7 @@ export function buildEvaluateCommand(): Command {
     .description('Measures how good models are, side by side and beside what real pictures get.')
     .option(
       '--model <folder>',
-      'a model: the folder with its manifest.json, or of its run; more than once for a column each (seeds, sizes, forms of the weights)',
+      'a model: the folder of a run, or one with a manifest.json; more than once for a column each (seeds, sizes, forms of the weights)',
       (folder: string, earlier?: readonly string[]) => [...(earlier ?? []), folder],
     )
     .option(
