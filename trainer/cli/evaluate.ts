@@ -33,7 +33,7 @@ export function buildEvaluateCommand(): Command {
     )
     .option(
       '--samples <file>',
-      'instead of a model: its samples, as IDX or .npy, plain or .gz; [n, 28, 28], uint8 or float32',
+      'instead of a model: its samples, 200 to 60,000 MNIST-like digits as IDX or .npy, plain or .gz; [n, 28, 28], [n, 784], [n, 28, 28, 1] or [n, 1, 28, 28], uint8 or float32',
     )
     .option('--labels <file>', 'the requested digit of each of --samples, as IDX or .npy')
     .option(
