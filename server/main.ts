@@ -117,7 +117,7 @@ async function run(settings: Settings): Promise<void> {
 }
 
 /**
- * Refuses a PUBLIC_URL whose path begins like a route: a proxy may remove the path or pass it on,
+ * Refuses a public URL whose path begins like a route: a proxy may remove the path or pass it on,
  * and the two must not look the same.
  * @throws ExpectedError
  */
@@ -126,7 +126,7 @@ function requireFreePath(app: App, publicUrl: string | undefined): void {
   const isRoute = app.routes.some(({ path }) => path.split(/[/.]/)[1] === first);
   if (first !== '' && (isRoute || ASSET_PATH === `/${first}/`)) {
     throw new ExpectedError(
-      `PUBLIC_URL is ${JSON.stringify(publicUrl)}, but /${first} is a path of this service; ` +
+      `the public URL is ${JSON.stringify(publicUrl)}, but /${first} is a path of this service; ` +
         'choose another, such as /digits',
     );
   }

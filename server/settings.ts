@@ -148,19 +148,23 @@ export function parseSettings(args: readonly string[], env: Environment): Settin
   if (help !== undefined) {
     return 'help';
   }
-  const settings = Object.entries(OPTIONS).map(([name, { usage, variable, preset, parse }]) => {
+  const read = ({ usage, variable, preset }: (typeof OPTIONS)[keyof typeof OPTIONS]): Value => {
     const flag = nameFlag(usage);
     const given = flags[flag];
-    const value =
-      given === undefined
-        ? { name: variable, text: env[variable]?.trim() || preset }
-        : { name: `--${flag}`, text: given };
-    return [name, parse(value, env)];
-  });
+    return given === undefined
+      ? { name: variable, text: env[variable]?.trim() || preset }
+      : { name: `--${flag}`, text: given };
+  };
+  const settings = Object.entries(OPTIONS).map(([name, option]) => [
+    name,
+    option.parse(read(option), env),
+  ]);
   const parsed = Object.fromEntries(settings) as Settings;
   if (parsed.hstsSeconds > 0 && parsed.publicUrl?.startsWith('https:') !== true) {
+    const { name } = read(OPTIONS.hstsSeconds);
     throw new ExpectedError(
-      `HSTS_SECONDS is ${parsed.hstsSeconds}, which needs a PUBLIC_URL that starts with https://`,
+      `${name} is ${parsed.hstsSeconds}, which needs a public URL that starts with https:// ` +
+        '(--public-url or PUBLIC_URL)',
     );
   }
   return parsed;

@@ -139,7 +139,7 @@ const ERRORS = {
   no_digit: define<{ reason: string }>({
     status: 422,
     detail: ({ reason }) => `No digit was recognised: ${reason}.`,
-    example: { reason: 'nearest is 7 with 31%' },
+    example: { reason: 'nearest is 7 with 31%; if it is one, say which, as label=7' },
   }),
   not_found: define<{ path: string; near?: string | undefined }>({
     status: 404,
@@ -234,7 +234,7 @@ const ERRORS = {
   jobs_off: define<{ reason: string }>({
     status: 501,
     title: 'Jobs are off',
-    detail: ({ reason }) => `This service runs no jobs: ${reason}. See docs/jobs.md.`,
+    detail: ({ reason }) => `This service runs no jobs: ${reason}. See /docs/jobs.`,
     example: { reason: 'no JOBS_SECRET is set' },
   }),
   job_not_found: define<{ job: string }>({

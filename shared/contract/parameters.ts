@@ -490,7 +490,7 @@ export const PARAMETERS = {
     kind: 'model',
     about:
       'Which model draws; with seed and version the answer never changes and is cached permanently',
-    without: 'the latest published model',
+    without: 'the service’s default model',
     example: 'digits',
     control: { title: 'Model', group: 'Answer', place: 3 },
     routes: ALL,

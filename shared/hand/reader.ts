@@ -83,6 +83,8 @@ export interface DigitReading {
   readonly label: number;
   /** How sure the encoder is of the label, 0..1. */
   readonly certainty: number;
+  /** How sure it is that this is no digit, 0..1. */
+  readonly other: number;
   /** Between the written digit and the one that the hand draws: root mean square, of 255. */
   readonly error: number;
   /** The same for the hand that the encoder guesses from this digit alone. */
@@ -138,10 +140,12 @@ export function* readHand(
 
 /** Says why a digit is not recognised, without a full stop. @param name  Of its class. */
 export function describeUnrecognised(digit: DigitReading, name: string | undefined): string {
-  const { certainty, ownError, missed, isNear } = digit;
-  const nearest = `nearest is ${name} with ${Math.round(100 * certainty)}%`;
-  const differs = `its drawing differs by ${Math.round(ownError)} of 255, ${Math.round(100 * missed)}% of the ink`;
-  return isNear ? nearest : `${nearest}, and ${differs}`;
+  const { certainty, other, ownError, missed, isNear } = digit;
+  const write = (share: number): string => `${Math.round(100 * share)}%`;
+  const nearest = `nearest is ${name} with ${write(certainty)}`;
+  const none = other > MAX_OTHER ? `, and with ${write(other)} it shows none` : '';
+  const far = `, and its drawing differs by ${Math.round(ownError)} of 255, ${write(missed)} of the ink`;
+  return nearest + none + (isNear ? '' : far);
 }
 
 interface GuessedDigit extends WrittenDigit, Omit<DigitReading, 'error'> {
@@ -150,7 +154,8 @@ interface GuessedDigit extends WrittenDigit, Omit<DigitReading, 'error'> {
 
 function guessDigit(reader: HandReader, draw: DrawInk, given: GivenDigit): GuessedDigit {
   const ink = Float32Array.from(given.pixels, (value) => value / 255);
-  const { certainties, other, latents, label: nearest } = reader.guess(ink);
+  const { certainties, other: none, latents, label: nearest } = reader.guess(ink);
+  const other = none ?? 0;
   const label = given.label ?? nearest;
   const certainty = certainties[label] as number;
   const size = latents.length / certainties.length;
@@ -158,12 +163,12 @@ function guessDigit(reader: HandReader, draw: DrawInk, given: GivenDigit): Guess
   const ownError = compareInk(draw(label, roundLatents(guess)), ink);
   const missed = ownError / compareInk(ink, new Float32Array(ink.length));
   const isGiven = given.label !== undefined;
-  const near = NEAR[isGiven ? 'given' : other === undefined ? 'guessed' : 'knowsOthers'];
+  const near = NEAR[isGiven ? 'given' : none === undefined ? 'guessed' : 'knowsOthers'];
   const isNear = ownError <= near.error && missed <= near.missed;
-  const isSure = certainty >= MIN_CERTAINTY * (1 - (other ?? 0)) && (other ?? 0) <= MAX_OTHER;
+  const isSure = certainty >= MIN_CERTAINTY * (1 - other) && other <= MAX_OTHER;
   const isRecognised = isNear && (isGiven || isSure);
   const corrected = lookAgain(reader, draw, { label, ink }, guess);
-  return { label, ink, certainty, guess: corrected, ownError, missed, isNear, isRecognised };
+  return { label, ink, certainty, other, guess: corrected, ownError, missed, isNear, isRecognised };
 }
 
 /**

@@ -72,7 +72,7 @@ describe('a start that fails', () => {
       [['--port', 'x'], /^digitmint: --port is "x", expected a whole number/],
       [
         ['--public-url', 'https://example.org/models'],
-        /^digitmint: PUBLIC_URL is .*\/models is a path of this service; choose another/,
+        /^digitmint: the public URL is .*\/models is a path of this service; choose another/,
       ],
       [['--public-url', 'https://example.org/assets/x'], /\/assets is a path of this service/],
       [

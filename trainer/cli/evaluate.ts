@@ -28,12 +28,12 @@ export function buildEvaluateCommand(): Command {
     .description('Measures how good models are, side by side and beside what real pictures get.')
     .option(
       '--model <folder>',
-      'a model: the folder with its manifest.json, or of its run; more than once for a column each (seeds, sizes, forms of the weights)',
+      'a model: the folder of a run, or one with a manifest.json; more than once for a column each (seeds, sizes, forms of the weights)',
       (folder: string, earlier?: readonly string[]) => [...(earlier ?? []), folder],
     )
     .option(
       '--samples <file>',
-      'instead of a model: its samples, as IDX or .npy, plain or .gz; [n, 28, 28], uint8 or float32',
+      'instead of a model: its samples, 200 to 60,000 MNIST-like digits as IDX or .npy, plain or .gz; [n, 28, 28], [n, 784], [n, 28, 28, 1] or [n, 1, 28, 28], uint8 or float32',
     )
     .option('--labels <file>', 'the requested digit of each of --samples, as IDX or .npy')
     .option(

@@ -1,6 +1,6 @@
 /** `publish`: puts a model into object storage and prints what was done. */
 import { resolve } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
 import { publishArtifact, type PublishResult } from '../publish/publish.ts';
 import { readS3Credentials } from '../../storage/s3-location.ts';
@@ -23,7 +23,6 @@ interface PublishFlags extends StorageFlags {
   readonly model: string;
   readonly sign?: string;
   readonly default?: true;
-  readonly keepDefault?: true;
 }
 
 const HELP = `${STORAGE_HELP}
@@ -36,17 +35,17 @@ Examples:
 export function buildPublishCommand(context: StorageContext = createStorageContext()): Command {
   const command = new Command('publish')
     .description('Puts a trained model into object storage and serves it.')
-    .requiredOption('--model <folder>', 'a model: the folder with its manifest.json');
+    .requiredOption(
+      '--model <folder>',
+      'a model: the folder of a run, or one with a manifest.json',
+    );
   return addWriteOptions(addStorageOptions(command))
     .option('--sign <file>', 'signs the manifest with this private key; `models keygen` makes one')
-    .addOption(
-      new Option(
-        '--default',
-        'serves it to requests that name no model; without this flag only a new version of the ' +
-          'default model does, unless it is a trial',
-      ).conflicts('keepDefault'),
+    .option(
+      '--default',
+      'serves it to requests that name no model; without this flag only the first model of a ' +
+        'store does, and a new version of the default model, unless it is a trial',
     )
-    .option('--keep-default', 'never changes which model is the default')
     .addHelpText('after', HELP)
     .action((flags: PublishFlags) => publishModel(flags, context));
 }
@@ -75,7 +74,7 @@ export async function publishModel(
       ...options,
       folder: resolve(cwd, flags.model),
       signer,
-      makeDefault: flags.default === true || (flags.keepDefault !== true && 'careful'),
+      makeDefault: flags.default ?? 'careful',
       onObject: (state, object) =>
         say(`  ${state.replace('_', ' ').padEnd(13)}  ${describeObject(object)}`),
     });

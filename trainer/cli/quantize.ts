@@ -45,7 +45,7 @@ const COMPARED_SAMPLES = 256;
 export function buildQuantizeCommand(): Command {
   return new Command('quantize')
     .description("Writes a model's weights in another form: a half or a quarter of the bytes.")
-    .requiredOption('--model <folder>', 'a model: the folder with its manifest.json')
+    .requiredOption('--model <folder>', 'a model: the folder of a run, or one with a manifest.json')
     .addOption(
       new Option(
         '--weights <type>',

@@ -38,7 +38,7 @@ export function buildSampleCommand(): Command {
   const upTo = (max: number, min = 1) => parseWhole(min, max);
   return new Command('sample')
     .description('Draws offline: for the same seed the same bytes as the API.')
-    .requiredOption('--model <folder>', 'a model: the folder with its manifest.json')
+    .requiredOption('--model <folder>', 'a model: the folder of a run, or one with a manifest.json')
     .option('--n <count>', 'how many samples', upTo(MAX_SAMPLES), 16)
     .option('--seed <text>', 'the seed', '1')
     .option(

@@ -126,7 +126,7 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   ],
   [
     '--augment <chance>',
-    `moves, cuts and lights images, real and generated alike, each with this chance (default: ${USUAL_AUGMENTATION} below ${FEW} pictures, else 0)`,
+    `moves, cuts and lights images, real and generated alike, each with this chance (default: ${USUAL_AUGMENTATION} with preset digits below ${FEW} pictures, else 0)`,
     parseShare,
   ],
   [

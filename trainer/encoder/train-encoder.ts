@@ -51,7 +51,7 @@ const PICTURES = { written: 10_000, rewritten: 6000, made: 4000 } as const;
 export function buildTrainEncoderCommand(): Command {
   return new Command('train-encoder')
     .description(
-      'Trains the encoder that finds the latent vector of a written digit, about half an hour.',
+      'Trains the encoder that finds the latent vector of a written digit, in about ten minutes.',
     )
     .requiredOption('--model <folder>', 'the model, which gets the encoder beside its other files')
     .option(

@@ -154,11 +154,11 @@ function measureWork(
 async function read(
   written: readonly { readonly file: PictureFile; readonly label: number | undefined }[],
   { reader, refine }: { readonly reader: HandReader; readonly refine: number },
-  { sampler, name }: Generator,
+  { sampler, name: model }: Generator,
 ): Promise<Reading> {
   const { classes, image } = sampler.manifest;
   if (image.height !== DIGIT_SIDE || image.width !== DIGIT_SIDE) {
-    throw new Refusal({ code: 'encoder_not_found', model: name });
+    throw new Refusal({ code: 'encoder_not_found', model });
   }
   const nameDigit = (i: number): string => (written.length > 1 ? `in picture ${i + 1} ` : '');
   const digits: GivenDigit[] = [];
@@ -174,7 +174,10 @@ async function read(
   const unknown = reading.digits.findIndex(({ isRecognised }) => !isRecognised);
   if (unknown >= 0) {
     const digit = reading.digits[unknown] as DigitReading;
-    const reason = nameDigit(unknown) + describeUnrecognised(digit, classes[digit.label]);
+    const name = classes[digit.label] as string;
+    const isGiven = written[unknown]?.label !== undefined;
+    const advice = isGiven ? '' : `; if it is one, say which, as label=${name}`;
+    const reason = nameDigit(unknown) + describeUnrecognised(digit, name) + advice;
     throw new Refusal({ code: 'no_digit', reason });
   }
   for (let step = 0; step < refine; step++) {

@@ -344,8 +344,14 @@ test.each<[string, () => Uint8Array | string, number, string, string]>([
   ['a dash', () => dash, 422, 'no_digit', '% of the ink'],
   ['a colon', () => colon, 422, 'no_digit', '% of the ink'],
   ['a blot', () => blot, 422, 'no_digit', 'a blot without lines'],
-  ['a photograph of a cat', paintCat, 422, 'no_digit', ''],
-  ['a scribble', () => JSON.stringify(scribble), 422, 'no_digit', 'nearest is '],
+  ['a photograph of a cat', paintCat, 422, 'no_digit', '100% it shows none'],
+  [
+    'a scribble',
+    () => JSON.stringify(scribble),
+    422,
+    'no_digit',
+    '; if it is one, say which, as label=',
+  ],
 ])('%s is refused by name', async (_, build, status, code, text) => {
   const answer = await post(build());
   expect([answer.status, answer.json.code]).toEqual([status, code]);

@@ -39,7 +39,7 @@ beforeAll(async () => {
   laterMs = 0;
   for (const fixture of [oldest, older, present, other]) {
     await writeArtifact(cwd, fixture);
-    await publish(fixture, fixture === other ? '--keep-default' : '');
+    await publish(fixture);
   }
 });
 afterAll(() => rm(template, { recursive: true, force: true }));
@@ -260,9 +260,9 @@ describe('models remove', () => {
   });
 
   it.each([
-    ['publishes that model', () => publish(other, '--keep-default')],
+    ['publishes that model', () => publish(other)],
     ['makes that model the default', () => run('default other').then(() => undefined)],
-    ['serves another version of it', () => publish(otherNext, '--keep-default')],
+    ['serves another version of it', () => publish(otherNext)],
   ])('leaves everything as it is when another command %s meanwhile', async (what, meanwhile) => {
     await writeArtifact(cwd, otherNext);
     const isHarmless = what === 'publishes that model';

@@ -101,17 +101,12 @@ describe('the publish command', () => {
 
   it('makes another model the default on request only, and names the ways there and back', async () => {
     await run('--model first --to ./store');
-    for (const flags of ['', ' --keep-default']) {
-      const output = await run(`--model other --to ./store${flags}`);
-      expect(output).toContain('beside the default, mlp');
-      expect(output).toContain('npm run models -- default conv --to ./store');
-    }
+    const beside = await run('--model other --to ./store');
+    expect(beside).toContain('beside the default, mlp');
+    expect(beside).toContain('npm run models -- default conv --to ./store');
     const output = await run('--model other --to ./store --default');
     expect(output).toContain('it is now the default, before it was mlp');
     expect(output).toContain('Back: npm run models -- default mlp --to ./store');
-    await expect(run('--model other --to ./store --default --keep-default')).rejects.toThrow(
-      /cannot be used with/,
-    );
   });
 
   it('names the replaced version and the command that goes back', async () => {
