@@ -96,6 +96,9 @@ export async function readArtifactFolder(place: string) {
       const advice = isEncoder ? `remove ${ENCODER_FILES.join(' and ')}` : 'export the model again';
       throw new ExpectedError(`${folder}: ${cause.message}; ${advice}`, { cause });
     }
+    if ((cause as NodeJS.ErrnoException).syscall !== undefined) {
+      throw new ExpectedError(`${folder}: cannot be read: ${(cause as Error).message}`, { cause });
+    }
     throw cause;
   }
 }
@@ -154,12 +157,11 @@ export function checkDrawing(parsed: ParsedManifest, weights: Uint8Array): void 
 
 function listFolder(folder: string): Promise<string[]> {
   return readdir(folder).catch((cause: NodeJS.ErrnoException) => {
-    const got = { ENOENT: 'nothing there', ENOTDIR: 'a file' }[cause.code ?? ''];
-    throw got === undefined
-      ? cause
-      : new ExpectedError(`${folder}: expected a folder with ${MANIFEST_FILE}, got ${got}`, {
-          cause,
-        });
+    const { code = '', message } = cause;
+    const got = { ENOENT: 'nothing there', ENOTDIR: 'a file' }[code] ?? message;
+    throw new ExpectedError(`${folder}: expected a folder with ${MANIFEST_FILE}, got ${got}`, {
+      cause,
+    });
   });
 }
 
