@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
   exit 1
 }
 if [ $# -eq 0 ]; then
-  # npm's status is 1 when something is outdated, and when the registry fails. Then it prints an error.
+  # npm's status is 1 when something is outdated. When the registry fails, it prints an error.
   # Node and its types keep their major version (see launch.mjs), previews their line.
   names=$(npm outdated --json | node -e "
     const outdated = JSON.parse(require('node:fs').readFileSync(0, 'utf8') || '{}');

@@ -23,8 +23,8 @@ const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
 /** N-API's version in the binding. Node has it from 12.22 on, so one binding fits every Node. */
 export const NAPI_VERSION = 8;
 /**
- * A build has this name and the id of its process until it is whole: pip may go on writing after the
- * process was killed.
+ * A build has this name and the id of its process until it is whole. pip may go on writing after
+ * that process was killed.
  */
 export const PARTIAL = 'partial';
 
