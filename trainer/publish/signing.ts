@@ -75,8 +75,8 @@ export async function createKeyFile(path: string): Promise<PublicKey> {
     await writeFile(path, pem, { flag: 'wx', mode: 0o600, flush: true });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    if (code !== 'EEXIST') {
-      // A part of a key would be in the way of the next attempt.
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      // This call made the file. A part of a key would be in the way of the next attempt.
       await rm(path, { force: true });
     }
     throw new ExpectedError(
