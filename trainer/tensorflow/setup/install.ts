@@ -111,7 +111,12 @@ async function tryTree(tree: string, { packageFolder, cacheFolder, env }: SetUpO
  */
 export async function undoSetUp(packageFolder: string | undefined, cacheFolder: string) {
   const lock = await lockCache(cacheFolder);
-  const removed = await removeOwn(packageFolder, cacheFolder).finally(lock.release);
+  const removed: string[] = [];
+  try {
+    removed.push(...(await removeOwn(packageFolder, cacheFolder)));
+  } finally {
+    await lock.release();
+  }
   for (const folder of [cacheFolder, dirname(cacheFolder)]) {
     if ((await readdir(folder)).length === 0) {
       await rmdir(folder);
