@@ -84,7 +84,10 @@ function cleanEnvironment({ ...variables }) {
   return variables;
 }
 
-/** Whether node_modules has Node and every required package in the lock file's version. */
+/**
+ * Whether node_modules has Node and every package in the lock file's version. An optional package
+ * may be missing, because it may be for another platform.
+ */
 function isInstalled() {
   try {
     const installed = readLock(join(MODULES, '.package-lock.json'));
@@ -94,7 +97,9 @@ function isInstalled() {
       installed !== null &&
       wanted.every(
         ([path, { optional, version }]) =>
-          path === '' || optional === true || installed[path]?.version === version,
+          path === '' ||
+          (optional === true && installed[path] === undefined) ||
+          installed[path]?.version === version,
       )
     );
   } catch {

@@ -14,7 +14,7 @@ if (swallowed === null) {
   await buildPage();
   const options = { cwd: ROOT, stdio: 'inherit' } as const;
   const child = spawn(process.execPath, [WRANGLER, 'deploy', ...process.argv.slice(2)], options);
-  ['SIGTERM', 'SIGHUP'].forEach((signal) =>
+  ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((signal) =>
     process.on(signal, () => child.kill(signal as NodeJS.Signals)),
   );
   child.on('exit', (code) => (process.exitCode = code ?? 1));

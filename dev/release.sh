@@ -3,7 +3,7 @@
 #
 # Makes a release: runs the gate, sets the version, gives CHANGELOG.md's "Unreleased" section its
 # name, packs the npm client, builds the image where Docker runs, commits and tags. Pushes nothing.
-# --dry-run does all that in a temporary clone, without the gate and the image.
+# All but the gate works in a temporary clone. --dry-run keeps nothing, without gate and image.
 set -eu
 cd "$(dirname "$0")/.."
 version=${1:-} mode=${2:-}
@@ -23,18 +23,26 @@ echo "$version" | grep -Eq '^[0-9]+\.[0-9]+\.[0-9]+(-[0-9a-z.]+)?$' ||
 awk '/^## /{on = /^## Unreleased/} on && /^- /{found = 1} END{exit !found}' CHANGELOG.md ||
   fail 'CHANGELOG.md has nothing under "## Unreleased"'
 
+project=$PWD
+head=$(git rev-parse HEAD)
+if [ "$mode" != --dry-run ]; then
+  .ci/run
+  [ "$(git rev-parse HEAD)$(git status --porcelain)" = "$head" ] ||
+    fail 'something changed while the gate ran; commit it and start again'
+fi
+# The release is made in a clone. A step that fails, or a signal, leaves nothing here.
+trial=$(mktemp -d)
+trap 'rm -rf "$trial"' EXIT
+trap 'exit 1' INT TERM HUP
+git clone -q "$project" "$trial/digitmint"
+cd "$trial/digitmint"
+ln -s "$project/node_modules" node_modules
 if [ "$mode" = --dry-run ]; then
-  project=$PWD
-  trial=$(mktemp -d)
-  trap 'rm -rf "$trial"' EXIT
-  git clone -q "$project" "$trial/digitmint"
-  cd "$trial/digitmint"
-  ln -s "$project/node_modules" node_modules
   git config user.name release && git config user.email release@localhost
 else
-  .ci/run
-  # A step that fails leaves no half-made release: the tree was clean.
-  trap 'git checkout -q -- .' EXIT
+  # A clone does not have the settings of this repository.
+  git config user.name "$(git -C "$project" config user.name)"
+  git config user.email "$(git -C "$project" config user.email)"
 fi
 
 npm version --no-git-tag-version --allow-same-version "$version" >/dev/null
@@ -56,6 +64,13 @@ git show --stat --oneline HEAD
 if [ "$mode" = --dry-run ]; then
   echo "digitmint $version would be tagged; nothing was kept: --dry-run"
 else
+  # The branch first: git refuses that when it has moved on meanwhile.
+  release=$(git rev-parse HEAD)
+  git -C "$project" fetch -q "$trial/digitmint" HEAD
+  git -C "$project" merge -q --ff-only "$release"
+  git -C "$project" fetch -q "$trial/digitmint" tag "v$version"
+  mkdir -p "$project/dist"
+  cp "dist/digitmint-$version.tgz" "$project/dist/"
   echo "digitmint $version is tagged. To publish: git push --follow-tags;" \
     "npm publish dist/digitmint-$version.tgz"
 fi

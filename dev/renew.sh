@@ -11,17 +11,23 @@ cd "$(dirname "$0")/.."
   exit 1
 }
 if [ $# -eq 0 ]; then
-  # npm's status is 1 when something is outdated.
+  # npm's status is 1 when something is outdated. When the registry fails, it prints an error.
   # Node and its types keep their major version (see launch.mjs), previews their line.
-  set -- $(npm outdated --json | node -e "
+  names=$(npm outdated --json | node -e "
     const outdated = JSON.parse(require('node:fs').readFileSync(0, 'utf8') || '{}');
     const isKept = /^(@types\/node|node-(bin-)?(darwin|linux|win)-.*)$/;
-    for (const [name, { current = '' }] of Object.entries(outdated)) {
+    if (outdated.error !== undefined && outdated.error.latest === undefined) {
+      console.error('digitmint: npm outdated failed: ' + JSON.stringify(outdated.error));
+      process.exit(1);
+    }
+    for (const [name, entry] of Object.entries(outdated)) {
+      const [{ current = '' }] = [entry].flat();
       if (!isKept.test(name) && !current.includes('-')) {
         console.log(name);
       }
     }
   ")
+  set -- $names
 fi
 [ $# -gt 0 ] || {
   echo 'Nothing is outdated.'

@@ -57,7 +57,8 @@ const MAX_KNOWN_BYTES = 64 * 1024;
 /**
  * Reads a store. S3 answers 403 for a missing object where the credentials may not list the bucket.
  * Such an answer counts as missing only for an object of a model, and only while the same
- * credentials can read another one. A refused pointer is reported as refused.
+ * credentials can read another one. A refused pointer is reported as refused. A folder that refuses
+ * an object has it.
  */
 export function createObjectReader(store: ObjectStore): ObjectReader {
   /** The objects of models that were read last, newest first. */
@@ -68,8 +69,9 @@ export function createObjectReader(store: ObjectStore): ObjectReader {
   }
 
   async function canReadOther(key: string): Promise<boolean> {
+    const isServer = store.hasUnsafeConditions !== undefined;
     const other = known.find((each) => each.key !== key);
-    if (other === undefined) {
+    if (!isServer || other === undefined) {
       return false;
     }
     const read = store.getIfChanged(other.key, other.etag, MAX_KNOWN_BYTES);

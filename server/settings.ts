@@ -1,7 +1,12 @@
 /** The server's settings, from flags or from environment variables. */
 import { parseArgs } from 'node:util';
 import { ExpectedError } from '../shared/expected-error.ts';
-import { parseS3Location, readS3Credentials, type Environment } from '../storage/s3-location.ts';
+import {
+  parseS3Location,
+  quoteSetting,
+  readS3Credentials,
+  type Environment,
+} from '../storage/s3-location.ts';
 import { parseSettings as parseWorkerSettings } from '../worker/env.ts';
 import type { ModelsPlace } from './object-reader.ts';
 
@@ -226,7 +231,7 @@ function parsePublicUrl({ name, text }: Value): string | undefined {
   const isHttp = url !== null && ['http:', 'https:'].includes(url.protocol);
   if (!isHttp || url.href !== url.origin + url.pathname || !BASE_PATH.test(url.pathname)) {
     throw new ExpectedError(
-      `${name} is ${JSON.stringify(text)}, expected http:// or https:// and a host, ` +
+      `${name} is ${quoteSetting(text)}, expected http:// or https:// and a host, ` +
         "then perhaps a path of letters, digits, '.', '_', '~', '-' and '/'",
     );
   }
@@ -244,7 +249,7 @@ function parseModels({ name, text }: Value, env: Environment): ModelsPlace {
   const path = text.startsWith('folder:') ? text.slice('folder:'.length) : text;
   if (path === '' || /^[a-z0-9]+:\/\//i.test(path)) {
     throw new ExpectedError(
-      `${name} is ${JSON.stringify(text)}, ` +
+      `${name} is ${quoteSetting(text)}, ` +
         "expected bundled, a folder's path, or s3://BUCKET[/PREFIX]",
     );
   }

@@ -73,10 +73,15 @@ export function recordSchema<V>(
 
 const MAX_DETAIL_LENGTH = 500;
 
+/** Replaces control characters, which could change what a terminal shows. */
+export function hideControls(text: string): string {
+  return text.replace(/\p{Cc}/gu, '\uFFFD');
+}
+
 /** Tells where a value differs from its schema, and how. */
 export function describeIssues(issues: readonly v.BaseIssue<unknown>[]): string {
-  const text = issues
-    .map((issue) => `${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`)
-    .join('; ');
+  const text = hideControls(
+    issues.map((issue) => `${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`).join('; '),
+  );
   return text.length > MAX_DETAIL_LENGTH ? `${text.slice(0, MAX_DETAIL_LENGTH)}…` : text;
 }

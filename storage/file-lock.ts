@@ -3,7 +3,7 @@
  * its process is gone, or, on another machine, its lock stays unchanged for too long.
  */
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, readFileSync } from 'node:fs';
 import { copyFile, lstat, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import * as v from 'valibot';
@@ -165,10 +165,20 @@ export function parseJson<T>(schema: v.GenericSchema<unknown, T>, text: string):
 export function isProcessAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !isThread(pid);
   } catch (cause) {
     // EPERM: it runs, as another user.
     return (cause as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** On Linux a signal also finds a thread of any process by its id. */
+function isThread(id: number): boolean {
+  try {
+    const group = /^Tgid:\s*(\d+)$/m.exec(readFileSync(`/proc/${id}/status`, 'utf8'))?.[1];
+    return group !== undefined && Number(group) !== id;
+  } catch {
+    return false; // Another system, or the process has ended since.
   }
 }
 

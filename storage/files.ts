@@ -121,10 +121,10 @@ export async function replaceFolder(next: string, folder: string): Promise<void>
 /** Undoes the half of {@link replaceFolder} that a killed process did. */
 export async function restoreReplaced(folder: string): Promise<void> {
   const old = nameReplaced(folder);
-  if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) {
-    await succeeds(rename(old, folder), 'ENOENT');
-  } else {
+  if (lstatSync(folder, { throwIfNoEntry: false }) !== undefined) {
     await rm(old, { recursive: true, force: true });
+  } else if (existsSync(old)) {
+    await succeeds(rename(old, folder), 'ENOENT');
   }
 }
 

@@ -81,7 +81,12 @@ export function createFolderStore(path: string): ObjectStore {
     },
     put: (key, bytes, etag) => attempt(() => putFile(root, locate(key), bytes, etag)),
     list: (prefix) => attempt(() => listObjects(root, prefix)),
-    delete: (key) => attempt(() => withLock(root, () => rm(locate(key), { force: true }))),
+    delete: (key) =>
+      attempt(async () => {
+        const file = locate(key);
+        await withLock(root, () => rm(file, { force: true }));
+        await sweepLeftovers(dirname(file));
+      }),
     spendReserve: () => attempt(() => succeeds(rm(join(root, RESERVE_FILE)), 'ENOENT')),
     close: () => Promise.resolve(),
   };
@@ -187,7 +192,7 @@ async function withLock<T>(root: string, action: (isHeld: () => Promise<boolean>
 }
 
 async function sweepLeftovers(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
+  for (const name of await recover(readdir(folder), ['ENOENT', 'ENOTDIR'], [])) {
     if (TEMPORARY.test(name)) {
       const file = join(folder, name);
       // A file that is gone by now was placed by its writer.
@@ -199,7 +204,10 @@ async function sweepLeftovers(folder: string): Promise<void> {
   }
 }
 
-/** Lists through linked folders, as objects are read and written through them. */
+/**
+ * Lists through linked folders, as objects are read and written through them. Folders that cannot
+ * hold the prefix are not read: a bucket may lie among other files.
+ */
 async function listObjects(root: string, prefix: string): Promise<ListedObject[]> {
   const objects: ListedObject[] = [];
 
@@ -208,7 +216,8 @@ async function listObjects(root: string, prefix: string): Promise<ListedObject[]
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       const file = join(folder, entry.name);
       const key = relative(root, file).split(sep).join('/');
-      if (isValidKey(key)) {
+      const isWithin = key.startsWith(prefix) || prefix.startsWith(`${key}/`);
+      if (isValidKey(key) && isWithin) {
         const facts = await findFacts(file, entry);
         if (facts?.isDirectory()) {
           const real = await realpath(file);
@@ -231,8 +240,9 @@ async function findFacts(file: string, entry: Dirent): Promise<Stats | null> {
   return entry.isSymbolicLink() ? stat(file) : stat(file).catch(() => null);
 }
 
-function classify(cause: unknown): StorageFailure {
-  const { code = '', message } = cause as NodeJS.ErrnoException;
+/** Names the reason of a file system's error, or of a lock that could not be taken. */
+export function classify(cause: unknown): StorageFailure {
+  const { code = '', message, syscall } = cause as NodeJS.ErrnoException;
   if (cause instanceof LockTimeoutError) {
     return { reason: 'busy', detail: message };
   }
@@ -246,7 +256,10 @@ function classify(cause: unknown): StorageFailure {
     EEXIST: { reason: 'unexpected', detail: notFolder },
     ENOTDIR: { reason: 'unexpected', detail: notFolder },
     ELOOP: { reason: 'unexpected', detail: `a link where a file should be: ${message}` },
-    EPERM: { reason: 'unsupported', detail: noLinks },
+    EPERM:
+      syscall === 'link'
+        ? { reason: 'unsupported', detail: noLinks }
+        : { reason: 'forbidden', detail: message },
     ENOTSUP: { reason: 'unsupported', detail: noLinks },
     EOPNOTSUPP: { reason: 'unsupported', detail: noLinks },
     ENOSYS: { reason: 'unsupported', detail: noLinks },

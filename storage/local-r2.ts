@@ -6,13 +6,8 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { wholeSchema } from '../shared/schema.ts';
-import {
-  acquireFileLock,
-  isProcessAlive,
-  LockBlockedError,
-  LockTimeoutError,
-  parseJson,
-} from './file-lock.ts';
+import { acquireFileLock, isProcessAlive, parseJson } from './file-lock.ts';
+import { classify } from './folder-store.ts';
 import { StorageError, type ObjectStore } from './object-store.ts';
 import { createS3Store } from './s3-store.ts';
 
@@ -129,18 +124,7 @@ export async function lockLocalR2(root: string, timeoutMs: number) {
     await mkdir(dirname(path), { recursive: true });
     return await acquireFileLock(path, { timeoutMs, staleMs: Number.POSITIVE_INFINITY });
   } catch (cause) {
-    const { code = '', message } = cause as NodeJS.ErrnoException;
-    if (/^E[A-Z]+$/.test(code)) {
-      const isForbidden = ['EACCES', 'EPERM', 'EROFS'].includes(code);
-      const reason = isForbidden ? 'forbidden' : code === 'ENOSPC' ? 'full' : 'unexpected';
-      throw new StorageError(description, { reason, detail: message }, { cause });
-    }
-    const isBusy = cause instanceof LockTimeoutError;
-    if (isBusy || cause instanceof LockBlockedError) {
-      const reason = isBusy ? 'busy' : 'unexpected';
-      throw new StorageError(description, { reason, detail: cause.message }, { cause });
-    }
-    throw cause;
+    throw new StorageError(description, classify(cause), { cause });
   }
 }
 

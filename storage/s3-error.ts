@@ -46,7 +46,7 @@ export function describeError(cause: unknown) {
     message: string;
     code: string;
     $fault: string;
-    $metadata: { httpStatusCode?: number; attempts?: number; clockSkewCorrected?: boolean };
+    $metadata: { httpStatusCode?: number; attempts?: number };
     $response: { statusCode?: number; headers?: Record<string, string> };
   }>;
   const { name = '', $metadata = {}, $response = {} } = error;
@@ -63,8 +63,6 @@ export function describeError(cause: unknown) {
     networkCode: status === undefined && !isCode ? error.code : undefined,
     bucketRegion: $response.headers?.['x-amz-bucket-region'],
     attempts: $metadata.attempts ?? 1,
-    /** The SDK learned the server's clock from this answer. */
-    isClockCorrected: $metadata.clockSkewCorrected === true,
   };
 }
 
@@ -80,11 +78,12 @@ function findReason({ status, code }: S3Failure): Reason {
   return REASONS.get(code ?? '') ?? REASONS.get(String(status)) ?? 'unexpected';
 }
 
-/** True when another attempt may succeed. */
+/**
+ * True when another attempt may succeed. With a wrong clock it may, too, because the SDK learns the
+ * server's time. But the publishers' leases need a right clock, so the error is shown.
+ */
 export function isRetried(failure: S3Failure): boolean {
-  return (
-    failure.networkCode !== undefined || failure.isClockCorrected || findReason(failure) === 'busy'
-  );
+  return failure.networkCode !== undefined || findReason(failure) === 'busy';
 }
 
 /** True when the server does not support the operation, such as a conditional put. */

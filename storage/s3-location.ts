@@ -64,19 +64,21 @@ export function parseS3Location(text: string, options: LocationOptions): S3Locat
     const form =
       endpoint === undefined ? AWS_BUCKET_FORM : "3 to 255 letters, digits, '.', '_' and '-'";
     throw new ExpectedError(
-      `${name} is ${quote(text)}, expected s3:// and a bucket of ${form}, ` +
+      `${name} is ${quoteSetting(text)}, expected s3:// and a bucket of ${form}, ` +
         "then perhaps / and a prefix of letters, digits, '.', '_', '-' and '/'",
     );
   }
   if (endpoint === undefined && region === undefined && readVariable(env, 'AWS_PROFILE') === null) {
     throw new ExpectedError(
-      `${name} is ${quote(text)}, which needs an address or a region: ` +
+      `${name} is ${quoteSetting(text)}, which needs an address or a region: ` +
         'set AWS_ENDPOINT_URL_S3, or for AWS AWS_REGION',
     );
   }
   const style = readVariable(env, 'AWS_S3_ADDRESSING_STYLE') ?? 'path';
   if (!['path', 'virtual'].includes(style)) {
-    throw new ExpectedError(`AWS_S3_ADDRESSING_STYLE is ${quote(style)}, expected path or virtual`);
+    throw new ExpectedError(
+      `AWS_S3_ADDRESSING_STYLE is ${quoteSetting(style)}, expected path or virtual`,
+    );
   }
   return {
     bucket,
@@ -98,14 +100,14 @@ export function parseR2Location(text: string, options: LocationOptions): S3Locat
   const bucket = text.slice('r2://'.length);
   if (!AWS_BUCKET.test(bucket)) {
     throw new ExpectedError(
-      `${name} is ${quote(text)}, expected r2:// and a bucket of ${AWS_BUCKET_FORM}`,
+      `${name} is ${quoteSetting(text)}, expected r2:// and a bucket of ${AWS_BUCKET_FORM}`,
     );
   }
   const account = readVariable(env, 'CLOUDFLARE_ACCOUNT_ID');
   if (endpoint === undefined && !/^[0-9a-f]{32}$/.test(account ?? '')) {
     throw new ExpectedError(
       `${name} ${text}: expected the account's 32 hex digits in CLOUDFLARE_ACCOUNT_ID, ` +
-        `got ${account === null ? 'nothing' : quote(account)}; ` +
+        `got ${account === null ? 'nothing' : 'another text'}; ` +
         '`wrangler whoami` shows them (or give the whole address with --endpoint)',
     );
   }
@@ -135,7 +137,7 @@ function findSetting(
 function parseRegion(name: string, region: string): string {
   if (!REGION.test(region)) {
     throw new ExpectedError(
-      `${name} is ${quote(region)}, expected a region like "auto" or "us-east-1"`,
+      `${name} is ${quoteSetting(region)}, expected a region like "auto" or "us-east-1"`,
     );
   }
   return region;
@@ -144,9 +146,9 @@ function parseRegion(name: string, region: string): string {
 function parseEndpoint(name: string, text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !['http:', 'https:'].includes(url.protocol)) {
-    // The part before an @ may be a password.
-    const shown = text.includes('@') ? 'another text' : quote(text);
-    throw new ExpectedError(`${name} is ${shown}, expected an address like https://HOST`);
+    throw new ExpectedError(
+      `${name} is ${quoteSetting(text)}, expected an address like https://HOST`,
+    );
   }
   if (url.username + url.password + url.search + url.hash !== '') {
     throw new ExpectedError(
@@ -199,6 +201,7 @@ function readVariable(env: Environment, name: string): string | null {
   return value === '' ? null : value;
 }
 
-function quote(text: string): string {
-  return JSON.stringify(text);
+/** Quotes a setting in a message. The part before an @ may be a password, so it is not shown. */
+export function quoteSetting(text: string): string {
+  return text.includes('@') ? 'another text' : JSON.stringify(text);
 }

@@ -16,6 +16,7 @@ import {
   type PutObjectCommandOutput,
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
+import { ExpectedError } from '../shared/expected-error.ts';
 import {
   checkKey,
   isTooLarge,
@@ -268,8 +269,6 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
 function createS3Client(options: S3StoreOptions): S3Client {
   const { endpoint, region, credentials, isVirtualHost = false, env = {} } = options;
   const { attempts = 5, waiting = realWaiting } = options;
-  // Node reads `proxyEnv` from 22.21 and 24.5 on; older ones connect directly.
-  const agentOptions = { keepAlive: true, maxSockets: 50, proxyEnv: env };
   return new S3Client({
     ...(endpoint !== undefined && { endpoint, forcePathStyle: !isVirtualHost }),
     ...(region !== undefined && { region }),
@@ -281,8 +280,22 @@ function createS3Client(options: S3StoreOptions): S3Client {
     expectContinueHeader: false,
     maxAttempts: attempts,
     retryStrategy: createRetryStrategy(attempts, waiting),
-    requestHandler: { httpsAgent: new Agent(agentOptions), throwOnRequestTimeout: true },
+    requestHandler: { httpsAgent: createAgent(env), throwOnRequestTimeout: true },
   });
+}
+
+/** @throws ExpectedError  When the proxy's address cannot be read. Node's own error quotes it. */
+function createAgent(env: Environment): Agent {
+  try {
+    // Node reads `proxyEnv` from 22.21 and 24.5 on; older ones connect directly.
+    const options = { keepAlive: true, maxSockets: 50, proxyEnv: env };
+    return new Agent(options);
+  } catch {
+    throw new ExpectedError(
+      'HTTPS_PROXY: expected an address like http://HOST:PORT, got another text, which is not ' +
+        'shown; percent-encode the characters of a password',
+    );
+  }
 }
 
 type RetryStrategy = Extract<S3ClientConfig['retryStrategy'], { recordSuccess: unknown }>;

@@ -6,6 +6,7 @@ import type { ObjectStore } from './object-store.ts';
 import {
   parseR2Location,
   parseS3Location,
+  quoteSetting,
   readS3Credentials,
   type Environment,
   type LocationOptions,
@@ -37,7 +38,7 @@ export function parseTarget(text: string, settings: Omit<LocationOptions, 'name'
   const isFolder = scheme === undefined && path !== '' && isPath;
   if (!isFolder && text !== 'local') {
     const forms = TARGET_FORMS.map((form) => `\n  ${form}`).join('');
-    const got = JSON.stringify(text);
+    const got = quoteSetting(text);
     throw new ExpectedError(`--to: expected one of the following, got ${got}${forms}`);
   }
   const target: Target = isFolder ? { kind: 'folder', path } : { kind: 'local' };

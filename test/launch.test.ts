@@ -82,6 +82,10 @@ describe('the launcher', () => {
     );
     await writeFile(lock, (await readFile(lock, 'utf8')).replace('"1.0.0"', '"2.0.0"'));
     expect((await launch(['program.ts'])).stderr).toContain('Installing dependencies');
+    // Node itself is such a package, one for each platform.
+    const optional = (await readFile(lock, 'utf8')).replace('"2.0.0"', '"3.0.0","optional":true');
+    await writeFile(lock, optional);
+    expect((await launch(['program.ts'])).stderr).toContain('Installing dependencies');
   });
 
   it('installs again after a full disk cut the list of what is installed', async () => {

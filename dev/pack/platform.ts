@@ -47,7 +47,9 @@ async function download(name: string): Promise<string> {
   const partial = await mkdtemp(join(CACHE, 'partial-'));
   try {
     const run = promisify(execFile);
-    const { stdout } = await run('npm', ['pack', '--json', `${name}@${version}`], { cwd: partial });
+    // On Windows npm is a batch file, which only a shell starts.
+    const options = { cwd: partial, shell: process.platform === 'win32' };
+    const { stdout } = await run('npm', ['pack', '--json', `${name}@${version}`], options);
     const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
     const archive = await readFile(join(partial, filename));
     const hash = `sha512-${createHash('sha512').update(archive).digest('base64')}`;
@@ -58,10 +60,11 @@ async function download(name: string): Promise<string> {
     await rename(partial, folder);
     return join(folder, 'package');
   } catch (cause) {
-    const reason = (cause as Error).message.split('\n')[0];
+    const { message, stderr = '' } = cause as Error & { readonly stderr?: string };
+    const said = (stderr.trim() || message).split('\n').slice(-8).join('\n    ');
     throw new ExpectedError(
-      `Node for another platform could not be downloaded: npm pack ${name}@${version} (${reason}). ` +
-        'It needs npm, tar and the package registry.',
+      `Node for another platform could not be downloaded: npm pack ${name}@${version}. ` +
+        `It needs npm, tar and the package registry. It said:\n    ${said}`,
       { cause },
     );
   } finally {

@@ -45,6 +45,9 @@ describe('a fault is told by its place', () => {
 
   test('no text of the file is repeated, and a long list of faults is cut', () => {
     expect(describeFault({ name: 'a', layers: '\u001b[31m' })).toBe('layers: expected Array');
+    expect(describeFault({ name: 'a', layers: [], '\u001b[2J\n': 1 })).toBe(
+      '\uFFFD[2J\uFFFD: unknown key',
+    );
     const many = Array.from({ length: 1000 }, () => ({ type: 'dense', units: 10 }));
     expect(describeFault({ name: 'a', layers: many })).toHaveLength(501);
   });

@@ -1,4 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import {
   copyFile,
   mkdir,
@@ -78,6 +79,10 @@ describe('a lock file', () => {
   it('of a killed holder is taken over by exactly one of many', async () => {
     const pid = await killHolder();
     expect(isProcessAlive(pid)).toBe(false);
+    // Threads share the numbers of processes, and a thread may get the one of a killed holder.
+    const threads = existsSync('/proc/self/task') ? await readdir('/proc/self/task') : [];
+    const alive = threads.filter((id) => isProcessAlive(Number(id)));
+    expect(alive).toEqual(threads.filter((id) => Number(id) === process.pid));
     expect(await readFile(path, 'utf8')).toContain(`"pid":${pid}`);
     let holders = 0;
     await Promise.all(

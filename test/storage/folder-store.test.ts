@@ -5,7 +5,9 @@ import { hostname, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createFolderStore } from '../../storage/folder-store.ts';
+import { createObjectReader } from '../../server/object-reader.ts';
+import { classify, createFolderStore } from '../../storage/folder-store.ts';
+import { StorageError } from '../../storage/object-store.ts';
 import { catchStorageFailure, listKeys } from '../support/storage/object-store-contract.ts';
 
 const utf8 = new TextEncoder();
@@ -80,10 +82,38 @@ describe('a folder store', () => {
     }
     const yesterday = new Date(Date.now() - 25 * 3600 * 1000);
     await Promise.all([old, mine].map((file) => utimes(file, yesterday, yesterday)));
+    const gone = join(folder, 'models', basename(old));
+    await mkdir(join(folder, 'models'));
+    await writeFile(gone, 'half-writ');
+    await utimes(gone, yesterday, yesterday);
+    await store.delete('models/b.json');
+    expect(await readdir(join(folder, 'models'))).toEqual([]);
+    await rm(join(folder, 'models'), { recursive: true });
     await store.put('a.json', utf8.encode('a'), absent);
     expect(await listKeys(store)).toEqual(['a.json']);
     const kept = ['.reserve', basename(fresh), '.tmp-notes', 'a.json'];
     expect((await readdir(folder)).sort()).toEqual(kept.sort());
+  });
+
+  it('refuses what its user may not read or move, and names hard links only where one failed', async () => {
+    const store = createFolderStore(folder);
+    const keys = ['models/a.json', 'models/b.json'] as const;
+    for (const key of keys) {
+      await store.put(key, utf8.encode(key), absent);
+    }
+    const fail = (syscall: string) =>
+      new StorageError(
+        'folder',
+        classify(Object.assign(new Error('no'), { code: 'EPERM', syscall })),
+      );
+    expect(fail('link').failure.reason).toBe('unsupported');
+    const get: typeof store.get = (key, maxBytes) =>
+      key === keys[1] ? Promise.reject(fail('open')) : store.get(key, maxBytes);
+    const reader = createObjectReader({ ...store, get });
+    expect(await reader.read(keys[0], 99)).toHaveProperty('etag');
+    await expect(reader.read(keys[1], 99)).rejects.toMatchObject({
+      failure: { reason: 'forbidden' },
+    });
   });
 
   it('is not blocked by the lock of a killed publisher', async () => {
@@ -131,6 +161,7 @@ describe('a folder store', () => {
     expect(await listKeys(store)).toEqual([]);
     // The other disk is not there: its objects must not count as deleted.
     await rm(join(folder, 'disk'), { recursive: true });
+    expect(await store.list('publish-probe-')).toEqual([]);
     expect(await catchStorageFailure(store.list('models/'))).toMatchObject({
       reason: 'unexpected',
       detail: expect.stringContaining('models'),

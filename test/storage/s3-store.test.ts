@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { format, inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ExpectedError } from '../../shared/expected-error.ts';
 import { formatLogLine } from '../../worker/http/log.ts';
 import { StorageError, type StorageFailure } from '../../storage/object-store.ts';
 import { createS3Store, type S3StoreOptions } from '../../storage/s3-store.ts';
@@ -254,6 +255,24 @@ describe('an S3 store on a faulty server', () => {
     expect((await catchStorageFailure(store.put('key', utf8.encode('x'), absent))).reason).toBe(
       reason,
     );
+  });
+
+  it('tells a wrong clock, though the SDK learns the right one from the answer', async () => {
+    const store = await openAlways({
+      do: 'answer',
+      status: 403,
+      headers: { date: 'Thu, 01 Jan 2026 00:00:00 GMT' },
+      body: buildS3Error('RequestTimeTooSkewed'),
+    });
+    expect((await catchStorageFailure(store.get('key'))).reason).toBe('clock_skewed');
+    expect(proxy?.seen).toHaveLength(1);
+  });
+
+  it('shows no password of a proxy whose address cannot be read', () => {
+    const env = { HTTPS_PROXY: 'http://user:pass/word@proxy:8080' };
+    const create = () => createS3Store({ bucket: 'bucket', region: 'auto', credentials, env });
+    expect(create).toThrow(ExpectedError);
+    expect(create).toThrow(/^HTTPS_PROXY: (?!.*word@).* percent-encode/);
   });
 
   it('follows no redirect, which would send another host a signed request', async () => {

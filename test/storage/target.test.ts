@@ -118,7 +118,10 @@ describe('a target', () => {
     ['s3://bucket/../other', { AWS_REGION: 'auto' }, /and a prefix/],
     ['s3://bucket', { AWS_REGION: 'evil.example/' }, /expected a region/],
     ['r2://bucket', {}, /CLOUDFLARE_ACCOUNT_ID/],
-    ['r2://bucket', { CLOUDFLARE_ACCOUNT_ID: 'evil.example/' }, /32 hex digits/],
+    ['r2://bucket', { CLOUDFLARE_ACCOUNT_ID: 'evil.example/' }, /32 hex digits .*got another text/],
+    ['s3://KEY:secret@bucket', { AWS_REGION: 'auto' }, /is another text, expected s3/],
+    ['r2://KEY:secret@bucket', {}, /is another text, expected r2/],
+    ['gs://KEY:secret@bucket', {}, /got another text/],
     [
       'r2://bucket/prefix',
       { CLOUDFLARE_ACCOUNT_ID: ACCOUNT },

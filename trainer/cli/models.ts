@@ -14,7 +14,7 @@ import { LEDGER_LIMITS } from '../publish/ledger.ts';
 import { removeModel, setDefault } from '../publish/default-model.ts';
 import { pinVersion, pruneStore, unpinVersion, type PinOptions } from '../publish/prune.ts';
 import { rollBack } from '../publish/publish.ts';
-import { createKeyFile, readSigner, signVersion } from '../publish/signing.ts';
+import { createKeyFile, hasUnsignedEncoder, readSigner, signVersion } from '../publish/signing.ts';
 import { verifyStore } from '../publish/verify.ts';
 import { nameVersion, type VersionId } from '../publish/writes.ts';
 import { parseDuration, parseWhole } from './arguments.ts';
@@ -287,6 +287,12 @@ async function sign(call: Call, id: VersionId): Promise<void> {
   const signer = await readSigner(resolve(call.context.cwd, call.flags.key));
   const done = `signed by ${signer.publicKey.id}`;
   await change(call, id, done, (options) => signVersion({ ...options, signer }));
+  if (await hasUnsignedEncoder(call.store, id, signer)) {
+    call.say(
+      `Its encoder is not signed by ${signer.publicKey.id}. Only npm run publish with --model FOLDER ` +
+        '--sign FILE signs an encoder, the one in that folder.',
+    );
+  }
 }
 
 /** Runs an action on one version and says whether it changed anything. */

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { quoteArgument } from '../../shared/npm-flags.ts';
+import { hideControls } from '../../shared/schema.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { nameVersion, type WriteOptions } from '../publish/writes.ts';
 import { openTarget, parseTarget, TARGET_FORMS, type Target } from '../../storage/target.ts';
@@ -83,7 +84,8 @@ export function withCall<Flags extends StorageFlags>(
   context: StorageContext,
   run: (call: Call<Flags>) => Promise<void>,
 ): Promise<void> {
-  const { print } = context;
+  // Texts of a bucket, such as the notes of pins, may be anybody's.
+  const print = (line: string): void => context.print(hideControls(line));
   const isJson = flags.json === true;
   const say = isJson ? (): void => {} : print;
   return withStore(flags, context, (store, target) => {

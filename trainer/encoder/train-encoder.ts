@@ -2,8 +2,7 @@
  * `npm run trainer -- train-encoder`: trains the encoder of a model with classes, and writes it
  * beside the model. It learns from written digits and from digits that the model draws.
  */
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
 import { version } from '@tensorflow/tfjs';
 import { Command } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
@@ -21,7 +20,6 @@ import {
   type EncoderPlan,
 } from '../../shared/model/encoder.ts';
 import { deriveKey } from '../../shared/model/random.ts';
-import { writeAtomically } from '../../storage/files.ts';
 import { drawSubset, hashDataset, type Dataset } from '../data/dataset.ts';
 import { configureEncoder } from './network.ts';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
@@ -30,6 +28,7 @@ import { loadOtherPictures, makeOtherPictures, rewritePictures } from './other-p
 import { ENCODER_TRAINING, PURPOSES, trainEncoder } from './training.ts';
 import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
 import { pickDigits } from '../evaluation/digits.ts';
+import { readFiles, writeModelFolder } from '../export/artifact-writer.ts';
 import { encodeWeights } from '../export/weight-encoder.ts';
 import {
   readArtifactFolder,
@@ -198,10 +197,11 @@ async function saveEncoder(
   });
   parseEncoder(description, model);
   const { folder } = await readSameModel(model.folder, model.manifest.version);
-  // Without a description there is no encoder: no one of before stands beside other weights.
-  await rm(join(folder, ENCODER_FILE), { force: true });
-  await writeAtomically(join(folder, ENCODER_WEIGHTS_FILE), bytes);
-  await writeAtomically(join(folder, ENCODER_FILE), description);
+  await writeModelFolder(folder, {
+    ...(await readFiles(folder)),
+    [ENCODER_WEIGHTS_FILE]: bytes,
+    [ENCODER_FILE]: description,
+  });
   console.log(`${folder}: ${ENCODER_FILE} and ${ENCODER_WEIGHTS_FILE}, ${bytes.length} bytes`);
 }
 

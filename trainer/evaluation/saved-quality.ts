@@ -15,8 +15,9 @@ import {
 import { encodeEncoder, ENCODER_FILE, parseEncoder } from '../../shared/model/encoder.ts';
 import { HANDWRITTEN_DIGITS } from '../../shared/model/subject.ts';
 import { parseJson } from '../../storage/file-lock.ts';
-import { readIfThere, writeAtomically, writeJson } from '../../storage/files.ts';
-import { CARD_FILE, CARD_MARK, readSameModel } from '../publish/artifact-folder.ts';
+import { readIfThere, writeJson } from '../../storage/files.ts';
+import { readFiles, writeModelFolder } from '../export/artifact-writer.ts';
+import { CARD_FILE, CARD_MARK, isHandmadeCard, readSameModel } from '../publish/artifact-folder.ts';
 import { locate } from '../run/run-folder.ts';
 import type { EvaluationReport } from './evaluation.ts';
 import type { Figures } from './figures.ts';
@@ -73,15 +74,19 @@ export async function saveQuality(
         real: floor,
       })),
     };
-    await writeAtomically(join(folder, MANIFEST_FILE), encodeManifest(sealed));
+    const files = await readFiles(folder);
+    files[MANIFEST_FILE] = encodeManifest(sealed);
     const encoder = model.encoder.get(ENCODER_FILE);
     if (encoder !== undefined) {
       const { description } = parseEncoder(encoder, model);
       const { name, version } = sealed;
-      const renamed = encodeEncoder({ ...description, model: { name, version } });
-      await writeAtomically(join(folder, ENCODER_FILE), renamed);
+      files[ENCODER_FILE] = encodeEncoder({ ...description, model: { name, version } });
     }
-    await saveCard(join(folder, CARD_FILE), sealed, quality);
+    const card = files[CARD_FILE];
+    if (card === undefined || !isHandmadeCard(card)) {
+      files[CARD_FILE] = new TextEncoder().encode(writeCard(sealed, quality));
+    }
+    await writeModelFolder(folder, files);
     if (existsSync(locate(place).options)) {
       await writeJson(join(place, QUALITY_FILE), quality);
     }
@@ -110,14 +115,6 @@ function listMeasured(own: Figures, real: Figures, n: number): Record<string, nu
     }
   }
   return Object.fromEntries(measured);
-}
-
-/** Writes the card, unless there is one by hand. */
-async function saveCard(path: string, manifest: Manifest, quality: Quality): Promise<void> {
-  const before = (await readIfThere(path)) ?? CARD_MARK;
-  if (before.startsWith(CARD_MARK)) {
-    await writeAtomically(path, writeCard(manifest, quality));
-  }
 }
 
 function writeCard(manifest: Manifest, quality: Quality): string {

@@ -2,10 +2,10 @@
  * Writes a trained generator as an artifact folder: a tfjs LayersModel and its manifest. The folder
  * gets its name only after it was read back.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { version } from '@tensorflow/tfjs';
-import { ExpectedError } from '../../shared/expected-error.ts';
 import {
   ArtifactError,
   encodeManifest,
@@ -16,6 +16,7 @@ import {
   parseManifest,
   sealManifest,
   TOPOLOGY_FILE,
+  verifyFile,
   WEIGHTS_FILE,
   type Manifest,
 } from '../../shared/model/artifact.ts';
@@ -27,13 +28,13 @@ import { createSampler } from '../../shared/model/sampler.ts';
 import type { WeightDtype } from '../../shared/model/weight-encoding.ts';
 import {
   nameTemporary,
-  readIfThere,
+  recover,
   replaceFolder,
   syncFolder,
   toWriteError,
 } from '../../storage/files.ts';
 import { instantiateKernels } from '../node-kernels.ts';
-import { CARD_FILE, CARD_MARK, readArtifactFolder } from '../publish/artifact-folder.ts';
+import { CARD_FILE, isHandmadeCard, refuseForeign } from '../publish/artifact-folder.ts';
 import { encodeTopology } from './layers-model.ts';
 import { encodeWeights } from './weight-encoder.ts';
 
@@ -47,8 +48,8 @@ const LIBRARIES = { '@tensorflow/tfjs': version.tfjs, node: process.versions.nod
  * @param folder   Its parent exists.
  * @param weights  [parameters], in the plan's order.
  * @param facts    By default `libraries` are those of this process.
- * @throws ExpectedError  When the weights do not fit into `dtype`, or a file cannot be written. The
- *                        old folder is kept.
+ * @throws ExpectedError  When the weights do not fit into `dtype`, a file cannot be written, or the
+ *                        old folder holds files of no model. The old folder is kept.
  */
 export async function exportArtifact(
   folder: string,
@@ -101,43 +102,77 @@ export async function exportArtifact(
     training: { ...training, libraries: { ...(training.libraries ?? LIBRARIES) } },
     figures: { ...figures },
   });
+  const encoded = encodeManifest(manifest);
+  const parsed = parseManifest(encoded, { version: manifest.version });
+  createSampler(parsed, weightsBytes, instantiateKernels).dispose();
   const before = await readBefore(folder);
   if (before !== undefined && isSameArtifact(before, manifest)) {
     return before;
   }
-  const card = (await readIfThere(join(folder, CARD_FILE))) ?? CARD_MARK;
-  const temporary = nameTemporary(folder);
-  await rm(temporary, { recursive: true, force: true });
+  await refuseForeign(folder);
+  const card = await recover(readFile(join(folder, CARD_FILE)), ['ENOENT'], undefined);
+  await writeModelFolder(folder, {
+    ...contents,
+    [MANIFEST_FILE]: encoded,
+    ...(card !== undefined && isHandmadeCard(card) && { [CARD_FILE]: card }),
+  });
+  return manifest;
+}
+
+/**
+ * Makes a model's folder of these files, or replaces it whole: after a kill, or on a full disk, the
+ * old folder is there, or the new one. A link to a folder stays.
+ * @param files  By name. All other files of the old folder are deleted.
+ * @throws ExpectedError  The old folder is still there.
+ */
+export async function writeModelFolder(
+  folder: string,
+  files: Readonly<Record<string, Uint8Array | string>>,
+): Promise<void> {
   try {
-    await mkdir(temporary);
-    const files = {
-      ...contents,
-      [MANIFEST_FILE]: encodeManifest(manifest),
-      ...(!card.startsWith(CARD_MARK) && { [CARD_FILE]: card }),
-    };
-    for (const [path, content] of Object.entries(files)) {
-      await writeFile(join(temporary, path), content, { flush: true });
-    }
-    await syncFolder(temporary);
-    const parsed = parseManifest(await readFile(join(temporary, MANIFEST_FILE)), {
-      version: manifest.version,
-    });
-    const written = await readFile(join(temporary, WEIGHTS_FILE));
-    createSampler(parsed, written, instantiateKernels).dispose();
-    await replaceFolder(temporary, folder);
-    return manifest;
-  } catch (cause) {
+    const place = existsSync(folder) ? await realpath(folder) : resolve(folder);
+    const temporary = nameTemporary(place);
     await rm(temporary, { recursive: true, force: true });
-    throw cause instanceof ArtifactError ? cause : toWriteError(folder, cause);
+    try {
+      await mkdir(temporary);
+      for (const [name, content] of Object.entries(files)) {
+        const path = join(temporary, name);
+        await writeFile(path, content, { flush: true });
+        if (!(await readFile(path)).equals(Buffer.from(content))) {
+          throw new Error(`${name} has other bytes when it is read back`);
+        }
+      }
+      await syncFolder(temporary);
+      await replaceFolder(temporary, place);
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
+  } catch (cause) {
+    throw toWriteError(folder, cause);
   }
 }
 
-/** Reads the artifact that a folder holds; undefined without a whole one. */
+/** Reads all files of a folder, by name. */
+export async function readFiles(folder: string): Promise<Record<string, Uint8Array>> {
+  const files: Record<string, Uint8Array> = {};
+  for (const name of await readdir(folder)) {
+    files[name] = await readFile(join(folder, name));
+  }
+  return files;
+}
+
+/** Reads the manifest of a folder with all files that it lists; undefined without them. */
 async function readBefore(folder: string): Promise<Manifest | undefined> {
   try {
-    return (await readArtifactFolder(folder)).manifest;
+    const bytes = await readFile(join(folder, MANIFEST_FILE));
+    const { manifest } = parseManifest(bytes, { inAnyForm: true });
+    for (const file of manifest.files) {
+      verifyFile(file, await readFile(join(folder, file.path)));
+    }
+    return manifest;
   } catch (cause) {
-    if (cause instanceof ExpectedError) {
+    const isMissing = ['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '');
+    if (isMissing || cause instanceof ArtifactError) {
       return undefined;
     }
     throw cause;

@@ -8,6 +8,7 @@ import {
   decodeWeights,
   MANIFEST_FILE,
   parseManifest,
+  TOPOLOGY_FILE,
   verifyFile,
   WEIGHTS_FILE,
   type ParsedManifest,
@@ -24,6 +25,7 @@ import {
 import { createVerifiedSampler } from '../../shared/model/sampler.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { quoteArgument } from '../../shared/npm-flags.ts';
+import { restoreReplaced } from '../../storage/files.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 
 export type ArtifactFolder = Awaited<ReturnType<typeof readArtifactFolder>>;
@@ -32,6 +34,10 @@ export type ArtifactFolder = Awaited<ReturnType<typeof readArtifactFolder>>;
 export const CARD_FILE = 'README.md';
 /** The first line of a card that may be written over. */
 export const CARD_MARK = '<!-- Made by `npm run evaluate -- --save`: do not edit. -->';
+
+export function isHandmadeCard(card: Uint8Array): boolean {
+  return !Buffer.from(card).toString().startsWith(CARD_MARK);
+}
 
 /** A run's folder stands for the model in it. */
 function locateModel(folder: string): string {
@@ -46,6 +52,9 @@ function locateModel(folder: string): string {
  */
 export async function readArtifactFolder(place: string) {
   const folder = locateModel(place);
+  if (!existsSync(folder)) {
+    await restoreReplaced(folder);
+  }
   const names = await listFolder(folder);
   if (!names.includes(MANIFEST_FILE) && names.includes('checkpoints')) {
     throw new ExpectedError(
@@ -61,8 +70,7 @@ export async function readArtifactFolder(place: string) {
     const unlisted = names.filter((name) => !listed.has(name));
     if (unlisted.length > 0) {
       throw new ExpectedError(
-        `${folder}: ${MANIFEST_FILE} does not list ${unlisted.join(', ')}; ` +
-          'move it elsewhere, or export the model again',
+        `${folder}: ${MANIFEST_FILE} does not list ${unlisted.join(', ')}; move it elsewhere`,
       );
     }
     const files = new Map<string, Uint8Array>();
@@ -88,7 +96,26 @@ export async function readArtifactFolder(place: string) {
       const advice = isEncoder ? `remove ${ENCODER_FILES.join(' and ')}` : 'export the model again';
       throw new ExpectedError(`${folder}: ${cause.message}; ${advice}`, { cause });
     }
+    if ((cause as NodeJS.ErrnoException).syscall !== undefined) {
+      throw new ExpectedError(`${folder}: cannot be read: ${(cause as Error).message}`, { cause });
+    }
     throw cause;
+  }
+}
+
+/**
+ * Refuses to replace the folder of a model, which may be missing, where it holds other files, too.
+ * @throws ExpectedError
+ */
+export async function refuseForeign(folder: string): Promise<void> {
+  const own = [MANIFEST_FILE, TOPOLOGY_FILE, WEIGHTS_FILE, CARD_FILE, ...ENCODER_FILES];
+  const names = existsSync(folder) ? await listFolder(folder) : [];
+  const foreign = names.filter((name) => !own.includes(name));
+  if (foreign.length > 0) {
+    throw new ExpectedError(
+      `${folder}: holds ${foreign.slice(0, 3).join(', ')}, which would be deleted with the old model; ` +
+        'move it elsewhere, and run the command again',
+    );
   }
 }
 
@@ -130,12 +157,11 @@ export function checkDrawing(parsed: ParsedManifest, weights: Uint8Array): void 
 
 function listFolder(folder: string): Promise<string[]> {
   return readdir(folder).catch((cause: NodeJS.ErrnoException) => {
-    const got = { ENOENT: 'nothing there', ENOTDIR: 'a file' }[cause.code ?? ''];
-    throw got === undefined
-      ? cause
-      : new ExpectedError(`${folder}: expected a folder with ${MANIFEST_FILE}, got ${got}`, {
-          cause,
-        });
+    const { code = '', message } = cause;
+    const got = { ENOENT: 'nothing there', ENOTDIR: 'a file' }[code] ?? message;
+    throw new ExpectedError(`${folder}: expected a folder with ${MANIFEST_FILE}, got ${got}`, {
+      cause,
+    });
   });
 }
 

@@ -9,26 +9,21 @@ import {
   sign,
   type KeyObject,
 } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import {
   ARTIFACT_LIMITS,
   buildKey,
+  buildVersionPrefix,
   hashBytes,
   MANIFEST_FILE,
 } from '../../shared/model/artifact.ts';
-import { ENCODER_FILE, MAX_ENCODER_FILE_BYTES } from '../../shared/model/encoder.ts';
+import { ENCODER_FILE } from '../../shared/model/encoder.ts';
 import { buildSignaturePath, namePublicKey, type PublicKey } from '../../shared/model/signature.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
 import { whileKept } from './lease.ts';
 import { createNotWhole, requireManifest, requireWhole } from './verify.ts';
-import {
-  isThere,
-  planUpload,
-  putOnce,
-  type Upload,
-  type VersionId,
-  type WriteOptions,
-} from './writes.ts';
+import { isThere, planUpload, putOnce, type VersionId, type WriteOptions } from './writes.ts';
 
 /** Holds the private key in a closure, so that no log or inspection shows it. */
 export type Signer = Awaited<ReturnType<typeof readSigner>>;
@@ -80,6 +75,10 @@ export async function createKeyFile(path: string): Promise<PublicKey> {
     await writeFile(path, pem, { flag: 'wx', mode: 0o600, flush: true });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      // This call made the file. A part of a key would be in the way of the next attempt.
+      await rm(path, { force: true });
+    }
     throw new ExpectedError(
       code === 'EEXIST'
         ? `${path} is there already, and a key is never overwritten`
@@ -90,7 +89,9 @@ export async function createKeyFile(path: string): Promise<PublicKey> {
 }
 
 /**
- * Signs a published version, after checking that it is whole: a signature vouches for the upload.
+ * Signs the manifest of a published version, after checking that the version is whole: a signature
+ * vouches for the upload. The version's name covers the manifest and its files, but no encoder. So
+ * only `publish` signs encoders, those in a publisher's own folder.
  * @returns  False when this key's signature is there already.
  * @throws PublishError  When the version is not whole, or another object is in the way.
  */
@@ -104,30 +105,29 @@ export async function signVersion(
   if (manifest === null || hashBytes(manifest.bytes) !== sha256) {
     throw createNotWhole(store, id, [{ key, problem: 'was changed while it was read' }]);
   }
-  const encoderKey = buildKey(id.name, id.version, ENCODER_FILE);
-  const encoder = await store.get(encoderKey, MAX_ENCODER_FILE_BYTES);
-  const uploads: Upload[] = [];
-  for (const [signed, bytes] of [
-    [ENCODER_FILE, encoder?.bytes],
-    [MANIFEST_FILE, manifest.bytes],
-  ] as const) {
-    if (bytes !== undefined) {
-      const path = buildSignaturePath(signer.publicKey.id, signed);
-      const upload = planUpload(buildKey(id.name, id.version, path), signer.sign(bytes));
-      uploads.push(...((await isThere(store, upload.object)) ? [] : [upload]));
-    }
-  }
-  if (uploads.length === 0) {
+  const path = buildSignaturePath(signer.publicKey.id);
+  const upload = planUpload(buildKey(id.name, id.version, path), signer.sign(manifest.bytes));
+  if (await isThere(store, upload.object)) {
     return false;
   }
   if (!dryRun) {
     await whileKept(options, id, async (lease) => {
       await requireManifest(store, id);
-      for (const upload of uploads) {
-        await lease.assure();
-        await putOnce(store, upload);
-      }
+      await lease.assure();
+      await putOnce(store, upload);
     });
   }
   return true;
+}
+
+/** Whether a version has an encoder that this key did not sign. */
+export async function hasUnsignedEncoder(
+  store: ObjectStore,
+  { name, version }: VersionId,
+  { publicKey }: Signer,
+): Promise<boolean> {
+  const listed = await store.list(buildVersionPrefix(name, version));
+  const isListed = (path: string): boolean =>
+    listed.some(({ key }) => key === buildKey(name, version, path));
+  return isListed(ENCODER_FILE) && !isListed(buildSignaturePath(publicKey.id, ENCODER_FILE));
 }

@@ -27,6 +27,7 @@ import {
 } from '../../storage/files.ts';
 import type { ReadingRequest } from '../data/data-folder.ts';
 import type { TrainingConfig } from '../gan/preset.ts';
+import { refuseForeign } from '../publish/artifact-folder.ts';
 import type { BackendName, SelectedBackend } from '../tensorflow/backend.ts';
 import { listSteps, nameStep, removeOldCheckpoints } from './checkpoint.ts';
 import { metricsSchema, parseJsonLines, type MetricsLine } from './log/metrics.ts';
@@ -196,8 +197,8 @@ export async function saveRunOptions(folder: string, options: Identity): Promise
 
 /** Removes what killed processes left half-written. */
 async function removeRunLeftovers(folder: string): Promise<void> {
-  const { images, checkpoints, events, snapshots } = locate(folder);
-  for (const place of [folder, images, checkpoints, events, snapshots]) {
+  const { images, checkpoints, events, model, snapshots } = locate(folder);
+  for (const place of [folder, images, checkpoints, events, model, snapshots]) {
     await removeLeftovers(place);
   }
 }
@@ -284,11 +285,13 @@ export async function loadSessions(folder: string): Promise<Session[]> {
 /**
  * Prepares a locked folder to go on: removes half-written files, old checkpoints, and the log from
  * the checkpoint's step on, so that no step is logged twice.
+ * @throws ExpectedError  When the model's folder holds files of no model: its end replaces it.
  */
 export async function reopenRunFolder(folder: string, step: number): Promise<void> {
   await removeRunLeftovers(folder);
-  await removeOldCheckpoints(locate(folder).checkpoints, step);
   await restoreReplaced(locate(folder).model);
+  await refuseForeign(locate(folder).model);
+  await removeOldCheckpoints(locate(folder).checkpoints, step);
   const kept = (await loadMetrics(folder)).filter((line) => line.step < step);
   const lines = kept.map((line) => `${JSON.stringify(line)}\n`);
   await writeAtomically(locate(folder).metrics, lines.join(''));

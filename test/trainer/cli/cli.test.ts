@@ -4,7 +4,7 @@
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -629,9 +629,11 @@ it('an encoder is written beside the model of a run', async () => {
   }
   const checkpoint = join(parent, 'encoder-run');
   const flags = ['--model', folder, '--run', checkpoint, '--steps', '1', '--backend', 'cpu'];
+  const { ino } = await stat(join(folder, 'model'));
   const { code, output } = await run('train-encoder', ...flags, '--feature-weight', '0');
   expect([code, output]).toEqual([0, expect.stringContaining(join(folder, 'model'))]);
   expect((await readArtifactFolder(folder)).encoder.size).toBe(2);
+  expect((await stat(join(folder, 'model'))).ino).not.toBe(ino); // It was replaced whole.
 });
 
 describe('npm run sample', () => {

@@ -96,7 +96,8 @@ async function catchMessage(call: Promise<unknown>): Promise<string> {
 
 describe('models list', () => {
   it('shows each model’s versions with their state, the served one first', async () => {
-    await run(`pin ${nameOf(oldest)} --note for-the-paper`);
+    // A note may hold what a terminal obeys.
+    await run(`pin ${nameOf(oldest)} --note \u001b[2Jfor-the-paper`);
     const lines = (await run('list')).split('\n').map((line) => line.trim());
     expect(lines[0]).toContain(join(cwd, 'store'));
     expect(lines[1]).toBe('mlp');
@@ -105,7 +106,7 @@ describe('models list', () => {
     );
     expect(lines.find((line) => line.startsWith(versionOf(older)))).toMatch(/^\S+ +previous/);
     expect(lines.find((line) => line.startsWith(versionOf(oldest)))).toMatch(
-      /^\S+ +pinned .*for-the-paper$/,
+      /^\S+ +pinned .*\uFFFD\[2Jfor-the-paper$/,
     );
     expect(lines.slice(5)).toEqual([
       'other',

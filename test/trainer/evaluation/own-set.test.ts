@@ -3,7 +3,7 @@
  * a classifier that learns the set, or random features where there are no classes.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -242,7 +242,10 @@ it('saved figures leave a model its encoder, and a card written by hand', async 
     reference: { source: 'nothing' },
     rows: [],
   } as unknown as EvaluationReport;
+  const { ino } = await stat(folder);
   await saveQuality(report, 'some features');
+  // Manifest and encoder change at once, with their folder.
+  expect((await stat(folder)).ino).not.toBe(ino);
   const saved = await readArtifactFolder(folder);
   expect(saved.manifest.figures).toMatchObject({ 'quality.recall': 0.5 });
   expect(saved.encoder.size).toBe(2);

@@ -1,10 +1,10 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { encodeManifest, sealManifest } from '../../../shared/model/artifact.ts';
 import { planGenerator } from '../../../shared/model/generator.ts';
-import { exportArtifact } from '../../../trainer/export/artifact-writer.ts';
+import { exportArtifact, writeModelFolder } from '../../../trainer/export/artifact-writer.ts';
 import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
 import { makeValues, TINY_CONFIG } from '../../support/training/tensors.ts';
 
@@ -56,8 +56,29 @@ it('an export of the same model leaves its figures, and any export a card writte
   const measured = sealManifest({ ...content, figures: { quality: 1 } });
   await writeFile(join(folder, 'manifest.json'), encodeManifest(measured));
   await writeFile(join(folder, 'README.md'), 'mine');
+  await writeFile(join(folder, 'encoder.json'), '{');
+  await writeFile(join(folder, 'notes.txt'), 'mine');
   expect(await write('first')).toEqual(measured);
+  expect(await readFile(join(folder, 'encoder.json'), 'utf8')).toBe('{');
+  await expect(write('second')).rejects.toThrow('holds notes.txt, which would be deleted');
+  await rm(join(folder, 'notes.txt'));
   expect((await write('second')).figures).toEqual({});
   expect((await readArtifactFolder(folder)).manifest.name).toBe('second');
   expect(await readFile(join(folder, 'README.md'), 'utf8')).toBe('mine');
+});
+
+it('a model’s folder is replaced whole, behind a link too, and a kill loses none', async () => {
+  const folder = join(parent, 'model');
+  await write('first');
+  const before = await readdir(folder);
+  const halfWritten = { 'weights.bin': 'other', 'no-such-folder/model.json': '{}' };
+  await expect(writeModelFolder(folder, halfWritten)).rejects.toThrow('cannot be written');
+  expect([await readdir(folder), await readdir(parent)]).toEqual([before, ['model']]);
+  // Between the two renames of a replacement.
+  await rename(folder, join(parent, '.model.digitmint-old'));
+  expect((await readArtifactFolder(folder)).manifest.name).toBe('first');
+  await symlink('model', join(parent, 'link'));
+  await writeModelFolder(join(parent, 'link'), { 'a.txt': 'new' });
+  expect(await readdir(folder)).toEqual(['a.txt']);
+  expect((await readdir(parent)).sort()).toEqual(['link', 'model']);
 });

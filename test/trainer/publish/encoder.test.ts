@@ -8,7 +8,13 @@ import { ENCODER_FILE, ENCODER_WEIGHTS_FILE } from '../../../shared/model/encode
 import { createFolderStore } from '../../../storage/folder-store.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { publishArtifact } from '../../../trainer/publish/publish.ts';
-import { createKeyFile, readSigner, signVersion } from '../../../trainer/publish/signing.ts';
+import {
+  createKeyFile,
+  hasUnsignedEncoder,
+  readSigner,
+  signVersion,
+  type Signer,
+} from '../../../trainer/publish/signing.ts';
 import { verifyStore } from '../../../trainer/publish/verify.ts';
 import { buildEncoderFixture, buildFixture } from '../../support/models/fixture-artifact.ts';
 import { writeArtifact } from '../../support/models/published.ts';
@@ -25,13 +31,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(base, { recursive: true, force: true }));
 
-async function publish(files: ReadonlyMap<string, Uint8Array>) {
+async function publish(files: ReadonlyMap<string, Uint8Array>, signer?: Signer) {
   const folder = await writeArtifact(base, fixture);
   for (const [path, bytes] of files) {
     await writeFile(join(folder, path), bytes);
   }
   const now = () => new Date('2026-02-03T04:05:06Z');
-  return publishArtifact({ store, folder, makeDefault: true, now });
+  return publishArtifact({ store, folder, makeDefault: true, now, signer });
 }
 
 test('an encoder is published beside its model, whose version and manifest stay the same', async () => {
@@ -60,23 +66,27 @@ test('an encoder of another version, or without its weights, is refused before a
   expect(await store.list('')).toEqual([]);
 });
 
-test('verify names a damaged encoder, and signing covers it', async () => {
-  await publish(encoder);
+test('verify names a damaged encoder, and only a publisher who has it signs it', async () => {
   const file = join(base, 'key');
   const publicKey = await createKeyFile(file);
-  const now = () => new Date('2026-02-03T04:05:06Z');
-  const options = { store, id: { name, version }, signer: await readSigner(file), now };
-  expect(await signVersion(options)).toBe(true);
-  expect(await signVersion(options)).toBe(false);
-  const keys = (await store.list('')).map(({ key }) => key);
+  const signer = await readSigner(file);
   const signature = buildKey(name, version, `encoder.${publicKey.id}.sig`);
-  expect(keys).toContain(signature);
   const verify = async () => (await verifyStore(store, { publicKeys: [publicKey] })).faults;
-  expect(await verify()).toEqual([]);
   const unsigned = {
     key: buildKey(name, version, ENCODER_FILE),
     problem: 'is not signed by any of the public keys given',
   };
+  // A writer of the bucket may have put this encoder there.
+  await publish(encoder);
+  const now = () => new Date('2026-02-03T04:05:06Z');
+  const id = { name, version };
+  expect(await signVersion({ store, id, signer, now })).toBe(true);
+  expect(await signVersion({ store, id, signer, now })).toBe(false);
+  expect(await hasUnsignedEncoder(store, id, signer)).toBe(true);
+  expect(await verify()).toEqual([unsigned]);
+  await publish(encoder, signer);
+  expect(await hasUnsignedEncoder(store, id, signer)).toBe(false);
+  expect(await verify()).toEqual([]);
   await store.delete(signature);
   expect(await verify()).toEqual([unsigned]);
   await store.put(signature, new Uint8Array(64), null);

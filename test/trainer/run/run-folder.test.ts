@@ -140,7 +140,13 @@ describe('a new run’s folder', () => {
     await mkdir(join(parent, 'notes'));
     await writeFile(join(parent, 'notes', '.draft.12.tmp'), 'mine');
     await writeFile(join(locate(parent).images, '.step-0000001.png.12.tmp'), 'half');
+    const { model } = locate(parent);
+    await mkdir(model);
+    await writeFile(join(model, '.manifest.json.12.tmp'), 'half');
     await reopenRunFolder(parent, 0);
+    expect(await readdir(model)).toEqual([]);
+    await writeFile(join(model, 'notes.txt'), 'mine');
+    await expect(reopenRunFolder(parent, 0)).rejects.toThrow('notes.txt, which would be deleted');
     expect(await readdir(join(parent, 'notes'))).toEqual(['.draft.12.tmp']);
     expect(await readdir(locate(parent).images)).toEqual([]);
   });

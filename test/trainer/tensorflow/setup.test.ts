@@ -2,7 +2,8 @@
  * Tests the set-up of libtensorflow: its refusals, after which no file remains. Nothing is
  * downloaded: python3 and g++ are small scripts on the test's own PATH.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import {
   chmod,
@@ -18,6 +19,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { acquireFileLock } from '../../../storage/file-lock.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
@@ -223,13 +225,31 @@ describe('an installation', () => {
     await acquireFileLock(lock, { timeoutMs: 0, staleMs: Infinity });
     await mkdir(join(options.cacheFolder, 'partial'));
     await expect(setUpTensorflow(options)).rejects.toThrow(ExpectedError);
-    await expect(setUpTensorflow(options)).rejects.toThrow(/another process .* holds .*\.lock/);
+    const held = /another process .* holds .*\.lock/;
+    await expect(setUpTensorflow(options)).rejects.toThrow(held);
+    await expect(undoSetUp(options.packageFolder, options.cacheFolder)).rejects.toThrow(held);
     expect((await readdir(options.cacheFolder)).sort()).toEqual(['.lock', 'partial']);
   });
 
   test('that was interrupted is cleaned up', async () => {
     await mkdir(join(options.cacheFolder, 'partial', 'wheels'), { recursive: true });
+    await mkdir(join(options.cacheFolder, 'partial-1', 'wheels'), { recursive: true });
     await refuse();
+  });
+
+  test('ends the program that it runs when a signal ends it', async () => {
+    const command = pathToFileURL(join(SETUP, 'command.ts')).href;
+    const program = `
+      const { runCommand } = await import(${JSON.stringify(command)});
+      const endless = ['--eval', 'console.log("runs"); setInterval(() => {}, 1e6);'];
+      await runCommand(process.execPath, endless, { env: process.env, showOutput: true });`;
+    const args = ['--input-type=module', '--eval', program];
+    const parent = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(parent, 'exit');
+    parent.stdout.once('data', () => parent.kill('SIGTERM'));
+    // The pipe ends with the last program that writes into it.
+    await once(parent.stdout, 'close');
+    expect(await ended).toEqual([null, 'SIGTERM']);
   });
 });
 

@@ -22,7 +22,10 @@ const PIP_INSTALL =
 const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
 /** N-API's version in the binding. Node has it from 12.22 on, so one binding fits every Node. */
 export const NAPI_VERSION = 8;
-/** A build has this name until it is whole. */
+/**
+ * A build has this name and the id of its process until it is whole. pip may go on writing after
+ * that process was killed.
+ */
 export const PARTIAL = 'partial';
 
 export interface BuildOptions {
@@ -51,7 +54,7 @@ export async function build(
     throw new ExpectedError(`--wheel ${missing}: there is no such file.`);
   }
   const megabytes = DOWNLOAD_MEGABYTES[name];
-  const partial = join(cacheFolder, PARTIAL);
+  const partial = join(cacheFolder, `${PARTIAL}-${process.pid}`);
   const [wheels, deps] = [join(partial, 'wheels'), join(partial, 'deps')];
   const binding = join(partial, 'lib', `napi-v${NAPI_VERSION}`, 'tfjs_binding.node');
   const check = (tool: string, result: CommandResult | undefined, advice: string): void => {

@@ -4,9 +4,12 @@ import { spawn, type SpawnSyncReturns } from 'node:child_process';
 /** `status` is null when a signal ended the program. */
 export type CommandResult = Omit<SpawnSyncReturns<string>, 'pid' | 'output' | 'error'>;
 
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
 /**
  * Runs a program to its end.
  * @param env         Its PATH also decides which program is found.
+ *                    A signal that ends this process ends the program, too.
  * @param showOutput  Shows the program's standard output instead of collecting it.
  * @returns  undefined when there is no such program.
  */
@@ -27,7 +30,16 @@ export function runCommand(
     child.on('error', (error: NodeJS.ErrnoException) =>
       ['ENOENT', 'EACCES'].includes(error.code ?? '') ? resolve(undefined) : reject(error),
     );
-    child.on('close', (status, signal) => resolve({ status, signal, ...output }));
+    const end = (signal: NodeJS.Signals): void => {
+      child.kill(signal);
+      SIGNALS.forEach((each) => process.off(each, end));
+      process.kill(process.pid, signal);
+    };
+    SIGNALS.forEach((each) => process.on(each, end));
+    child.on('close', (status, signal) => {
+      SIGNALS.forEach((each) => process.off(each, end));
+      resolve({ status, signal, ...output });
+    });
   });
 }
 

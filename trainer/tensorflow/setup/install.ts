@@ -8,7 +8,7 @@ import { mkdir, readdir, readFile, rm, rmdir, symlink } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { acquireFileLock } from '../../../storage/file-lock.ts';
-import { nameTemporary, replaceFolder } from '../../../storage/files.ts';
+import { nameTemporary, replaceFolder, toWriteError } from '../../../storage/files.ts';
 import { build, type BuildOptions, DOWNLOAD_MEGABYTES, NAPI_VERSION, PARTIAL } from './build.ts';
 import { quoteLastLines, runCommand } from './command.ts';
 import type { ProbeReport } from './probe.ts';
@@ -32,9 +32,7 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
   if (DOWNLOAD_MEGABYTES[name] === undefined) {
     throw new ExpectedError(describeUnsupported(options));
   }
-  await mkdir(cacheFolder, { recursive: true });
-  const lockFile = join(cacheFolder, LOCK);
-  const lock = await acquireFileLock(lockFile, { timeoutMs: 0, staleMs: Infinity });
+  const lock = await lockCache(cacheFolder);
   try {
     return await setUpLocked(name, options);
   } finally {
@@ -42,11 +40,23 @@ export async function setUpTensorflow(options: SetUpOptions): Promise<ProbeRepor
   }
 }
 
+/** Keeps other set-ups out of the cache, which is made if it is missing. @throws ExpectedError */
+async function lockCache(cacheFolder: string) {
+  try {
+    await mkdir(cacheFolder, { recursive: true });
+    return await acquireFileLock(join(cacheFolder, LOCK), { timeoutMs: 0, staleMs: Infinity });
+  } catch (cause) {
+    throw cause instanceof ExpectedError ? cause : toWriteError(cacheFolder, cause);
+  }
+}
+
 /** @param name  Of the set of wheels. */
 async function setUpLocked(name: string, options: SetUpOptions): Promise<ProbeReport> {
   const { packageFolder, cacheFolder, force, env, log } = options;
-  // An interrupted build may have left it.
-  await rm(join(cacheFolder, PARTIAL), { recursive: true, force: true });
+  // Interrupted builds may have left some.
+  for (const left of (await readdir(cacheFolder)).filter((each) => each.startsWith(PARTIAL))) {
+    await rm(join(cacheFolder, left), { recursive: true, force: true });
+  }
   if (hasForeignLibraries(packageFolder, cacheFolder) && !force) {
     const probe = await probeTfjsNode(packageFolder, env);
     if ('failure' in probe) {
@@ -97,29 +107,40 @@ async function tryTree(tree: string, { packageFolder, cacheFolder, env }: SetUpO
 /**
  * Removes everything that setting up added. Libraries of another installer stay.
  * @returns  The removed paths.
+ * @throws ExpectedError  Also while a set-up runs.
  */
 export async function undoSetUp(packageFolder: string | undefined, cacheFolder: string) {
+  const lock = await lockCache(cacheFolder);
   const removed: string[] = [];
-  if (packageFolder !== undefined && findLinkedTree(packageFolder, cacheFolder) !== undefined) {
-    await rm(join(packageFolder, 'lib'));
-    removed.push(join(packageFolder, 'lib'));
-  }
-  const names = existsSync(cacheFolder) ? await readdir(cacheFolder) : [];
-  for (const name of names.filter((each) => OWN.test(each))) {
-    await rm(join(cacheFolder, name), { recursive: true });
-    removed.push(join(cacheFolder, name));
+  try {
+    removed.push(...(await removeOwn(packageFolder, cacheFolder)));
+  } finally {
+    await lock.release();
   }
   for (const folder of [cacheFolder, dirname(cacheFolder)]) {
-    if (existsSync(folder) && (await readdir(folder)).length === 0) {
+    if ((await readdir(folder)).length === 0) {
       await rmdir(folder);
     }
   }
   return removed;
 }
 
+async function removeOwn(packageFolder: string | undefined, cacheFolder: string) {
+  const removed: string[] = [];
+  if (packageFolder !== undefined && findLinkedTree(packageFolder, cacheFolder) !== undefined) {
+    await rm(join(packageFolder, 'lib'));
+    removed.push(join(packageFolder, 'lib'));
+  }
+  for (const name of (await readdir(cacheFolder)).filter((each) => OWN.test(each))) {
+    await rm(join(cacheFolder, name), { recursive: true });
+    removed.push(join(cacheFolder, name));
+  }
+  return removed;
+}
+
 const LOCK = '.lock';
 /** The files that this command puts into the cache. */
-const OWN = /^((linux-(x64|arm64)(-gpu)?-[0-9a-f]{12})|partial|\.lock|\..+\.digitmint-old)$/;
+const OWN = /^((linux-(x64|arm64)(-gpu)?-[0-9a-f]{12})|partial(-\d+)?|\..+\.digitmint-old)$/;
 
 /** Links tfjs-node to a build, in place of older libraries. */
 export async function placeLink(tree: string, packageFolder: string): Promise<void> {
