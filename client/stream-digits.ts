@@ -57,9 +57,10 @@ export async function* streamDigits(
     const count = Math.min(RANGE, start + n - first);
     const range = { ...what, start: first, n: count };
     // Labels come first: a retry of them must not keep an answer with images waiting.
-    const labelled = hasLabels ? await fetchLabels({ ...range, seed, model }, how) : undefined;
-    const labels = labelled?.labels;
-    hasLabels = labels !== undefined;
+    const labelled: Labelled | undefined = hasLabels
+      ? await fetchLabels({ ...range, seed, model }, how)
+      : undefined;
+    hasLabels = labelled !== undefined;
     ({ seed, model } = labelled ?? { seed, model });
     const url = datasetUrl({ ...range, seed, model, format: 'idx' });
     const answer = await request(url, how);
@@ -72,7 +73,7 @@ export async function* streamDigits(
         if (pixels === undefined) {
           throw refuseAnswer(answer, url, `the answer ended after ${i} of ${count} digits`);
         }
-        const label = labels?.[i] ?? null;
+        const label = labelled?.labels[i] ?? null;
         yield { index: first + i, label, width, height, channels, pixels, model, seed };
       }
       if (!(await reader.isAtEnd())) {
@@ -90,6 +91,11 @@ interface Origin {
   readonly model: string;
 }
 
+interface Labelled extends Origin {
+  /** One byte for each digit. */
+  readonly labels: Uint8Array;
+}
+
 function readOrigin(answer: Response, url: string): Origin {
   const seed = answer.headers.get('digitmint-seed');
   const model = answer.headers.get('digitmint-model');
@@ -100,11 +106,11 @@ function readOrigin(answer: Response, url: string): Origin {
   return { seed: decodeURIComponent(seed), model };
 }
 
-/** @returns  With one byte for each digit; undefined for a model without classes. */
+/** @returns  undefined for a model without classes. */
 async function fetchLabels(
   what: DatasetOptions,
   how: RequestOptions,
-): Promise<(Origin & { readonly labels: Uint8Array }) | undefined> {
+): Promise<Labelled | undefined> {
   const url = datasetUrl({ ...what, format: 'idx', part: 'labels' });
   try {
     const answer = await request(url, how);

@@ -294,7 +294,9 @@ describe('a busy service', () => {
     const timers = vi.spyOn(globalThis, 'setTimeout');
     const fetching = fetchDigits({ base: address, signal: leaving.signal });
     fetching.catch(() => undefined); // It is judged below.
-    await expect.poll(() => timers.mock.calls.map(([, ms]) => ms)).toContain(1000 * RATE_WINDOW_SECONDS);
+    await expect
+      .poll(() => timers.mock.calls.map(([, ms]) => ms))
+      .toContain(1000 * RATE_WINDOW_SECONDS);
     leaving.abort(TIMEOUT);
     await expect(fetching).rejects.toMatchObject({ name: 'TimeoutError' });
     timers.mockRestore();
