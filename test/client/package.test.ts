@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   installClient,
@@ -116,6 +116,14 @@ test('it is small', async () => {
   expect(gzipSync(urls).length).toBeLessThan(BUDGET.urlsOnly);
   if (process.env['SIZES'] !== undefined) {
     console.log({ ...sizes, urlsOnly: gzipSync(urls).length });
+  }
+});
+
+test('browsers of 2022 can read its modules', async () => {
+  for (const name of ['index.js', 'element.js']) {
+    const text = await readFile(join(client.path, name), 'utf8');
+    const write = async (target: string) => (await transform(text, { target, minify: true })).code;
+    expect(await write('safari16.3')).toBe(await write('esnext'));
   }
 });
 
