@@ -36,7 +36,7 @@ const ATTRIBUTES: Readonly<Record<string, string>> = Object.fromEntries([
 ]);
 
 const STYLE =
-  ':host{display:inline-block;line-height:0}:host([hidden]){display:none}img{max-width:100%;height:auto}';
+  ':host{display:inline-block}:host([hidden]){display:none}img{display:block;max-width:100%;height:auto}';
 
 /** Bytes of a drawn seed: 16 URL-safe characters, like those of the API. */
 const SEED_BYTES = 12;
@@ -59,28 +59,10 @@ const Base = (globalThis.HTMLElement ?? Object) as new () => DigitMintProperties
 export class DigitMintElement extends Base {
   static readonly observedAttributes: readonly string[] = Object.values(ATTRIBUTES);
 
-  // Solid, Angular and Lit set properties. Each one is its attribute.
-  static {
-    for (const [property, attribute] of Object.entries(ATTRIBUTES)) {
-      Object.defineProperty(this.prototype, property, {
-        get(this: DigitMintElement) {
-          const text = this.getAttribute(attribute);
-          return attribute === 'smooth' ? parseFlag(text) : text;
-        },
-        set(this: DigitMintElement, value: string | number | boolean | null | undefined) {
-          // Preact writes '' for undefined. Only `alt` has a use for it.
-          const isAbsent = value === '' && attribute !== 'alt';
-          if (isAbsent || value === undefined || value === null || value === false) {
-            this.removeAttribute(attribute);
-          } else {
-            this.setAttribute(attribute, value === true ? '' : String(value));
-          }
-        },
-      });
-    }
-  }
-
-  /** Drawn where there is no `seed`: with equal URLs two elements would show one picture. */
+  /**
+   * Drawn where there is no `seed`: with equal URLs two elements would show one picture. A hand
+   * needs none: its URL never changes.
+   */
   #drawnSeed: string | undefined;
   #image: HTMLImageElement | undefined;
   #isDue = false;
@@ -101,9 +83,12 @@ export class DigitMintElement extends Base {
     return this.#image?.src ?? '';
   }
 
-  /** Shows other digits. Does nothing if the attribute `seed` fixes them. */
+  /**
+   * Shows other digits. Does nothing if the attribute `seed` fixes them. A hand stays: `vary` and
+   * missing labels follow the new seed.
+   */
   mint(): void {
-    this.#drawnSeed = undefined;
+    this.#drawnSeed = drawSeed();
     this.#schedule();
   }
 
@@ -135,10 +120,10 @@ export class DigitMintElement extends Base {
     let attributes: ImageAttributes;
     try {
       const options = parseAttributes((name) => this.getAttribute(name));
-      attributes = buildImage({
-        ...options,
-        seed: options.seed ?? (this.#drawnSeed ??= drawSeed()),
-      });
+      if (options.hand === undefined) {
+        this.#drawnSeed ??= drawSeed();
+      }
+      attributes = buildImage({ ...options, seed: options.seed ?? this.#drawnSeed });
     } catch (error) {
       for (const name of ['src', 'srcset', 'width', 'height']) {
         image.removeAttribute(name);
@@ -185,6 +170,26 @@ export class DigitMintElement extends Base {
       new CustomEvent<DigitMintErrorDetail>('error', { detail: { message, status } }),
     );
   }
+}
+
+// Solid, Angular and Lit set properties. Each one is its attribute. No static block: a Safari
+// before 16.4 could not read the module.
+for (const [property, attribute] of Object.entries(ATTRIBUTES)) {
+  Object.defineProperty(DigitMintElement.prototype, property, {
+    get(this: DigitMintElement) {
+      const text = this.getAttribute(attribute);
+      return attribute === 'smooth' ? parseFlag(text) : text;
+    },
+    set(this: DigitMintElement, value: string | number | boolean | null | undefined) {
+      // Preact writes '' for undefined. Only `alt` has a use for it.
+      const isAbsent = value === '' && attribute !== 'alt';
+      if (isAbsent || value === undefined || value === null || value === false) {
+        this.removeAttribute(attribute);
+      } else {
+        this.setAttribute(attribute, value === true ? '' : String(value));
+      }
+    },
+  });
 }
 
 /**

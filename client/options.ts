@@ -5,8 +5,11 @@
 import type { FormatOf, RouteName } from '../shared/contract/formats.ts';
 import type { ParametersOf } from '../shared/contract/parameters.ts';
 
-type CamelCase<S> = S extends `${infer Head}_${infer Tail}`
-  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+type CamelCase<
+  S,
+  Separator extends '_' | '-' = '_',
+> = S extends `${infer Head}${Separator}${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail, Separator>>}`
   : S;
 
 /** Numbers, flags and choices are given as they are, colours and models as text. */
@@ -76,11 +79,9 @@ export interface DigitMintAttributes extends ParameterAttributes {
   readonly sample?: string | number | undefined;
 }
 
-type FromKebab<S> = S extends `${infer Head}-${infer Tail}` ? `${Head}${Capitalize<Tail>}` : S;
-
 /** The attributes of `<digit-mint>` as properties; null where an attribute is absent. */
 export type DigitMintProperties = {
-  -readonly [K in keyof DigitMintAttributes as FromKebab<K>]-?: DigitMintAttributes[K] | null;
+  -readonly [K in keyof DigitMintAttributes as CamelCase<K, '-'>]-?: DigitMintAttributes[K] | null;
 };
 
 export interface SamplingOptions extends Pick<DigitOptions, 'seed' | 'start' | 'model'> {}

@@ -9,7 +9,7 @@ export interface RequestOptions {
   readonly retries?: number | undefined;
   /**
    * The longest wait before a retry, in milliseconds; no retry if Retry-After is longer. Default
-   * 30,000.
+   * 60,000, the wait of a rate limit.
    */
   readonly maxRetryWaitMs?: number | undefined;
   /** Replaces the runtime's `fetch`, such as by a service binding. */
@@ -38,10 +38,10 @@ export async function request(
   options: RequestOptions,
   sent: Pick<RequestInit, 'method' | 'body'> = {},
 ): Promise<Response> {
-  const { signal, retries = 2, maxRetryWaitMs = 30_000 } = options;
+  const { signal, retries = 2, maxRetryWaitMs = 60_000 } = options;
   writeOption('retries', retries, { kind: 'whole', min: 0, max: 10 });
   writeOption('maxRetryWaitMs', maxRetryWaitMs, { kind: 'whole', min: 0, max: 3_600_000 });
-  if (options.fetch === undefined && url.startsWith('/') && !('location' in globalThis)) {
+  if (options.fetch === undefined && url.startsWith('/') && globalThis.location === undefined) {
     throw new TypeError(
       'digitmint: base is missing, expected an address such as https://digits.example',
     );

@@ -52,32 +52,28 @@ export async function* streamDigits(
   writeOption('start', start, PARAMETERS.start);
   writeOption('n', n, { kind: 'whole', min: 1, max: LIMITS.maxStart + 1 - start });
   let { seed, model } = what;
+  let hasLabels = true;
   for (let first = start; first < start + n; first += RANGE) {
     const count = Math.min(RANGE, start + n - first);
-    const pinned = { ...what, seed, model, start: first, n: count };
-    const url = datasetUrl({ ...pinned, format: 'idx' });
+    const range = { ...what, start: first, n: count };
+    // Labels come first: a retry of them must not keep an answer with images waiting.
+    const labelled: Labelled | undefined = hasLabels
+      ? await fetchLabels({ ...range, seed, model }, how)
+      : undefined;
+    hasLabels = labelled !== undefined;
+    ({ seed, model } = labelled ?? { seed, model });
+    const url = datasetUrl({ ...range, seed, model, format: 'idx' });
     const answer = await request(url, how);
     const reader = new ByteReader(answer);
     try {
-      const drawn = answer.headers.get('digitmint-seed');
-      const by = answer.headers.get('digitmint-model');
-      if (drawn === null || by === null) {
-        throw refuseAnswer(
-          answer,
-          url,
-          'the answer does not name seed and model, expected that of a digitmint service',
-        );
-      }
-      // The labels and all further ranges need the seed and model of the first answer.
-      [seed, model] = [decodeURIComponent(drawn), by];
-      const labels = await fetchLabels({ ...pinned, seed, model }, how);
+      ({ seed, model } = readOrigin(answer, url));
       const [, height = 0, width = 0, channels = 1] = await readShape(reader, answer, url);
       for (let i = 0; i < count; i++) {
         const pixels = await reader.read(height * width * channels);
         if (pixels === undefined) {
           throw refuseAnswer(answer, url, `the answer ended after ${i} of ${count} digits`);
         }
-        const label = labels?.[i] ?? null;
+        const label = labelled?.labels[i] ?? null;
         yield { index: first + i, label, width, height, channels, pixels, model, seed };
       }
       if (!(await reader.isAtEnd())) {
@@ -89,21 +85,43 @@ export async function* streamDigits(
   }
 }
 
-/** @returns  One byte for each digit; undefined for a model without classes. */
+/** What the images and all further ranges have in common with the first answer. */
+interface Origin {
+  readonly seed: string;
+  readonly model: string;
+}
+
+interface Labelled extends Origin {
+  /** One byte for each digit. */
+  readonly labels: Uint8Array;
+}
+
+function readOrigin(answer: Response, url: string): Origin {
+  const seed = answer.headers.get('digitmint-seed');
+  const model = answer.headers.get('digitmint-model');
+  if (seed === null || model === null) {
+    const detail = 'the answer does not name seed and model, expected that of a digitmint service';
+    throw refuseAnswer(answer, url, detail);
+  }
+  return { seed: decodeURIComponent(seed), model };
+}
+
+/** @returns  undefined for a model without classes. */
 async function fetchLabels(
   what: DatasetOptions,
   how: RequestOptions,
-): Promise<Uint8Array | undefined> {
+): Promise<Labelled | undefined> {
   const url = datasetUrl({ ...what, format: 'idx', part: 'labels' });
   try {
     const answer = await request(url, how);
+    const origin = readOrigin(answer, url);
     const reader = new ByteReader(answer);
     const [count = 0] = await readShape(reader, answer, url);
     const labels = await reader.read(count);
     if (labels === undefined || !(await reader.isAtEnd())) {
       throw refuseAnswer(answer, url, `the answer does not hold ${count} labels`);
     }
-    return labels;
+    return { ...origin, labels };
   } catch (error) {
     if (error instanceof ApiError && error.code === 'parameter_not_supported') {
       return undefined;

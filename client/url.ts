@@ -64,8 +64,9 @@ function buildUrl(
   writeOption('format', format, { kind: 'choice', choices: FORMATS[route] });
   const texts = writeTexts(route, options);
   const withoutEffect = listWithoutEffect(route, texts, format);
-  if (texts['strict'] === '1' && withoutEffect.length > 0) {
-    const names = withoutEffect.map(({ text }) => toCamelCase(text)).join(', ');
+  const refused = withoutEffect.filter(({ isUnwarned }) => !isUnwarned);
+  if (texts['strict'] === '1' && refused.length > 0) {
+    const names = refused.map(({ text }) => toCamelCase(text)).join(', ');
     throw new RangeError(
       `digitmint: ${names} without effect in ${format}, expected to be left out`,
     );

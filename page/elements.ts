@@ -15,6 +15,14 @@ export function showText(element: HTMLElement, text: string): void {
   element.hidden = text === '';
 }
 
+/**
+ * Whether a pointer presses its main button. Ctrl+click opens a menu on macOS, and no release
+ * follows.
+ */
+export function isPress({ button, ctrlKey }: PointerEvent): boolean {
+  return button === 0 && !ctrlKey;
+}
+
 /** Hides the text for pages without scripts, and shows the parts that need a script. */
 export function markReady(): void {
   document.documentElement.dataset['ready'] = '';

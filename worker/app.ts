@@ -117,14 +117,19 @@ export function createApp(given: GivenDependencies): App {
     );
   });
   app.onError((cause, c) => {
+    const [method, route] = [c.req.method, findRoute(c)];
+    // Models have pages, too.
+    const isPage = OPERATIONS.some(
+      ({ routes, tag }) => /^(?:pages|models)$/.test(tag) && routes.includes(route ?? ''),
+    );
+    const respond = isPage ? respondFault : respondError;
     if (cause instanceof Refusal) {
-      return respondError(c, cause.error);
+      return respond(c, cause.error);
     }
     const requestId = c.get('requestId');
-    const [method, route] = [c.req.method, findRoute(c)];
     const event = 'request_failed';
     dependencies.log({ level: 'error', event, requestId, method, route, cause });
-    return respondError(c, { code: 'internal', requestId });
+    return respond(c, { code: 'internal', requestId });
   });
   return app;
 }

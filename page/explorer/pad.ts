@@ -1,5 +1,5 @@
 /** The map as a control, by pointer and by arrow keys; and the work that follows it. */
-import { find } from '../elements.ts';
+import { find, isPress } from '../elements.ts';
 import type { Place } from './space.ts';
 
 const STEP = 0.02;
@@ -47,8 +47,10 @@ export function addPad(move: (place: Place) => void): (place: Place) => void {
   });
   // A press holds the place, so that a mouse can leave the map without moving it; another lets go.
   pad.addEventListener('pointerdown', (event) => {
-    isHeld = event.pointerType === 'mouse' && !isHeld;
-    follow(event);
+    if (isPress(event)) {
+      isHeld = event.pointerType === 'mouse' && !isHeld;
+      follow(event);
+    }
   });
   pad.addEventListener('keydown', (event) => {
     const step = KEYS[event.key];

@@ -69,6 +69,7 @@ function keep(digit: DrawnDigit): void {
   button.setAttribute('aria-label', `Remove the ${digitName} that you drew`);
   const { canvas } = pad;
   const view = make('canvas', { width: canvas.width / 4, height: canvas.height / 4 });
+  view.toggleAttribute('data-picture', canvas.hasAttribute('data-picture'));
   view.getContext('2d')?.drawImage(canvas, 0, 0, view.width, view.height);
   button.append(view);
   button.addEventListener('click', () => {
@@ -157,7 +158,7 @@ function show({ hand: text, read: seen, error, digits: drawn }: Written, step: n
   void write();
 }
 
-/** Paints ink in the page's colour. */
+/** Paints ink in black, to which the style sheet gives the page's colour. */
 function paint(canvas: HTMLCanvasElement | undefined, { width, height, pixels }: Drawn): void {
   if (canvas === undefined) {
     return;
@@ -169,9 +170,6 @@ function paint(canvas: HTMLCanvasElement | undefined, { width, height, pixels }:
     image.data[4 * i + 3] = ink;
   });
   context.putImageData(image, 0, 0);
-  context.globalCompositeOperation = 'source-in';
-  context.fillStyle = getComputedStyle(canvas).color;
-  context.fillRect(0, 0, width, height);
 }
 
 async function write(): Promise<void> {
@@ -183,9 +181,8 @@ async function write(): Promise<void> {
   if (hand === undefined || !isNumber) {
     return;
   }
-  const look = 'scale=4&smooth=1&fg=1d2430&bg=transparent';
-  const path = `${BASE_PATH}/number/${encodeNumber(text)}.png?${look.slice(0, 7)}&hand=${hand}`;
-  const url = `${location.origin}${path.replace('scale=4', look)}`;
+  const path = `${BASE_PATH}/number/${encodeNumber(text)}.png`;
+  const url = `${location.origin}${path}?scale=4&smooth=1&fg=1d2430&bg=transparent&hand=${hand}`;
   find('hand-url', HTMLElement).textContent = url;
   find('hand-open', HTMLAnchorElement).href = url;
   const link = await scribe;
@@ -193,12 +190,11 @@ async function write(): Promise<void> {
   written.setAttribute('aria-label', `${text} in your hand`);
 }
 
-for (const [id, act] of [
-  ['hand-undo', pad.undo],
-  ['hand-clear', pad.clear],
-] as const) {
-  find(id, HTMLButtonElement).addEventListener('click', act);
-}
+find('hand-undo', HTMLButtonElement).addEventListener('click', pad.undo);
+find('hand-clear', HTMLButtonElement).addEventListener('click', () => {
+  label.value = '';
+  pad.clear();
+});
 let example = 0;
 find('hand-example', HTMLButtonElement).addEventListener('click', () => {
   label.value = '';
@@ -211,12 +207,24 @@ upload.addEventListener('change', () => {
   showFirst(upload.files);
   upload.value = ''; // So that the same file can be chosen again.
 });
-addEventListener('paste', ({ clipboardData }) => showFirst(clipboardData?.files));
+addEventListener('paste', ({ clipboardData, target }) => {
+  // A cell of a table comes as text and as a picture.
+  const isText = target === number && clipboardData?.getData('text/plain') !== '';
+  showFirst(isText ? undefined : clipboardData?.files);
+});
+const hasFiles = ({ dataTransfer }: DragEvent): boolean =>
+  dataTransfer?.types.includes('Files') === true;
 // Without both of these the browser leaves the page for the dropped file.
-addEventListener('dragover', (event) => event.preventDefault());
+addEventListener('dragover', (event) => {
+  if (hasFiles(event)) {
+    event.preventDefault();
+  }
+});
 addEventListener('drop', (event) => {
-  event.preventDefault();
-  showFirst(event.dataTransfer?.files);
+  if (hasFiles(event)) {
+    event.preventDefault();
+    showFirst(event.dataTransfer?.files);
+  }
 });
 
 /** Shows the first picture of files, or says that there is none. */

@@ -1,6 +1,7 @@
 /** The canvas on which a visitor writes: strokes of finger, mouse or pen, or a picture. */
 import { getStroke } from 'perfect-freehand';
 import { MIN_CONTRAST, type GreyPicture } from '../../shared/hand/ink-map.ts';
+import { isPress } from '../elements.ts';
 
 /** Side of the canvas in its own pixels. */
 const SIDE = 336;
@@ -36,6 +37,8 @@ export function addStrokePad(canvas: HTMLCanvasElement, onRead: () => void): Str
   let strokes: { points: Point[]; hasPressure: boolean }[] = [];
   let uploaded: ImageBitmap | undefined;
   let pointer: number | undefined;
+  /** Counts what replaces the drawing: a picture that an older choice decodes is not shown. */
+  let choice = 0;
 
   const onChange = (): void => {
     try {
@@ -46,9 +49,10 @@ export function addStrokePad(canvas: HTMLCanvasElement, onRead: () => void): Str
     onRead();
   };
 
+  /** Paints ink in black, to which the style sheet gives the page's colour. */
   function paint(): void {
     context.clearRect(0, 0, SIDE, SIDE);
-    context.fillStyle = getComputedStyle(canvas).color;
+    canvas.toggleAttribute('data-picture', uploaded !== undefined);
     if (uploaded !== undefined) {
       const scale = SIDE / Math.max(uploaded.width, uploaded.height);
       const [width, height] = [uploaded.width * scale, uploaded.height * scale];
@@ -67,25 +71,20 @@ export function addStrokePad(canvas: HTMLCanvasElement, onRead: () => void): Str
   }
 
   canvas.addEventListener('pointerdown', (event) => {
-    if (pointer !== undefined || event.button !== 0) {
+    if (pointer !== undefined || !isPress(event)) {
       return;
     }
     event.preventDefault();
+    choice++;
     canvas.setPointerCapture(event.pointerId);
     pointer = event.pointerId;
     if (uploaded !== undefined) {
+      uploaded.close();
       uploaded = undefined;
       strokes = [];
     }
     strokes.push({ points: [locate(event)], hasPressure: event.pointerType === 'pen' });
     paint();
-  });
-  canvas.addEventListener('pointermove', (event) => {
-    if (event.pointerId === pointer) {
-      const passed = event.getCoalescedEvents?.() ?? [];
-      strokes.at(-1)?.points.push(...(passed.length > 0 ? passed : [event]).map(locate));
-      paint();
-    }
   });
   const end = (event: PointerEvent): void => {
     if (event.pointerId === pointer) {
@@ -93,12 +92,23 @@ export function addStrokePad(canvas: HTMLCanvasElement, onRead: () => void): Str
       onChange();
     }
   };
+  canvas.addEventListener('pointermove', (event) => {
+    if (event.buttons === 0) {
+      end(event); // The browser did not tell of the release.
+    } else if (event.pointerId === pointer) {
+      const passed = event.getCoalescedEvents?.() ?? [];
+      strokes.at(-1)?.points.push(...(passed.length > 0 ? passed : [event]).map(locate));
+      paint();
+    }
+  });
   canvas.addEventListener('pointerup', end);
   canvas.addEventListener('pointercancel', end);
 
   function replace(next: typeof strokes, picture?: ImageBitmap): void {
+    choice++;
     pointer = undefined; // A stroke that another finger undoes has ended.
     strokes = next;
+    uploaded?.close();
     uploaded = picture;
     paint();
     onChange();
@@ -136,7 +146,15 @@ export function addStrokePad(canvas: HTMLCanvasElement, onRead: () => void): Str
           hasPressure: false,
         })),
       ),
-    showFile: async (file) => replace([], await createImageBitmap(file)),
+    async showFile(file) {
+      const own = ++choice;
+      const picture = await createImageBitmap(file);
+      if (own === choice) {
+        replace([], picture);
+      } else {
+        picture.close();
+      }
+    },
   };
 }
 

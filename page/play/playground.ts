@@ -23,8 +23,8 @@ interface Shown {
   readonly request: PlayRequest;
   readonly path: string;
   readonly answer: Answer;
-  /** The size in CSS pixels; undefined without a picture. */
-  readonly size: { width: number; height: number } | undefined;
+  /** The picture's pixels; undefined without a picture. */
+  readonly pixels: { width: number; height: number } | undefined;
 }
 
 /** Shows what the form's values imply: swatches, and the fields that have an effect. */
@@ -58,11 +58,11 @@ export function addPlayground(): void {
       );
       find('play-paper', HTMLElement).classList.toggle('stale', fault !== undefined);
       if (!('detail' in answer)) {
-        const size = await showAnswer(answer, request, signal);
+        const pixels = await showAnswer(answer, request, signal);
         if (signal.aborted) {
           return;
         }
-        shown = { request, path, answer, size };
+        shown = { request, path, answer, pixels };
         tell(shown);
       }
     } catch {
@@ -97,6 +97,13 @@ export function addPlayground(): void {
     refresh(form);
     updateSoon();
   });
+  // A hint covers what lies below its control: Escape hides it until the focus moves.
+  form.addEventListener('keydown', ({ key }) => {
+    if (key === 'Escape') {
+      form.classList.add('quiet-hints');
+    }
+  });
+  form.addEventListener('focusin', () => form.classList.remove('quiet-hints'));
   for (const button of document.querySelectorAll<HTMLButtonElement>('[data-query]')) {
     button.addEventListener('click', () => {
       fillForm(form, new URLSearchParams(button.dataset['query']));
@@ -125,12 +132,12 @@ export function addPlayground(): void {
 
 let objectUrl: string | undefined;
 
-/** Shows nothing once `signal` is aborted. @returns  A picture's size in CSS pixels. */
+/** Shows nothing once `signal` is aborted. @returns  A picture's pixels. */
 async function showAnswer(
   { bytes }: Answer,
   request: PlayRequest,
   signal: AbortSignal,
-): Promise<Shown['size']> {
+): Promise<Shown['pixels']> {
   const { format } = request;
   const text = find('play-text', HTMLPreElement);
   if (!isPicture(format)) {
@@ -147,30 +154,33 @@ async function showAnswer(
   // A new element replaces the old one once it has loaded, so that the size always fits the
   // picture.
   const next = find('play-picture', HTMLImageElement).cloneNode() as HTMLImageElement;
-  next.removeAttribute('src');
   next.hidden = false;
   const url = URL.createObjectURL(bytes);
-  // With the density, its natural size is in CSS pixels.
-  next.srcset = `${url} ${readDpr(request)}x`;
+  next.src = url;
   await next.decode();
   if (signal.aborted) {
     URL.revokeObjectURL(url);
     return undefined;
   }
-  const size = { width: next.naturalWidth, height: next.naturalHeight };
-  next.width = size.width;
-  next.height = size.height;
+  const pixels = { width: next.naturalWidth, height: next.naturalHeight };
+  Object.assign(next, measure(pixels, request));
   find('play-picture', HTMLImageElement).replaceWith(next);
   text.hidden = true;
   if (objectUrl !== undefined) {
     URL.revokeObjectURL(objectUrl);
   }
   objectUrl = url;
-  return size;
+  return pixels;
+}
+
+/** The size in whole CSS pixels. */
+function measure({ width, height }: NonNullable<Shown['pixels']>, request: PlayRequest) {
+  const dpr = readDpr(request);
+  return { width: Math.round(width / dpr), height: Math.round(height / dpr) };
 }
 
 /** Writes the caption and the texts to copy. */
-function tell({ request, path, answer, size }: Shown): void {
+function tell({ request, path, answer, pixels }: Shown): void {
   const isPinned =
     document.querySelector('input[name=pin]:checked')?.getAttribute('value') === 'pinned';
   const snippets = find('snippets', HTMLElement);
@@ -178,19 +188,18 @@ function tell({ request, path, answer, size }: Shown): void {
   const { one = '', many = '', digits } = snippets.dataset;
   const alt = buildAlt(request, { one, many, hasDigits: digits !== undefined });
   find('play-picture', HTMLImageElement).alt = alt;
-  const texts = buildSnippets(url, request.format, alt, size);
+  const texts = buildSnippets(url, request.format, alt, pixels && measure(pixels, request));
   for (const [name, text] of Object.entries(texts)) {
     find(`snippet-${name}`, HTMLPreElement).textContent = text;
   }
-  const isSeeded = request.parameters.some(([name]) => name === 'seed');
-  find('pin-note', HTMLElement).textContent = isPinned
-    ? 'Always exactly this answer: the URL names the seed and the model’s version.'
-    : isSeeded
-      ? 'The seed keeps this answer until there is a newer model.'
-      : 'Without a seed, every view shows new ones.';
-  const dpr = readDpr(request);
+  find('pin-note', HTMLElement).textContent =
+    isPinned || answer.caching.includes('immutable')
+      ? 'Always exactly this answer: the URL names everything that decides it.'
+      : answer.caching === 'no-store'
+        ? 'Without a seed, every view shows new ones.'
+        : 'The seed keeps this answer until there is a newer model.';
   const about = [
-    ...(size === undefined ? [] : [`${size.width * dpr} × ${size.height * dpr} pixels`]),
+    ...(pixels === undefined ? [] : [`${pixels.width} × ${pixels.height} pixels`]),
     `${answer.bytes.size.toLocaleString('en')} bytes`,
     `seed ${answer.seed}`,
     ...(answer.warning === '' ? [] : [answer.warning]),

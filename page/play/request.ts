@@ -43,7 +43,8 @@ export interface Answer {
   /** Path and query of the canonical URL. */
   readonly permalink: string;
   readonly seed: string;
-  readonly model: string;
+  /** The header Cache-Control, which tells whether the URL's answer can change. */
+  readonly caching: string;
   /** The header Digitmint-Warning; empty without one. */
   readonly warning: string;
 }
@@ -68,7 +69,7 @@ export async function ask(path: string, signal: AbortSignal): Promise<Answer | F
     bytes: await answer.blob(),
     permalink: answer.headers.get('Content-Location') ?? path,
     seed: decodeURIComponent(answer.headers.get('Digitmint-Seed') ?? ''),
-    model: answer.headers.get('Digitmint-Model') ?? '',
+    caching: answer.headers.get('Cache-Control') ?? '',
     warning: answer.headers.get('Digitmint-Warning') ?? '',
   };
 }
@@ -121,7 +122,7 @@ export function buildSnippets(
     html: isPicture(format)
       ? `<img src="${escapeHtml(url)}" alt="${escapeHtml(alt)}"${sized}>`
       : `<a href="${escapeHtml(url)}">${escapeHtml(alt)}</a>`,
-    markdown: `${isPicture(format) ? '!' : ''}[${alt}](${url.replaceAll('(', '%28').replaceAll(')', '%29')})`,
+    markdown: `${isPicture(format) ? '!' : ''}[${alt.replaceAll(/[\\[\]]/g, String.raw`\$&`)}](${url.replaceAll('(', '%28').replaceAll(')', '%29')})`,
     curl: `curl ${format === 'txt' ? '' : `-o ${file} `}'${url.replaceAll("'", '%27')}'`,
   };
 }

@@ -162,6 +162,8 @@ interface WithoutEffect {
   readonly name: string;
   /** With what it lacks: "vary without hand". */
   readonly text: string;
+  /** Whether no warning names it, nor does `strict` refuse it. */
+  readonly isUnwarned: boolean;
 }
 
 /** Lists the given parameters that have no effect in a format, or without another parameter. */
@@ -173,8 +175,9 @@ export function listWithoutEffect(
   const found: WithoutEffect[] = [];
   for (const { name, parameter } of listParameters(route)) {
     if (given[name] !== undefined && !hasEffect(parameter, format, given)) {
-      const { needs } = parameter;
-      found.push({ name, text: needs === undefined ? name : `${name} without ${needs}` });
+      const { needs, unwarned } = parameter;
+      const text = needs === undefined ? name : `${name} without ${needs}`;
+      found.push({ name, text, isUnwarned: unwarned?.includes(format) === true });
     }
   }
   return found;
@@ -417,7 +420,7 @@ export function settleQuery<Q extends object>(
     refuseValue('dpr', String(given['dpr']), products);
   }
   const ignored = listWithoutEffect(route, given, format);
-  const found = ignored.filter(({ name }) => parameters[name]?.unwarned?.includes(format) !== true);
+  const found = ignored.filter(({ isUnwarned }) => !isUnwarned);
   const withoutEffect = found.map(({ text }) => text);
   if ('strict' in query && query.strict === true && found.length > 0) {
     const names = found.map(({ name }) => name);

@@ -163,6 +163,32 @@ test('without a seed is one of its own, that can be had again and replaced', asy
   await page.close();
 });
 
+test('with a hand has the URL of the hand at every view, until it shall vary', async () => {
+  const hand = `1.digits.54b382adac96ca45.${'A'.repeat(86)}`;
+  const { page } = await openPage(
+    `<digit-mint base="BASE" number="42" hand="${hand}" vary="0.5"></digit-mint>`,
+  );
+  await waitForEvents(page, 1);
+  const first = await look(page);
+  expect(first.url).toBe(`${base}/number/42.png?hand=${hand}&vary=0.5`);
+  await page
+    .locator('digit-mint')
+    .evaluate((element) => (element as unknown as { mint: () => void }).mint());
+  await waitForEvents(page, 2);
+  expect((await look(page)).url).toMatch(/42\.png\?seed=[\w-]{16}&hand=1\.digits\./);
+  await page.close();
+});
+
+test('a description of several lines can be read in place of a picture that does not load', async () => {
+  const { page } = await openPage(
+    '<digit-mint base="https://nowhere.invalid" scale="3"></digit-mint>',
+  );
+  await waitForEvents(page, 1);
+  const read = (node: Element) => getComputedStyle(node).lineHeight;
+  expect(await page.locator('digit-mint img').evaluate(read)).toBe('normal');
+  await page.close();
+});
+
 test('follows its attributes, several at once as one picture', async () => {
   const { page, complaints } = await openPage(
     '<digit-mint base="BASE" seed="a" label="1"></digit-mint>',
@@ -260,11 +286,11 @@ test('keeps its style and tells its status in another document of the page', asy
   const told = await waitForEvents(page, 3);
   const moved = told.slice(1).map(({ id, type, status }) => `${id} ${type} ${status}`);
   expect(moved.toSorted()).toEqual([' error 400', 'old load undefined']);
-  const lineHeights = await page
+  const displays = await page
     .frameLocator('iframe')
-    .locator('digit-mint')
-    .evaluateAll((all) => all.map((each) => getComputedStyle(each).lineHeight));
-  expect(lineHeights).toEqual(['0px', '0px']);
+    .locator('digit-mint img')
+    .evaluateAll((all) => all.map((each) => getComputedStyle(each).display));
+  expect(displays).toEqual(['block', 'block']);
   expect(complaints.filter((each) => !each.includes('400'))).toEqual([]);
   await page.close();
 });

@@ -16,6 +16,7 @@ import {
   type StreamOptions,
 } from '../../client/stream-digits.ts';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
+import { RATE_WINDOW_SECONDS } from '../../worker/http/admission.ts';
 import { buildFixture, buildPointer } from '../support/models/fixture-artifact.ts';
 import { putArtifact, startWorker, waitUntil, type TestWorker } from '../support/hosts/workerd.ts';
 
@@ -130,6 +131,16 @@ const pass = (answer: ServerResponse, asked: IncomingMessage) => {
   });
 };
 
+/** Requests, and notes of each request whether it is for labels. */
+function watchLabels() {
+  const asked: boolean[] = [];
+  const ask = (url: string, init: RequestInit) => {
+    asked.push(url.includes('part=labels'));
+    return fetch(url, init);
+  };
+  return { asked, fetch: ask };
+}
+
 async function collect(options: StreamOptions): Promise<StreamedDigit[]> {
   const all: StreamedDigit[] = [];
   for await (const digit of streamDigits(options)) {
@@ -224,6 +235,9 @@ describe('fetchDigits', () => {
     const { base: address, asked } = await startServer(pass);
     await expect(fetchDigits({ base: address, n: 0 })).rejects.toThrow(RangeError);
     await expect(fetchDigits({ base: undefined })).rejects.toThrow('base is missing');
+    vi.stubGlobal('location', undefined); // As in Deno.
+    await expect(fetchDigits()).rejects.toThrow('base is missing');
+    vi.unstubAllGlobals();
     await expect(fetchDigits({ base: address, retries: 11 })).rejects.toThrow(
       'retries is 11, expected a whole number from 0 to 10',
     );
@@ -255,10 +269,10 @@ describe('a busy service', () => {
       requestId: 'id',
     });
     expect(first.asked).toHaveLength(4);
-    const second = await startServer(busy(429, '31'));
+    const second = await startServer(busy(429, String(RATE_WINDOW_SECONDS + 1)));
     await expect(fetchDigits({ base: second.base })).rejects.toMatchObject({
       status: 429,
-      retryAfter: 31,
+      retryAfter: RATE_WINDOW_SECONDS + 1,
     });
     expect(second.asked).toHaveLength(1);
     const third = await startServer(busy(500));
@@ -274,13 +288,15 @@ describe('a busy service', () => {
     expect(waits[1]).toBeGreaterThan(490);
   });
 
-  test('is not waited for after an abort', async () => {
-    const { base: address, asked } = await startServer(busy(503, '20'));
+  test('is waited for as long as its rate limit says, and not after an abort', async () => {
+    const { base: address, asked } = await startServer(busy(429, String(RATE_WINDOW_SECONDS)));
     const leaving = new AbortController();
     const timers = vi.spyOn(globalThis, 'setTimeout');
     const fetching = fetchDigits({ base: address, signal: leaving.signal });
     fetching.catch(() => undefined); // It is judged below.
-    await expect.poll(() => timers.mock.calls.map(([, ms]) => ms)).toContain(20_000);
+    await expect
+      .poll(() => timers.mock.calls.map(([, ms]) => ms))
+      .toContain(1000 * RATE_WINDOW_SECONDS);
     leaving.abort(TIMEOUT);
     await expect(fetching).rejects.toMatchObject({ name: 'TimeoutError' });
     timers.mockRestore();
@@ -391,7 +407,10 @@ describe('streamDigits', () => {
   });
 
   test('goes on beyond the largest set, of one fresh seed', async () => {
-    const all = await collect({ base, n: 10_003 });
+    const watched = watchLabels();
+    const all = await collect({ base, n: 10_003, fetch: watched.fetch });
+    // While labels are waited for, no other answer is open.
+    expect(watched.asked).toEqual([true, false, true, false]);
     expect(all.map(({ index }) => index)).toEqual(Array.from({ length: 10_003 }, (_, i) => i));
     const { seed } = all[0] as StreamedDigit;
     const [last] = (await fetchDigits({ base, seed, start: 10_002 })).digits;
@@ -417,10 +436,10 @@ describe('streamDigits', () => {
   });
 
   test('knows models without classes and in colour', async () => {
-    expect((await collect({ base, n: 2, model: 'plain' })).map(({ label }) => label)).toEqual([
-      null,
-      null,
-    ]);
+    const watched = watchLabels();
+    const all = await collect({ base, n: 10_001, model: 'plain', fetch: watched.fetch });
+    expect(new Set(all.map(({ label }) => label))).toEqual(new Set([null]));
+    expect(watched.asked).toEqual([true, false, false]);
     const [one] = await collect({ base, n: 1, model: 'colour', seed: 'a' });
     const json = await fetchDigits({ base, model: 'colour', seed: 'a' });
     expect(one).toMatchObject({ width: 6, height: 4, channels: 3, pixels: json.digits[0]?.pixels });

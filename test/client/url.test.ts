@@ -439,6 +439,7 @@ test('what an API would not say: half a character, other types, unknown names, w
     /scale, fg without effect in npy/,
   );
   expect(digitUrl({ fg: 'f00', strict: true })).toBe('/digit.png?fg=ff0000');
+  expect(digitUrl({ format: 'json', n: 2, cols: 1, strict: true })).toBe('/digit.json?n=2');
   expect(() => datasetUrl({ format: 'csv', part: 'labels', strict: true })).toThrow(
     /part without effect in csv/,
   );

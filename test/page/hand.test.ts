@@ -132,6 +132,8 @@ test('a scribble gets words, a given label is taken, and a wrong number is named
     expect(await page.textContent('#hand-number-fault')).toContain('Expected 1 to 32 characters');
     await page.locator('#hand-label').selectOption('2');
     await page.waitForSelector('#hand-status:text("Taken as 2")');
+    await page.locator('#hand-clear').click();
+    expect(await page.locator('#hand-label').inputValue()).toBe('');
   });
 });
 
@@ -146,6 +148,31 @@ test('a reload keeps the drawing', async () => {
   await page.reload();
   await page.waitForSelector('#hand-status:text("Draw one digit")');
   await page.close();
+});
+
+/** The darkest and the lightest grey of an element on the screen. */
+async function readContrast(page: Page, id: string): Promise<[dark: number, light: number]> {
+  const { data } = PNG.sync.read(await page.locator(id).screenshot());
+  const greys = [...data].filter((_, i) => i % 4 === 0);
+  return greys.reduce(
+    ([dark, light], grey) => [Math.min(dark, grey), Math.max(light, grey)],
+    [255, 0],
+  );
+}
+
+test('what was drawn and written stays readable in the other colour scheme and on paper', async () => {
+  await visitOffline({ colorScheme: 'light' }, async (page) => {
+    await draw(page, TWO);
+    await page.waitForSelector('#hand[data-read]');
+    await page.mouse.move(0, 0);
+    for (const media of [{ colorScheme: 'dark' }, { media: 'print' }] as const) {
+      await page.emulateMedia(media);
+      for (const id of ['#hand-pad', '#hand-digits']) {
+        const [dark, light] = await readContrast(page, id);
+        expect([media, id, light - dark > 180]).toEqual([media, id, true]);
+      }
+    }
+  });
 });
 
 /** Drops a file on the page, as a visitor drags one from a folder. */
@@ -186,6 +213,35 @@ test('a dropped picture is read, any other file is named, and neither leaves the
   });
 });
 
+test('text that is pasted or dropped goes where it is meant to go', async () => {
+  await visitOffline({}, async (page) => {
+    await draw(page, TWO);
+    await page.waitForSelector('#hand[data-read]');
+    const act = (type: 'paste' | 'drop', id: string, isFile: boolean) =>
+      page.evaluate(
+        ([kind, target, hasFile]) => {
+          const data = new DataTransfer();
+          data.setData('text/plain', '42');
+          if (hasFile) {
+            data.items.add(new File(['?'], 'cell.txt'));
+          }
+          const options = { bubbles: true, cancelable: true };
+          const event =
+            kind === 'paste'
+              ? new ClipboardEvent(kind, { ...options, clipboardData: data })
+              : new DragEvent(kind, { ...options, dataTransfer: data });
+          return document.getElementById(target)?.dispatchEvent(event);
+        },
+        [type, id, isFile] as const,
+      );
+    const isRefused = () => page.locator('#hand-fault').isVisible();
+    expect([await act('paste', 'hand-number', true), await isRefused()]).toEqual([true, false]);
+    expect([await act('drop', 'hand-number', false), await isRefused()]).toEqual([true, false]);
+    await act('paste', 'hand', true);
+    await page.waitForSelector('#hand-fault:text("cell.txt is no picture")');
+  });
+});
+
 test('undo while a stroke is drawn ends that stroke, and the strokes before it stay as they are', async () => {
   await visitOffline({}, async (page) => {
     const readCanvas = () =>
@@ -201,6 +257,19 @@ test('undo while a stroke is drawn ends that stroke, and the strokes before it s
     await page.mouse.move(x + 90, y + 90, { steps: 3 });
     await page.mouse.up();
     expect(await readCanvas()).toBe(before);
+    // On macOS Ctrl+click opens a menu.
+    await page.keyboard.down('Control');
+    await draw(page, SEVEN);
+    await page.keyboard.up('Control');
+    expect(await readCanvas()).toBe(before);
+    // The browser did not tell of the release.
+    await page.mouse.down();
+    const lost = { pointerId: 1, buttons: 0 };
+    await page.locator('#hand-pad').dispatchEvent('pointermove', lost);
+    const dot = await readCanvas();
+    await page.mouse.move(x + 40, y + 40, { steps: 3 });
+    expect(await readCanvas()).toBe(dot);
+    await page.mouse.up();
   });
 });
 

@@ -28,7 +28,7 @@ afterAll(async () => {
 /** Waits until the playground shows its first picture. */
 async function waitForPlayground(page: Page, { javaScriptEnabled = true } = {}): Promise<void> {
   if (javaScriptEnabled) {
-    await page.waitForSelector('#play-picture[srcset^="blob:"]');
+    await page.waitForSelector('#play-picture[src^="blob:"]');
   }
 }
 
@@ -391,6 +391,37 @@ describe('the playground', () => {
       expect(await page.textContent('#snippet-url')).toContain(
         '/digit.png?seed=Ada&scale=6&model=',
       );
+    });
+    // 278 pixels are 252.7 CSS pixels.
+    await visit('/?seed=Ada&n=9&scale=3&margin=12&dpr=1.1&format=png', {}, async (page) => {
+      await readUrl(page, 'dpr=1.1');
+      expect(await page.textContent('#play-caption')).toMatch(/^278 × 278 pixels/);
+      expect(await page.textContent('#snippet-html')).toContain(' width="253" height="253">');
+    });
+  });
+
+  test('says how long the answer of its URL stays', async () => {
+    const hand = `1.digits.54b382adac96ca45.${'A'.repeat(86)}`;
+    await visit(`/?format=png&hand=${hand}`, {}, async (page) => {
+      const note = page.locator('#pin-note');
+      await note.getByText('Always exactly this answer').waitFor();
+      await page.getByText('More', { exact: true }).click();
+      await page.fill('#control-hand', '');
+      await note.getByText('every view shows new ones').waitFor();
+      await page.fill('#control-seed', 'Ada');
+      await note.getByText('until there is a newer model').waitFor();
+    });
+  });
+
+  test('Escape hides the hint of a control, and the next control shows its own', async () => {
+    await visit('/', {}, async (page) => {
+      await page.locator('#control-seed').focus();
+      const seen = () => page.locator('.hint').filter({ visible: true }).count();
+      expect(await seen()).toBe(1);
+      await page.keyboard.press('Escape');
+      expect(await seen()).toBe(0);
+      await page.locator('#control-n').focus();
+      expect(await seen()).toBe(1);
     });
   });
 

@@ -47,6 +47,9 @@ test('an unexpected failure is a plain 500 with the request’s id; only the log
     },
     { event: 'request', requestId: 'request-1', status: 500, code: 'internal' },
   ]);
+  const page = await app.request('/hand', { headers: { accept: 'text/html,*/*;q=0.8' } });
+  expect([page.status, await page.text()]).toEqual([500, expect.stringContaining('request-1')]);
+  expect(page.headers.get('content-type')).toBe('text/html; charset=UTF-8');
 });
 
 test('without any model the answer is a 503 with Retry-After, drawn when a picture was requested', async () => {

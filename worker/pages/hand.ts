@@ -69,7 +69,9 @@ function renderHand({ name, version, classes, image }: Manifest): Markup {
     </p>
     <section id="hand" class="hand-desk" data-scribe="${files.scribe}" data-name="${name}" data-version="${version}" aria-label="Draw and read">
       <div class="hand-draw">
-        <canvas id="hand-pad" class="hand-pad" role="img" aria-label="Draw one digit here with finger, mouse or pen, or choose a picture below"></canvas>
+        <div class="hand-pad">
+          <canvas id="hand-pad" role="img" aria-label="Draw one digit here with finger, mouse or pen, or choose a picture below"></canvas>
+        </div>
         <div class="hand-tools">
           <button type="button" class="quiet" id="hand-undo">Undo</button>
           <button type="button" class="quiet" id="hand-clear">Clear</button>
@@ -93,14 +95,14 @@ function renderHand({ name, version, classes, image }: Manifest): Markup {
           ${classes.map((each) => html`<canvas role="img" aria-label="${each} in your hand" width="28" height="28"></canvas>`)}
         </div>
         <h2><label for="hand-number">Any number</label></h2>
-        <input type="text" id="hand-number" class="hand-number" value="2026" maxlength="32" inputmode="text" autocomplete="off" spellcheck="false" />
+        <input type="text" id="hand-number" class="hand-number" value="2026" maxlength="32" inputmode="text" autocomplete="off" spellcheck="false" aria-describedby="hand-number-fault" />
         <p id="hand-number-fault" class="fault" role="alert" hidden></p>
         <canvas id="hand-written" class="hand-written" role="img" aria-label="The number in your hand"></canvas>
         <div class="snippet">
           <pre id="hand-url" class="copy" tabindex="0" aria-label="URL of the number"></pre>
           <button type="button" class="copy-button" data-copies="hand-url" aria-label="Copy: URL of the number">Copy</button>
         </div>
-        <p><a id="hand-open" href="/docs/reference#readHand">Open it</a></p>
+        <p><a id="hand-open" href="/docs/reference#readHand" target="_blank">Open it in a new tab</a></p>
       </div>
       <div class="hand-sample">
         <h2>All ten</h2>

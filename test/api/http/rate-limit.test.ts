@@ -90,6 +90,12 @@ describe('an address that exceeds its limit', () => {
     ]) {
       expect([path, (await worker.fetch(path)).status]).toEqual([path, 429]);
     }
+    for (const path of ['/hand', '/models/digits']) {
+      const page = await worker.fetch(path, { headers: { accept: 'text/html,*/*;q=0.8' } });
+      const told = ['content-type', 'retry-after', 'vary'].map((name) => page.headers.get(name));
+      const wanted = [path, 429, 'text/html; charset=UTF-8', '60', 'Accept'];
+      expect([path, page.status, ...told]).toEqual(wanted);
+    }
     const { etag } = seeded;
     const tag = (await worker.fetch(pinned, { method: 'HEAD' })).headers.get('etag') ?? etag;
     for (const [path, headers, status] of [
