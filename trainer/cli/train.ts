@@ -428,7 +428,7 @@ async function exportRun(
   const { config, delivery } = options;
   const { name, images, sha256 } = options.dataset;
   const last = (await loadMetrics(folder)).at(-1);
-  const { discriminatorLoss = NaN, generatorLoss = NaN, diversity = NaN } = last ?? {};
+  const { discriminatorLoss, generatorLoss, diversity } = last ?? {};
   return exportArtifact(to, planGenerator(config.generator), weights, delivery.weights, {
     name: delivery.name,
     imageRange: config.pixelRange,
@@ -443,7 +443,12 @@ async function exportRun(
       dataset: { name, images, sha256 },
       backend: backend.description,
     },
-    figures: { discriminatorLoss, generatorLoss, diversity },
+    // A lost log has no figures, and equal pictures have no diversity.
+    figures: Object.fromEntries(
+      Object.entries({ discriminatorLoss, generatorLoss, diversity }).filter(
+        (figure): figure is [string, number] => Number.isFinite(figure[1]),
+      ),
+    ),
   });
 }
 

@@ -294,6 +294,23 @@ describe('a run', () => {
     expect(raised).toEqual([[600, 'discriminator-wins']]);
   });
 
+  it('keeps its figures where all real images are equal, and compares grids with 64 where a batch has fewer', async () => {
+    const tiny = makeTinyDataset();
+    const equal = { ...tiny, images: new Uint8Array(tiny.images.length) };
+    const { folder } = await train({ dataset: equal });
+    await reopenRunFolder(folder, TINY_CONFIG.steps);
+    const lines = await loadMetrics(folder);
+    expect(lines.map(({ step }) => step)).toEqual([0, 5, 9]);
+    expect(lines.every(({ diversity = 0 }) => Number.isNaN(diversity))).toBe(true);
+    const [small, large] = await Promise.all(
+      [2, 70].map(async (batchSize) =>
+        readMetrics((await train({ config: { batchSize, steps: 1 } })).folder),
+      ),
+    );
+    // The first grid, from starting weights, hardly differs.
+    expect(small?.[0]?.['diversity']).toBeCloseTo(large?.[0]?.['diversity'] as number, 2);
+  });
+
   it('ends in an animation of its pictures that another decoder reads', async () => {
     const { folder } = await train();
     await saveProgressGif(folder);
