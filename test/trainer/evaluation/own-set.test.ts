@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { encodeNpy } from '../../../shared/array-headers.ts';
 import { loadDataFolder } from '../../../trainer/data/data-folder.ts';
 import { hashDataset } from '../../../trainer/data/dataset.ts';
 import { encodeIdx } from '../../../trainer/data/idx.ts';
@@ -23,7 +24,8 @@ import {
   type EvaluationRequest,
 } from '../../../trainer/evaluation/evaluation.ts';
 import { computeGradientEnergy } from '../../../trainer/evaluation/metrics/pixels.ts';
-import { loadTrainedSet } from '../../../trainer/evaluation/own-set.ts';
+import { pickDigits } from '../../../trainer/evaluation/digits.ts';
+import { loadTrainedSet, openOwnSet } from '../../../trainer/evaluation/own-set.ts';
 import { saveQuality } from '../../../trainer/evaluation/saved-quality.ts';
 import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
 import { saveReport } from '../../../trainer/run/report/record.ts';
@@ -281,6 +283,29 @@ it('sharpness counts neighbours of the same colour', () => {
   const grey = Uint8Array.from([0, 255, 0, 255]);
   const rgb = Uint8Array.from([...grey].flatMap((value) => [value, value, value]));
   expect(computeGradientEnergy(rgb, 2, 3)).toBe(computeGradientEnergy(grey, 2));
+});
+
+it('the part for evaluation has the class numbers of the training part', async () => {
+  const data = join(parent, 'three');
+  await mkdir(join(data, 'train'), { recursive: true });
+  await mkdir(join(data, 'test'));
+  for (const [value, name] of ['a', 'b', 'c'].entries()) {
+    for (const part of ['train', 'test']) {
+      const images = new Uint8Array(400 * SIDE ** 2).fill(127 * value);
+      await writeFile(join(data, part, `${name}.npy`), encodeNpy([400, SIDE, SIDE], images));
+    }
+  }
+  const loaded = await loadDataFolder(data);
+  // As if all training pictures of b were unusable.
+  const places = Uint32Array.from({ length: 800 }, (_, i) => (i < 400 ? i : i + 400));
+  const picked = pickDigits(loaded.dataset, places);
+  const labels = picked.labels.map((label) => label >> 1);
+  const dataset = { ...picked, labels, classes: ['a', 'c'] };
+  const { reference } = await openOwnSet(data, [], { ...loaded, dataset });
+  const { images, count, classes } = reference.dataset;
+  expect([count, classes]).toEqual([800, ['a', 'c']]);
+  const values = Array.from(reference.dataset.labels, (label, i) => [label, images[i * SIDE ** 2]]);
+  expect(new Set(values.map(String))).toEqual(new Set(['0,0', '1,254']));
 });
 
 it('a set of digits is its own only when the model was trained on it', async () => {
