@@ -26,12 +26,13 @@ export interface Ground {
   readonly learned: Dataset | null;
 }
 
-/** Whether the repository's classifier of digits cannot judge a model. */
+/** Whether the repository's classifier of digits, white on black, cannot judge a model. */
 export function drawsOtherThings({ manifest }: Pick<OpenedModel, 'manifest'>): boolean {
   const { image, classes, subject } = manifest;
   const shape = `${image.width} x ${image.height} x ${image.channels}`;
   return (
     shape !== MNIST_SHAPE ||
+    image.paper !== undefined ||
     subject !== undefined ||
     classes.some((name, label) => name !== String(label)) ||
     (classes.length !== 0 && classes.length !== 10)
