@@ -47,7 +47,12 @@ beforeAll(async () => {
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
 /** Writes pictures with a bar at a place that the class decides, in any brightness. */
-async function writeSet(name: string, channels: 1 | 3, names: readonly string[]): Promise<string> {
+async function writeSet(
+  name: string,
+  channels: 1 | 3,
+  names: readonly string[],
+  isInverted = false,
+): Promise<string> {
   const folder = join(parent, name);
   await mkdir(folder);
   const classes = Math.max(1, names.length);
@@ -55,7 +60,8 @@ async function writeSet(name: string, channels: 1 | 3, names: readonly string[])
     const pixel = Math.floor(at / channels);
     const [x, picture] = [pixel % SIDE, Math.floor(pixel / SIDE ** 2)];
     const noise = ((pixel * 2_654_435_761) >>> 8) % 40;
-    return x === 2 * (picture % classes) + 1 ? 255 - noise - (picture % 7) * 10 : noise;
+    const ink = x === 2 * (picture % classes) + 1 ? 255 - noise - (picture % 7) * 10 : noise;
+    return isInverted ? 255 - ink : ink;
   });
   const shape = channels === 1 ? [COUNT, SIDE, SIDE] : [COUNT, SIDE, SIDE, channels];
   await writeFile(join(folder, `train-images-idx${shape.length}-ubyte`), encodeIdx(shape, images));
@@ -179,7 +185,7 @@ it.skipIf(tensorflow?.skip)(
   },
 );
 
-it('a set without classes is scored by random features, named as such', async () => {
+it('a set without classes is scored by random features, named as such; dark ink on light paper is ink', async () => {
   const [data, model] = [await writeSet('plain', 1, []), await writeModel('plain', 1, [])];
   const { report, text } = await run({ models: [model], data });
   expect(report.classifier).toMatchObject({ kind: 'random', testAccuracy: null });
@@ -188,6 +194,21 @@ it('a set without classes is scored by random features, named as such', async ()
   expect(report.floorFigures.frechetDistance).toBeLessThan(column?.figures.frechetDistance ?? 0);
   expect(text).toMatch(/^features +72 features .* of a fixed random network/m);
   expect(text).toMatch(/^class accuracy +– +– .*the set has no classes$/m);
+
+  const light = await writeSet('light', 1, [], true);
+  const { floorFigures } = (await run({ models: [model], data: light })).report;
+  for (const figure of [
+    'valuesOf0',
+    'values1To4',
+    'values250To255',
+    'valuesOf255',
+    'boxSide',
+    'largeBoxes',
+    'stray',
+    'strokeWidth',
+  ] as const) {
+    expect(floorFigures[figure], figure).toBe(report.floorFigures[figure]);
+  }
 });
 
 it('saved figures are in the manifest, the card and the report of the run', async () => {
