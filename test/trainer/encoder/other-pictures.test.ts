@@ -62,6 +62,8 @@ test('a folder’s pictures count as digits where the model has their class', as
     await expect(loadOtherPictures(folder, dataset.classes, 'train', key, 1)).rejects.toThrow(
       'every picture is of a class of the model',
     );
+    const many = Array.from({ length: 256 }, String);
+    await expect(loadOtherPictures(folder, many, 'train', key, 1)).rejects.toThrow('at most 255');
   } finally {
     await rm(folder, { recursive: true });
   }
