@@ -119,11 +119,7 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
     `weight of the gradient penalties of preset digits at the first step ${OF_PRESET}`,
     parseGamma,
   ],
-  [
-    '--final-gamma <weight>',
-    'the same at the last step (default: as the learning rates fall)',
-    parseGamma,
-  ],
+  ['--final-gamma <weight>', `the same at the last step ${OF_PRESET}`, parseGamma],
   [
     '--augment <chance>',
     `moves, cuts and lights images, real and generated alike, each with this chance (default: ${USUAL_AUGMENTATION} below ${FEW} pictures, else 0)`,

@@ -207,7 +207,7 @@ function planCharts({ objective, finalFactor = 1 }: Partial<TrainingConfig>): Me
     {
       id: 'factor',
       title: 'Schedule',
-      note: 'The factor of learning rates and gamma.',
+      note: 'The factor of the learning rates.',
       scale: 'linear',
       metrics: finalFactor === 1 ? {} : { factor: 'learningRateFactor' },
     },
