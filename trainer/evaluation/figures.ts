@@ -27,6 +27,9 @@ import { computeMeanSquare, createPoints, scalePoints, type Points } from './met
 import { PURPOSES, type Protocol } from './protocol.ts';
 import type { SampleSet } from './sample-file.ts';
 
+/** Training pictures that are numbers at once: four bytes for each, in some copies. */
+const PART_BYTES = 50_000_000;
+
 /** The figures of a set; null for one that it cannot have. See figure-table.ts. */
 export type Figures = Awaited<ReturnType<typeof computeFigures>>;
 
@@ -232,12 +235,19 @@ function measureNearest(
   own: Uint32Array | undefined,
 ): Float64Array {
   const queries = Math.min(protocol.memorisationQueries, count);
+  const size = side * side * channels;
   const toPixelPoints = (bytes: Uint8Array): Points =>
-    createPoints(decodePixels(bytes, [0, 1]), side * side * channels);
+    createPoints(decodePixels(bytes, [0, 1]), size);
+  function* readParts() {
+    const bytes = size * Math.ceil(PART_BYTES / size);
+    for (let at = 0; at < training.images.length; at += bytes) {
+      yield toPixelPoints(training.images.subarray(at, at + bytes));
+    }
+  }
   const places = drawSubset(deriveKey('evaluation', seed), purpose, 0, count, queries);
   return pixels.computeNearestDistances(
     toPixelPoints(gatherImages({ ...training, images }, places)),
-    toPixelPoints(training.images),
+    readParts(),
     own && places.map((place) => own[place] as number),
   );
 }
