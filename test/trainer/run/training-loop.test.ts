@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -292,6 +292,12 @@ describe('a run', () => {
       warnings.map(({ code }) => [step, code]),
     );
     expect(raised).toEqual([[600, 'discriminator-wins']]);
+    // Also when it is older than what rules look back on.
+    await saveCheckpoint(checkpoints, { ...checkpoint, step: 3000 });
+    const later = history.map((line) => ({ ...line, step: line.step + 2499 }));
+    await appendFile(metrics, later.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    await train({ config: { steps: 3003 }, reporter, folder, resume: true });
+    expect(said).toHaveLength(1);
   });
 
   it('keeps its figures where all real images are equal, and compares grids with 64 where a batch has fewer', async () => {

@@ -60,3 +60,21 @@ export function parseJsonLines<T>(text: string | null, parse: (value: unknown) =
     }
   });
 }
+
+/** A long run has more lines than a page should hold. */
+const SHOWN_LINES = 2000;
+
+/**
+ * Thins a run's lines for a page: the first, the last, up to {@link SHOWN_LINES} spread between
+ * them, all with warnings, and those of some steps.
+ */
+export function thinMetrics(
+  lines: readonly MetricsLine[],
+  steps: ReadonlySet<number>,
+): MetricsLine[] {
+  const every = Math.ceil(lines.length / SHOWN_LINES);
+  return lines.filter(
+    ({ step, warnings }, i) =>
+      i % every === 0 || i === lines.length - 1 || warnings !== undefined || steps.has(step),
+  );
+}

@@ -258,7 +258,7 @@ function describeSeries(series: readonly Series[]): string {
       : `${label}: ${formatNumber(first[1])} at step ${formatCount(first[0])}, ` +
           `${formatNumber(last[1])} at step ${formatCount(last[0])}`;
   });
-  return `${told.join('; ')}. The table below has all values.`;
+  return `${told.join('; ')}. The table below has the values.`;
 }
 
 function renderTable(title: string, series: readonly Series[]): string {
