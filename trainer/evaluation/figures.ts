@@ -131,7 +131,7 @@ export async function computeFigures(
       labels &&
       (count < 2 ? null : classes.computeClassAccuracy(labels, scores.predictions, count)),
     classBalance: count < 2 ? null : classes.computeClassBalance(scores.predictions, count),
-    diversity: classes.computeDiversity(spreads, reference.spreads),
+    diversity: classes.computeClassDiversity(spreads, reference.spreads),
     sharpness: pixels.computeSharpness(images, against.images, side, channels),
     memorisation: pixels.computeMemorisation(nearest, reference.nearestDistances),
     ...shapes.computeValueShares(ink),

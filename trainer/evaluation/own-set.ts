@@ -119,8 +119,8 @@ export async function openOwnSet(
 }
 
 /**
- * Numbers the classes of a part as the training part does. Pictures of other classes are left out: a
- * class whose training pictures are all unusable is none there.
+ * Numbers the classes of a part as the training part does. Pictures of other classes are left out:
+ * a class whose training pictures are all unusable is none there.
  */
 function takeClasses(part: Dataset, classes: readonly string[]): Dataset {
   if (classes.length === 0) {

@@ -3,7 +3,7 @@ import { computeClassAccuracy } from '../../../trainer/evaluation/metrics/classe
 import { computeClassBalance } from '../../../trainer/evaluation/metrics/classes.ts';
 import {
   computeClassSpreads,
-  computeDiversity,
+  computeClassDiversity,
 } from '../../../trainer/evaluation/metrics/classes.ts';
 import {
   computeMemorisation,
@@ -69,14 +69,17 @@ describe('diversity', () => {
       points.values.map((value) => value / 2),
       4,
     );
-    expect(computeDiversity(computeClassSpreads(half, labels, 4), spreads)).toBeCloseTo(0.5, 6);
+    expect(computeClassDiversity(computeClassSpreads(half, labels, 4), spreads)).toBeCloseTo(
+      0.5,
+      6,
+    );
   });
 
   it('is 0 for a class of one repeated picture', () => {
     const labels = new Uint8Array(10);
     const real = computeClassSpreads(makeNormalPoints(1, 10, 4), labels, 1);
     expect(
-      computeDiversity(
+      computeClassDiversity(
         computeClassSpreads(toPoints(Array.from({ length: 10 }, () => [1, 2, 3, 4])), labels, 1),
         real,
       ),

@@ -25,9 +25,7 @@ export const metricsSchema = v.object({
   r1: v.exactOptional(figureSchema),
   r2: v.exactOptional(figureSchema),
   learningRateFactor: v.exactOptional(numberSchema),
-  /**
-   * The grid's diversity as a share of that of as many real images. Not finite when those are equal.
-   */
+  /** The grid's diversity as a share of that of as many real images. NaN when those are equal. */
   diversity: v.exactOptional(figureSchema),
   /** Real images a second since the last line, with the time for grids and checkpoints. */
   imagesPerSecond: v.exactOptional(numberSchema),
