@@ -170,10 +170,10 @@ function isGrey({ channels = 1 }: ClassifierConfig): boolean {
 /** Returns 0 for paper to 255 for full ink, at the places of `images`; colours stay. */
 function toInk(
   { paper, network: { side } }: Measure,
-  { count, images: pixels }: Pick<SampleSet, 'count' | 'images'>,
+  { count, images }: Pick<SampleSet, 'count' | 'images'>,
 ): Uint8Array {
   const size = { height: side, width: side, channels: 1 };
-  return takeInk({ ...size, count, pixels, labels: null, paper }).pixels;
+  return takeInk({ ...size, count, pixels: images, labels: null, paper }).pixels;
 }
 
 function measureSpace(pictures: shapes.GreyPictures) {
