@@ -119,11 +119,7 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
     `weight of the gradient penalties of preset digits at the first step ${OF_PRESET}`,
     parseGamma,
   ],
-  [
-    '--final-gamma <weight>',
-    'the same at the last step (default: as the learning rates fall)',
-    parseGamma,
-  ],
+  ['--final-gamma <weight>', `the same at the last step ${OF_PRESET}`, parseGamma],
   [
     '--augment <chance>',
     `moves, cuts and lights images, real and generated alike, each with this chance (default: ${USUAL_AUGMENTATION} with preset digits below ${FEW} pictures, else 0)`,
@@ -428,7 +424,7 @@ async function exportRun(
   const { config, delivery } = options;
   const { name, images, sha256 } = options.dataset;
   const last = (await loadMetrics(folder)).at(-1);
-  const { discriminatorLoss = NaN, generatorLoss = NaN, diversity = NaN } = last ?? {};
+  const { discriminatorLoss, generatorLoss, diversity } = last ?? {};
   return exportArtifact(to, planGenerator(config.generator), weights, delivery.weights, {
     name: delivery.name,
     imageRange: config.pixelRange,
@@ -443,7 +439,12 @@ async function exportRun(
       dataset: { name, images, sha256 },
       backend: backend.description,
     },
-    figures: { discriminatorLoss, generatorLoss, diversity },
+    // A lost log has no figures, and equal pictures have no diversity.
+    figures: Object.fromEntries(
+      Object.entries({ discriminatorLoss, generatorLoss, diversity }).filter(
+        (figure): figure is [string, number] => Number.isFinite(figure[1]),
+      ),
+    ),
   });
 }
 

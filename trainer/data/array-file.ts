@@ -187,7 +187,8 @@ function decodeNpy(bytes: Uint8Array): ArrayFile {
   }
   const header = new TextDecoder('latin1').decode(bytes.subarray(start, end));
   const code = /'descr':\s*'([^']*)'/.exec(header)?.[1];
-  const sizes = /'shape':\s*\(([0-9, ]*)\)/.exec(header)?.[1];
+  // Python 2 writes sizes as 28L.
+  const sizes = /'shape':\s*\(([0-9L, ]*)\)/.exec(header)?.[1];
   if (/'descr':\s*\[/.test(header)) {
     throw new ExpectedError(
       'is a structured array. Save its fields: numpy.savez("set.npz", images=a["…"], labels=a["…"])',

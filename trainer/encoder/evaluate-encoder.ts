@@ -11,7 +11,8 @@ import { createVerifiedSampler } from '../../shared/model/sampler.ts';
 import { createHandReader } from '../../shared/hand/reader.ts';
 import { parseWhole } from '../cli/arguments.ts';
 import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
-import { loadTestDigits, SIDE } from '../evaluation/digits.ts';
+import { loadTestDigits } from '../evaluation/digits.ts';
+import { drawsOtherThings } from '../evaluation/own-set.ts';
 import { instantiateKernels } from '../node-kernels.ts';
 import { readArtifactFolder } from '../publish/artifact-folder.ts';
 import { buildBackendOption, type BackendChoice } from '../tensorflow/backend-option.ts';
@@ -55,11 +56,12 @@ async function evaluate(flags: {
   readonly backend: BackendChoice;
 }) {
   const model = await readArtifactFolder(flags.model);
-  const { encoder, weights: encoderWeights } = openEncoder(model);
-  const [height, width] = model.plan.outputShape;
-  if (height !== SIDE || width !== SIDE) {
-    throw new ExpectedError(`--model ${flags.model}: draws ${height} x ${width}, expected 28 x 28`);
+  if (drawsOtherThings(model)) {
+    throw new ExpectedError(
+      `--model ${flags.model}: draws other things than MNIST's ten digits, with which its encoder would be measured`,
+    );
   }
+  const { encoder, weights: encoderWeights } = openEncoder(model);
   const weights = decodeWeights(model, model.weightsFile);
   const subject = {
     parsed: model,

@@ -11,6 +11,8 @@ import { drawSubset, viewImage, type Dataset } from '../data/dataset.ts';
 
 /** More pictures of a folder would take minutes. */
 const MOST = 6000;
+/** A label is a byte, and the number of the classes is the label of no class. */
+const MOST_CLASSES = 255;
 /** Side of a made picture before it becomes as a digit, and its margin, in pixels. */
 const SIDE = 36;
 const MARGIN = 4;
@@ -28,6 +30,11 @@ export async function loadOtherPictures(
   key: RandomKey,
   purpose: number,
 ): Promise<Dataset> {
+  if (classes.length > MOST_CLASSES) {
+    throw new ExpectedError(
+      `--others ${folder}: the model has ${classes.length} classes, at most ${MOST_CLASSES} allowed with it`,
+    );
+  }
   const { dataset } = await loadDataFolder(folder, { part, reading: { grey: true } });
   const { height, width, labels, classes: names, count } = dataset;
   const pictures: Uint8Array[] = [];

@@ -29,6 +29,7 @@ import { ENCODER_TRAINING, PURPOSES, trainEncoder } from './training.ts';
 import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
 import { pickDigits } from '../evaluation/digits.ts';
 import { readFiles, writeModelFolder } from '../export/artifact-writer.ts';
+import { measurePaper } from '../export/presentation.ts';
 import { encodeWeights } from '../export/weight-encoder.ts';
 import {
   readArtifactFolder,
@@ -100,6 +101,11 @@ async function train(flags: {
       `--model ${folder}: draws ${height} x ${width} x ${channels}, expected ${DIGIT_SIDE} x ${DIGIT_SIDE} x 1, the form of written pictures`,
     );
   }
+  if (manifest.image.paper !== undefined) {
+    throw new ExpectedError(
+      `--model ${folder}: its paper is not black, expected light ink on black, the form of written pictures: train the model with --invert`,
+    );
+  }
   const dataset = await loadWritten(flags.data, manifest.classes);
   if (flags.others !== undefined) {
     await teachOthers(model, dataset, { ...flags, others: flags.others });
@@ -163,7 +169,10 @@ async function train(flags: {
   }
 }
 
-/** Reads written pictures. @param classes  Of the model; the pictures must have the same. */
+/**
+ * Reads written pictures, and inverts those on light paper.
+ * @param classes  Of the model; the pictures must have the same.
+ */
 export async function loadWritten(
   data: string | undefined,
   classes: readonly string[],
@@ -176,7 +185,8 @@ export async function loadWritten(
         `expected those of the model: ${classes.join(', ')}`,
     );
   }
-  return dataset;
+  const [paper = 0] = measurePaper(dataset) ?? [];
+  return paper > 127 ? { ...dataset, images: dataset.images.map((level) => 255 - level) } : dataset;
 }
 
 type EncoderFacts = Omit<EncoderDescription, 'encoder' | 'weights' | 'file'>;

@@ -29,7 +29,7 @@ import {
 } from '../gan/network-state.ts';
 import { createWeights, drawInk, runEncoder } from './network.ts';
 
-/** Streams of the key. Never reuse a number. */
+/** Streams of the key. Never reuse a number in one command. */
 export const PURPOSES = {
   shuffle: 1,
   augmentation: 2,

@@ -5,6 +5,7 @@
 import { version_core } from '@tensorflow/tfjs';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { measurePaper } from '../export/presentation.ts';
 import { selectBackend, type BackendName } from '../tensorflow/backend.ts';
 import { loadClassifier } from './classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from './classifier/network.ts';
@@ -112,9 +113,10 @@ export async function evaluate(
   const usualProtocol = quick ? QUICK_PROTOCOL : PROTOCOL;
   const { kernelSubsetSize } = usualProtocol;
   // Subsets of all samples would all be the same.
-  const protocol = isOwn
-    ? { ...usualProtocol, kernelSubsetSize: Math.min(kernelSubsetSize, Math.floor(count / 2)) }
-    : usualProtocol;
+  const protocol = {
+    ...usualProtocol,
+    kernelSubsetSize: Math.min(kernelSubsetSize, Math.floor(count / 2)),
+  };
   const isAlone = planned.length === 1;
   const drawn = planned.map(({ label, heading, open }): DrawnColumn => {
     const what = `${count.toLocaleString('en')} samples${isAlone ? '' : ` of ${label}`}`;
@@ -128,6 +130,8 @@ export async function evaluate(
       ? await learnFeatures(ground, learned, backend.name, request, (stage) => stages.start(stage))
       : shipped;
     const { network, weights } = classifier;
+    const isGrey = (network.channels ?? 1) === 1;
+    const paper = isOwn && isGrey ? measurePaper(training.dataset) : undefined;
     const prefixStages = (prefix: string): Measure => ({
       protocol,
       seed,
@@ -138,6 +142,7 @@ export async function evaluate(
       againstPlaces: reference.places,
       floorPlaces,
       training: training.dataset,
+      paper,
       onStage: (stage) => stages.start(`${prefix}${stage}`),
     });
     const measure = prefixStages('');
@@ -149,6 +154,7 @@ export async function evaluate(
       testSha256: reference.sha256,
       trainingSha256: training.sha256,
       classifierSha256: classifier.sha256,
+      ...(paper && { paper }),
       backend: `${backend.name}: ${backend.description}`,
     };
     const { result: floorFigures, isKept } = await recall(
@@ -219,7 +225,7 @@ export async function evaluate(
           hasLabels: labelled > 0,
           scoreMissing,
           twoSampleMissing,
-          isGrey: (network.channels ?? 1) === 1,
+          isGrey,
         },
       ),
       notes: listNotes({ ...request, data }, ground, models ?? [], drawn, network.classes, count),

@@ -96,7 +96,7 @@ function explainFigures(facts: RowFacts): Record<FigureId, string> {
   const ofGrey = (text: string): string => (facts.isGrey ? text : 'for grey pictures only');
   return {
     frechetDistance: `of Gaussians fitted to ${features} features (${activeFeatures} of them active)`,
-    kernelDistance: `unbiased KID: ${kernelSubsets} subsets of at most ${subsetSize}, ± standard error`,
+    kernelDistance: `unbiased KID: ${kernelSubsets} subsets of at most ${subsetSize}, ± error over subsets`,
     precision: `part of the samples that lie among ${real} (k=${precisionNeighbours})`,
     recall: `part of the ${real} that lie among samples (k=${precisionNeighbours})`,
     density: `how deep samples lie among ${real} (k=${densityNeighbours})`,

@@ -1,5 +1,7 @@
 /** Computes all figures of a set of samples, or of real digits, against real digits. */
+import { takeInk } from '../../shared/picture/paper.ts';
 import { decodePixels } from '../../shared/picture/pixels.ts';
+import type { Paper } from '../../shared/model/sampler.ts';
 import { deriveKey } from '../../shared/model/random.ts';
 import { drawSubset, gatherImages, type Dataset } from '../data/dataset.ts';
 import {
@@ -25,6 +27,9 @@ import { computeMeanSquare, createPoints, scalePoints, type Points } from './met
 import { PURPOSES, type Protocol } from './protocol.ts';
 import type { SampleSet } from './sample-file.ts';
 
+/** Training pictures that are numbers at once: four bytes for each, in some copies. */
+const PART_BYTES = 50_000_000;
+
 /** The figures of a set; null for one that it cannot have. See figure-table.ts. */
 export type Figures = Awaited<ReturnType<typeof computeFigures>>;
 
@@ -43,6 +48,8 @@ export interface Measure {
   readonly floorPlaces: Uint32Array;
   /** The pictures that a model may have copied. */
   readonly training: Dataset;
+  /** The paper of all these pictures where they are grey; undefined for black, and for colours. */
+  readonly paper: Paper;
   /** Whether the backend can train fresh networks. */
   readonly canTrain: boolean;
   readonly onStage: (stage: string) => void;
@@ -69,7 +76,9 @@ export function buildReference(measure: Measure) {
     activeFeatures: active.size,
     spreads: classes.computeClassSpreads(points, scores.predictions, network.classes),
     /** The largest side of a box of ink, and the mean centre of mass; null for colours. */
-    space: isGrey(network) ? measureSpace({ ...against, side: network.side }) : null,
+    space: isGrey(network)
+      ? measureSpace({ ...against, side: network.side, images: toInk(measure, against) })
+      : null,
     /** From some of the digits to the nearest training digit other than themselves. */
     nearestDistances: measureNearest(measure, PURPOSES.memorisationUnseen, against, againstPlaces),
   };
@@ -113,6 +122,7 @@ export async function computeFigures(
   const spreads = classes.computeClassSpreads(samples, scores.predictions, count);
   const { labels, images } = set;
   const nearest = measureNearest(measure, PURPOSES.memorisationSamples, set, own);
+  const ink = toInk(measure, set);
   return {
     frechetDistance,
     kernelDistance,
@@ -121,11 +131,11 @@ export async function computeFigures(
       labels &&
       (count < 2 ? null : classes.computeClassAccuracy(labels, scores.predictions, count)),
     classBalance: count < 2 ? null : classes.computeClassBalance(scores.predictions, count),
-    diversity: classes.computeDiversity(spreads, reference.spreads),
+    diversity: classes.computeClassDiversity(spreads, reference.spreads),
     sharpness: pixels.computeSharpness(images, against.images, side, channels),
     memorisation: pixels.computeMemorisation(nearest, reference.nearestDistances),
-    ...shapes.computeValueShares(images),
-    ...measureShapes(measure, reference, set),
+    ...shapes.computeValueShares(ink),
+    ...measureShapes(measure, reference, { ...set, images: ink }),
     classificationAccuracyScore: await averageAccuracyScores(measure, set, scores),
     twoSample: await tellApart(measure, set, 'two-sample test', (pictures) => pictures),
     twoSampleMagnified: await tellApart(measure, set, 'two-sample test, magnified', magnifyEnds),
@@ -155,6 +165,15 @@ export async function computeFloor(measure: Measure, reference: Reference, count
 
 function isGrey({ channels = 1 }: ClassifierConfig): boolean {
   return channels === 1;
+}
+
+/** Returns 0 for paper to 255 for full ink, at the places of `images`; colours stay. */
+function toInk(
+  { paper, network: { side } }: Measure,
+  { count, images }: Pick<SampleSet, 'count' | 'images'>,
+): Uint8Array {
+  const size = { height: side, width: side, channels: 1 };
+  return takeInk({ ...size, count, pixels: images, labels: null, paper }).pixels;
 }
 
 function measureSpace(pictures: shapes.GreyPictures) {
@@ -216,12 +235,19 @@ function measureNearest(
   own: Uint32Array | undefined,
 ): Float64Array {
   const queries = Math.min(protocol.memorisationQueries, count);
+  const size = side * side * channels;
   const toPixelPoints = (bytes: Uint8Array): Points =>
-    createPoints(decodePixels(bytes, [0, 1]), side * side * channels);
+    createPoints(decodePixels(bytes, [0, 1]), size);
+  function* readParts() {
+    const bytes = size * Math.ceil(PART_BYTES / size);
+    for (let at = 0; at < training.images.length; at += bytes) {
+      yield toPixelPoints(training.images.subarray(at, at + bytes));
+    }
+  }
   const places = drawSubset(deriveKey('evaluation', seed), purpose, 0, count, queries);
   return pixels.computeNearestDistances(
     toPixelPoints(gatherImages({ ...training, images }, places)),
-    toPixelPoints(training.images),
+    readParts(),
     own && places.map((place) => own[place] as number),
   );
 }

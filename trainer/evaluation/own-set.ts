@@ -26,12 +26,13 @@ export interface Ground {
   readonly learned: Dataset | null;
 }
 
-/** Whether the repository's classifier of digits cannot judge a model. */
+/** Whether the repository's classifier of digits, white on black, cannot judge a model. */
 export function drawsOtherThings({ manifest }: Pick<OpenedModel, 'manifest'>): boolean {
   const { image, classes, subject } = manifest;
   const shape = `${image.width} x ${image.height} x ${image.channels}`;
   return (
     shape !== MNIST_SHAPE ||
+    image.paper !== undefined ||
     subject !== undefined ||
     classes.some((name, label) => name !== String(label)) ||
     (classes.length !== 0 && classes.length !== 10)
@@ -84,9 +85,13 @@ export async function openOwnSet(
   const shuffled = drawSubset(deriveKey('own-set', '1'), 1, 0, count, count);
   const { test = 0, val = 0 } = findings?.parts ?? {};
   const kept = test > 0 ? test : val;
-  if (kept >= SAMPLES_LIMITS.min) {
-    const read = { reading: own.reading ?? reading, part: 'test' } as const; // As it was read.
-    const { dataset: part } = await loadData(resolve(data), read);
+  const read = { reading: own.reading ?? reading, part: 'test' } as const; // As it was read.
+  const part =
+    kept >= SAMPLES_LIMITS.min
+      ? takeClasses((await loadData(resolve(data), read)).dataset, classes)
+      : null;
+  const usable = part?.count ?? kept;
+  if (part !== null && usable >= SAMPLES_LIMITS.min) {
     const held =
       part.count <= MAX_COMPARED
         ? part
@@ -102,14 +107,31 @@ export async function openOwnSet(
   const third = Math.min(MAX_COMPARED, Math.floor(count / 3));
   const places = shuffled.slice(0, third);
   const how =
-    kept > 0
-      ? `drawn from it because its part for evaluation has ${kept}, of ${SAMPLES_LIMITS.min} needed`
+    usable > 0
+      ? `drawn from it because its part for evaluation has ${usable}, of ${SAMPLES_LIMITS.min} needed`
       : 'drawn from it';
   return {
     training,
     reference: { ...describeReference(pickDigits(dataset, places), how), places },
     floorPlaces: shuffled.slice(third, 2 * third),
     learned: pickDigits(dataset, shuffled.slice(2 * third)),
+  };
+}
+
+/**
+ * Numbers the classes of a part as the training part does. Pictures of other classes are left out:
+ * a class whose training pictures are all unusable is none there.
+ */
+function takeClasses(part: Dataset, classes: readonly string[]): Dataset {
+  if (classes.length === 0) {
+    return part;
+  }
+  const labels = Array.from(part.labels, (label) => classes.indexOf(part.classes[label] ?? ''));
+  const kept = Uint32Array.from(labels.keys()).filter((i) => labels[i] !== -1);
+  return {
+    ...pickDigits(part, kept),
+    labels: Uint8Array.from(kept, (i) => labels[i] as number),
+    classes,
   };
 }
 

@@ -14,7 +14,7 @@ import { pickShippedWeights, type Gan, type StepFigure } from '../gan/update.ts'
 import { openEventLog } from './log/event-log.ts';
 import type { MetricsLine, Warning } from './log/metrics.ts';
 import { describeWarning, type Progress, type Reporter } from './log/reporter.ts';
-import { findWarnings } from './log/warnings.ts';
+import { findWarnings, REMEMBERED_STEPS } from './log/warnings.ts';
 import { loadMetrics, locate, saveGrid } from './run-folder.ts';
 import { computeDiversity, drawSamples, GRID } from './sample-grid.ts';
 
@@ -69,10 +69,13 @@ export async function createObserver(
 ) {
   const { config, folder, reporter, clock = performance.now.bind(performance) } = run;
   const { batchSize, steps } = config;
-  const history = await loadMetrics(folder);
+  const before = await loadMetrics(folder);
+  /** The lines that rules look back on, and the codes of all warnings so far. */
+  let recent: readonly MetricsLine[] = before;
+  const raised = new Set(before.flatMap(({ warnings = [] }) => warnings.map(({ code }) => code)));
   const paths = locate(folder);
   const events = await openEventLog(paths.events, firstStep);
-  const secondsBefore = history.at(-1)?.seconds ?? 0;
+  const secondsBefore = before.at(-1)?.seconds ?? 0;
   let last = { seconds: secondsBefore, imagesSeen: firstStep * batchSize };
   const startedAt = clock();
   let shownAt = startedAt;
@@ -106,11 +109,11 @@ export async function createObserver(
     const imagesPerSecond = (imagesSeen - last.imagesSeen) / Math.max(1e-3, seconds - last.seconds);
     last = { seconds, imagesSeen };
     const line: MetricsLine = { ...figures, imagesPerSecond, seconds };
-    const raised = history.flatMap(({ warnings = [] }) => warnings.map(({ code }) => code));
-    const found = failure === null ? findWarnings([...history, line]) : [failure];
-    const warnings = found.filter(({ code }) => !raised.includes(code));
+    recent = [...recent, line].filter(({ step }) => line.step - step < REMEMBERED_STEPS);
+    const found = failure === null ? findWarnings(recent) : [failure];
+    const warnings = found.filter(({ code }) => !raised.has(code));
+    warnings.forEach(({ code }) => raised.add(code));
     const whole: MetricsLine = warnings.length === 0 ? line : { ...line, warnings };
-    history.push(whole);
     const sheet = grid && buildSheet(grid, GRID.layout);
     const png = sheet && encodePng(pngEncoder, sheet);
     if (png !== null) {

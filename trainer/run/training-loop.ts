@@ -72,8 +72,9 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const gan = createGan(source, run.checkpoint);
   const batcher = createBatcher(dataset.count, config.batchSize, source.key, PURPOSES.shuffle);
   const firstStep = run.checkpoint?.step ?? 0;
-  const shown = Math.min(GRID.count, config.batchSize);
-  const real = gatherImages(dataset, batcher.drawIndices(0).slice(0, shown));
+  const shown = Math.min(GRID.count, dataset.count);
+  const sampler = createBatcher(dataset.count, shown, source.key, PURPOSES.shuffle);
+  const real = gatherImages(dataset, sampler.drawIndices(0));
   const realDiversity = computeDiversity(real, shown);
   const observer = await createObserver(run, gan, firstStep, realDiversity);
   const { checkpoints } = locate(run.folder);

@@ -59,6 +59,10 @@ describe('the measurement of a pen', () => {
     expect(measurePen(join(line(2, [18, 6], [26, 34]))).lean).toBeLessThan(-0.2);
     const grey = line(2, [20, 6], [20, 34]).map((value) => value * 0.8);
     expect(measurePen(join(grey)).ink).toBe(204);
+    // More inked pixels than a call takes arguments.
+    const dark = new Uint8Array(400 ** 2).map((_, i) => (i % 10 < 8 ? 200 : 250));
+    const samples = { count: 1, height: 400, width: 400, channels: 1, pixels: dark, labels: null };
+    expect(measurePen(samples).ink).toBe(200);
   });
 
   it('works without ink, and for a blob', () => {

@@ -8,7 +8,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
+import { WEIGHTS_FILE, type ManifestContent } from '../../../shared/model/artifact.ts';
 import { planGenerator } from '../../../shared/model/generator.ts';
 import { deriveSeedKey, drawLabels } from '../../../shared/model/random.ts';
 import { WEIGHT_BYTES } from '../../../shared/model/weight-encoding.ts';
@@ -415,6 +415,7 @@ describe('npm run train', () => {
       expect(output).toMatch(/note +Extends the run: it was to do 8 steps, and now does 9\./);
       expect(output).toMatch(/Trained in .* is seed@/);
       expect(code).toBe(0);
+      await rm(locate(join(parent, 'whole')).metrics); // A model needs no log.
       const again = await run('train', '--resume', join(parent, 'whole'));
       expect(again.output).toMatch(/steps +9 done, to 9 of 32 images/);
       expect(again.output).toMatch(/All 9 steps were done before .* is seed@/);
@@ -617,6 +618,26 @@ describe('npm run trainer -- quantize', () => {
       (await quantize(join(parent, 'widened'), 'float16', 'narrowed')).manifest.figures,
     ).toEqual({ f: 1 });
   });
+});
+
+it('an encoder is for light ink on black, and measured for the ten digits', async () => {
+  const folder = join(parent, 'dark-ink');
+  await mkdir(folder);
+  const alter = (content: ManifestContent): ManifestContent => ({
+    ...content,
+    image: { ...content.image, paper: [255] },
+  });
+  for (const [path, bytes] of buildFixture({ alter }).files) {
+    await writeFile(join(folder, path), bytes);
+  }
+  for (const [command, message] of [
+    ['train-encoder', /its paper is not black.*train the model with --invert/],
+    ['evaluate-encoder', /draws other things than MNIST's ten digits/],
+    ['evaluate', /draws no digits of MNIST\. Name its data by --data/],
+  ] as const) {
+    const { code, output } = await runHere(command, '--model', folder);
+    expect([code, output]).toEqual([1, expect.stringMatching(message)]);
+  }
 });
 
 it('an encoder is written beside the model of a run', async () => {

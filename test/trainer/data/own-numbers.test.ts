@@ -138,6 +138,13 @@ it('arrays of pictures that are named as labels are no class, and pictures count
   await expect(load()).rejects.toThrow(/\[8, 8, 160\].*numpy\.moveaxis/);
 });
 
+it('arrays of Python 2 may have long sizes', async () => {
+  const npy = Buffer.from(encodeNpy([2, 8, 8], new Uint8Array(128).fill(255)));
+  npy.write('(2L, 8L, 8L), }', npy.indexOf('(2, 8, 8)'));
+  await write('x.npy', npy);
+  expect((await load()).dataset.count).toBe(2);
+});
+
 describe('numbers of arrays', () => {
   it.each<[string, number[], number[], RegExp]>([
     ['that resizing took beyond 0 and 1', [0, 0.5, 1, 1.06], [0, 128, 255, 255], /0 is taken/],

@@ -50,7 +50,11 @@ test('a folder’s pictures count as digits where the model has their class', as
     const count = (wanted: number) => read.labels.filter((label) => label === wanted).length;
     const sevens = labels.filter((label) => label === 1).length;
     expect([count(7), count(10)]).toEqual([sevens, 20 - sevens]);
-    expect((await loadWritten(folder, ['A', '7'])).classes).toEqual(['A', '7']);
+    const digits = await loadWritten(folder, ['A', '7']);
+    expect(digits.classes).toEqual(['A', '7']);
+    const inverted = written.images.map((level) => 255 - level);
+    await writeFile(join(folder, 'train-images-idx3-ubyte'), encodeIdx([20, 28, 28], inverted));
+    expect(await loadWritten(folder, ['A', '7'])).toEqual(digits);
     await expect(loadWritten(folder, dataset.classes)).rejects.toThrow(
       'has the classes A, 7, expected those of the model: 0, 1, 2',
     );
@@ -58,6 +62,8 @@ test('a folder’s pictures count as digits where the model has their class', as
     await expect(loadOtherPictures(folder, dataset.classes, 'train', key, 1)).rejects.toThrow(
       'every picture is of a class of the model',
     );
+    const many = Array.from({ length: 256 }, String);
+    await expect(loadOtherPictures(folder, many, 'train', key, 1)).rejects.toThrow('at most 255');
   } finally {
     await rm(folder, { recursive: true });
   }

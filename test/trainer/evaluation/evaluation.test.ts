@@ -54,6 +54,7 @@ beforeAll(async () => {
     againstPlaces: undefined,
     floorPlaces: listOtherPlaces(300, undefined),
     training: part(300),
+    paper: undefined,
     canTrain: false,
     onStage: () => {},
   };

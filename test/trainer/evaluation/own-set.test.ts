@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { encodeNpy } from '../../../shared/array-headers.ts';
 import { loadDataFolder } from '../../../trainer/data/data-folder.ts';
 import { hashDataset } from '../../../trainer/data/dataset.ts';
 import { encodeIdx } from '../../../trainer/data/idx.ts';
@@ -23,7 +24,8 @@ import {
   type EvaluationRequest,
 } from '../../../trainer/evaluation/evaluation.ts';
 import { computeGradientEnergy } from '../../../trainer/evaluation/metrics/pixels.ts';
-import { loadTrainedSet } from '../../../trainer/evaluation/own-set.ts';
+import { pickDigits } from '../../../trainer/evaluation/digits.ts';
+import { loadTrainedSet, openOwnSet } from '../../../trainer/evaluation/own-set.ts';
 import { saveQuality } from '../../../trainer/evaluation/saved-quality.ts';
 import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
 import { saveReport } from '../../../trainer/run/report/record.ts';
@@ -45,7 +47,12 @@ beforeAll(async () => {
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
 /** Writes pictures with a bar at a place that the class decides, in any brightness. */
-async function writeSet(name: string, channels: 1 | 3, names: readonly string[]): Promise<string> {
+async function writeSet(
+  name: string,
+  channels: 1 | 3,
+  names: readonly string[],
+  isInverted = false,
+): Promise<string> {
   const folder = join(parent, name);
   await mkdir(folder);
   const classes = Math.max(1, names.length);
@@ -53,7 +60,8 @@ async function writeSet(name: string, channels: 1 | 3, names: readonly string[])
     const pixel = Math.floor(at / channels);
     const [x, picture] = [pixel % SIDE, Math.floor(pixel / SIDE ** 2)];
     const noise = ((pixel * 2_654_435_761) >>> 8) % 40;
-    return x === 2 * (picture % classes) + 1 ? 255 - noise - (picture % 7) * 10 : noise;
+    const ink = x === 2 * (picture % classes) + 1 ? 255 - noise - (picture % 7) * 10 : noise;
+    return isInverted ? 255 - ink : ink;
   });
   const shape = channels === 1 ? [COUNT, SIDE, SIDE] : [COUNT, SIDE, SIDE, channels];
   await writeFile(join(folder, `train-images-idx${shape.length}-ubyte`), encodeIdx(shape, images));
@@ -177,7 +185,7 @@ it.skipIf(tensorflow?.skip)(
   },
 );
 
-it('a set without classes is scored by random features, named as such', async () => {
+it('a set without classes is scored by random features, named as such; dark ink on light paper is ink', async () => {
   const [data, model] = [await writeSet('plain', 1, []), await writeModel('plain', 1, [])];
   const { report, text } = await run({ models: [model], data });
   expect(report.classifier).toMatchObject({ kind: 'random', testAccuracy: null });
@@ -186,6 +194,21 @@ it('a set without classes is scored by random features, named as such', async ()
   expect(report.floorFigures.frechetDistance).toBeLessThan(column?.figures.frechetDistance ?? 0);
   expect(text).toMatch(/^features +72 features .* of a fixed random network/m);
   expect(text).toMatch(/^class accuracy +– +– .*the set has no classes$/m);
+
+  const light = await writeSet('light', 1, [], true);
+  const { floorFigures } = (await run({ models: [model], data: light })).report;
+  for (const figure of [
+    'valuesOf0',
+    'values1To4',
+    'values250To255',
+    'valuesOf255',
+    'boxSide',
+    'largeBoxes',
+    'stray',
+    'strokeWidth',
+  ] as const) {
+    expect(floorFigures[figure], figure).toBe(report.floorFigures[figure]);
+  }
 });
 
 it('saved figures are in the manifest, the card and the report of the run', async () => {
@@ -284,6 +307,29 @@ it('sharpness counts neighbours of the same colour', () => {
   const grey = Uint8Array.from([0, 255, 0, 255]);
   const rgb = Uint8Array.from([...grey].flatMap((value) => [value, value, value]));
   expect(computeGradientEnergy(rgb, 2, 3)).toBe(computeGradientEnergy(grey, 2));
+});
+
+it('the part for evaluation has the class numbers of the training part', async () => {
+  const data = join(parent, 'three');
+  await mkdir(join(data, 'train'), { recursive: true });
+  await mkdir(join(data, 'test'));
+  for (const [value, name] of ['a', 'b', 'c'].entries()) {
+    for (const part of ['train', 'test']) {
+      const images = new Uint8Array(400 * SIDE ** 2).fill(127 * value);
+      await writeFile(join(data, part, `${name}.npy`), encodeNpy([400, SIDE, SIDE], images));
+    }
+  }
+  const loaded = await loadDataFolder(data);
+  // As if all training pictures of b were unusable.
+  const places = Uint32Array.from({ length: 800 }, (_, i) => (i < 400 ? i : i + 400));
+  const picked = pickDigits(loaded.dataset, places);
+  const labels = picked.labels.map((label) => label >> 1);
+  const dataset = { ...picked, labels, classes: ['a', 'c'] };
+  const { reference } = await openOwnSet(data, [], { ...loaded, dataset });
+  const { images, count, classes } = reference.dataset;
+  expect([count, classes]).toEqual([800, ['a', 'c']]);
+  const values = Array.from(reference.dataset.labels, (label, i) => [label, images[i * SIDE ** 2]]);
+  expect(new Set(values.map(String))).toEqual(new Set(['0,0', '1,254']));
 });
 
 it('a set of digits is its own only when the model was trained on it', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -292,6 +292,29 @@ describe('a run', () => {
       warnings.map(({ code }) => [step, code]),
     );
     expect(raised).toEqual([[600, 'discriminator-wins']]);
+    // Also when it is older than what rules look back on.
+    await saveCheckpoint(checkpoints, { ...checkpoint, step: 3000 });
+    const later = history.map((line) => ({ ...line, step: line.step + 2499 }));
+    await appendFile(metrics, later.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    await train({ config: { steps: 3003 }, reporter, folder, resume: true });
+    expect(said).toHaveLength(1);
+  });
+
+  it('keeps its figures where all real images are equal, and compares grids with 64 where a batch has fewer', async () => {
+    const tiny = makeTinyDataset();
+    const equal = { ...tiny, images: new Uint8Array(tiny.images.length) };
+    const { folder } = await train({ dataset: equal });
+    await reopenRunFolder(folder, TINY_CONFIG.steps);
+    const lines = await loadMetrics(folder);
+    expect(lines.map(({ step }) => step)).toEqual([0, 5, 9]);
+    expect(lines.every(({ diversity = 0 }) => Number.isNaN(diversity))).toBe(true);
+    const [small, large] = await Promise.all(
+      [2, 70].map(async (batchSize) =>
+        readMetrics((await train({ config: { batchSize, steps: 1 } })).folder),
+      ),
+    );
+    // The first grid, from starting weights, hardly differs.
+    expect(small?.[0]?.['diversity']).toBeCloseTo(large?.[0]?.['diversity'] as number, 2);
   });
 
   it('ends in an animation of its pictures that another decoder reads', async () => {

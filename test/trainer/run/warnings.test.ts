@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { MetricsLine } from '../../../trainer/run/log/metrics.ts';
+import { thinMetrics, type MetricsLine } from '../../../trainer/run/log/metrics.ts';
 import { findWarnings } from '../../../trainer/run/log/warnings.ts';
 
-type Figures = Partial<Omit<MetricsLine, 'step' | 'imagesSeen' | 'warnings'>>;
+type Figures = Partial<Omit<MetricsLine, 'step' | 'imagesSeen'>>;
 
 const HEALTHY = {
   discriminatorLoss: 0.05,
@@ -213,4 +213,15 @@ it('a warning names the observation, its meaning and the remedy', () => {
   const [warning] = findWarnings(makeHistory(600, () => ({ discriminatorLoss: 1.234e-6 })));
   expect(warning?.message).toMatch(/loss was 0\.0000012 \(median\), so it is sure of every image/);
   expect(warning?.advice).toMatch(/Lower the discriminator's learning rate/);
+});
+
+it('a page has up to 2,000 lines of a long run: the first, the last, those of warnings and of grids', () => {
+  const warnings = [{ code: 'c', message: 'm', advice: 'a' }];
+  const long = makeHistory(1_000_000, (step) => (step === 777_700 ? { warnings } : {}));
+  const thin = thinMetrics(long, new Set([555_500]));
+  const steps = thin.map(({ step }) => step);
+  expect(thin.length).toBeGreaterThan(1000);
+  expect(thin.length).toBeLessThan(2004);
+  expect(steps).toEqual(expect.arrayContaining([0, 555_500, 777_700, long.at(-1)?.step]));
+  expect(thinMetrics(long.slice(0, 2000), new Set())).toEqual(long.slice(0, 2000));
 });

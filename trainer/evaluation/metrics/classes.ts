@@ -70,7 +70,7 @@ export function computeClassSpreads(points: Points, labels: Uint8Array, classes:
  * class is one picture. Classes of fewer than two samples are left out: the class balance shows
  * those. NaN when all are left out.
  */
-export function computeDiversity(samples: Float64Array, real: Float64Array): number {
+export function computeClassDiversity(samples: Float64Array, real: Float64Array): number {
   const ratios = Array.from(samples, (spread, label) => spread / (real[label] as number)).filter(
     (ratio) => !Number.isNaN(ratio),
   );

@@ -54,8 +54,9 @@ function computeRoot(matrix: Matrix): Matrix {
 /**
  * Computes the kernel distance KID (Bińkowski et al. 2018, arXiv 1801.01401): the unbiased squared
  * maximum mean discrepancy (MMD) with the kernel (x.y / d + 1)^3, as the mean over subsets. For one
- * distribution it is about 0, and sometimes below. The standard error is the subsets' standard
- * deviation over the root of their number: a little low, as subsets overlap.
+ * distribution it is about 0, and sometimes below. The standard error is that over subsets of these
+ * points: their standard deviation over the root of their number. Subsets overlap, so the error
+ * over other points is larger, up to sqrt(subsets * subsetSize / count) times.
  * @param subsets     At least 2.
  * @param subsetSize  Points of either set in a subset, drawn without replacement, at least 2. A
  *                    smaller set is taken whole.

@@ -3,26 +3,36 @@ import { computeSquaredDistance, getPoint, visitSquaredDistances, type Points } 
 
 /**
  * Computes the Euclidean distance of each query to its nearest training point; 0 for a copy.
- * @param own  For queries that are training points: their places, which are passed over.
+ * @param training  All training points in parts, of which one at a time is held.
+ * @param own       For queries that are training points: their places, which are passed over.
  */
-export function computeNearestDistances(queries: Points, training: Points, own?: Uint32Array) {
-  const distances = new Float64Array(queries.count);
-  visitSquaredDistances(queries, training, (row, squaredDistances) => {
-    const passedOver = own?.[row];
-    let nearest = -1;
-    let least = Infinity;
-    for (let i = 0; i < squaredDistances.length; i++) {
-      const distance = squaredDistances[i] as number;
-      if (distance < least && i !== passedOver) {
-        least = distance;
-        nearest = i;
+export function computeNearestDistances(
+  queries: Points,
+  training: Iterable<Points>,
+  own?: Uint32Array,
+) {
+  const distances = new Float64Array(queries.count).fill(Infinity);
+  let first = 0;
+  for (const part of training) {
+    visitSquaredDistances(queries, part, (row, squaredDistances) => {
+      const passedOver = (own?.[row] ?? -1) - first;
+      let nearest = -1;
+      let least = Infinity;
+      for (let i = 0; i < squaredDistances.length; i++) {
+        const distance = squaredDistances[i] as number;
+        if (distance < least && i !== passedOver) {
+          least = distance;
+          nearest = i;
+        }
       }
-    }
-    // Computed again in float64: the visited distance of a copy is not exactly 0.
-    distances[row] = Math.sqrt(
-      computeSquaredDistance(getPoint(queries, row), getPoint(training, nearest)),
-    );
-  });
+      if (nearest >= 0) {
+        // Computed again in float64: the visited distance of a copy is not exactly 0.
+        const exact = computeSquaredDistance(getPoint(queries, row), getPoint(part, nearest));
+        distances[row] = Math.min(distances[row] as number, Math.sqrt(exact));
+      }
+    });
+    first += part.count;
+  }
   return distances;
 }
 

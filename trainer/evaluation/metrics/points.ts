@@ -1,6 +1,6 @@
 /**
- * Sets of points, and the products and distances between two sets. A matrix of 10,000 x 10,000 is
- * never held whole: callers visit its rows.
+ * Sets of points, and the products and distances between two sets. A matrix of 10,000 x 10,000
+ * products is never held whole: callers visit its rows.
  */
 import * as tf from '@tensorflow/tfjs';
 

@@ -5,7 +5,7 @@ import { numberSchema, wholeSchema } from '../../../shared/schema.ts';
 /** The message says what the figures show, the advice what to do. */
 const warningSchema = v.object({ code: v.string(), message: v.string(), advice: v.string() });
 
-/** JSON writes null for NaN. */
+/** JSON writes null for NaN and Infinity. */
 const figureSchema = v.pipe(
   v.nullable(numberSchema),
   v.transform((value) => value ?? NaN),
@@ -25,8 +25,8 @@ export const metricsSchema = v.object({
   r1: v.exactOptional(figureSchema),
   r2: v.exactOptional(figureSchema),
   learningRateFactor: v.exactOptional(numberSchema),
-  /** The grid's diversity as a share of that of as many real images. */
-  diversity: v.exactOptional(numberSchema),
+  /** The grid's diversity as a share of that of as many real images. NaN when those are equal. */
+  diversity: v.exactOptional(figureSchema),
   /** Real images a second since the last line, with the time for grids and checkpoints. */
   imagesPerSecond: v.exactOptional(numberSchema),
   /** Live tensors, weights included. A growing number shows a leak. */
@@ -57,4 +57,22 @@ export function parseJsonLines<T>(text: string | null, parse: (value: unknown) =
       return [];
     }
   });
+}
+
+/** A long run has more lines than a page should hold. */
+const SHOWN_LINES = 2000;
+
+/**
+ * Thins a run's lines for a page: the first, the last, up to {@link SHOWN_LINES} spread between
+ * them, all with warnings, and those of some steps.
+ */
+export function thinMetrics(
+  lines: readonly MetricsLine[],
+  steps: ReadonlySet<number>,
+): MetricsLine[] {
+  const every = Math.ceil(lines.length / SHOWN_LINES);
+  return lines.filter(
+    ({ step, warnings }, i) =>
+      i % every === 0 || i === lines.length - 1 || warnings !== undefined || steps.has(step),
+  );
 }

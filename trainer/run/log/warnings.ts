@@ -42,6 +42,8 @@ const EXPLODED_NORM = 1000;
 const VANISHED_NORM = 1e-4;
 /** Four stretches of this many steps, each above the one before. */
 const RISING_STEPS = 500;
+/** No rule looks further back than this many steps. */
+export const REMEMBERED_STEPS = 4 * RISING_STEPS;
 /** The last stretch over the first. In a run that learns: 1.4. */
 const RISEN_TIMES = 2;
 
@@ -71,8 +73,8 @@ const RULES: readonly Rule[] = [
       return (
         medians.slice(1).every((median, i) => median > (medians[i] as number)) &&
         last > RISEN_TIMES * first &&
-        reaches(history, WARM_UP_STEPS + 4 * RISING_STEPS) &&
-        `the generator's loss rises steadily: from ${show(first)} to ${show(last)} (medians) over ${4 * RISING_STEPS} steps, so it ` +
+        reaches(history, WARM_UP_STEPS + REMEMBERED_STEPS) &&
+        `the generator's loss rises steadily: from ${show(first)} to ${show(last)} (medians) over ${REMEMBERED_STEPS} steps, so it ` +
           'falls behind a discriminator that learns faster.'
       );
     },

@@ -207,7 +207,7 @@ function planCharts({ objective, finalFactor = 1 }: Partial<TrainingConfig>): Me
     {
       id: 'factor',
       title: 'Schedule',
-      note: 'The factor of learning rates and gamma.',
+      note: 'The factor of the learning rates.',
       scale: 'linear',
       metrics: finalFactor === 1 ? {} : { factor: 'learningRateFactor' },
     },
@@ -258,7 +258,7 @@ function describeSeries(series: readonly Series[]): string {
       : `${label}: ${formatNumber(first[1])} at step ${formatCount(first[0])}, ` +
           `${formatNumber(last[1])} at step ${formatCount(last[0])}`;
   });
-  return `${told.join('; ')}. The table below has all values.`;
+  return `${told.join('; ')}. The table below has the values.`;
 }
 
 function renderTable(title: string, series: readonly Series[]): string {

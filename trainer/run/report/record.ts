@@ -5,20 +5,22 @@ import { ExpectedError } from '../../../shared/expected-error.ts';
 import { MANIFEST_FILE, parseManifest } from '../../../shared/model/artifact.ts';
 import { recover, writeAtomically } from '../../../storage/files.ts';
 import { loadQuality } from '../../evaluation/saved-quality.ts';
+import { thinMetrics } from '../log/metrics.ts';
 import { loadGrids, loadMetrics, loadRunOptions, loadSessions, locate } from '../run-folder.ts';
 import type { RunRecord } from './page.ts';
 
 /** @throws ExpectedError */
 async function loadRecord(folder: string): Promise<RunRecord> {
   const options = await loadRunOptions(folder, 'report');
+  const grids = await loadGrids(folder);
   return {
     name: basename(resolve(folder)),
     model: await loadModelName(folder),
     options,
     quality: await loadQuality(folder),
     sessions: await loadSessions(folder),
-    metrics: await loadMetrics(folder),
-    grids: await loadGrids(folder),
+    metrics: thinMetrics(await loadMetrics(folder), new Set(grids.map(({ step }) => step))),
+    grids,
     contactSheet:
       (await recover(readFile(locate(folder).contactSheet), ['ENOENT'], null)) ?? undefined,
   };
