@@ -39,7 +39,10 @@ export function writeOption(name: string, value: unknown, parameter: Kind): stri
   if (parsed === undefined || /\p{Cs}/u.test(text)) {
     throw notAllowed(name, value, describeExpected(parameter));
   }
-  return kind === 'colour' ? formatColour(parsed as Colour) : isDecimal ? String(parsed) : text;
+  if (kind === 'colour') {
+    return formatColour(parsed as Colour);
+  }
+  return isDecimal ? String(parsed as number) : text;
 }
 
 export function notAllowed(name: string, value: unknown, expected: string): RangeError {
