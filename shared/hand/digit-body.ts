@@ -49,7 +49,11 @@ export function openDigits(
  */
 function splitForm(bytes: Uint8Array, contentType: string, max: number) {
   const [, quoted, token] = BOUNDARY.exec(contentType) ?? [];
-  const delimiter = `\r\n--${quoted ?? token}`;
+  const boundary = quoted ?? token;
+  if (boundary === undefined) {
+    throw new PictureError('is a form, but its Content-Type has no boundary of 1 to 70 characters');
+  }
+  const delimiter = `\r\n--${boundary}`;
   // Latin-1 has a character for each byte, so places in text and bytes are the same.
   const text = `\r\n${new TextDecoder('latin1').decode(bytes)}`;
   const [preamble = '', ...parts] = text.split(delimiter);
