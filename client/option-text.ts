@@ -26,7 +26,11 @@ export function writeOption(name: string, value: unknown, parameter: Kind): stri
       describe(name, value, kind === 'flag' ? 'true or false' : describeExpected(parameter)),
     );
   }
-  const text = kind === 'flag' ? String(Number(value)) : String(value);
+  const isDecimal = kind === 'decimal';
+  // `String` would write an exponent for 1e-7.
+  const text = isDecimal
+    ? (value as number).toFixed(20)
+    : String(kind === 'flag' ? Number(value) : value);
   if (kind === 'colour' && COLOUR_NAME.test(text)) {
     return text.toLowerCase(); // The API knows the names: their table is larger than this package.
   }
@@ -35,7 +39,10 @@ export function writeOption(name: string, value: unknown, parameter: Kind): stri
   if (parsed === undefined || /\p{Cs}/u.test(text)) {
     throw notAllowed(name, value, describeExpected(parameter));
   }
-  return kind === 'colour' ? formatColour(parsed as Colour) : text;
+  if (kind === 'colour') {
+    return formatColour(parsed as Colour);
+  }
+  return isDecimal ? String(parsed as number) : text;
 }
 
 export function notAllowed(name: string, value: unknown, expected: string): RangeError {

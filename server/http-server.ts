@@ -78,6 +78,7 @@ export async function startHttpServer(options: HttpServerOptions) {
       requestTimeout: 2 * headersTimeoutMs,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
+      requireHostHeader: false, // Node's own refusal has no body and no line in the log.
     },
     (incoming, outgoing) => {
       const { socket, method } = incoming;
@@ -85,6 +86,9 @@ export async function startHttpServer(options: HttpServerOptions) {
       const connection = sockets.get(socket) ?? createConnection();
       connection.answers.add(outgoing);
       connection.request = incoming;
+      if (isStopping) {
+        outgoing.setHeader('Connection', 'close');
+      }
       let answered: Promise<void> | undefined;
       outgoing.once('close', () => {
         connection.answers.delete(outgoing);
@@ -108,14 +112,18 @@ export async function startHttpServer(options: HttpServerOptions) {
           void Promise.allSettled([answered]).then(write); // The app has not answered yet.
         }
       });
-      if (method === 'OPTIONS' && incoming.url === '*') {
-        outgoing.writeHead(204, { Allow: METHODS }).end(); // No URL for the app.
-      } else if ((incoming.headersDistinct['host']?.length ?? 1) > 1) {
-        // Node takes the first, and a proxy perhaps the last (RFC 9112, 3.2).
-        const body = describeProblem(400, 'The request has several Host headers.');
+      const hosts = incoming.headersDistinct['host']?.length ?? 0;
+      if (hosts > 1 || (hosts === 0 && incoming.httpVersion === '1.1')) {
+        // Of several, Node takes the first, and a proxy perhaps the last (RFC 9112, 3.2).
+        const body = describeProblem(
+          400,
+          `The request has ${hosts === 0 ? 'no Host header' : 'several Host headers'}.`,
+        );
         const length = Buffer.byteLength(body);
         const headers = { ...PROBLEM_HEADERS, 'Content-Length': length, Connection: 'close' };
         outgoing.writeHead(400, headers).end(body);
+      } else if (method === 'OPTIONS' && incoming.url === '*') {
+        outgoing.writeHead(204, { Allow: METHODS }).end(); // No URL for the app.
       } else {
         answered = answer(incoming, outgoing);
       }
@@ -130,8 +138,11 @@ export async function startHttpServer(options: HttpServerOptions) {
     isStopping = true;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const [socket, { answers }] of sockets) {
-      if (answers.size === 0) {
+      const last = [...answers].at(-1);
+      if (last === undefined) {
         socket.destroy();
+      } else if (!last.headersSent) {
+        last.setHeader('Connection', 'close'); // The client must not send another request.
       }
     }
     const cut = setTimeout(() => server.closeAllConnections(), graceMs);

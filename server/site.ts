@@ -53,6 +53,7 @@ export function addSite(app: Fetch, folder: string): Fetch {
         for (const [name, value] of Object.entries(ASSET_HEADERS)) {
           c.header(name, value);
         }
+        c.header('Vary', 'Accept-Encoding'); // Also where the client accepts no compression.
       },
     }),
   );

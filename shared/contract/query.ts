@@ -23,8 +23,10 @@ export type Value = number | boolean | string | Colour | ModelChoice;
 
 /** No exponent, sign, space or leading zero: "1e3", "+1", " 1" and "01" are refused. */
 const WHOLE = /^(?:0|[1-9][0-9]{0,9})$/;
-/** At most four decimals, such as 2.625. */
-const DECIMAL = /^(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,4})?$/;
+/** Any decimals, such as 2.625 or the 1.100000023841858 of a zoomed page. */
+const DECIMAL = /^(?:0|[1-9][0-9]{0,9})(?:\.[0-9]+)?$/;
+/** Decimal numbers are rounded to four places. */
+const PARTS = 10_000;
 const MODEL = /^[a-z][a-z0-9-]{0,31}(@[0-9a-f]{16})?$/;
 /** The hex digits of `parseColour` in the terms of JSON Schema. */
 const HEX_COLOUR = '#?([0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})';
@@ -36,7 +38,8 @@ export function parseText(parameter: Kind, text: string): Value | undefined {
     case 'decimal': {
       const pattern = parameter.kind === 'whole' ? WHOLE : DECIMAL;
       const value = pattern.test(text) ? Number(text) : NaN;
-      return value >= parameter.min && value <= parameter.max ? value : undefined;
+      const isWithin = value >= parameter.min && value <= parameter.max;
+      return isWithin ? Math.round(value * PARTS) / PARTS : undefined;
     }
     case 'flag':
       return text === '0' || text === '1' ? text === '1' : undefined;
@@ -77,7 +80,7 @@ export function describeExpected(parameter: Kind): string {
     case 'whole':
       return `a whole number from ${parameter.min} to ${parameter.max}`;
     case 'decimal':
-      return `a number from ${parameter.min} to ${parameter.max} with at most four decimals`;
+      return `a number from ${parameter.min} to ${parameter.max}`;
     case 'flag':
       return '0 or 1';
     case 'colour':

@@ -85,7 +85,7 @@ const papers = colours.filter((text) => text !== '000' && !/^#?0{6}$/.test(text)
 const truncation = maybe(
   fc.oneof(
     fc.integer({ min: 0, max: 10_000 }).map((parts) => parts / 10_000),
-    whole(0, 1),
+    whole(0, 10).map((tenths) => tenths * 0.1), // 0.30000000000000004 among them.
   ),
 );
 const look = {
@@ -236,6 +236,9 @@ test('what is not pinned keeps the order', () => {
   );
   expect(digitUrl({ fg: 'Red', bg: 'transparent', dpr: 2.625, scale: 4 })).toBe(
     '/digit.png?scale=11&fg=red&bg=transparent',
+  );
+  expect(digitUrl({ dpr: 1.100000023841858, scale: 4, truncation: 1e-7 })).toBe(
+    '/digit.png?truncation=0&scale=4',
   );
   expect(digitUrl({ width: 300, dpr: 1.5 })).toBe('/digit.png?width=450');
   expect(numberUrl({ number: '\u22121\u2019000\u202f2' })).toBe("/number/-1'000%202.png");

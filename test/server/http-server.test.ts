@@ -103,9 +103,10 @@ describe('a request that never reaches the app', () => {
     ['32768 bytes', `GET / HTTP/1.1\r\nX: ${'a'.repeat(40_000)}`],
     ['Invalid URL', 'GET / HTTP/1.1\r\nHost: a b/c'],
     ['several Host headers', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b'],
+    ['no Host header', 'GET / HTTP/1.1\r\nConnection: close'],
   ])('gets problem details that name the fault: %s', async (fault, head) => {
     await start(answerUrl);
-    const rest = head.includes('Host: ') ? 'Connection: close\r\n' : CLOSE;
+    const rest = /\n(?:Host|Connection): /.test(head) ? 'Connection: close\r\n' : CLOSE;
     const answer = await exchange(`${head}\r\n${rest}\r\n`);
     expect(answer).toMatch(/\r\ncontent-type: application\/problem\+json\r\n/i);
     expect(JSON.parse(answer.split('\r\n\r\n')[1] as string)).toEqual({
@@ -375,10 +376,13 @@ test('a failure outside of the app is logged, and is a 500', async () => {
 
 describe('a stop', () => {
   test('waits for answers in flight, accepts no new request, and does not wait for idle connections', async () => {
+    let slow = 0;
     const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const { url, stop } = await start(async (request) => {
       if (request.url.endsWith('/slow')) {
-        asked.resolve();
+        if (++slow === 3) {
+          asked.resolve();
+        }
         await answered.promise;
       }
       return new Response('whole');
@@ -386,12 +390,21 @@ describe('a stop', () => {
     await (await fetch(url)).text(); // Leaves an idle keep-alive connection open.
     const idle = await open();
     const inFlight = fetch(`${url}/slow`);
+    const kept = await open();
+    let received = '';
+    kept.on('data', (chunk: Buffer) => (received += chunk.toString()));
+    const ended = new Promise((resolve) => kept.once('close', resolve));
+    kept.write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /slow HTTP/1.1\r\nHost: x\r\n\r\n');
     await asked.promise;
     const stopped = stop(2 ** 31 - 1); // A stop that waited for idle connections would never end.
     await expect(open()).rejects.toThrow('ECONNREFUSED');
     answered.resolve();
     expect(await (await inFlight).text()).toBe('whole');
-    await stopped;
+    await Promise.all([stopped, ended]);
+    // Two answers, and only the last says that the connection closes.
+    expect(received).toMatch(
+      /^HTTP\/1\.1 200 (?:(?!close)[\s\S])*whole\s*HTTP\/1\.1 200 [\s\S]*\r\nConnection: close\r\n[\s\S]*whole\s*$/i,
+    );
     idle.destroy();
     server = undefined;
   });

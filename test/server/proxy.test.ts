@@ -81,7 +81,8 @@ describe.skipIf(!hasProxy('nginx'))('behind the documented nginx (package nginx-
     };
     const { headers } = await get('/digit.json?seed=a');
     const pinned = new URL(/<([^<>]*)>/.exec(String(headers['link']))?.[1] ?? '');
-    for (const path of [pinned.pathname + pinned.search, '/digit.png?seed=b', '/llms.txt']) {
+    const long = `/digit.png?seed=${encodeURIComponent('🦊'.repeat(128))}`;
+    for (const path of [pinned.pathname + pinned.search, '/digit.png?seed=b', long, '/llms.txt']) {
       const [first, second] = [await get(path), await get(path)];
       expect([path, first.kept, second.kept]).toEqual([path, 'MISS', 'HIT']);
       expect(second.body.equals(first.body)).toBe(true);

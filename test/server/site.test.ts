@@ -25,8 +25,10 @@ test('a file comes whole, and compressed where the client accepts that', async (
   expect(plain.text).toBe('let a;');
   expect(plain.headers.get('content-type')).toContain('text/javascript');
   expect(plain.headers.get('cache-control')).toContain('immutable');
+  expect(plain.headers.get('vary')).toBe('Accept-Encoding');
   const packed = await ask('/assets/page.js', { 'Accept-Encoding': 'gzip, br' });
   expect([packed.text, packed.headers.get('content-encoding')]).toEqual(['packed', 'br']);
+  expect(packed.headers.get('vary')).toBe('Accept-Encoding');
 });
 
 test.each([

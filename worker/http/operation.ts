@@ -31,6 +31,8 @@ export interface Variants {
   readonly id: string;
   /** The summary of every value, without a full stop. */
   readonly summary: string;
+  /** The values whose answers have no ranges, unlike those of the others. */
+  readonly withoutRanges?: readonly string[];
 }
 
 export interface Operation {
@@ -122,6 +124,7 @@ export const PICTURE_ERRORS = [
 /** The errors of every route that draws digits. */
 export const DRAWING_ERRORS: readonly ApiErrorCode[] = [
   ...QUERY_ERRORS,
+  'parameter_without_effect',
   'hand_of_other_model',
   'label_not_supported',
   'parameter_not_supported',

@@ -263,7 +263,7 @@ function shareErrors(components: Components, operation: DescribedOperation): Jso
 
 function groupErrors({ errors = [] }: Operation) {
   const groups: Record<string, ApiErrorCode[]> = {};
-  for (const code of [...errors, ...COMMON_ERRORS]) {
+  for (const code of new Set([...errors, ...COMMON_ERRORS])) {
     (groups[describeExample(code).status] ??= []).push(code);
   }
   return groups;

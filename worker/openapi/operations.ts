@@ -1,4 +1,5 @@
 /** The operations as OpenAPI has them: one for each format that a path’s extension decides. */
+import type { ApiErrorCode } from '../../shared/contract/errors.ts';
 import type { FormatOf, RouteName } from '../../shared/contract/formats.ts';
 import { capitalize } from '../../shared/text.ts';
 import type { AnswerBody, Operation, Variants } from '../http/operation.ts';
@@ -37,7 +38,7 @@ export function expandOperations(operations: readonly Operation[]): DescribedOpe
 
 function fixVariant(
   operation: Operation,
-  { parameter, id, summary }: Variants,
+  { parameter, id, summary, withoutRanges = [] }: Variants,
   value: string,
   type: string,
 ): DescribedOperation {
@@ -45,6 +46,9 @@ function fixVariant(
   const fixed = path.replace(`{${parameter}}`, value);
   const { [parameter]: _, ...otherParameters } = pathParameters;
   const isAsFixed = matchPath(fixed);
+  const absent: readonly ApiErrorCode[] = withoutRanges.includes(value)
+    ? ['not_acceptable', 'range_not_satisfiable']
+    : ['not_acceptable'];
   return {
     ...operation,
     format: value,
@@ -60,7 +64,8 @@ function fixVariant(
         ),
       ),
     }),
-    errors: errors.filter((code) => code !== 'not_acceptable'),
+    errors: errors.filter((code) => !absent.includes(code)),
+    ...(withoutRanges.includes(value) && { otherStatuses: {} }),
     answers: { [type]: operation.answers[type] as AnswerBody },
     examples: examples.filter((example) => isAsFixed.test(example)),
   };

@@ -45,14 +45,10 @@ export const DATASET_OPERATION: OperationEntry = {
     types: DATASET_FORMATS,
     id: 'drawDataset',
     summary: 'A range of a seed’s endless sequence of labelled samples',
+    withoutRanges: ['idx.gz'],
   },
   conditional: true,
-  errors: [
-    ...DRAWING_ERRORS,
-    'parameter_without_effect',
-    'answer_too_large',
-    'range_not_satisfiable',
-  ],
+  errors: [...DRAWING_ERRORS, 'answer_too_large', 'range_not_satisfiable'],
   otherStatuses: PARTIAL,
   examples: [
     '/dataset.npy?seed=Ada&n=100',

@@ -48,7 +48,7 @@ const DIGITS = {
   query: ROUTES.digit,
   answers: { ...listBodies(DIGIT_FORMATS), [DIGIT_FORMATS.json]: 'anyDigitsSchema' },
   conditional: true,
-  errors: [...DRAWING_ERRORS, 'parameter_without_effect', 'answer_too_large', ...PICTURE_ERRORS],
+  errors: [...DRAWING_ERRORS, 'answer_too_large', ...PICTURE_ERRORS],
   otherStatuses: PARTIAL,
 } as const satisfies Partial<OperationEntry>;
 const { label: LABEL, ...BESIDE_LABEL } = ROUTES.digit;
@@ -156,7 +156,7 @@ export const DIGIT_OPERATIONS: readonly OperationEntry[] = [
     answers: { [DIGIT_FORMATS.png]: 'bytes' },
     otherStatuses: PARTIAL,
     conditional: true,
-    errors: WORK_ERRORS,
+    errors: ['range_not_satisfiable', 'too_expensive', ...WORK_ERRORS],
     examples: ['/favicon.ico'],
   },
 ];

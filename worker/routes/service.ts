@@ -60,6 +60,13 @@ export const SITE_OPERATIONS: readonly OperationEntry[] = [
 /** RFC 9309 takes the longest rule that matches, older parsers the first one. */
 function writeRobots(basePath: string): string {
   return [
+    '# These fetch the picture of a link that a person shared.',
+    'User-agent: Twitterbot',
+    'User-agent: LinkedInBot',
+    'User-agent: facebookexternalhit',
+    `Disallow: ${basePath}/dataset`,
+    `Disallow: ${basePath}/jobs`,
+    '',
     '# Pictures and sets have no end of URLs. The pages and documents are few.',
     'User-agent: *',
     '# The picture in previews of links to the pages.',

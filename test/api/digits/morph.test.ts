@@ -286,6 +286,7 @@ describe('errors', () => {
     ['/morph?digits=12&label=2', 400, 'invalid_parameter'],
     ['/morph?format=webp', 400, 'invalid_parameter'],
     ['/morph?gap=1&strict=1', 400, 'unknown_parameter'],
+    ['/morph?vary=0.2&strict=1', 400, 'parameter_without_effect'],
     ['/morph?label=10', 400, 'label_not_supported'],
     ['/morph?label=1&model=plain', 400, 'label_not_supported'],
     ['/morph?digits=12&model=plain', 400, 'parameter_not_supported'],

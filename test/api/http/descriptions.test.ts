@@ -382,6 +382,13 @@ describe('/openapi.json', () => {
     }
   });
 
+  test('names ranges where they are', () => {
+    const list = (path: string) => Object.keys(document.paths[path]?.get.responses ?? {});
+    expect(list('/dataset.npy')).toEqual(expect.arrayContaining(['206', '416']));
+    expect(list('/dataset.idx.gz')).not.toContain('206');
+    expect(list('/dataset.idx.gz')).not.toContain('416');
+  });
+
   test('names only errors that there are', () => {
     const codes = OPERATIONS.flatMap(({ errors = [] }) => errors);
     expect(codes.filter((code) => !ERROR_CODES.includes(code))).toEqual([]);

@@ -24,22 +24,26 @@ test('/favicon.ico is a digit that browsers may keep', async () => {
   const etag = answer.headers.get('etag') as string;
   const again = await worker.fetch('/favicon.ico', { headers: { 'if-none-match': etag } });
   expect(again.status).toBe(304);
+  const beyond = await worker.fetch('/favicon.ico', { headers: { range: 'bytes=99999-' } });
+  expect(beyond.status).toBe(416);
 });
 
 /** Python's parser of robots.txt. It takes the first rule that matches and knows no asterisk. */
 const ROBOTS_READER = `
 import json, sys, urllib.robotparser
-text, *paths = sys.argv[1:]
+text, agent, *paths = sys.argv[1:]
 robots = urllib.robotparser.RobotFileParser()
 robots.parse(text.splitlines())
-json.dump([path for path in paths if robots.can_fetch("Twitterbot/1.0", path)], sys.stdout)
+json.dump([path for path in paths if robots.can_fetch(agent, path)], sys.stdout)
 `;
 
 describe('/robots.txt', () => {
   test('is plain text with a rule for the addresses with a query, which have no end', async () => {
     const answer = await worker.fetch('/robots.txt');
     expect(answer.headers.get('content-type')).toMatch(/^text\/plain/);
-    expect(await answer.text()).toMatch(/^Disallow: \/\*\?$/m);
+    const text = await answer.text();
+    expect(text).toMatch(/^Disallow: \/\*\?$/m);
+    expect(text).toMatch(/^User-agent: Twitterbot\n/m);
   });
 
   test.skipIf(!hasTools('tables'))(
@@ -57,14 +61,15 @@ describe('/robots.txt', () => {
         '/dataset.csv?n=60000',
         '/jobs',
       ];
-      const read = runPython(
-        'tables',
-        ROBOTS_READER,
-        await getText('/robots.txt'),
-        ...open,
-        ...closed,
-      );
-      expect(JSON.parse(read)).toEqual(open);
+      const robots = await getText('/robots.txt');
+      const list = (agent: string): unknown =>
+        JSON.parse(runPython('tables', ROBOTS_READER, robots, agent, ...open, ...closed));
+      expect(list('Googlebot/2.1')).toEqual(open);
+      // Programs that preview a link fetch the one picture that a person shared.
+      for (const agent of ['Twitterbot/1.0', 'LinkedInBot/1.0', 'facebookexternalhit/1.1']) {
+        const sets = ['/dataset.csv?n=60000', '/jobs'];
+        expect(list(agent)).toEqual([...open, ...closed].filter((path) => !sets.includes(path)));
+      }
     },
   );
 });

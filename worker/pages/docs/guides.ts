@@ -2,6 +2,7 @@
 import { html } from 'hono/html';
 import { LEARN_SLUG, START_SLUG, type Guide } from '../../../shared/contract/guides.ts';
 import type { Manifest } from '../../../shared/model/artifact.ts';
+import type { Parameter } from '../../../shared/contract/parameters.ts';
 import { HANDWRITTEN_DIGITS, hasDigits } from '../../../shared/model/subject.ts';
 import type { App, AppContext } from '../../context.ts';
 import { OF_PAGE, type Operation, type OperationEntry } from '../../http/operation.ts';
@@ -12,6 +13,20 @@ import { describeMany } from '../home/model-view.ts';
 import { renderPage, type Markup } from '../page.ts';
 import { renderDocsPage, renderGuide, type Guides } from './frame.ts';
 import { findText, type Found } from './search.ts';
+
+/** Characters of a search. */
+const MAX_SOUGHT = 100;
+/** Searches found at most. */
+const MAX_FOUND = 20;
+
+const WORDS: Parameter = {
+  kind: 'text',
+  minLength: 0,
+  expected: `words, of which the first ${MAX_SOUGHT} characters count`,
+  about: 'The words to look for',
+  without: 'nothing is found',
+  example: 'dark mode',
+};
 
 export const GUIDE_OPERATIONS: readonly OperationEntry[] = [
   {
@@ -25,7 +40,8 @@ export const GUIDE_OPERATIONS: readonly OperationEntry[] = [
     ...OF_PAGE,
     id: 'searchDocs',
     path: '/docs/search',
-    summary: 'The search of the documentation, with the words in q',
+    summary: 'The search of the documentation',
+    query: { q: WORDS },
     examples: ['/docs/search?q=dark+mode'],
   },
   {
@@ -72,9 +88,6 @@ export const GUIDE_OPERATIONS: readonly OperationEntry[] = [
   },
 ];
 
-/** Searches found at most. */
-const MAX_FOUND = 20;
-
 /** Tells readers of examples with digits what this service draws. */
 function renderSubject(manifest: Manifest): Markup {
   return html`<p class="lead">
@@ -112,7 +125,7 @@ export function addGuideRoutes(
     });
   });
   app.get('/docs/search', (c) => {
-    const words = (c.req.query('q') ?? '').slice(0, 100);
+    const words = (c.req.query('q') ?? '').slice(0, MAX_SOUGHT);
     const found = findText(guides.list(), operations, words, MAX_FOUND);
     return renderDocsPage(c, guides, {
       title: 'Search',
