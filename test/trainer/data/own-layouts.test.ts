@@ -238,8 +238,16 @@ describe('labels beside pictures', () => {
     for (const { file, name } of rows) {
       await write(`in/${bare(file)}.cls`, `${NAMES.indexOf(name)}\n`);
     }
-    execFileSync('tar', ['cf', join(root, 'train-000000.tar'), '-C', join(root, 'in'), '.']);
+    const pack = (tar: string, inside: readonly string[]) =>
+      execFileSync('tar', ['cf', join(root, tar), '-C', join(root, 'in'), ...inside]);
+    const files = await readdir(join(root, 'in'));
+    await mkdir(join(root, 'alone'));
+    pack('digits-000000.tar', files.slice(0, 10));
+    pack('digits-000001.tar', files.slice(10));
+    pack('alone/train-000000.tar', files);
     await rm(join(root, 'in'), { recursive: true });
+    expect((await readLevels({}, 'alone')).levels).toEqual(NUMBERED);
+    await rm(join(root, 'alone'), { recursive: true });
     expect((await readLevels()).levels).toEqual(NUMBERED);
   });
 
@@ -509,6 +517,26 @@ describe('an archive', () => {
     },
   );
 
+  it('that is one of several parts of a set is read with the others, unless they are classes', async () => {
+    await drawAll((name, i) => `in/${name === 'eel' ? 2 : 1}/set/${name}/${i}.png`);
+    const parts = [1, 2].map((part) => `set-20260101T120000Z-1-00${part}.zip`);
+    await zip('in/1', parts[0] as string);
+    await zip('in/2', parts[1] as string);
+    await rm(join(root, 'in'), { recursive: true });
+    const { levels, notes } = await readLevels();
+    expect([levels, notes]).toEqual([
+      EXPECTED,
+      [`The archives ${parts.join(', ')} are read as parts of one set (else: --folders classes).`],
+    ]);
+    const { dataset } = await load({ reading: { folders: 'classes' } });
+    expect(dataset.classes).toEqual(parts.map((path) => path.replace('.zip', '')));
+    // Two pictures of one path: either of them would be lost.
+    await draw('in/cat/0.png', 'cat');
+    await zip('in', 'set-20260101T120000Z-1-003.zip', (path) => `set/${path}`);
+    await rm(join(root, 'in'), { recursive: true });
+    await expect(load()).rejects.toThrow(/1-003 are named like shards of one set/);
+  });
+
   it('whose files cannot be unpacked is refused by their names', async () => {
     await drawAll((name, i) => `in/${name}/${i}.png`);
     await zip('in', 'locked.zip');
@@ -653,6 +681,8 @@ describe('folders that are no classes', () => {
   it.each([
     [['images', 'masks'], /subfolders masks seem to belong to the pictures of the others/],
     [['fold1', 'fold2'], /subfolders fold1, fold2 are named like shards/],
+    [['09000', '10000'], /subfolders 09000, 10000 are named like shards/],
+    [['digits_009', 'digits_010'], /subfolders digits_009, digits_010 are named like shards/],
     [['HAM_part_1', 'HAM_part_2'], /are named like shards of one set/],
   ])('raise a question: %j', async (folders, message) => {
     for (const folder of folders) {

@@ -293,7 +293,7 @@ async function readTree(
     return { ...source, kind: 'JSON', problems: placeProblems(tree, source) };
   }
   if (kinds.length === 0 && files.some(isArchive) && depth < MAX_DEPTH) {
-    return await readTree(await unpackArchives(tree), part, request, depth + 1);
+    return await readTree(await unpackArchives(tree, request.folders), part, request, depth + 1);
   }
   if (kinds.length === 0) {
     await refuseStrangers(files);
