@@ -490,9 +490,14 @@ describe('npm run train', () => {
     });
 
     it('is not overwritten by a new run', async () => {
-      const { code, output } = await runHere(...TRAIN, '--out', join(parent, 'whole'));
-      expect(code).toBe(1);
-      expect(output).toMatch(/holds a run already\. Go on with it by --resume/);
+      for (const dry of [[], ['--dry-run']]) {
+        const { code, output } = await runHere(...TRAIN, '--out', join(parent, 'whole'), ...dry);
+        expect(code).toBe(1);
+        // Its data is not read before.
+        expect(output).toMatch(
+          /^digitmint: --out .*holds a run already\. Go on with it by --resume/,
+        );
+      }
     });
   });
 
