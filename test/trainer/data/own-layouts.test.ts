@@ -144,7 +144,7 @@ describe('labels beside pictures', () => {
       'of numbers and measures',
       'train.csv',
       (rows) => {
-        const numbers = Array.from({ length: 64 }, (_, i) => i);
+        const numbers = Array.from({ length: 64 }, (_, i) => i + 2);
         const header = `id,species,${numbers.map((i) => `margin${i}`).join()}`;
         return lines(header, rows, (r) => `${bare(r.file)},${r.name},${numbers.join()}`);
       },

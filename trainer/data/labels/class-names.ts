@@ -86,7 +86,7 @@ export function parseLines(text: string, labels: readonly number[]): string[] {
     .map((line) => line.trim());
   const numbered: string[] = [];
   const areNumbered = lines.every((line) => {
-    const [, number, name = ''] = /^(\d{1,9})[\s:,;=]+(.+)$/.exec(line) ?? [];
+    const [, number, name = ''] = /^(\d{1,9})[\s:,;=]+([^\s:,;=].*)$/.exec(line) ?? [];
     numbered[Number(number ?? 0)] = name;
     return number !== undefined;
   });

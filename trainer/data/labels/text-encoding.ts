@@ -30,10 +30,9 @@ const SAMPLED_LINES = 1000;
 
 /** Lines with other characters than those of ASCII. */
 function listForeign(bytes: Uint8Array): Buffer[] {
-  const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    .toString('latin1')
-    .match(/.*[^\0-\x7f].*/g);
-  return (lines ?? []).slice(0, SAMPLED_LINES).map((line) => Buffer.from(line, 'latin1'));
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  const lines = text.split('\n').filter((line) => /[^\0-\x7f]/.test(line));
+  return lines.slice(0, SAMPLED_LINES).map((line) => Buffer.from(line, 'latin1'));
 }
 
 /** Finds the encoding of text that is not Unicode; Windows-1252 where no other fits. */

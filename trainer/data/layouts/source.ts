@@ -222,7 +222,7 @@ const SHARD = /^(?:[a-z0-9]+[-_ ])*(?:shard|part|chunk|batch|fold|images?|data|f
  * last number that zeros fill up: StyleGAN's 00000 and 00001, digits-000 and digits-001.
  */
 export function areShards(names: readonly string[]): boolean {
-  const stems = new Set(names.map((name) => name.replace(/\d{3,}$/, '')));
+  const stems = new Set(names.map((name) => name.replace(/(?<!\d)\d{3,}$/, '')));
   const areFilledUp =
     stems.size === 1 &&
     new Set(names.map(({ length }) => length)).size === 1 &&

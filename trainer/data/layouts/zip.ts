@@ -43,11 +43,11 @@ export async function listZip(from: string | Uint8Array): Promise<Tree> {
       const path = (names.decoded[i] as string).replaceAll('\\', '/');
       const fault = yauzl.validateFileName(path);
       inflated += size;
-      if (path.endsWith('/') || isJunk(path)) {
-        continue;
-      }
       if (fault !== null) {
         problems.push({ name: path, reason: 'has a path out of the archive: pack it without' });
+        continue;
+      }
+      if (path.endsWith('/') || isJunk(path)) {
         continue;
       }
       if (!entry.canDecodeFileData()) {
