@@ -356,8 +356,8 @@ export function describeMissing(list: string, names: readonly string[]): string[
 }
 
 /**
- * Finds tables whose first lines name pictures: they have labels then, no pixels. A number counts as
- * a name where a whole column has different ones of the pictures.
+ * Finds tables whose first lines name pictures: they have labels then, no pixels. Numbers count as
+ * names where all of a column differ and are those of pictures.
  * @throws ExpectedError  When a table is damaged.
  */
 export async function findLabelTables(
