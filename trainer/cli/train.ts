@@ -3,7 +3,7 @@
  * report`: writes the report of a run.
  */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import * as v from 'valibot';
@@ -33,6 +33,7 @@ import { createReporter, describeSeconds } from '../run/log/reporter.ts';
 import {
   appendSession,
   chooseRunFolder,
+  checkNewFolder,
   createRunFolder,
   describeSession,
   hashRun,
@@ -232,8 +233,11 @@ async function train(flags: TrainFlags): Promise<number> {
     return await trainPlanned(flags, held);
   } catch (error) {
     if (error instanceof UnusableDataError) {
-      const path = await saveProblems(CHECKED, error.findings);
-      throw new ExpectedError(`${error.message} All of them: ${path}`, { cause: error });
+      let list = '';
+      await tryOrTell('No list of them', async () => {
+        list = ` All of them: ${await saveProblems(CHECKED, error.findings)}`;
+      });
+      throw new ExpectedError(`${error.message}${list}`, { cause: error });
     }
     throw error;
   } finally {
@@ -249,6 +253,9 @@ async function lockResumed({ resume, dryRun }: TrainFlags): Promise<RunLock | nu
 
 /** @param held  The lock of a run that is resumed. */
 async function trainPlanned(flags: TrainFlags, held: RunLock | null): Promise<number> {
+  if (flags.resume === undefined) {
+    await checkBeforeData(flags);
+  }
   const planned = await planRun(flags, { onProgress: createLoadReporter() });
   try {
     const { delivery } = planned.options;
@@ -300,6 +307,16 @@ async function trainPlanned(flags: TrainFlags, held: RunLock | null): Promise<nu
   }
 }
 
+/** Refuses a new run before its pictures are read, which may take an hour. */
+async function checkBeforeData({ out, to, publish, ...flags }: TrainFlags): Promise<void> {
+  if (out !== undefined) {
+    await checkNewFolder(resolve(out));
+  }
+  if (to !== undefined && publish !== false) {
+    checkPublishTarget({ to, ...flags });
+  }
+}
+
 /** Makes a new run's folder under the next free name: others may train since the plan was made. */
 async function claimFolder(plan: RunPlan): Promise<RunPlan> {
   const { config } = plan.options;
@@ -346,7 +363,7 @@ async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResu
     await exportRun(plan, locateSnapshot(folder, step - 1), { step, weights });
   };
   try {
-    return await nameDeviceFault(backend, { advice, batchSize }, () =>
+    const result = await nameDeviceFault(backend, { advice, batchSize }, () =>
       runTraining({
         config,
         dataset,
@@ -363,6 +380,8 @@ async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResu
         ...(options.snapshots && { saveSnapshot }),
       }),
     );
+    // A signal during the last step says to stop, too: nothing is published after it.
+    return { ...result, finished: result.finished && !stop.signal.aborted };
   } catch (error) {
     if (!(error instanceof ExpectedError)) {
       // An unforeseen fault, of this program or of a driver. Its stack follows.
@@ -454,6 +473,7 @@ async function savePictures({ dataset, findings }: RunPlan, folder: string): Pro
   await mkdir(folder, { recursive: true });
   await writeAtomically(contactSheet, buildContactSheet(dataset));
   const hasProblems = findings !== null && findings.problems.length > 0;
+  await rm(locate(folder).problems, { force: true }); // Of an earlier dry run.
   return [showPath(contactSheet), ...(hasProblems ? [await saveProblems(folder, findings)] : [])];
 }
 

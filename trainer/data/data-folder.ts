@@ -31,7 +31,7 @@ import {
 
 /** All pictures together: 87,381 of 64 x 64 in RGB, or 456,520 of 28 x 28. */
 const MAX_TOTAL_BYTES = 1024 * 1024 * 1024;
-/** Pictures that are read at a time, and their pixels: a large one is decoded alone. */
+/** Pictures that are read at a time, and their pixels where these are known already. */
 const AT_A_TIME = { pictures: 8, pixels: 100_000_000 } as const;
 /** More unusable ones than this part of all: something is wrong with the set. */
 const MAX_UNUSABLE = 0.05;
@@ -79,6 +79,10 @@ export async function loadDataFolder(
 
 async function load(path: string, options: LoadOptions): Promise<LoadedDataset> {
   const { part = 'train', reading = {}, sides, onProgress } = options;
+  const { resolution: wanted } = reading;
+  if (wanted !== undefined && sides !== undefined && !sides.includes(wanted)) {
+    throw new ExpectedError(`--resolution ${wanted}: expected one of ${sides.join(', ')}`);
+  }
   const { source: found, name } = await openSource(path, part, reading);
   const decoder = options.decoder ?? (await openDecoder());
   const source = reading.cut ? await cutSheets(found, reading.cut, decoder) : found;
@@ -132,7 +136,7 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
   if (facts.length === 0) {
     throw refuseUnusable(base);
   }
-  const side = chooseSide(facts, reading.resolution, sides);
+  const side = wanted ?? chooseSide(facts, sides);
   const { fit, background, grey, invert } = { ...DEFAULT_READING, ...reading };
   const { range, note } = chooseDepth(facts, source, reading.range, part);
   const isNarrow = range !== undefined && range.join() !== ALL_BITS.join();
@@ -143,7 +147,7 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
   if (facts.length * size > MAX_TOTAL_BYTES) {
     throw new ExpectedError(
       `${facts.length} pictures of ${side} x ${side} take ${facts.length * size} bytes, ` +
-        `at most ${MAX_TOTAL_BYTES} allowed: take fewer, or a smaller --resolution`,
+        `at most ${MAX_TOTAL_BYTES} allowed: take fewer, or a smaller --resolution${declared === 3 ? ', or a third by --grey' : ''}`,
     );
   }
   const images = new Uint8Array(facts.length * size);
@@ -309,21 +313,8 @@ async function* readAll<T>(
   }
 }
 
-/**
- * Takes the pictures' own size if networks have it; otherwise the size of most pictures.
- * @throws ExpectedError  When the wanted side fits no network.
- */
-function chooseSide(
-  facts: readonly PictureFacts[],
-  wanted: number | undefined,
-  sides: readonly number[] | undefined,
-): number {
-  if (wanted !== undefined) {
-    if (sides !== undefined && !sides.includes(wanted)) {
-      throw new ExpectedError(`--resolution ${wanted}: expected one of ${sides.join(', ')}`);
-    }
-    return wanted;
-  }
+/** Takes the pictures' own size if networks have it; otherwise the size of most pictures. */
+function chooseSide(facts: readonly PictureFacts[], sides: readonly number[] | undefined): number {
   const pixels = facts.filter(({ format }) => format !== 'SVG');
   const shorter = pixels.map(({ width, height }) => Math.min(width, height)).sort((a, b) => a - b);
   const [first] = facts;

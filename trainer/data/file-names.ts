@@ -52,7 +52,8 @@ export function decodeNames(names: readonly Buffer[]): { decoded: string[]; note
   return { decoded: names.map(decode), notes: [note] };
 }
 
-function findEncoding(names: readonly Uint8Array[]) {
+/** Finds the encoding of texts that are no UTF-8, with its usual name. */
+export function findEncoding(names: readonly Uint8Array[]) {
   return ENCODINGS.find(([encoding, , usual, unusual]) => {
     // Chinese characters of daily use have two bytes from 0xa1.
     const isPaired = encoding !== 'gb18030' || names.every(hasPairs);

@@ -166,26 +166,36 @@ export async function lockRun(folder: string, flag = '--resume') {
 /** Files that a killed start leaves in a run's folder before its settings. */
 const BEGUN = /^(images|checkpoints|\.lock(\..*)?|\.options\.json\.\d+\.tmp)$/;
 
-/** Makes a new run's folder. The caller has locked it. @throws ExpectedError */
-export async function createRunFolder(folder: string, options: Identity): Promise<void> {
-  const paths = locate(folder);
-  if (existsSync(paths.options)) {
+/** Refuses a folder in which something is already. @throws ExpectedError */
+export async function checkNewFolder(folder: string): Promise<void> {
+  if (existsSync(locate(folder).options)) {
     throw new ExpectedError(
       `--out ${folder}: holds a run already. Go on with it by --resume ${folder}, or name another folder.`,
     );
   }
-  try {
-    await mkdir(folder, { recursive: true });
-    const others = (await readdir(folder)).filter((name) => !BEGUN.test(name));
-    if (others.length > 0) {
-      throw new ExpectedError(
-        `--out ${folder}: holds ${others.slice(0, 3).join(', ')}, which no run made. Name a folder that is new or empty.`,
-      );
+  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') {
+      return [];
     }
+    throw toWriteError(folder, cause);
+  });
+  const others = names.filter((name) => !BEGUN.test(name));
+  if (others.length > 0) {
+    throw new ExpectedError(
+      `--out ${folder}: holds ${others.slice(0, 3).join(', ')}, which no run made. Name a folder that is new or empty.`,
+    );
+  }
+}
+
+/** Makes a new run's folder. The caller has locked it. @throws ExpectedError */
+export async function createRunFolder(folder: string, options: Identity): Promise<void> {
+  const paths = locate(folder);
+  await checkNewFolder(folder);
+  try {
     await mkdir(paths.images, { recursive: true });
     await mkdir(paths.checkpoints, { recursive: true });
   } catch (cause) {
-    throw cause instanceof ExpectedError ? cause : toWriteError(folder, cause);
+    throw toWriteError(folder, cause);
   }
   await removeRunLeftovers(folder);
   await saveRunOptions(folder, options);

@@ -464,13 +464,15 @@ describe('npm run train', () => {
         });
       }
       await begun;
-      for (const flag of ['--resume', '--out']) {
-        const second = await run(...TRAIN.slice(0, flag === '--out' ? undefined : 1), flag, out);
+      const locked = `--resume .*locked: another process \\(${child.pid}\\) holds .*\\.lock`;
+      for (const [command, message] of [
+        [['train', '--resume', out], locked],
+        [[...TRAIN, '--out', out], '--out .*locked: holds a run already'],
+      ] as const) {
+        const second = await run(...command);
         // Before it reads data or the newest checkpoint.
-        expect(second.output.includes('backend')).toBe(flag === '--out');
-        expect(second.output).toMatch(
-          new RegExp(`${flag} .*locked: another process \\(${child.pid}\\) holds .*\\.lock`),
-        );
+        expect(second.output).not.toContain('backend');
+        expect(second.output).toMatch(new RegExp(message));
         expect(second.code).toBe(1);
       }
       const ended = new Promise((resolve) => child.once('close', resolve));
@@ -491,9 +493,14 @@ describe('npm run train', () => {
     });
 
     it('is not overwritten by a new run', async () => {
-      const { code, output } = await runHere(...TRAIN, '--out', join(parent, 'whole'));
-      expect(code).toBe(1);
-      expect(output).toMatch(/holds a run already\. Go on with it by --resume/);
+      for (const dry of [[], ['--dry-run']]) {
+        const { code, output } = await runHere(...TRAIN, '--out', join(parent, 'whole'), ...dry);
+        expect(code).toBe(1);
+        // Its data is not read before.
+        expect(output).toMatch(
+          /^digitmint: --out .*holds a run already\. Go on with it by --resume/,
+        );
+      }
     });
   });
 

@@ -120,6 +120,9 @@ describe('a picture', () => {
       expect(
         new Set(Array.from({ length: side }, (_, x) => nameColour(pixels, x, 3, side))),
       ).toEqual(new Set(['blue']));
+      const grey = await sharp(bytes).toColourspace('b-w').png().toBuffer();
+      const own = await decode(grey, { side, background: [200, 30, 60] });
+      expect([...own.subarray(0, 3)]).toEqual([200, 30, 60]);
     }
   });
 

@@ -132,6 +132,30 @@ describe('labels beside pictures', () => {
       (rows) => JSON.stringify({ file: rows.map((r) => r.file), label: rows.map((r) => r.name) }),
     ],
     [
+      'with columns that are named like pixels',
+      'labels.csv',
+      (rows) => {
+        const numbers = Array.from({ length: 20 }, (_, i) => i);
+        const header = `file,label,${numbers.map((i) => `x${i}`).join()}`;
+        return lines(header, rows, (r) => `${r.file},${r.name},${numbers.join()}`);
+      },
+    ],
+    [
+      'of numbers and measures',
+      'train.csv',
+      (rows) => {
+        const numbers = Array.from({ length: 64 }, (_, i) => i + 2);
+        const header = `id,species,${numbers.map((i) => `margin${i}`).join()}`;
+        return lines(header, rows, (r) => `${bare(r.file)},${r.name},${numbers.join()}`);
+      },
+    ],
+    [
+      'of an annotation tool',
+      'export.csv',
+      (rows) =>
+        lines('image,id,choice,took', rows, (r, i) => `/data/1/${r.file},${i + 90},${r.name},3.5`),
+    ],
+    [
       'below a comment',
       'labels.csv',
       (rows) => `# mine\n${lines('file,label', rows, (r) => `${r.file},${r.name}`)}`,
@@ -216,6 +240,45 @@ describe('labels beside pictures', () => {
     expect((await readLevels()).levels).toEqual(EXPECTED);
   });
 
+  it('are found by the end of a path of another machine, also where folders are no classes', async () => {
+    const rows = await drawAll((name, i) => `s${i % 2}/${NAMES.indexOf(name)}${i >> 1}.png`);
+    const table = lines('file,label', rows, (r, i) => `/home/me/s${i % 2}/${r.file},${r.name}`);
+    await write('labels.csv', table);
+    expect((await readLevels({ reading: { folders: 'none' } })).levels).toEqual(EXPECTED);
+    expect((await load({ reading: { folders: 'classes' } })).dataset.classes).toEqual(['s0', 's1']);
+  });
+
+  it('may lack in the first lines of JSON', async () => {
+    const rows = await drawAll((name, i) => `${name}${i}.png`);
+    const all = [
+      { file_name: 'gone.png' },
+      ...rows.map((r) => ({ file_name: r.file, label: r.name })),
+    ];
+    await write('metadata.jsonl', all.map((row) => JSON.stringify(row)).join('\n'));
+    expect((await readLevels()).levels).toEqual(EXPECTED);
+  });
+
+  it('are read from tables in old encodings, and that is told', async () => {
+    const rows = await drawAll((name, i) => `${name}${i}.png`);
+    const bytes = { cat: '94 4c', dog: '8c a2', eel: '95 5c 8e a6' };
+    const encode = (name: Name) => Buffer.from(bytes[name].replaceAll(' ', ''), 'hex');
+    const table = rows.map(({ file, name }) => [Buffer.from(`\n${file},`), encode(name)]);
+    await write('labels.csv', Buffer.concat([Buffer.from('file,label'), ...table.flat()]));
+    const { levels, notes } = await readLevels();
+    expect(new Map(levels as [string, number][])).toEqual(
+      new Map(NAMES.map((name) => [NAMES_OF.japan[name], LEVELS[name]])),
+    );
+    expect(notes[0]).toBe(
+      'labels.csv is no UTF-8, and is read as Shift-JIS: cat0.png,猫. If that is wrong, save it as UTF-8.',
+    );
+  });
+
+  it('say which file is too large', async () => {
+    await drawAll((name, i) => `${name}${i}.png`);
+    await write('cat0.cls', 'x'.repeat(2000));
+    await expect(load()).rejects.toThrow(/cat0\.cls has 2,000 bytes, at most 1,024 allowed/);
+  });
+
   it('are found by numbers whose zeros a spreadsheet took', async () => {
     const rows = await drawAll((name, i) => `0${NAMES.indexOf(name)}0${i}.png`);
     await write(
@@ -238,8 +301,16 @@ describe('labels beside pictures', () => {
     for (const { file, name } of rows) {
       await write(`in/${bare(file)}.cls`, `${NAMES.indexOf(name)}\n`);
     }
-    execFileSync('tar', ['cf', join(root, 'train-000000.tar'), '-C', join(root, 'in'), '.']);
+    const pack = (tar: string, inside: readonly string[]) =>
+      execFileSync('tar', ['cf', join(root, tar), '-C', join(root, 'in'), ...inside]);
+    const files = await readdir(join(root, 'in'));
+    await mkdir(join(root, 'alone'));
+    pack('digits-000000.tar', files.slice(0, 10));
+    pack('digits-000001.tar', files.slice(10));
+    pack('alone/train-000000.tar', files);
     await rm(join(root, 'in'), { recursive: true });
+    expect((await readLevels({}, 'alone')).levels).toEqual(NUMBERED);
+    await rm(join(root, 'alone'), { recursive: true });
     expect((await readLevels()).levels).toEqual(NUMBERED);
   });
 
@@ -357,6 +428,48 @@ describe('labels beside pictures', () => {
       'labels.csv',
       (rows) => lines('label', rows, (r) => r.name),
       /labels\.csv: not used for classes\. Expected .* a column of file names/,
+    ],
+    [
+      'numbers of parts',
+      'list.csv',
+      (rows) => lines('image_id,partition', rows, (r, i) => `${r.file},${i % 3}`),
+      /list\.csv, column partition: its parts are not understood/,
+    ],
+    [
+      'numbers of parts without a header',
+      'list_eval_partition.txt',
+      (rows) => rows.map((r, i) => `${r.file} ${i % 3}`).join('\n'),
+      /list_eval_partition\.txt, column partition: its parts are not understood/,
+    ],
+    [
+      'folds',
+      'folds.csv',
+      (rows) => lines('image,fold', rows, (r, i) => `${r.file},${i % 3}`),
+      /which column .* not clear \(fold\)/,
+    ],
+    [
+      'points',
+      'points.csv',
+      (rows) => lines('image,x,y', rows, (r, i) => `${r.file},${i % 3},${i % 2}`),
+      /which column .* not clear \(x, y\)/,
+    ],
+    [
+      'a number in JSON',
+      'version.json',
+      () => '5',
+      /Passed over what is no picture: version\.json/,
+    ],
+    [
+      'CreateML',
+      '_annotations.createml.json',
+      (rows) => JSON.stringify(rows.map((r) => ({ image: r.file, annotations: [{ x: 1 }] }))),
+      /Labels of objects .* not read \(_annotations\.createml\.json\)/,
+    ],
+    [
+      'a table of too few pixels',
+      'features.csv',
+      () => Array.from({ length: 20 }, (_, i) => `f${i}`).join(),
+      /Not used: features\.csv has 20 columns of pixels/,
     ],
     [
       'COCO',
@@ -509,6 +622,26 @@ describe('an archive', () => {
     },
   );
 
+  it('that is one of several parts of a set is read with the others, unless they are classes', async () => {
+    await drawAll((name, i) => `in/${name === 'eel' ? 2 : 1}/set/${name}/${i}.png`);
+    const parts = [1, 2].map((part) => `set-20260101T120000Z-1-00${part}.zip`);
+    await zip('in/1', parts[0] as string);
+    await zip('in/2', parts[1] as string);
+    await rm(join(root, 'in'), { recursive: true });
+    const { levels, notes } = await readLevels();
+    expect([levels, notes]).toEqual([
+      EXPECTED,
+      [`The archives ${parts.join(', ')} are read as parts of one set (else: --folders classes).`],
+    ]);
+    const { dataset } = await load({ reading: { folders: 'classes' } });
+    expect(dataset.classes).toEqual(parts.map((path) => path.replace('.zip', '')));
+    // Two pictures of one path: either of them would be lost.
+    await draw('in/cat/0.png', 'cat');
+    await zip('in', 'set-20260101T120000Z-1-003.zip', (path) => `set/${path}`);
+    await rm(join(root, 'in'), { recursive: true });
+    await expect(load()).rejects.toThrow(/1-003 are named like shards of one set/);
+  });
+
   it('whose files cannot be unpacked is refused by their names', async () => {
     await drawAll((name, i) => `in/${name}/${i}.png`);
     await zip('in', 'locked.zip');
@@ -652,7 +785,12 @@ it.each([
 describe('folders that are no classes', () => {
   it.each([
     [['images', 'masks'], /subfolders masks seem to belong to the pictures of the others/],
+    [['JPEGImages', 'SegmentationClass'], /subfolders SegmentationClass seem to belong/],
+    [['train', 'train_masks', 'test'], /subfolders train_masks seem to belong/],
+    [['val_images', 'val_labels'], /subfolders val_labels seem to belong/],
     [['fold1', 'fold2'], /subfolders fold1, fold2 are named like shards/],
+    [['09000', '10000'], /subfolders 09000, 10000 are named like shards/],
+    [['digits_009', 'digits_010'], /subfolders digits_009, digits_010 are named like shards/],
     [['HAM_part_1', 'HAM_part_2'], /are named like shards of one set/],
   ])('raise a question: %j', async (folders, message) => {
     for (const folder of folders) {
@@ -671,6 +809,13 @@ describe('folders that are no classes', () => {
     const { dataset, findings, notes } = await load();
     expect([dataset.classes, findings.parts]).toEqual([[], { train: 2, test: 2 }]);
     expect(notes).toEqual([expect.stringContaining('are taken for parts of the set')]);
+  });
+
+  it('are not seen in classes of masks', async () => {
+    for (const folder of ['mask_incorrect', 'with_mask', 'without_mask']) {
+      await draw(`${folder}/a.png`, 'cat');
+    }
+    expect((await load()).dataset.classes).toHaveLength(3);
   });
 
   it('are told when they lie within the classes', async () => {
@@ -875,9 +1020,31 @@ it('texts as labels in a file of Arrow lack blanks, and may lack in a few rows',
 
 it('pictures that are named like masks of others are told', async () => {
   await drawAll((name, i) => `${name}${i}.png`);
-  await draw('cat0_mask.png', 'cat');
-  const { notes } = await readLevels();
-  expect(notes.join()).toMatch(/1 pictures are named like masks of others \(cat0_mask\.png\)/);
+  await draw('a/cat0_mask.png', 'cat');
+  const { notes } = await readLevels({ reading: { folders: 'none' } });
+  expect(notes.join()).toMatch(/1 pictures are named like masks of others \(a\/cat0_mask\.png\)/);
+});
+
+it('raw files of cameras are passed over, and named when they are alone', async () => {
+  await drawAll((name, i) => `in/${name}${i}.png`);
+  await write('in/IMG_1.DNG', 'II*\0');
+  const { count, notes } = await readLevels({}, 'in');
+  expect([count, notes.at(-1)]).toEqual([12, 'Passed over what is no picture: IMG_1.DNG']);
+  await write('IMG_1.NEF', 'II*\0');
+  await rm(join(root, 'in'), { recursive: true });
+  await expect(load()).rejects.toThrow(/IMG_1\.NEF is not read: save its picture as PNG or JPEG/);
+});
+
+it('a ZIP archive with a path out of it keeps its other pictures', async () => {
+  await draw('in/cat0.png', 'cat');
+  const png = await readFile(join(root, 'in/cat0.png'));
+  const entries = Array.from({ length: 40 }, (_, i) => [`${i}.png`, png] as const);
+  await write('a.zip', storeZip([...entries, ['../up.txt', png]]));
+  const { dataset, findings } = await load({}, 'a.zip');
+  expect([dataset.count, findings.problems]).toEqual([
+    40,
+    [{ name: '../up.txt', reason: 'has a path out of the archive: pack it without' }],
+  ]);
 });
 
 describe('arrays', () => {
@@ -891,6 +1058,43 @@ describe('arrays', () => {
     const size = shape.reduce((a, b) => a * b);
     await write('a.npy', encodeNpy(shape, new Uint8Array(size).fill(9)));
     await expect(load()).rejects.toThrow(message);
+  });
+
+  it.each([
+    [50, 1, 64],
+    [50, 64, 1],
+  ])(
+    'may have an axis for their only colour beside flat pixels: [%i, %i, %i]',
+    async (...shape) => {
+      await write('a.npy', encodeNpy(shape, new Uint8Array(3200).fill(200)));
+      expect((await load()).dataset).toMatchObject({ count: 50, width: 8, height: 8, channels: 1 });
+    },
+  );
+
+  it.each<[string, string, string]>([
+    ['the labels as numbers', 'class_names.json', '{"1": "A", "2": "B", "3": "C"}'],
+    ['the names before the labels', 'class_names.json', '{"A": 1, "B": 2, "C": 3}'],
+    ['numbered lines', 'classes.txt', '1 A\n2 B\n3 C\n'],
+    ['an empty line for label 0', 'classes.txt', '\nA\nB\nC\n'],
+  ])('with labels from 1 are named by a list with %s', async (_, path, content) => {
+    await write('x.npy', encodeNpy([12, 8, 8], new Uint8Array(768).fill(200)));
+    await write(
+      'y.npy',
+      encodeNpy(
+        [12],
+        new Uint8Array(12).map((__, i) => 1 + (i % 3)),
+      ),
+    );
+    await write(path, content);
+    const { dataset, notes } = await load();
+    expect([dataset.classes, notes.at(-1)]).toEqual([
+      ['A', 'B', 'C'],
+      `The classes are named by ${path}: 1 is A.`,
+    ]);
+    await write(path, 'A\nB\nC\n');
+    expect((await load()).notes.join()).toMatch(
+      /is not used for the names of classes: it has no name for the label/,
+    );
   });
 
   it('of labels beside pictures are refused with what to write instead', async () => {

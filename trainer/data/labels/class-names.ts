@@ -9,36 +9,39 @@ const LIST =
 const MAPPING = /(?:^|\/)emnist-[a-z]+-mapping\.txt$/;
 const MAX_BYTES = 1024 * 1024;
 
-/**
- * @param files  Those that were not used for anything else.
- * @returns  Null when labels are no numbers, or no list names all of them.
- */
+/** @param files  Those that were not used for anything else. */
 export async function findClassNames(
   files: readonly TreeFile[],
   samples: readonly Sample[],
-): Promise<{ path: string; classNames: readonly string[]; note: string } | null> {
-  const labels = new Set(samples.flatMap(({ label }) => (label === null ? [] : [String(label)])));
-  const largest = [...labels].reduce((most, label) => Math.max(most, Number(label)), 0);
-  if (labels.size < 2 || !areWholeNumbers(labels)) {
-    return null;
+): Promise<{ path?: string; classNames?: readonly string[]; notes: readonly string[] }> {
+  const known = new Set(samples.flatMap(({ label }) => (label === null ? [] : [String(label)])));
+  const notes: string[] = [];
+  if (known.size < 2 || !areWholeNumbers(known)) {
+    return { notes };
   }
-  const lists = files.filter(({ path }) => LIST.test(path) || MAPPING.test(path));
-  for (const file of lists) {
+  const labels = [...known].map(Number).sort((a, b) => a - b);
+  for (const file of files.filter(({ path }) => LIST.test(path) || MAPPING.test(path))) {
     const bytes = await readFile(file, MAX_BYTES).catch(() => new Uint8Array());
     const text = decodeText(bytes);
     const names = MAPPING.test(file.path)
       ? await within(`${file.path} `, () => parseMapping(text))
       : /json$/i.test(file.path)
         ? listNames(parseJson(text))
-        : parseLines(text);
-    const known = Object.values(names);
-    if (names.length > largest && new Set(known).size === known.length && !names.includes('')) {
-      const [label = '', name = ''] = Object.entries(names)[0] ?? [];
-      const note = `The classes are named by ${file.path}: ${label} is ${nameSome([name])}.`;
-      return { path: file.path, classNames: names, note };
+        : parseLines(text, labels);
+    const unnamed = labels.find((label) => !names[label]);
+    const own = labels.map((label) => names[label] ?? '');
+    const twice = own.find((name, i) => own.indexOf(name) !== i);
+    if (unnamed === undefined && twice === undefined) {
+      const note = `The classes are named by ${file.path}: ${labels[0]} is ${nameSome(own.slice(0, 1))}.`;
+      return { path: file.path, classNames: names, notes: [...notes, note] };
     }
+    const fault =
+      unnamed === undefined ? `names two labels ${twice}` : `has no name for the label ${unnamed}`;
+    notes.push(
+      `${file.path} is not used for the names of classes: it ${fault}. Its names begin at label 0, or have their labels before them.`,
+    );
   }
-  return null;
+  return { notes };
 }
 
 /**
@@ -72,24 +75,33 @@ export function nameCharacters(pairs: readonly (readonly number[])[]): string[] 
   return names;
 }
 
-/** Lines may begin with their number: "0 cat", "1: dog". */
-function parseLines(text: string): string[] {
+/**
+ * Reads a name from each line, from label 0 on, or the names of numbered lines: "0 cat", "1: dog".
+ * @returns  The names by label, with holes where numbers lack.
+ */
+export function parseLines(text: string, labels: readonly number[]): string[] {
   const lines = text
     .trimEnd()
     .split('\n')
     .map((line) => line.trim());
-  const numbered = lines.map((line, i) => {
-    const [number = ''] = /^\d+[\s:,;=]+/.exec(line) ?? [];
-    return number !== '' && parseInt(number, 10) === i ? line.slice(number.length) : undefined;
+  const numbered: string[] = [];
+  const areNumbered = lines.every((line) => {
+    const [, number, name = ''] = /^(\d{1,9})[\s:,;=]+([^\s:,;=].*)$/.exec(line) ?? [];
+    numbered[Number(number ?? 0)] = name;
+    return number !== undefined;
   });
-  return numbered.every((name) => name !== undefined) ? numbered : lines;
+  // Names may begin with numbers, too: "10 cent".
+  return areNumbered && labels.every((label) => numbered[label]) ? numbered : lines;
 }
 
 /** ["cat", "dog"], {"0": "cat"} or {"cat": 0}. */
 function listNames(content: unknown): string[] {
-  const pairs = Object.entries(content ?? {}).map(([key, value]: [string, unknown]) =>
-    typeof value === 'number' ? [value, key] : [Number(key), String(value)],
-  );
-  const names = new Map(pairs as [number, string][]);
-  return Array.from({ length: names.size }, (_, i) => names.get(i) ?? '');
+  const names: string[] = [];
+  for (const [key, value] of Object.entries(content ?? {}) as [string, unknown][]) {
+    const [label, name] = typeof value === 'number' ? [value, key] : [Number(key), String(value)];
+    if (Number.isInteger(label) && label >= 0) {
+      names[label] = name;
+    }
+  }
+  return names;
 }

@@ -1,6 +1,6 @@
 /** Finds the columns of a table that have the classes and the parts. Pure. */
 import { CLASS_LIMITS } from '../../../shared/model/classes.ts';
-import { findSplit, parseSplit, type Split } from '../layouts/source.ts';
+import { findSplit, nameSome, parseSplit, type Split } from '../layouts/source.ts';
 
 /** A column of a table with its cells, in the order of the rows. */
 export interface Column {
@@ -8,10 +8,11 @@ export interface Column {
   readonly cells: readonly string[];
 }
 
-const EXACT = /^(?:labels?|class(?:es)?|category|target|y|character|letter|digit|emotion)$/i;
+const EXACT = /^(?:labels?|class(?:es)?|category|target|y|character|letter|digit|emotion|choice)$/i;
 const WORD =
   /(?:^|[_ -])(?:labels?|class(?:es)?|category|target|species|breed)(?:$|[_ -]|name|id)/i;
 const PARTS = /^(?:usage|split|subset|partition|phase|(?:data[ _-]?)?set)$/i;
+const FOLD = /^(?:k?[ _-]?folds?)$/i;
 /** "is_valid", "isTest". */
 const FLAG = /^is[ _-]?([a-z]+)$/i;
 export const IS_INDEX = /^(?:unnamed.*|index|id|)$/i;
@@ -46,6 +47,16 @@ export function findParts<T extends Column>(columns: readonly T[]): T | undefine
   );
 }
 
+/** Says which columns name parts in words that are not understood; empty where one is. */
+export function describeUnreadParts(path: string, columns: readonly string[]): string[] {
+  const named = columns.filter(namesParts);
+  return named.length === 0
+    ? []
+    : [
+        `${path}, column ${nameSome(named)}: its parts are not understood, so all rows are trained on. Call the parts train, val and test.`,
+      ];
+}
+
 /** The column with the classes: one, or several with one-hot labels as one; null for none. */
 export function findLabels(columns: readonly Column[]): Column | null {
   const found = findLabelColumns(columns);
@@ -58,7 +69,15 @@ export function findLabels(columns: readonly Column[]): Column | null {
  * @returns  None when it is not clear.
  */
 export function findLabelColumns<T extends Column>(columns: readonly T[]): readonly T[] {
-  const others = columns.filter(({ name }) => !IS_INDEX.test(name.trim()));
+  const names = columns.map(({ name }) => name.trim().toLowerCase());
+  const arePoints = names.includes('x') && names.includes('y');
+  // Numbers of rows, parts and coordinates are no classes.
+  const others = columns.filter(
+    (_, i) =>
+      ![IS_INDEX, FOLD].some((one) => one.test(names[i] as string)) &&
+      !namesParts(names[i] as string) &&
+      !(arePoints && /^[xyz]$/.test(names[i] as string)),
+  );
   const findNamed = (pattern: RegExp): T[] => {
     const named = others.filter(({ name }) => pattern.test(name));
     // Words are better names of classes than numbers.

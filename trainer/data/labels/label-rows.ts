@@ -14,9 +14,9 @@ export interface LabelRows {
 }
 
 /** @returns  Null without labels that repeat, or where rows are not in the pictures' order. */
-export async function readLabelRows(file: TreeFile): Promise<LabelRows | null> {
+export async function readLabelRows(file: TreeFile, notes: string[]): Promise<LabelRows | null> {
   const { name } = parse(file.path);
-  const table = await readTable(file);
+  const table = await readTable(file, notes);
   const [first = []] = table;
   const others = new Set(table.slice(1).flatMap((row) => row));
   // A header's cells are no numbers, and do not come again.

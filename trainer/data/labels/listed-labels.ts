@@ -21,10 +21,12 @@ import {
   type Tree,
   type TreeFile,
 } from '../layouts/tree.ts';
-import { decodeText, parseJson } from './text-encoding.ts';
+import { decodeTable, decodeText, describeEncoding, listKeys, parseJson } from './text-encoding.ts';
 import {
+  describeUnreadParts,
   findLabels,
   findParts,
+  namesParts,
   normaliseLabel,
   readPart,
   toText,
@@ -40,6 +42,8 @@ const IS_SHEET =
   /\.(?:[ct]sv|xlsx?|ods)$|(?:^|\/)[^/]*labels?[^/]*\.(?:txt|jsonl?|pkl|ya?ml|xml)$/i;
 /** Kaggle's example of a submission lists test pictures with invented labels. */
 const NO_TABLE = /(?:submission|readme|licen[cs]e)[^/]*$/i;
+/** Names of lists with the part of each picture. */
+const IS_PARTITION = /(?:^|[-_ ])(?:partitions?|splits?)$/i;
 const IS_CLASS = /\.cls\d?(?:\.txt)?$/i;
 
 interface ListedLabel {
@@ -78,12 +82,14 @@ export async function findListedLabels(
   };
   await takeClassFiles(tree, pictures, found);
   for (const file of found.files.length > 0 ? [] : tables) {
-    const table = await readTable(file).catch((error: unknown) => describeFault(error));
+    const notes: string[] = [];
+    const table = await readTable(file, notes).catch((error: unknown) => describeFault(error));
     if (typeof table === 'string') {
       found.notes.push(`${file.path} is not used: it ${table}`);
       continue;
     }
     takeLabels(file, table, pictures.length, find, found);
+    found.notes.push(...(found.files.includes(file.path) ? notes : []));
   }
   if (found.labels.size === 0) {
     await takeSidecars(tree, pictures, find, found);
@@ -129,6 +135,17 @@ function createFinder(
       files.length > 1 ? files.filter(({ path }) => findFolderSplit(path) === part) : files;
     return own.length === 1 ? own[0] : undefined;
   };
+  /** Tries shorter and shorter ends of a path, which may begin on another machine. */
+  const findEnd = (path: string, folder: string): TreeFile | undefined => {
+    const parts = path.split('/');
+    // The last part alone may be the name of several files.
+    const ends = parts
+      .slice(0, Math.max(1, parts.length - 1))
+      .map((_, i) => parts.slice(i).join('/'));
+    return ends
+      .flatMap((end) => [byPath.get(folder + end), byPath.get(end)])
+      .find((file) => file !== undefined);
+  };
   return (name, table) => {
     const [text = ''] = /^https?:/.test(name) ? name.split('?') : [name];
     // macOS takes letters apart: é becomes e and an accent.
@@ -140,8 +157,7 @@ function createFinder(
     const folder = folderOf(table.path);
     const last = basename(path);
     return (
-      byPath.get(folder + path) ??
-      byPath.get(path) ??
+      findEnd(path, folder) ??
       findNamed(last, table) ??
       // Another ending than that of the file: the pictures were converted.
       (hasPictureEnding(last) ? findNamed(stemOf(last), table) : undefined)
@@ -159,12 +175,20 @@ function stemOf(name: string): string {
   return hasPictureEnding(name) ? name.slice(0, name.lastIndexOf('.')) : name;
 }
 
-/** Reads a table; its first row may be one of cells. @throws UnusablePicture */
-export async function readTable(file: TreeFile): Promise<string[][]> {
-  const text = decodeText(await readFile(file, MAX_BYTES.table));
+/**
+ * Reads a table; its first row may be one of cells.
+ * @param notes  Gets a line when the text is no Unicode.
+ * @throws UnusablePicture
+ */
+export async function readTable(file: TreeFile, notes: string[]): Promise<string[][]> {
+  const bytes = await readFile(file, MAX_BYTES.table);
+  notes.push(...describeEncoding(file.path, bytes));
+  const text = decodeTable(bytes);
   if (/\.json$/i.test(file.path)) {
     const content = parseJson(text);
-    return Array.isArray(content) ? toTable(content) : readObject((content ?? {}) as object);
+    return Array.isArray(content)
+      ? toTable(content)
+      : readObject(typeof content === 'object' && content !== null ? content : {});
   }
   if (/\.(?:jsonl|ndjson)$/i.test(file.path)) {
     return toTable(text.split('\n').map(parseJson));
@@ -205,7 +229,7 @@ function readObject(content: object): string[][] {
 /** Objects become rows, below their names. */
 function toTable(values: readonly unknown[]): string[][] {
   const rows = values.map((value) => (value ?? {}) as Record<string, unknown>);
-  const names = Object.keys(rows[0] ?? {});
+  const names = listKeys(rows);
   return [names, ...rows.map((row) => names.map((name) => toText(row[name])))];
 }
 
@@ -222,8 +246,15 @@ function takeLabels(
 ): void {
   // A first line may count the rows.
   const width = Math.max(...table.slice(0, 2).map(({ length }) => length), 0);
+  const known = new Map<string, TreeFile | undefined>();
+  const lookUp = (cell: string): TreeFile | undefined => {
+    if (!known.has(cell)) {
+      known.set(cell, find(cell, file));
+    }
+    return known.get(cell);
+  };
   const named = Array.from({ length: width }, (_, place) => {
-    const files = table.map((row) => find(row[place] ?? '', file));
+    const files = table.map((row) => lookUp(row[place] ?? ''));
     const isFull = table.some((row, i) => files[i] && hasPictureEnding(row[place] ?? ''));
     const count = new Set(files.filter((one) => one !== undefined)).size;
     const isKey = new Set(table.map((row) => row[place])).size > table.length / 2;
@@ -247,13 +278,18 @@ function takeLabels(
   const header = hasHeader ? (table[0] as string[]) : [];
   const first = hasHeader ? 1 : 0;
   const rows = table.slice(first);
+  // A list without a header may be called list_eval_partition.txt, and number the parts.
+  const isOfParts =
+    width === 2 &&
+    IS_PARTITION.test(parse(file.path).name) &&
+    rows.every((row) => /^\d?$/.test(row[1 - place] ?? ''));
   const columns = Array.from({ length: width }, (_, i): Column & { readonly place: number } => ({
-    name: header[i]?.trim() ?? `column ${i + 1}`,
+    name: header[i]?.trim() ?? (isOfParts ? 'partition' : `column ${i + 1}`),
     cells: rows.map((row) => row[i] ?? ''),
     place: i,
   })).filter(({ place: own, cells }) => own !== place && cells.some((cell) => cell !== ''));
   const splits = findParts(columns);
-  const others = columns.filter((column) => column !== splits);
+  const others = columns.filter((column) => column !== splits && !namesParts(column.name));
   const labels: Column | null = findLabels(others);
   const own = new Map<TreeFile, ListedLabel>();
   const missing: string[] = [];
@@ -288,8 +324,17 @@ function takeLabels(
     const { label = null, split = null } = found.labels.get(picture) ?? {};
     found.labels.set(picture, { label: label ?? value.label, split: split ?? value.split });
   });
-  found.files.push(file.path);
-  found.notes.push(...describeMissing(file.path, missing));
+  const unread = splits
+    ? []
+    : describeUnreadParts(
+        file.path,
+        columns.map(({ name }) => name),
+      );
+  const hasParts = [...own.values()].some(({ split }) => split !== null);
+  if (labels !== null || hasParts || unread.length + others.length > 0) {
+    found.files.push(file.path);
+  }
+  found.notes.push(...describeMissing(file.path, missing), ...unread);
   if (labels !== null) {
     const column = `${hasHeader ? ', column ' : ', '}${labels.name}`;
     found.columns.set(column, [...(found.columns.get(column) ?? []), file.path]);
@@ -311,22 +356,34 @@ export function describeMissing(list: string, names: readonly string[]): string[
 }
 
 /**
- * Finds tables some of whose first lines name pictures: they have labels then, no pixels.
+ * Finds tables whose first lines name pictures: they have labels then, no pixels. Numbers count as
+ * names where all of a column differ and are those of pictures.
  * @throws ExpectedError  When a table is damaged.
  */
 export async function findLabelTables(
   tables: readonly TreeFile[],
   pictures: readonly TreeFile[],
 ): Promise<ReadonlySet<TreeFile>> {
-  const names = new Set(pictures.map(({ path }) => stemOf(basename(path)).normalize()));
+  const names = new Set(pictures.map(({ path }) => toKey(stemOf(basename(path)))));
+  const isName = (cell: string): boolean => names.has(toKey(stemOf(cell)));
   const found = new Set<TreeFile>();
   for (const file of names.size === 0 ? [] : tables) {
     const bytes = await within(`${file.path} `, () => readStart(file, LOOKED_INTO));
-    const start = Buffer.from(bytes).toString('utf8');
-    const cells = start
-      .split(/[\r\n,;\t]+/)
-      .map((cell) => stemOf(basename(cell.replace(/"/g, ''))));
-    if (cells.some((cell) => /\p{L}/u.test(cell) && names.has(cell.normalize()))) {
+    const rows = Buffer.from(bytes)
+      .toString('utf8')
+      .split(/[\r\n]+/)
+      .map((line) => line.split(/[,;\t]/).map((cell) => basename(cell.replace(/"/g, '').trim())));
+    // The first line may be a header, the last one is cut.
+    const whole = rows.slice(1, -1);
+    const areNames = (place: number): boolean => {
+      const cells = whole.map((row) => row[place] ?? '');
+      return cells.every(isName) && new Set(cells).size === cells.length;
+    };
+    const isNumbered = whole.length > 1 && [...(whole[0] ?? []).keys()].some(areNames);
+    const isNamed = rows
+      .flat()
+      .some((cell) => (hasPictureEnding(cell) || /\p{L}/u.test(stemOf(cell))) && isName(cell));
+    if (isNamed || isNumbered) {
       found.add(file);
     }
   }
@@ -351,7 +408,8 @@ async function takeSidecars(
   }
   const rows: unknown[] = [];
   for (const { file, picture } of sidecars) {
-    const content = parseJson(decodeText(await readFile(file, LOOKED_INTO)));
+    const bytes = await within(`${file.path} `, () => readFile(file, LOOKED_INTO));
+    const content = parseJson(decodeText(bytes));
     rows.push({ ...(content as object | null), file: picture }); // It may name another file.
   }
   const own: ListedLabels = { ...found, notes: [], files: [] };
@@ -374,8 +432,8 @@ async function takeClassFiles(
   for (const file of classFiles) {
     const picture = byKey.get(keyOf(file.path));
     if (picture !== undefined) {
-      const text = Buffer.from(await readFile(file, MAX_BYTES.label)).toString('utf8');
-      found.labels.set(picture, { label: normaliseLabel(text), split: null });
+      const bytes = await within(`${file.path} `, () => readFile(file, MAX_BYTES.label));
+      found.labels.set(picture, { label: normaliseLabel(decodeText(bytes)), split: null });
     }
   }
   if (found.labels.size > 0) {

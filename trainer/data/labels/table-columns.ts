@@ -4,12 +4,12 @@ import { CLASS_LIMITS } from '../../../shared/model/classes.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { findLabelColumns, findParts } from './label-column.ts';
 import { LEAST_PIXELS, readList } from './number-lists.ts';
-import { decodeText, isBeforeTable, MAX_LINE, readLines } from './text-encoding.ts';
+import { decodeTable, dropOpen, isBeforeTable, MAX_LINE, readLines } from './text-encoding.ts';
 import { within } from '../layouts/source.ts';
 import { readStart, type TreeFile } from '../layouts/tree.ts';
 
 /** The first line of a table of 128 x 128 RGB pixels fits. */
-const HEADER_BYTES = 1024 * 1024;
+export const HEADER_BYTES = 1024 * 1024;
 /** Lines by which columns of labels are found. */
 const SAMPLED_LINES = 200;
 const DELIMITERS = [';', ',', '\t', '|', ' '] as const;
@@ -46,7 +46,8 @@ export function readColumns(file: TreeFile): Promise<Table | null> {
 }
 
 async function findColumns(file: TreeFile): Promise<Table | null> {
-  const start = decodeText(await readStart(file, HEADER_BYTES));
+  const bytes = await readStart(file, HEADER_BYTES);
+  const start = decodeTable(bytes.length < HEADER_BYTES ? bytes : dropOpen(bytes));
   const lines = start.split('\n', SAMPLED_LINES);
   // A blank beside another delimiter is not a delimiter.
   const line = (lines[0] ?? '').trim().replace(/(?<=[;,\t|]) | (?=[;,\t|])/g, '');

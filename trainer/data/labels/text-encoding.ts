@@ -1,6 +1,8 @@
-/** Text of tables and lists: UTF-8, or in the encodings that Excel writes. */
+/** Text of tables and lists: Unicode, or in the encodings that Excel writes. */
 import { isUtf8 } from 'node:buffer';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { findEncoding } from '../file-names.ts';
+import { nameSome } from '../layouts/source.ts';
 import { readChunks, type TreeFile } from '../layouts/tree.ts';
 
 /** Characters of a line: 128 x 128 RGB pixels with 80 digits each. */
@@ -23,14 +25,48 @@ export function isBeforeTable(line: string): boolean {
 /** Windows ends lines by two characters, old programs of the Mac by the first of them. */
 const LINE_END = /\r\n?|\n/g;
 
+/** Lines by which the encoding of a text is found. */
+const SAMPLED_LINES = 1000;
+
+/** Lines with other characters than those of ASCII. */
+function listForeign(bytes: Uint8Array): Buffer[] {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  const lines = text.split('\n').filter((line) => /[^\0-\x7f]/.test(line));
+  return lines.slice(0, SAMPLED_LINES).map((line) => Buffer.from(line, 'latin1'));
+}
+
+/** Finds the encoding of text that is not Unicode; Windows-1252 where no other fits. */
+function guessEncoding(bytes: Uint8Array): readonly [encoding: string, name: string] {
+  const [encoding, name] = findEncoding(listForeign(bytes)) ?? [];
+  return [encoding ?? 'windows-1252', name ?? 'Windows-1252'];
+}
+
+/** Says how text is read that is not Unicode; empty for Unicode. */
+export function describeEncoding(path: string, bytes: Uint8Array): string[] {
+  if (findUnicode(bytes) !== 'utf-8' || isUtf8(bytes)) {
+    return [];
+  }
+  const [encoding, name] = guessEncoding(bytes);
+  const [line = Buffer.alloc(0)] = listForeign(bytes);
+  const example = new TextDecoder(encoding).decode(line).trim().slice(0, 60);
+  return [
+    `${path} is no UTF-8, and is read as ${name}: ${nameSome([example])}. If that is wrong, save it as UTF-8.`,
+  ];
+}
+
 /**
- * Text that is not Unicode is taken for Windows-1252.
- * @returns  Lines that end with \n, without those that come before a table.
+ * Decodes UTF-8, UTF-16, or the encoding that old programs wrote.
+ * @returns  Lines that end with \n.
  */
 export function decodeText(bytes: Uint8Array): string {
   const unicode = findUnicode(bytes);
-  const encoding = unicode !== 'utf-8' || isUtf8(bytes) ? unicode : 'windows-1252';
-  const text = new TextDecoder(encoding).decode(bytes).replace(LINE_END, '\n');
+  const encoding = unicode !== 'utf-8' || isUtf8(bytes) ? unicode : guessEncoding(bytes)[0];
+  return new TextDecoder(encoding).decode(bytes).replace(LINE_END, '\n');
+}
+
+/** Decodes a table, without the lines that come before it. */
+export function decodeTable(bytes: Uint8Array): string {
+  const text = decodeText(bytes);
   let start = 0;
   for (let end = text.indexOf('\n'); end >= 0 && isBeforeTable(text.slice(start, end));) {
     start = end + 1;
@@ -54,8 +90,9 @@ export async function* readLines(file: TreeFile): AsyncGenerator<string> {
     try {
       decoded = decoder.decode(bytes.subarray(0, end), { stream: true });
     } catch {
-      decoder = new TextDecoder('windows-1252'); // Of Excel.
-      decoded = decoder.decode(bytes);
+      const whole = bytes.subarray(0, bytes.lastIndexOf('\n') + 1 || bytes.length);
+      decoder = new TextDecoder(guessEncoding(whole)[0]);
+      decoded = decoder.decode(bytes, { stream: true });
       open = new Uint8Array();
     }
     const text = rest + decoded;
@@ -70,12 +107,26 @@ export async function* readLines(file: TreeFile): AsyncGenerator<string> {
   yield* (rest + new TextDecoder('windows-1252').decode(open)).split(LINE_END);
 }
 
+/** Takes a letter of UTF-8 away that was cut at the end. */
+export function dropOpen(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(0, bytes.length - countOpen(bytes));
+}
+
 /** Counts the last bytes that begin a letter of UTF-8 and do not end it. */
 function countOpen(bytes: Uint8Array): number {
   const last = bytes.subarray(-3).toReversed();
   const place = last.findIndex((byte) => byte >= 0xc0);
   const start = last[place] ?? 0;
   return (start >= 0xf0 ? 4 : start >= 0xe0 ? 3 : 2) > place + 1 ? place + 1 : 0;
+}
+
+/** The names of the columns that rows of JSON have together. */
+export function listKeys(rows: readonly unknown[]): string[] {
+  const keys = new Set<string>();
+  for (const row of rows) {
+    Object.keys(row ?? {}).forEach((key) => keys.add(key));
+  }
+  return [...keys];
 }
 
 /** @returns  Null for text that is no JSON, such as an empty last line. */

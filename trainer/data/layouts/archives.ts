@@ -1,11 +1,20 @@
 /** Archives within a folder or an archive, tar files, and packed files. */
+import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createGunzip, gunzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { decodeNames } from '../file-names.ts';
 import { MAX_ARRAY_BYTES } from './arrays.ts';
-import { within, type Problem } from './source.ts';
 import {
+  areShards,
+  findSplit,
+  nameSome,
+  within,
+  type FolderMeaning,
+  type Problem,
+} from './source.ts';
+import {
+  folderOf,
   isJunk,
   MAX_FILES,
   readFile,
@@ -54,10 +63,12 @@ export function isArchive({ path }: TreeFile): boolean {
 }
 
 /**
- * Puts the files of archives where the archives are: cats.zip and dogs.zip become cats/ and dogs/.
+ * Puts the files of archives where the archives are: cats.zip and dogs.zip become cats/ and dogs/,
+ * set-001.zip and set-002.zip one folder.
+ * @param folders  What the user says that folders are, also those of archives.
  * @throws ExpectedError  When an archive is damaged, or holds too much for memory.
  */
-export async function unpackArchives(tree: Tree): Promise<Tree> {
+export async function unpackArchives(tree: Tree, folders?: FolderMeaning): Promise<Tree> {
   const archives = tree.files.filter(isArchive);
   const all = archives.reduce((sum, { size }) => sum + size, 0);
   if (archives.some(({ diskPath }) => diskPath === undefined) && all > MAX_ARRAY_BYTES) {
@@ -65,10 +76,14 @@ export async function unpackArchives(tree: Tree): Promise<Tree> {
       `has archives of ${all} bytes, at most ${MAX_ARRAY_BYTES} allowed: unpack them`,
     );
   }
-  const inner: Tree[] = [];
+  const listed: [TreeFile, Awaited<ReturnType<typeof listArchive>>][] = [];
   for (const file of archives) {
-    const folder = archives.length === 1 ? '' : `${file.path.replace(ENDING, '')}/`;
-    const { files, problems, notes = [] } = await listArchive(file);
+    listed.push([file, await listArchive(file)]);
+  }
+  const isOneSet = folders !== 'classes' && areParts(listed);
+  const inner: Tree[] = [];
+  for (const [file, { files, problems, notes = [] }] of listed) {
+    const folder = isOneSet || archives.length === 1 ? '' : `${file.path.replace(ENDING, '')}/`;
     // cats.zip often holds a folder cats.
     const own = folder.split('/').at(-2);
     const names = [...files.map(({ path }) => path), ...problems.map(({ name }) => name)];
@@ -87,12 +102,30 @@ export async function unpackArchives(tree: Tree): Promise<Tree> {
     throw new ExpectedError(`holds more than ${MAX_FILES} files: take a part of them`);
   }
   const rest = tree.files.filter((file) => !archives.includes(file));
+  const joined = isOneSet
+    ? [
+        `The archives ${nameSome(archives.map(({ path }) => path))} are read as parts of one set (else: --folders classes).`,
+      ]
+    : [];
   return {
     ...tree,
     files: [...rest, ...files].sort((a, b) => (a.path < b.path ? -1 : 1)),
     problems: [...tree.problems, ...inner.flatMap(({ problems }) => problems)],
-    notes: [tree, ...inner].flatMap(({ notes = [] }) => notes),
+    notes: [...[tree, ...inner].flatMap(({ notes = [] }) => notes), ...joined],
   };
+}
+
+/** Whether archives are parts of one set by their names, and no two files have one path. */
+function areParts(archives: readonly (readonly [TreeFile, Pick<Tree, 'files'>])[]): boolean {
+  const names = archives.map(([{ path }]) => basename(path).replace(ENDING, ''));
+  const paths = archives.flatMap(([, { files }]) => files.map(({ path }) => path));
+  return (
+    archives.length > 1 &&
+    new Set(archives.map(([{ path }]) => folderOf(path))).size === 1 &&
+    areShards(names) &&
+    names.every((name) => findSplit(name) === null) &&
+    new Set(paths).size === paths.length
+  );
 }
 
 async function listArchive(file: TreeFile): Promise<Pick<Tree, 'files' | 'problems' | 'notes'>> {

@@ -8,6 +8,7 @@ import { encodePixels, type PixelRange } from '../../../shared/picture/pixels.ts
 import { decodeArrayFile, type ArrayFile, type NamedArray } from '../array-file.ts';
 import { nameCharacters } from '../labels/class-names.ts';
 import type { LabelRows } from '../labels/label-rows.ts';
+import { LEAST_PIXELS } from '../labels/number-lists.ts';
 import { measureSquare } from '../labels/table-columns.ts';
 import { decodeMat, isMat } from '../mat-file.ts';
 import { nameFour, readPickledArrays, stackArrays } from '../pickle.ts';
@@ -183,7 +184,7 @@ function arrangeArrays(
   const labels = arrays.filter((one) => isLabels(one) && !listings.includes(one));
   const others = arrays.filter((one) => !isLabels(one));
   const likely = others.filter(
-    ({ array }) => findDimensions(array.shape.slice(1)) !== null && array.texts === undefined,
+    ({ array }) => findDimensions(array.shape) !== null && array.texts === undefined,
   );
   // [n, 768] beside pictures are features. One that is no picture is named in an error.
   const [found = others] = [likely.filter((one) => !isFlat(one.array)), likely].filter(
@@ -380,7 +381,7 @@ const THIN = 20;
 /** @throws ExpectedError  When its shape is not that of pictures. */
 function measureArray({ shape, values }: ArrayFile, name: string) {
   const [count = 0, ...rest] = shape;
-  const dimensions = findDimensions(rest);
+  const dimensions = findDimensions(shape);
   const [examples = 0, classes = 0] = rest;
   // USPS in MATLAB: 256 pixels of 1100 pictures in 10 classes. No picture is so thin.
   if (shape.length === 3 && dimensions && measureSquare(count) && examples >= THIN * classes) {
@@ -397,7 +398,7 @@ function measureArray({ shape, values }: ArrayFile, name: string) {
       (shape.length === 2 && shape[0] === shape[1]);
     const advice = isOne
       ? '. It seems to be one picture: stack them with numpy.stack'
-      : findDimensions(shape.slice(0, -1)) !== null
+      : findDimensions([0, ...shape.slice(0, -1)]) !== null
         ? '. If pictures are counted last: numpy.moveaxis(images, -1, 0)'
         : '';
     throw new ExpectedError(
@@ -407,7 +408,16 @@ function measureArray({ shape, values }: ArrayFile, name: string) {
   return { count, ...dimensions };
 }
 
-function findDimensions(sizes: readonly number[]) {
+function findDimensions([count, ...sizes]: readonly number[]): ReturnType<typeof findPicture> {
+  const [own = 0, ...more] = sizes.filter((size) => size !== 1);
+  if (sizes.length === 1 || more.length > 0 || own < LEAST_PIXELS) {
+    return findPicture(sizes);
+  }
+  // [n, 1, 784] and [n, 784, 1] have flat pictures, and an axis for the only colour.
+  return measureSquare(own)?.channels === 1 && own !== count ? findPicture([own]) : null;
+}
+
+function findPicture(sizes: readonly number[]) {
   const [first = 0, second = 0, third = 0] = sizes;
   if (sizes.length === 3) {
     const isLast = CHANNELS.includes(third);

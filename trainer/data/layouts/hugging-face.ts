@@ -1,9 +1,9 @@
 /** Tables of pictures as Hugging Face writes them, `image.bytes` and `label`: Parquet and Arrow. */
-import { basename } from 'node:path';
 import { tableFromIPC, Type } from '@uwdata/flechette';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
   describeObjects,
+  describeUnreadParts,
   findLabelColumns,
   findParts,
   namesParts,
@@ -25,7 +25,7 @@ import { MAX_ARRAY_BYTES } from './arrays.ts';
 import { parseJson } from '../labels/text-encoding.ts';
 import { openParquet } from './parquet.ts';
 import {
-  findSplit,
+  findFileSplit,
   keepLast,
   nameSome,
   UnusablePicture,
@@ -35,7 +35,6 @@ import {
   type Problem,
   type Sample,
   type Source,
-  type Split,
 } from './source.ts';
 import { folderOf, MAX_FILES, readFile, type TreeFile } from './tree.ts';
 
@@ -69,7 +68,7 @@ export async function readHuggingFace(
   const tables: PartTable[] = [];
   for (const file of files) {
     const table = await inTable(file.path, () => openTable(file, keep));
-    tables.push({ table, split: findPart(file), path: file.path });
+    tables.push({ table, split: findFileSplit(file.path), path: file.path });
   }
   const ofPixels = await selectPixelTables(tables);
   if (ofPixels.length === tables.length) {
@@ -90,6 +89,7 @@ export async function readHuggingFace(
   for (const { table, split: own, path } of tables) {
     const take = async (): Promise<void> => {
       const { image, label, parts, names, others } = await findColumns(table);
+      notes.push(...(parts ? [] : describeUnreadParts(path, table.columns)));
       classNames ??= names;
       if (
         classNames !== undefined &&
@@ -145,15 +145,10 @@ export async function openJsonTables(files: readonly TreeFile[]): Promise<PixelT
   for (const file of files) {
     const table = await openJson(file);
     if (table !== null) {
-      tables.push({ table, split: findPart(file), path: file.path });
+      tables.push({ table, split: findFileSplit(file.path), path: file.path });
     }
   }
   return await selectPixelTables(tables);
-}
-
-/** The part that a file's name or its folders name. */
-function findPart({ path }: TreeFile): Split {
-  return findSplit(basename(path)) ?? findSplit(path) ?? 'train';
 }
 
 /** Finds the columns by Hugging Face's description of them, else by their types and names. */

@@ -4,7 +4,7 @@ import { ExpectedError } from '../../../shared/expected-error.ts';
 import { UNSIGNED_BYTE } from '../../../shared/array-headers.ts';
 import { decodeIdx, unzip } from '../array-file.ts';
 import { checkClassNames } from '../dataset.ts';
-import { parseMapping } from '../labels/class-names.ts';
+import { parseLines, parseMapping } from '../labels/class-names.ts';
 import { decodeText } from '../labels/text-encoding.ts';
 import { listPictures } from './arrays.ts';
 import { nameSome, within, type RawPicture, type Source } from './source.ts';
@@ -213,7 +213,7 @@ export async function readClassNames(
   const text = decodeText(await readFile(file, MAX_BYTES));
   const names =
     listed !== undefined
-      ? text.trimEnd().split('\n')
+      ? parseLines(text, labels)
       : await within(`${file.path} `, () => parseMapping(text));
   const last = Math.max(...labels);
   if (last >= names.length) {

@@ -11,7 +11,7 @@ import {
 } from '../pictures/format.ts';
 import { isIdx } from '../array-file.ts';
 import { findClassNames } from '../labels/class-names.ts';
-import { decodeText } from '../labels/text-encoding.ts';
+import { decodeTable } from '../labels/text-encoding.ts';
 import { readLabelRows, type LabelRows } from '../labels/label-rows.ts';
 import { findLabelTables } from '../labels/listed-labels.ts';
 import { isArchive, isZipFile, openPacked, unpackArchives } from './archives.ts';
@@ -62,9 +62,13 @@ const MAX_DEPTH = 3;
 /** Files that are looked into at a time. */
 const LOOKED_INTO = 16;
 
+/** Endings of cameras' raw files, which begin as TIFF does, with a small preview. */
+const RAW = 'dng|nef|nrw|arw|srf|sr2|cr2|cr3|orf|raf|rw2|pef|srw|3fr|iiq|dcr|kdc|erf|mef|mos|x3f';
 /** Endings of files that are no pictures. Such files are not opened. */
-const NO_PICTURES =
-  /\.(?:txt|md|cls|[ct]sv|json|jsonl|xml|ya?ml|html?|py|ipynb|pdf|pth?|pkl|h5|hdf5)$/i;
+const NO_PICTURES = new RegExp(
+  `\\.(?:txt|md|cls|[ct]sv|json|jsonl|xml|ya?ml|html?|py|ipynb|pdf|pth?|pkl|h5|hdf5|${RAW})$`,
+  'i',
+);
 
 /**
  * @param path  A folder, an archive, or a file with a whole set.
@@ -178,6 +182,7 @@ const ADVICE = [
     /^(?!)/,
     'numpy.savez("set.npz", images=…, labels=…) saves what joblib.load gives',
   ],
+  [new RegExp(`\\.(?:${RAW})$`, 'i'), /^(?!)/, 'save its picture as PNG or JPEG'],
   [
     /\.(?:mp4|mov|avi|mkv|webm|pdf|tga|pcx|psd|dds|exr|hdr|xpm|ras|sgi)$/i,
     /^(?:%PDF|.{4}ftyp(?:isom|mp4|qt))/s,
@@ -204,7 +209,7 @@ async function adviseOn(files: readonly TreeFile[]): Promise<string> {
       return `. ${file.path} is UTF-16 or UTF-32 without a byte-order mark: save it as UTF-8`;
     }
     if (/\.[ct]sv$/i.test(file.path)) {
-      const [line = ''] = decodeText(start).split('\n');
+      const [line = ''] = decodeTable(start).split('\n');
       return `. ${file.path} is no table of pixels: it begins with ${JSON.stringify(line.slice(0, 60))}, expected the names of the columns or a number in each column as label,pixel0,pixel1, a list of all of them in one, or names of pictures beside it`;
     }
   }
@@ -257,10 +262,22 @@ async function readTree(
     isEnding(/\.(?:pkl|pickle)$/i).forEach((file) => arrays.push(file));
   }
   const tables: TreeFile[] = [];
+  const besideNotes: string[] = [];
+  const noteFault = (error: unknown): boolean => {
+    if (!(error instanceof ExpectedError)) {
+      throw error;
+    }
+    besideNotes.push(`Not used: ${error.message}`);
+    return false;
+  };
   const labelTables = await findLabelTables(csv, pictures);
   for (const file of csv) {
-    const hasPixels = !labelTables.has(file) && (await readColumns(file)) !== null;
-    if (hasPixels) {
+    const hasPixels = async (): Promise<boolean> => (await readColumns(file)) !== null;
+    if (
+      !labelTables.has(file) &&
+      // Beside pictures, a faulty table is no fault of the set.
+      (await (pictures.length > 0 ? hasPixels().catch(noteFault) : hasPixels()))
+    ) {
       tables.push(file);
     } else if (!others.includes(file.path)) {
       others.push(file.path);
@@ -282,7 +299,7 @@ async function readTree(
         ? `. Labels of pictures are read from a CSV table with file names: file,label (not from ${nameSome(labels.map(({ path }) => path))})`
         : '';
     throw new ExpectedError(
-      `holds ${found.join(' and ')}: name the file or the folder that you mean${advice}`,
+      `holds ${found.join(' and ')}: name the file or the folder that you mean, or move the others away${advice}`,
     );
   }
   await refuseStrangers([...arrays, ...huggingFace, ...csv, ...files.filter(isArchive)]);
@@ -293,7 +310,7 @@ async function readTree(
     return { ...source, kind: 'JSON', problems: placeProblems(tree, source) };
   }
   if (kinds.length === 0 && files.some(isArchive) && depth < MAX_DEPTH) {
-    return await readTree(await unpackArchives(tree), part, request, depth + 1);
+    return await readTree(await unpackArchives(tree, request.folders), part, request, depth + 1);
   }
   if (kinds.length === 0) {
     await refuseStrangers(files);
@@ -305,13 +322,14 @@ async function readTree(
   const beside =
     arrays.length > 0 || tables.length > 0 ? [...text].filter((one) => !tables.includes(one)) : [];
   const labelRows: LabelRows[] = [];
-  const unreadable: string[] = [];
   for (const file of beside) {
-    const rows = await readLabelRows(file).catch(describeFault);
+    const texts: string[] = [];
+    const rows = await readLabelRows(file, texts).catch(describeFault);
     if (typeof rows === 'string') {
-      unreadable.push(`${file.path} is not used: it ${rows}`);
+      besideNotes.push(`${file.path} is not used: it ${rows}`);
     } else if (rows !== null) {
       labelRows.push(rows);
+      besideNotes.push(...texts);
     }
   }
   const found =
@@ -327,18 +345,18 @@ async function readTree(
   const used = new Set(source.used);
   const unused = files.filter(({ path }) => !used.has(path));
   const list =
-    source.classNames === undefined ? await findClassNames(unused, source.samples) : null;
-  const read = new Set([...used, list?.path, ...[...tables, ...arrays].map(({ path }) => path)]);
+    source.classNames === undefined ? await findClassNames(unused, source.samples) : { notes: [] };
+  const read = new Set([...used, list.path, ...[...tables, ...arrays].map(({ path }) => path)]);
   const ignored = others.filter((path) => !read.has(path));
   return {
     ...source,
-    ...(list && { classNames: list.classNames }),
+    ...(list.classNames && { classNames: list.classNames }),
     problems: [...placeProblems(tree, source), ...source.problems],
     notes: [
       ...(tree.notes ?? []),
       ...source.notes,
-      ...unreadable,
-      ...(list === null ? [] : [list.note]),
+      ...besideNotes,
+      ...list.notes,
       ...(ignored.length > 0 ? [`Passed over what is no picture: ${nameSome(ignored)}`] : []),
     ],
   };
@@ -362,7 +380,7 @@ async function identify(file: TreeFile): Promise<'picture' | 'array' | null> {
     return null;
   }
   const start = await readStart(file, SNIFFED_BYTES).catch(() => null);
-  // The reader names unreadable files later.
+  // The reader names besideNotes files later.
   return start === null || identifyPicture(start) !== null
     ? 'picture'
     : isIdx(start)

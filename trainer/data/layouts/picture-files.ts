@@ -57,7 +57,7 @@ export async function arrangePictures(
   if (listing !== undefined && folders === undefined) {
     return await readStyleGanLabels(listing, pictures);
   }
-  const isGiven = folders !== undefined && folders !== 'splits';
+  const isGiven = folders === 'classes' || folders === 'names';
   const listed = isGiven ? null : await findListedLabels(tree, pictures);
   const { placed, notes } = placeByAll(pictures, folders, listed);
   const labels = new Set(placed.flatMap(({ label }) => label ?? []));
@@ -122,7 +122,7 @@ const MASK = /[-_ .](?:masks?|seg(?:mentation)?|labels?|gt|depth|annotations?)$/
 
 /** Says when pictures seem to be masks of others. */
 function describeMasks(pictures: readonly TreeFile[]): string[] {
-  const stemOf = ({ path }: TreeFile): string => path.slice(0, path.length - extname(path).length);
+  const stemOf = ({ path }: TreeFile): string => basename(path, extname(path));
   const stems = new Set(pictures.map(stemOf));
   const masks = pictures.filter((file) => {
     const stem = stemOf(file);
@@ -190,7 +190,18 @@ function read(file: TreeFile): Promise<Uint8Array> {
 }
 
 /** Folders beside pictures that hold other things, such as masks. */
-const BESIDE = /^(?:masks?|segmentations?|annotations?|labels?|depths?|ground[-_ ]?truth|gt)$/i;
+const BESIDE = /^(?:masks?|segmentation\w*|annotations?|labels?|depths?|ground[-_ ]?truth|gt)$/i;
+const OF_PICTURES = /[-_ .](?:images?|imgs?|pictures?)$/i;
+
+/** Finds folders such as masks, and train_masks beside train or train_images. */
+function findBeside(tops: readonly string[]): readonly string[] {
+  return tops.filter(
+    (top) =>
+      BESIDE.test(top) ||
+      (MASK.test(top) &&
+        tops.some((one) => one.replace(OF_PICTURES, '') === top.replace(MASK, ''))),
+  );
+}
 
 function placePictures(
   pictures: readonly TreeFile[],
@@ -293,11 +304,18 @@ function areSplitsWithin(paths: readonly (readonly string[])[]): boolean {
   return [...seconds].every((name) => parseSplit(name) !== null);
 }
 
-/** @throws ExpectedError  When names look like splits or shards, but not surely. */
+/** @throws ExpectedError  When names are those of masks, or of splits or shards, but not surely. */
 function guessMeaning(
   tops: readonly string[],
   paths: readonly (readonly string[])[],
 ): 'classes' | 'splits' {
+  const beside = findBeside(tops);
+  if (beside.length > 0) {
+    throw new ExpectedError(
+      `the subfolders ${nameSome(beside)} seem to belong to the pictures of the others. ` +
+        'Give the folder of the pictures as --data, or say what the folders are: --folders classes',
+    );
+  }
   const seeming = tops.filter((top) => parseSplit(top) !== null || findSplit(top) !== null);
   if (seeming.length === tops.length) {
     return 'splits'; // Without a training part it is refused.
@@ -319,13 +337,6 @@ function guessMeaning(
     throw new ExpectedError(
       `the subfolders ${nameSome(tops)} are named like shards of one set. ` +
         'Say what they are: --folders none (one set without classes), or --folders classes',
-    );
-  }
-  const beside = tops.filter((top) => BESIDE.test(top));
-  if (beside.length > 0) {
-    throw new ExpectedError(
-      `the subfolders ${nameSome(beside)} seem to belong to the pictures of the others. ` +
-        'Give the folder of the pictures as --data, or say what the folders are: --folders classes',
     );
   }
   return 'classes';

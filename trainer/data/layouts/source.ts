@@ -214,12 +214,20 @@ function matchPart(known: IsPart, word: string): Split | null {
   return known.find(([, isPart]) => isPart.test(word))?.[0] ?? null;
 }
 
-/** Names of parts of a set that are no classes: StyleGAN's 00000/, or shard-3/. */
-const SHARD =
-  /^(?:0\d{2,}|(?:[a-z0-9]+[-_ ])*(?:shard|part|chunk|batch|fold|images?|data|folder)[-_ ]?\d+)$/i;
+/** Names of parts of a set that are no classes: shard-3, HAM_part_1. */
+const SHARD = /^(?:[a-z0-9]+[-_ ])*(?:shard|part|chunk|batch|fold|images?|data|folder)[-_ ]?\d+$/i;
 
+/**
+ * Whether names are those of parts of one set. They have a word for it, or they only differ in a
+ * last number that zeros fill up: StyleGAN's 00000 and 00001, digits-000 and digits-001.
+ */
 export function areShards(names: readonly string[]): boolean {
-  return names.every((name) => SHARD.test(name));
+  const stems = new Set(names.map((name) => name.replace(/(?<!\d)\d{3,}$/, '')));
+  const areFilledUp =
+    stems.size === 1 &&
+    new Set(names.map(({ length }) => length)).size === 1 &&
+    names.some((name) => /(?<!\d)0\d{2,}$/.test(name));
+  return areFilledUp || names.every((name) => SHARD.test(name));
 }
 
 /** Whether names of files are classes: several are trained on, and no other part has one more. */

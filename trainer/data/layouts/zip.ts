@@ -42,10 +42,11 @@ export async function listZip(from: string | Uint8Array): Promise<Tree> {
       const { uncompressedSize: size } = entry;
       const path = (names.decoded[i] as string).replaceAll('\\', '/');
       const fault = yauzl.validateFileName(path);
-      if (fault !== null) {
-        throw new Error(fault);
-      }
       inflated += size;
+      if (fault !== null) {
+        problems.push({ name: path, reason: 'has a path out of the archive: pack it without' });
+        continue;
+      }
       if (path.endsWith('/') || isJunk(path)) {
         continue;
       }

@@ -94,9 +94,13 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
       : sharp && (await readWords(content, sharp));
   };
 
+  let before: Promise<unknown> = Promise.resolve();
   const measure = async (content: Uint8Array | RawPicture): Promise<PictureFacts> => {
     const facts = await check(content);
-    const deep = await readDeep(content, facts);
+    // One after the other: the numbers of a scan take half a gigabyte.
+    const reading = before.then(() => readDeep(content, facts));
+    before = reading.catch(() => null);
+    const deep = await reading;
     const largest = deep?.values.reduce((a, b) => Math.max(a, b), 0);
     return largest === undefined ? facts : { ...facts, largest };
   };
@@ -144,7 +148,11 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
       }),
     };
     const [r, g, b] = background;
-    const fitted = sharp(raw?.pixels ?? (content as Uint8Array), options)
+    const picture = sharp(raw?.pixels ?? (content as Uint8Array), options);
+    if (r !== g || g !== b) {
+      picture.pipelineColourspace('srgb'); // A grey picture would get the background's red alone.
+    }
+    const fitted = picture
       .flatten({ background: { r, g, b } })
       .resize(side, side, { fit: SHARP_FITS[fit], background: { r, g, b } })
       .toColourspace('srgb');

@@ -3,9 +3,10 @@ import { ExpectedError } from '../../../shared/expected-error.ts';
 import { sizeOf } from '../../../shared/model/generator.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import type { ArrayFile } from '../array-file.ts';
-import { decodeText, parseJson, readLines } from '../labels/text-encoding.ts';
+import { decodeText, listKeys, parseJson, readLines } from '../labels/text-encoding.ts';
 import {
   describeObjects,
+  describeUnreadParts,
   findLabels,
   findParts,
   normaliseLabel,
@@ -80,6 +81,7 @@ export async function readPixelTables(
     }
     const others = Array.from(raw, ([name, cells]) => ({ name, cells: Array.from(cells, toText) }));
     const parts = findParts(others);
+    objects.push(...(parts ? [] : describeUnreadParts(path, [...raw.keys()])));
     const labels = findLabels(others.filter((column) => column !== parts));
     const rows = Array.from({ length: table.count }, (_, row) => ({
       name: `${path}, row ${row}`,
@@ -174,12 +176,9 @@ function toColumns(content: unknown): Record<string, readonly unknown[]> {
     return {};
   }
   if (Array.isArray(content)) {
-    const names = Object.keys((content[0] ?? {}) as object);
+    const names = Array.isArray(content[0]) ? [] : listKeys(content);
     const rows = content as (Record<string, unknown> | null)[];
-    const isTable = names.length > 0 && !Array.isArray(content[0]);
-    return isTable
-      ? Object.fromEntries(names.map((name) => [name, rows.map((row) => row?.[name])]))
-      : {};
+    return Object.fromEntries(names.map((name) => [name, rows.map((row) => row?.[name])]));
   }
   const { columns, data } = content as { columns?: unknown; data?: unknown };
   if (Array.isArray(columns) && Array.isArray(data)) {

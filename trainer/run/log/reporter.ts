@@ -72,7 +72,12 @@ function createBarReporter(output: NodeJS.WriteStream): Reporter {
     show(progress);
     say(describeProgress(progress));
   };
-  return { log, show, say, end: () => bars.stop() };
+  const end = (): void => {
+    process.off('exit', end);
+    bars.stop();
+  };
+  process.on('exit', end); // The bars hide the cursor.
+  return { log, show, say, end };
 }
 
 function describeProgress(progress: Progress): string {
