@@ -1,24 +1,32 @@
 /** Compares the answers that tests get with the OpenAPI document. */
-import { OPERATIONS } from '../../worker/app.ts';
-import { buildOpenapiDocument } from '../../worker/openapi/document.ts';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from '../../dev/build/bundle.ts';
 
 interface Described {
   readonly description: string;
   readonly responses: Readonly<Record<string, unknown>>;
 }
 
-const { paths } = buildOpenapiDocument(OPERATIONS) as {
-  paths: Readonly<Record<string, Readonly<Record<string, Described>>>>;
-};
+interface Pattern {
+  readonly methods: Readonly<Record<string, Described>>;
+  readonly pattern: RegExp;
+}
 
-/** The paths as patterns: those with the most letters of their own come first. */
-const patterns = Object.entries(paths)
-  .map(([path, methods]) => {
-    const parts = path.split(/\{\w+\}/);
-    const pattern = parts.map((part) => part.replaceAll('.', '\\.')).join('[^/]+');
-    return { methods, letters: parts.join('').length, pattern: new RegExp(`^${pattern}$`) };
-  })
-  .toSorted((a, b) => b.letters - a.letters);
+let known: readonly Pattern[] | undefined;
+
+/** Reads the document, which is built before a service starts, and its paths as patterns. */
+function readPatterns(): readonly Pattern[] {
+  const text = readFileSync(join(ROOT, '.digitmint/openapi.bin'), 'utf8');
+  const { paths } = JSON.parse(text) as { paths: Readonly<Record<string, Pattern['methods']>> };
+  return Object.entries(paths)
+    .map(([path, methods]) => {
+      const parts = path.split(/\{\w+\}/);
+      const pattern = parts.map((part) => part.replaceAll('.', '\\.')).join('[^/]+');
+      return { methods, letters: parts.join('').length, pattern: new RegExp(`^${pattern}$`) };
+    })
+    .toSorted((a, b) => b.letters - a.letters); // Those with the most letters of their own.
+}
 
 /**
  * Checks that the document names the status and the error's code of an answer. A path that is no
@@ -28,7 +36,8 @@ const patterns = Object.entries(paths)
  */
 export async function checkDocumented(method: string, answer: Response): Promise<void> {
   const { pathname } = new URL(answer.url);
-  const { methods } = patterns.find(({ pattern }) => pattern.test(pathname)) ?? {};
+  known ??= readPatterns();
+  const { methods } = known.find(({ pattern }) => pattern.test(pathname)) ?? {};
   const operation = methods?.[method === 'HEAD' ? 'get' : method.toLowerCase()];
   if (operation === undefined || answer.status === 304) {
     return;
