@@ -26,11 +26,9 @@ export function writeOption(name: string, value: unknown, parameter: Kind): stri
       describe(name, value, kind === 'flag' ? 'true or false' : describeExpected(parameter)),
     );
   }
-  const isDecimal = kind === 'decimal';
-  // `String` would write an exponent for 1e-7.
-  const text = isDecimal
-    ? (value as number).toFixed(20)
-    : String(kind === 'flag' ? Number(value) : value);
+  const isNumber = kind === 'decimal' || kind === 'flag';
+  // The API rounds to four places, too. `String` would write an exponent for 1e-7.
+  const text = String(isNumber ? Number(Number(value).toFixed(4)) : value);
   if (kind === 'colour' && COLOUR_NAME.test(text)) {
     return text.toLowerCase(); // The API knows the names: their table is larger than this package.
   }
@@ -39,10 +37,7 @@ export function writeOption(name: string, value: unknown, parameter: Kind): stri
   if (parsed === undefined || /\p{Cs}/u.test(text)) {
     throw notAllowed(name, value, describeExpected(parameter));
   }
-  if (kind === 'colour') {
-    return formatColour(parsed as Colour);
-  }
-  return isDecimal ? String(parsed as number) : text;
+  return kind === 'colour' ? formatColour(parsed as Colour) : text;
 }
 
 export function notAllowed(name: string, value: unknown, expected: string): RangeError {

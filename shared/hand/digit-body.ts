@@ -78,7 +78,7 @@ function splitForm(bytes: Uint8Array, contentType: string, max: number) {
   });
 }
 
-/** Finds a field's name in the head of its part. Browsers write a quotation mark as %22. */
+/** Finds a field's name in the head of its part. Browsers write its quotation marks as %22. */
 function findName(head: string): string | undefined {
   const parameters = [...(DISPOSITION.exec(head)?.[1]?.matchAll(PARAMETER) ?? [])];
   const [, , quoted, token] = parameters.find(([, key]) => key?.toLowerCase() === 'name') ?? [];

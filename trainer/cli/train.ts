@@ -259,7 +259,7 @@ async function trainPlanned(flags: TrainFlags, held: RunLock | null): Promise<nu
   const planned = await planRun(flags, { onProgress: createLoadReporter() });
   try {
     const { delivery } = planned.options;
-    requireWritable(planned.folder, 'name another folder by --out');
+    requireWritable(planned.folder, ELSEWHERE);
     if (delivery.publish) {
       // Before an hour of training, not after it.
       checkPublishTarget(delivery);
@@ -307,9 +307,12 @@ async function trainPlanned(flags: TrainFlags, held: RunLock | null): Promise<nu
   }
 }
 
+const ELSEWHERE = 'name another folder by --out';
+
 /** Refuses a new run before its pictures are read, which may take an hour. */
 async function checkBeforeData({ out, to, publish, ...flags }: TrainFlags): Promise<void> {
   if (out !== undefined) {
+    requireWritable(out, ELSEWHERE);
     await checkNewFolder(resolve(out));
   }
   if (to !== undefined && publish !== false) {

@@ -155,14 +155,18 @@ export function checkDrawing(parsed: ParsedManifest, weights: Uint8Array): void 
   createVerifiedSampler(parsed, decodeWeights(parsed, weights), instantiateKernels).checkOutput();
 }
 
-function listFolder(folder: string): Promise<string[]> {
-  return readdir(folder).catch((cause: NodeJS.ErrnoException) => {
+/** What macOS and Windows write into folders that a person looks at. */
+const OF_SYSTEM = /^(?:\.DS_Store|\._.+|Thumbs\.db|desktop\.ini)$/i;
+
+async function listFolder(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
     const { code = '', message } = cause;
     const got = { ENOENT: 'nothing there', ENOTDIR: 'a file' }[code] ?? message;
     throw new ExpectedError(`${folder}: expected a folder with ${MANIFEST_FILE}, got ${got}`, {
       cause,
     });
   });
+  return names.filter((name) => !OF_SYSTEM.test(name));
 }
 
 async function readBounded(folder: string, name: string, maxBytes: number): Promise<Uint8Array> {

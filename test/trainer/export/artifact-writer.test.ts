@@ -62,6 +62,8 @@ it('an export of the same model leaves its figures, and any export a card writte
   expect(await readFile(join(folder, 'encoder.json'), 'utf8')).toBe('{');
   await expect(write('second')).rejects.toThrow('holds notes.txt, which would be deleted');
   await rm(join(folder, 'notes.txt'));
+  // A file manager's own files are nobody's.
+  await writeFile(join(folder, '.DS_Store'), '');
   expect((await write('second')).figures).toEqual({});
   expect((await readArtifactFolder(folder)).manifest.name).toBe('second');
   expect(await readFile(join(folder, 'README.md'), 'utf8')).toBe('mine');
