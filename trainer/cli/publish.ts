@@ -74,7 +74,7 @@ export async function publishModel(
       ...options,
       folder: resolve(cwd, flags.model),
       signer,
-      makeDefault: flags.default ?? 'careful',
+      makeDefault: flags.default === true,
       onObject: (state, object) =>
         say(`  ${state.replace('_', ' ').padEnd(13)}  ${describeObject(object)}`),
     });

@@ -34,10 +34,10 @@ import {
 export interface PublishOptions extends WriteOptions {
   readonly folder: string;
   /**
-   * True to serve this model where a request names none. A store's first model is the default.
-   * 'careful': a default model of this name is not replaced by a trial, and no other one at all.
+   * True to serve this model where a request names none. Without it a store's first model is the
+   * default, and a default model of this name is replaced, unless by a trial.
    */
-  readonly makeDefault: boolean | 'careful';
+  readonly makeDefault: boolean;
   /** Signs the manifest; a version that is published already gets the signature, too. */
   readonly signer?: Signer | undefined;
   readonly onObject?: (state: 'uploaded' | 'already_there', object: PublishedObject) => void;
@@ -51,9 +51,7 @@ export type PublishResult = Awaited<ReturnType<typeof publishArtifact>>;
  * @throws StorageError
  */
 export async function publishArtifact(options: PublishOptions) {
-  const { store, folder, signer, dryRun = false, onObject } = options;
-  const isCareful = options.makeDefault === 'careful';
-  const makeDefault = options.makeDefault === true;
+  const { store, folder, makeDefault, signer, dryRun = false, onObject } = options;
   const { manifest, files, encoder } = await readArtifactFolder(folder);
   const { name, version } = manifest;
   const manifestBytes = encodeManifest(manifest);
@@ -86,7 +84,7 @@ export async function publishArtifact(options: PublishOptions) {
     }
   }
   const published = { name, version, manifestSha256: hashBytes(manifestBytes), makeDefault };
-  const objection = isCareful ? await findObjection(options, before, manifest) : null;
+  const objection = makeDefault ? null : await findObjection(options, before, manifest);
   const wanted = objection === null ? mergePointer(options, before, published) : null;
   const result = {
     name,
@@ -122,7 +120,7 @@ export async function publishArtifact(options: PublishOptions) {
         ? await movePointer(options, published, {
             lease,
             isSafe,
-            ...(isCareful && {
+            ...(!makeDefault && {
               check: (present) => checkAgain(options, before, present, manifest),
             }),
           })

@@ -73,8 +73,9 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const batcher = createBatcher(dataset.count, config.batchSize, source.key, PURPOSES.shuffle);
   const firstStep = run.checkpoint?.step ?? 0;
   const shown = Math.min(GRID.count, dataset.count);
-  const sampler = createBatcher(dataset.count, shown, source.key, PURPOSES.shuffle);
-  const real = gatherImages(dataset, sampler.drawIndices(0));
+  // The first images of the run's own shuffle, as many as a grid shows. A batch may have fewer.
+  const first = createBatcher(dataset.count, shown, source.key, PURPOSES.shuffle).drawIndices(0);
+  const real = gatherImages(dataset, first);
   const realDiversity = computeDiversity(real, shown);
   const observer = await createObserver(run, gan, firstStep, realDiversity);
   const { checkpoints } = locate(run.folder);

@@ -207,8 +207,8 @@ function readObject(content: object): string[][] {
   const entries = Object.entries(content) as [string, unknown][];
   const isObject = (value: unknown): boolean =>
     typeof value === 'object' && value !== null && !Array.isArray(value);
-  // {"file": […], "label": […]} has columns. Other names, such as class_0 and class_1, are those of
-  // classes.
+  // {"file": […], "label": […]} has columns. Other names, such as class_0 and class_1, are those
+  // of classes.
   const named = entries.filter(([key]) => namesLabels(key)).length;
   const areColumns = named > 0 && (named < entries.length || named === 1);
   if (areColumns && entries.every(([, one]) => Array.isArray(one))) {

@@ -9,7 +9,7 @@ import { within } from '../layouts/source.ts';
 import { readStart, type TreeFile } from '../layouts/tree.ts';
 
 /** The first line of a table of 128 x 128 RGB pixels fits. */
-export const HEADER_BYTES = 1024 * 1024;
+const HEADER_BYTES = 1024 * 1024;
 /** Lines by which columns of labels are found. */
 const SAMPLED_LINES = 200;
 const DELIMITERS = [';', ',', '\t', '|', ' '] as const;
@@ -40,14 +40,19 @@ export interface Table extends Columns {
   readonly isMangled: boolean;
 }
 
+/** Reads the start of a table, in which its columns are found; no letter of UTF-8 is cut. */
+export async function readHeader(file: TreeFile): Promise<Uint8Array> {
+  const bytes = await readStart(file, HEADER_BYTES);
+  return bytes.length < HEADER_BYTES ? bytes : dropOpen(bytes);
+}
+
 /** @returns  Null for a table without pixels. @throws ExpectedError  When some lack. */
 export function readColumns(file: TreeFile): Promise<Table | null> {
   return within(`${file.path} `, () => findColumns(file));
 }
 
 async function findColumns(file: TreeFile): Promise<Table | null> {
-  const bytes = await readStart(file, HEADER_BYTES);
-  const start = decodeTable(bytes.length < HEADER_BYTES ? bytes : dropOpen(bytes));
+  const start = decodeTable(await readHeader(file));
   const lines = start.split('\n', SAMPLED_LINES);
   // A blank beside another delimiter is not a delimiter.
   const line = (lines[0] ?? '').trim().replace(/(?<=[;,\t|]) | (?=[;,\t|])/g, '');

@@ -380,7 +380,7 @@ async function identify(file: TreeFile): Promise<'picture' | 'array' | null> {
     return null;
   }
   const start = await readStart(file, SNIFFED_BYTES).catch(() => null);
-  // The reader names besideNotes files later.
+  // The reader names unreadable files later.
   return start === null || identifyPicture(start) !== null
     ? 'picture'
     : isIdx(start)

@@ -14,18 +14,18 @@ import {
 } from './arrays.ts';
 import { findFileSplit, within, type Problem, type Source, type Split } from './source.ts';
 import { labelByNames } from '../labels/table-names.ts';
-import { describeEncoding, dropOpen } from '../labels/text-encoding.ts';
+import { describeEncoding } from '../labels/text-encoding.ts';
 import {
   eachRow,
-  HEADER_BYTES,
   measureSquare,
   parseDecimal,
   readColumns,
+  readHeader,
   shapePixels,
   unquote,
   type Table,
 } from '../labels/table-columns.ts';
-import { readStart, type TreeFile } from './tree.ts';
+import type { TreeFile } from './tree.ts';
 
 const MAX_BAD_ROWS = 1_000_000;
 
@@ -47,7 +47,7 @@ export async function readTables(
       continue;
     }
     notes.push(
-      ...describeEncoding(path, dropOpen(await readStart(file, HEADER_BYTES))),
+      ...describeEncoding(path, await readHeader(file)),
       ...(columns.split === -1 ? describeUnreadParts(path, columns.header ?? []) : []),
     );
     const split = findFileSplit(path);

@@ -7,9 +7,8 @@ export type CommandResult = Omit<SpawnSyncReturns<string>, 'pid' | 'output' | 'e
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
- * Runs a program to its end.
+ * Runs a program to its end. A signal that ends this process ends the program, too.
  * @param env         Its PATH also decides which program is found.
- *                    A signal that ends this process ends the program, too.
  * @param showOutput  Shows the program's standard output instead of collecting it.
  * @returns  undefined when there is no such program.
  */
