@@ -132,7 +132,7 @@ function explainFigures(facts: RowFacts): Record<FigureId, string> {
 
 const ABSENT = '–';
 
-/** Nothing has no share: such a figure is not finite, and null where it was kept. */
+/** A share of nothing is NaN, which JSON keeps as null. */
 function isKnown(figure: number | null | undefined): figure is number {
   return Number.isFinite(figure);
 }

@@ -96,7 +96,7 @@ export function locate(folder: string) {
   };
 }
 
-/** @param step  Of the sample grid beside it. */
+/** @param step  The step of the sample grid beside it. */
 export function locateSnapshot(folder: string, step: number): string {
   return join(locate(folder).snapshots, nameStep(step));
 }
