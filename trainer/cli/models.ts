@@ -43,7 +43,7 @@ import {
 interface Flags extends StorageFlags {
   readonly publicKeys?: string;
   readonly version?: string;
-  readonly note: string;
+  readonly note?: string;
   readonly key: string;
   /** Milliseconds. */
   readonly olderThan: number;
@@ -128,10 +128,10 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
     .argument('<name>', 'a model', parseName)
     .option('--purge', 'also deletes all its versions, except pinned ones, without a way back');
   addWriting('pin', 'Keeps a version from being pruned.', (call, id: VersionId) =>
-    change(call, id, 'pinned', (options) => pinVersion({ ...options, note: call.flags.note })),
+    change(call, id, 'pinned', (options) => pinVersion({ ...options, note: call.flags.note ?? '' })),
   )
     .argument('<version>', 'NAME@VERSION', parseVersionId)
-    .option('--note <text>', 'the reason', parseNote, '');
+    .option('--note <text>', 'the reason', parseNote);
   addWriting('unpin', 'Takes a pin away.', (call, id: VersionId) =>
     change(call, id, 'unpinned', unpinVersion),
   ).argument('<version>', 'NAME@VERSION', parseVersionId);
