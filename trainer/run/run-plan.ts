@@ -1,6 +1,7 @@
 /** Plans a run from a request and checks settings, data, backend and checkpoint. Writes nothing. */
 import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { formatCount } from '../../shared/text.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
 import {
   loadDataFolder,
@@ -267,8 +268,14 @@ const DELIVERY_FLAGS = [
   'subject',
 ] as const;
 
-/** Naming a target is a request to publish. */
-function planDelivery(request: RunRequest, kept: Delivery): Delivery {
+/**
+ * Naming a target is a request to publish. Another target keeps nothing that was said about the
+ * one before: its address, a permission, the choice of the default model.
+ */
+function planDelivery(request: RunRequest, before: Delivery): Delivery {
+  const { to = before.to } = request;
+  const { endpoint: _endpoint, region: _region, allowUnsafePointer: _unsafe, ...rest } = before;
+  const kept = to === before.to ? before : { ...rest, makeDefault: false };
   return {
     ...kept,
     publish: request.to !== undefined || kept.publish,
@@ -298,6 +305,12 @@ function describeLength(config: TrainingConfig, kept: TrainingConfig): string[] 
   }
   const change = config.steps > kept.steps ? 'Extends' : 'Shortens';
   return [`${change} the run: it was to do ${before} steps, and now does ${steps}.`];
+}
+
+/** Says that a resumed run had nothing left to do. */
+export function describeDone(config: UnseededConfig): string {
+  const advice = dependsOnSteps(config) ? '' : ' (--steps does more)';
+  return `All ${formatCount(config.steps)} steps were done before${advice}`;
 }
 
 /** Settings that may change when a run is resumed: see `hashRun`. */
