@@ -69,10 +69,15 @@ export async function arrangePictures(
   const known = new Set([...pictures.map(({ path }) => path), ...used]);
   const others = tree.files.map(({ path }) => path).filter((path) => !known.has(path));
   const advice =
-    labels.size > 1 || isGiven
+    listTrained(placed).size > 1 || isGiven
       ? []
       : [...describeNames(pictures), ...describeUnreadLabels(others, pictures)];
   return { samples, problems: [], notes: [...notes, ...advice, ...describeMasks(pictures)], used };
+}
+
+/** The labels of the training part. */
+function listTrained(placed: readonly Placed[]): ReadonlySet<string> {
+  return new Set(placed.flatMap(({ split, label }) => (split === 'train' ? (label ?? []) : [])));
 }
 
 /** Takes the classes from folders or, without any, from tables that name the files. */
@@ -95,7 +100,7 @@ function placeByAll(
   if (listed === null) {
     return byFolders;
   }
-  if (new Set(placed.map(({ label }) => label)).size > 1) {
+  if (listTrained(placed).size > 1) {
     const passedOver =
       listed.files.length > 0
         ? [`The folders are the classes; not used: ${nameSome(listed.files)}`]
@@ -193,6 +198,13 @@ function read(file: TreeFile): Promise<Uint8Array> {
 const BESIDE = /^(?:masks?|segmentation\w*|annotations?|labels?|depths?|ground[-_ ]?truth|gt)$/i;
 const OF_PICTURES = /[-_ .](?:images?|imgs?|pictures?)$/i;
 
+function namesPart(folder: string): boolean {
+  return parseSplit(folder) !== null || findSplit(folder) !== null;
+}
+
+/** A folder within a part for all of its pictures. */
+const OF_ALL = /^(?:jpe?g[-_ ]?)?(?:images?|imgs?|pictures?|photos?)$/i;
+
 /** Finds folders such as masks, and train_masks beside train or train_images. */
 function findBeside(tops: readonly string[]): readonly string[] {
   return tops.filter(
@@ -228,7 +240,7 @@ function placePictures(
   if (paths.every((path) => path.length === 0)) {
     // One folder with all pictures is a class of its own, unless it is named after a split.
     const only = common.at(-1);
-    const isClass = only !== undefined && (folders === 'classes' || parseSplit(only) === null);
+    const isClass = only !== undefined && (folders === 'classes' || !namesPart(only));
     const placed = unlabelled();
     return { placed: isClass ? placed.map((one) => ({ ...one, label: only })) : placed, notes: [] };
   }
@@ -255,8 +267,10 @@ function placePictures(
     const inner = stripCommon(places.map((i) => (paths[i] as readonly string[]).slice(1)));
     const files = places.map((i) => pictures[i] as TreeFile);
     if (inner.paths.every((path) => path.length === 0)) {
-      const label = inner.common.at(-1) ?? null;
-      return files.map((file) => ({ file, split, label }));
+      const only = inner.common.at(-1) ?? '';
+      // train/train/a.png and train/images/a.png have no class.
+      const isClass = only !== '' && !namesPart(only) && !OF_ALL.test(only);
+      return files.map((file) => ({ file, split, label: isClass ? only : null }));
     }
     refuseLoose(files, inner.paths);
     return files.map((file, i) => ({ file, split, label: inner.paths[i]?.[0] ?? null }));
@@ -316,7 +330,7 @@ function guessMeaning(
         'Give the folder of the pictures as --data, or say what the folders are: --folders classes',
     );
   }
-  const seeming = tops.filter((top) => parseSplit(top) !== null || findSplit(top) !== null);
+  const seeming = tops.filter(namesPart);
   if (seeming.length === tops.length) {
     return 'splits'; // Without a training part it is refused.
   }

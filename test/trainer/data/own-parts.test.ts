@@ -1,0 +1,81 @@
+/** The parts of a set as people have them: folders around them, beside them, and in tables. */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadDataFolder, type LoadOptions } from '../../../trainer/data/data-folder.ts';
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'digitmint-parts-'));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+async function write(path: string, content: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(join(root, path)), { recursive: true });
+  await writeFile(join(root, path), content);
+}
+
+/** Two grey pictures of 4 x 4 for each beginning of a path. */
+async function draw(...places: readonly string[]): Promise<void> {
+  for (const place of places) {
+    for (const i of [0, 1]) {
+      const pixels = Array.from({ length: 16 }, (_, k) => (k * 7 + i * 50) % 256);
+      await write(
+        `${place}${i}.pgm`,
+        Buffer.concat([Buffer.from('P5 4 4 255\n'), Buffer.from(pixels)]),
+      );
+    }
+  }
+}
+
+/** The classes, how many pictures each part has, and the notes. */
+async function read(options: LoadOptions = {}) {
+  const { dataset, findings, notes } = await loadDataFolder(root, options);
+  return { classes: dataset.classes, count: dataset.count, parts: findings.parts, notes };
+}
+
+describe('folders around the pictures of a part', () => {
+  it.each(['train/train', 'train/images', 'training_set/training_set', 'train/JPEGImages'])(
+    'are no class, so a table of labels counts: %s',
+    async (folder) => {
+      await draw(`${folder}/a`, `${folder}/b`, 'test/test/c');
+      await write('train.csv', 'image,label\na0.pgm,cat\na1.pgm,cat\nb0.pgm,dog\nb1.pgm,dog');
+      expect(await read()).toMatchObject({ classes: ['cat', 'dog'], parts: { train: 4 } });
+    },
+  );
+
+  it('are no class, so names of files may have the classes', async () => {
+    await draw('train/train/cat.', 'train/train/dog.', 'test1/test1/');
+    await draw('train/train/cat.1', 'train/train/cat.2', 'train/train/dog.1', 'train/train/dog.2');
+    expect(await read()).toMatchObject({
+      classes: [],
+      parts: { train: 12, test: 2 },
+      notes: ['Names of files begin like classes (cat, dog): --folders names takes these.'],
+    });
+  });
+
+  it('are no class at the top of the set', async () => {
+    await draw('train_images/a');
+    expect(await read()).toMatchObject({ classes: [], count: 2 });
+  });
+
+  it('are a class where they have another name', async () => {
+    await draw('train/cat/a', 'test/cat/b');
+    expect(await read()).toMatchObject({ classes: ['cat'], parts: { train: 2, test: 2 } });
+  });
+});
+
+describe('a part without classes of the training part', () => {
+  it('is not kept for evaluation, and another part is', async () => {
+    await draw('train/cat/a', 'train/dog/a', 'val/cat/b', 'val/dog/b', 'test/unknown/c');
+    expect((await read()).parts).toEqual({ train: 4, val: 4 });
+    expect(await read({ part: 'test' })).toMatchObject({ classes: ['cat', 'dog'], count: 4 });
+  });
+
+  it('is not kept where its pictures lie in a folder images, as those of Tiny ImageNet', async () => {
+    await draw('train/n1/images/a', 'train/n2/images/a', 'val/images/b', 'test/images/c');
+    expect((await read()).parts).toEqual({ train: 4 });
+    await expect(read({ part: 'test' })).rejects.toThrow(/no part for evaluation, or no labels/);
+  });
+});
