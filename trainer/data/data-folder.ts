@@ -85,7 +85,9 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
   }
   const { source: found, name } = await openSource(path, part, reading);
   const decoder = options.decoder ?? (await openDecoder());
-  const source = reading.cut ? await cutSheets(found, reading.cut, decoder) : found;
+  const source = normaliseLabels(
+    reading.cut ? await cutSheets(found, reading.cut, decoder) : found,
+  );
   const classes = listClasses(source);
   const isKnown = ({ label }: Sample): boolean => classes === null || classes.has(String(label));
   const samples = selectPart(source, part, isKnown);
@@ -242,6 +244,15 @@ function chooseDepth(
   }
   const { range, note } = decideRange({ least: 0, largest }, given);
   return { range, note: range.join() === ALL_BITS.join() ? [] : note };
+}
+
+/** One name of a class may be written in two ways: macOS takes é apart, and tables have blanks. */
+function normaliseLabels(source: Source): Source {
+  const samples = source.samples.map((sample): Sample => {
+    const label = typeof sample.label === 'string' ? sample.label.trim().normalize() : sample.label;
+    return label === sample.label ? sample : { ...sample, label };
+  });
+  return { ...source, samples };
 }
 
 /**

@@ -79,3 +79,9 @@ describe('a part without classes of the training part', () => {
     await expect(read({ part: 'test' })).rejects.toThrow(/no part for evaluation, or no labels/);
   });
 });
+
+it('takes names of classes for one that only differ in blanks and the form of their accents', async () => {
+  await draw('train/caf\u00e9/a', 'train/cafe\u0301 /b', 'train/bar/a', 'test/cafe\u0301/c');
+  expect((await read()).parts).toEqual({ train: 6, test: 2 });
+  expect((await read({ part: 'test' })).classes).toEqual(['bar', 'caf\u00e9']);
+});
