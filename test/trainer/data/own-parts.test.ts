@@ -85,3 +85,30 @@ it('takes names of classes for one that only differ in blanks and the form of th
   expect((await read()).parts).toEqual({ train: 6, test: 2 });
   expect((await read({ part: 'test' })).classes).toEqual(['bar', 'caf\u00e9']);
 });
+
+describe('a file dataset.json', () => {
+  it.each(['{"name": "pets", "version": 1}', '{"labels": {"background": 0}}', '[]', '5'])(
+    'of another program leaves the classes as they are: %s',
+    async (content) => {
+      await draw('cat/a', 'dog/a');
+      await write('dog/dataset.json', content);
+      expect((await read()).classes).toEqual(['cat', 'dog']);
+    },
+  );
+
+  it('of StyleGAN may have one-hot labels, or none', async () => {
+    await draw('00000/a', '00001/b');
+    const labels = ['00000/a0', '00000/a1', '00001/b0', '00001/b1'].map((path, i) => [
+      `${path}.pgm`,
+      i % 2 === 0 ? [0, 1, 0] : 2,
+    ]);
+    await write('dataset.json', JSON.stringify({ labels }));
+    expect((await read()).classes).toEqual(['1', '2']);
+    await write('dataset.json', '{"labels": null}');
+    expect(await read()).toMatchObject({ classes: [], count: 4 });
+    await write('dataset.json', '{"labels": [["00000/a0.pgm", [0, 1, 1]]]}');
+    await expect(read()).rejects.toThrow(/entry 0 is \["00000.*expected \[file, label\]/);
+    await write('dataset.json', '{"labels": [["0');
+    await expect(read()).rejects.toThrow(/dataset\.json cannot be read/);
+  });
+});

@@ -11,6 +11,7 @@ import {
   findListedLabels,
   type ListedLabels,
 } from '../labels/listed-labels.ts';
+import { unwrapLabel } from '../labels/label-column.ts';
 import { decodeText } from '../labels/text-encoding.ts';
 import {
   areShards,
@@ -53,9 +54,12 @@ export async function arrangePictures(
   pictures: readonly TreeFile[],
   folders?: FolderMeaning,
 ): Promise<Source> {
-  const listing = tree.files.find(({ path }) => basename(path) === STYLEGAN_LABELS);
-  if (listing !== undefined && folders === undefined) {
-    return await readStyleGanLabels(listing, pictures);
+  const listings = tree.files.filter(({ path }) => basename(path) === STYLEGAN_LABELS);
+  for (const listing of folders === undefined ? listings : []) {
+    const labels = await readStyleGanLabels(listing);
+    if (labels !== undefined) {
+      return placeByStyleGan(listing, labels, pictures);
+    }
   }
   const isGiven = folders === 'classes' || folders === 'names';
   const listed = isGiven ? null : await findListedLabels(tree, pictures);
@@ -356,28 +360,35 @@ function guessMeaning(
   return 'classes';
 }
 
-/** Reads `{"labels": [["00000/img00000000.png", 6], ...]}`; labels may be null. */
+/**
+ * Reads `{"labels": [["00000/img00000000.png", 6], ...]}`; labels may be null.
+ * @returns  Absent where the file has no such list: another program wrote it.
+ * @throws ExpectedError  When it is damaged.
+ */
 async function readStyleGanLabels(
   listing: TreeFile,
-  pictures: readonly TreeFile[],
-): Promise<Source> {
+): Promise<readonly unknown[] | null | undefined> {
   const content = await within(
     `${listing.path} `,
     async () => JSON.parse(decodeText(await readFile(listing, MAX_LABELS_BYTES))) as unknown,
     (message) => `cannot be read: ${message}`,
   );
   const { labels } = (content ?? {}) as { labels?: unknown };
-  if (labels !== null && labels !== undefined && !Array.isArray(labels)) {
-    throw new ExpectedError(
-      `${listing.path}: expected "labels" to be a list of [file, label], or null`,
-    );
-  }
+  return labels === null || Array.isArray(labels) ? labels : undefined;
+}
+
+function placeByStyleGan(
+  listing: TreeFile,
+  labels: readonly unknown[] | null,
+  pictures: readonly TreeFile[],
+): Source {
   /** Labels by path. The first label of a path counts. */
   const listed = new Map<string, number>();
-  for (const [i, entry] of ((labels ?? []) as unknown[]).entries()) {
+  for (const [i, entry] of (labels ?? []).entries()) {
     const [path, value] = Array.isArray(entry) ? (entry as unknown[]) : [];
-    const label = parseLabel(value);
-    if (typeof path !== 'string' || label === null) {
+    const label = unwrapLabel(value);
+    const isLabel = typeof label === 'number' && Number.isInteger(label) && label >= 0;
+    if (typeof path !== 'string' || !isLabel) {
       throw new ExpectedError(
         `${listing.path}: entry ${i} is ${(JSON.stringify(entry) ?? 'nothing').slice(0, 80)}, expected [file, label] with a whole number or one-hot vector`,
       );
@@ -385,7 +396,7 @@ async function readStyleGanLabels(
     const full = folderOf(listing.path) + path.replaceAll('\\', '/');
     listed.set(full, listed.get(full) ?? label);
   }
-  const isLabelled = Array.isArray(labels);
+  const isLabelled = labels !== null;
   const known = new Set(pictures.map(({ path }) => path));
   const missing = [...listed.keys()].filter((path) => !known.has(path));
   const others = isLabelled ? pictures.filter(({ path }) => !listed.has(path)) : [];
@@ -400,13 +411,4 @@ async function readStyleGanLabels(
   const problems = others.map(({ path }) => ({ name: path, reason }));
   const notes = describeMissing(STYLEGAN_LABELS, missing);
   return { samples, problems, notes, used: [listing.path] };
-}
-
-/** A whole number, or the place of the 1 in a one-hot vector; null for anything else. */
-function parseLabel(value: unknown): number | null {
-  if (Array.isArray(value)) {
-    const isOneHot = value.every((one) => one === 0 || one === 1);
-    return isOneHot && value.filter((one) => one === 1).length === 1 ? value.indexOf(1) : null;
-  }
-  return Number.isInteger(value) && (value as number) >= 0 ? (value as number) : null;
 }
