@@ -80,6 +80,20 @@ describe('a part without classes of the training part', () => {
   });
 });
 
+it('leaves out folders that are no parts where folders are said to be parts', async () => {
+  const parts = ['train', 'test'].flatMap((part) =>
+    ['cat', 'dog'].map((name) => `seg_${part}/seg_${part}/${name}/a`),
+  );
+  await draw(...parts, 'seg_pred/seg_pred/a');
+  await expect(read()).rejects.toThrow(/seg_pred like classes.*--folders splits/);
+  expect(await read({ reading: { folders: 'splits' } })).toEqual({
+    classes: ['cat', 'dog'],
+    count: 4,
+    parts: { train: 4, test: 4 },
+    notes: ['Folders that are no parts, named train, val and test, are left out: seg_pred.'],
+  });
+});
+
 it('takes names of classes for one that only differ in blanks and the form of their accents', async () => {
   await draw('train/caf\u00e9/a', 'train/cafe\u0301 /b', 'train/bar/a', 'test/cafe\u0301/c');
   expect((await read()).parts).toEqual({ train: 6, test: 2 });

@@ -264,9 +264,7 @@ function placePictures(
   const placed = [...groups].flatMap(([top, places]): Placed[] => {
     const split = guessSplit(top);
     if (split === null) {
-      throw new ExpectedError(
-        `--folders splits takes folders named train, val and test; ${JSON.stringify(top)} is none of them`,
-      );
+      return []; // Only with --folders splits.
     }
     const inner = stripCommon(places.map((i) => (paths[i] as readonly string[]).slice(1)));
     const files = places.map((i) => pictures[i] as TreeFile);
@@ -283,11 +281,14 @@ function placePictures(
   if (!hasTraining) {
     throw refuseWithoutTraining(tops);
   }
-  const notes =
-    folders === undefined && !tops.every((top) => parseSplit(top) !== null)
-      ? [`The folders ${nameSome(tops)} are taken for parts of the set (else: --folders classes).`]
-      : [];
-  return { placed, notes };
+  if (folders === undefined) {
+    const areSure = tops.every((top) => parseSplit(top) !== null);
+    const note = `The folders ${nameSome(tops)} are taken for parts of the set (else: --folders classes).`;
+    return { placed, notes: areSure ? [] : [note] };
+  }
+  const left = tops.filter((top) => guessSplit(top) === null);
+  const note = `Folders that are no parts, named train, val and test, are left out: ${nameSome(left)}.`;
+  return { placed, notes: left.length > 0 ? [note] : [] };
 }
 
 function refuseWithoutTraining(parts: readonly string[]): ExpectedError {
