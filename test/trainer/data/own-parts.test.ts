@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { binary, tableFromArrays, tableToIPC, utf8 } from '@uwdata/flechette';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadDataFolder, type LoadOptions } from '../../../trainer/data/data-folder.ts';
 
@@ -16,15 +17,16 @@ async function write(path: string, content: string | Uint8Array): Promise<void> 
   await writeFile(join(root, path), content);
 }
 
+const pixelsOf = (i: number): number[] =>
+  Array.from({ length: 16 }, (_, k) => (k * 7 + i * 50) % 256);
+const drawPgm = (i: number): Uint8Array =>
+  Buffer.concat([Buffer.from('P5 4 4 255\n'), Buffer.from(pixelsOf(i))]);
+
 /** Two grey pictures of 4 x 4 for each beginning of a path. */
 async function draw(...places: readonly string[]): Promise<void> {
   for (const place of places) {
     for (const i of [0, 1]) {
-      const pixels = Array.from({ length: 16 }, (_, k) => (k * 7 + i * 50) % 256);
-      await write(
-        `${place}${i}.pgm`,
-        Buffer.concat([Buffer.from('P5 4 4 255\n'), Buffer.from(pixels)]),
-      );
+      await write(`${place}${i}.pgm`, drawPgm(i));
     }
   }
 }
@@ -98,6 +100,61 @@ it('takes names of classes for one that only differ in blanks and the form of th
   await draw('train/caf\u00e9/a', 'train/cafe\u0301 /b', 'train/bar/a', 'test/cafe\u0301/c');
   expect((await read()).parts).toEqual({ train: 6, test: 2 });
   expect((await read({ part: 'test' })).classes).toEqual(['bar', 'caf\u00e9']);
+});
+
+describe('a column with the parts of the rows', () => {
+  const split = ['train', 'train', 'test', 'holdout'];
+  const label = ['cat', 'dog', 'cat', 'dog'];
+  const list = (header: string, row: (i: number) => unknown[]): string =>
+    [header, ...split.map((_, i) => row(i).join())].join('\n');
+
+  it.each<[string, string, () => string | Uint8Array]>([
+    [
+      'beside pictures',
+      'set.csv',
+      () => list('file,label,split', (i) => [`${'ab'[i >> 1]}${i % 2}.pgm`, label[i], split[i]]),
+    ],
+    [
+      'of pixels',
+      'set.csv',
+      () =>
+        list(`label,split,${pixelsOf(0).map((_, k) => `p${k}`)}`, (i) => [
+          label[i],
+          split[i],
+          ...pixelsOf(i),
+        ]),
+    ],
+    [
+      'of pixels in JSON',
+      'set.jsonl',
+      () =>
+        label
+          .map((name, i) => JSON.stringify({ label: name, split: split[i], image: pixelsOf(i) }))
+          .join('\n'),
+    ],
+    [
+      'of pictures',
+      'set.arrow',
+      () => {
+        const types = { image: binary(), label: utf8(), split: utf8() };
+        const columns = { image: label.map((_, i) => drawPgm(i)), label, split };
+        return tableToIPC(tableFromArrays(columns, { types }), { format: 'file' }) as Uint8Array;
+      },
+    ],
+  ])(
+    'may have one that is not understood, which is told: a table %s',
+    async (what, path, build) => {
+      if (what === 'beside pictures') {
+        await draw('images/a', 'images/b');
+      }
+      await write(path, build());
+      const { parts, notes } = await read();
+      expect(parts).toEqual({ train: 3, test: 1 });
+      expect(notes).toContain(
+        `${path}, column split: some parts are not understood, so their rows are trained on: holdout. Call the parts train, val and test.`,
+      );
+    },
+  );
 });
 
 describe('a file dataset.json', () => {

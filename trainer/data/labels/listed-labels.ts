@@ -324,12 +324,7 @@ function takeLabels(
     const { label = null, split = null } = found.labels.get(picture) ?? {};
     found.labels.set(picture, { label: label ?? value.label, split: split ?? value.split });
   });
-  const unread = splits
-    ? []
-    : describeUnreadParts(
-        file.path,
-        columns.map(({ name }) => name),
-      );
+  const unread = splits ? describeUnreadParts(file.path, splits.name, splits.cells) : [];
   const hasParts = [...own.values()].some(({ split }) => split !== null);
   if (labels !== null || hasParts || unread.length + others.length > 0) {
     found.files.push(file.path);

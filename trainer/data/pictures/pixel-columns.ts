@@ -81,11 +81,12 @@ export async function readPixelTables(
     }
     const others = Array.from(raw, ([name, cells]) => ({ name, cells: Array.from(cells, toText) }));
     const parts = findParts(others);
-    objects.push(...(parts ? [] : describeUnreadParts(path, [...raw.keys()])));
+    objects.push(...(parts ? describeUnreadParts(path, parts.name, parts.cells) : []));
+    const read = parts?.cells.map((cell) => readPart(parts.name, cell)) ?? [];
     const labels = findLabels(others.filter((column) => column !== parts));
     const rows = Array.from({ length: table.count }, (_, row) => ({
       name: `${path}, row ${row}`,
-      split: (parts && readPart(parts.name, parts.cells[row] ?? '')) ?? own,
+      split: read[row] ?? own,
       label: normaliseLabel(labels?.cells[row] ?? '') || null,
     }));
     if (labels === null) {
@@ -95,7 +96,7 @@ export async function readPixelTables(
       const cells = raw.get(labels.name) ?? [];
       objects.push(...describeObjects(`${path}, column ${labels.name}`, cells));
     }
-    sets.push({ name: path, array, rows, hasParts: parts !== undefined });
+    sets.push({ name: path, array, rows, hasParts: read.some((part) => part !== null) });
   }
   // Classes of some files of a part are none.
   const equal = sets.map(({ rows, ...set }) => ({
