@@ -157,6 +157,76 @@ describe('a column with the parts of the rows', () => {
   );
 });
 
+describe('lists in JSON that are named as parts', () => {
+  const rows = (key: string, values: readonly unknown[]) =>
+    values.map((value, i) => ({ [key]: value, label: i % 2 === 0 ? 'cat' : 'dog' }));
+  const files = (...letters: string[]) => letters.flatMap((one) => [`${one}0.pgm`, `${one}1.pgm`]);
+  const KEPT = { classes: ['cat', 'dog'], count: 2, parts: { train: 2, test: 2 } };
+
+  it.each([
+    ['the test part comes first', 'test', 'train'],
+    ['only the test part has such a name', 'data', 'test'],
+  ])('are its parts where %s', async (_, first, second) => {
+    const pictures = (of: number) => rows('image', [pixelsOf(of), pixelsOf(of + 1)]);
+    await write(
+      'set.json',
+      JSON.stringify({ [first]: pictures(1), [second]: pictures(3), info: [{}] }),
+    );
+    expect(await read()).toMatchObject(KEPT);
+    await rm(join(root, 'set.json'));
+    await draw('images/a', 'images/b');
+    const listed = { [first]: rows('file', files('a')), [second]: rows('file', files('b')) };
+    await write('set.json', JSON.stringify(listed));
+    expect(await read()).toMatchObject(KEPT);
+  });
+
+  it.each([
+    ['parts.json', JSON.stringify({ train: files('a'), val: files('b') })],
+    [
+      'parts.json',
+      JSON.stringify({ 'a0.pgm': 'train', 'a1.pgm': 'train', 'b0.pgm': 'val', 'b1.pgm': 'val' }),
+    ],
+    [
+      'parts.csv',
+      files('a', 'b')
+        .map((file) => `${file},${file < 'b' ? 'train' : 'val'}`)
+        .join('\n'),
+    ],
+  ])('are no classes where they only have names of files: %s', async (path, content) => {
+    await draw('a', 'b');
+    await write(path, content);
+    expect(await read()).toMatchObject({ classes: [], parts: { train: 2, val: 2 } });
+  });
+});
+
+describe('what Pandas writes as JSON', () => {
+  const columns = { label: ['cat', 'dog'], file: ['a0.pgm', 'a1.pgm'] };
+  const index = { 0: { label: 'cat', file: 'a0.pgm' }, 1: { label: 'dog', file: 'a1.pgm' } };
+  const listed = {
+    columns: ['label', 'file'],
+    data: [
+      ['cat', 'a0.pgm'],
+      ['dog', 'a1.pgm'],
+    ],
+  };
+  const counted = { label: { 0: 'cat', 1: 'dog' }, file: { 0: 'a0.pgm', 1: 'a1.pgm' } };
+  const byName = { 'a0.pgm': { label: 'cat' }, 'a1.pgm': { label: 'dog' } };
+
+  it.each([columns, index, listed, counted, byName])('has labels of files: %j', async (content) => {
+    await draw('a');
+    await write('set.json', JSON.stringify(content));
+    expect((await read()).classes).toEqual(['cat', 'dog']);
+  });
+
+  it('has a row for each number, also where as many rows as pixels of a square are there', async () => {
+    const pixels = (i: number) =>
+      Object.fromEntries(pixelsOf(i).map((value, k) => [`pixel${k}`, value]));
+    const set = Array.from({ length: 16 }, (_, i) => ({ label: i % 2, ...pixels(i) }));
+    await write('set.json', JSON.stringify({ ...set }));
+    expect(await read()).toMatchObject({ classes: ['0', '1'], count: 16 });
+  });
+});
+
 describe('a file dataset.json', () => {
   it.each(['{"name": "pets", "version": 1}', '{"labels": {"background": 0}}', '[]', '5'])(
     'of another program leaves the classes as they are: %s',
