@@ -21,7 +21,15 @@ import {
   type Tree,
   type TreeFile,
 } from '../layouts/tree.ts';
-import { decodeTable, decodeText, describeEncoding, listKeys, parseJson } from './text-encoding.ts';
+import {
+  isCounted,
+  isObject,
+  readByKey,
+  readRows,
+  toColumns,
+  type JsonColumns,
+} from './json-columns.ts';
+import { decodeTable, decodeText, describeEncoding, parseJson } from './text-encoding.ts';
 import {
   describeUnreadParts,
   findLabels,
@@ -68,7 +76,7 @@ export async function findListedLabels(
   pictures: readonly TreeFile[],
 ): Promise<ListedLabels | null> {
   const byName = indexNames(pictures);
-  const find = createFinder(pictures, byName);
+  const finder = createFinder(pictures, byName);
   // A .txt or .json with a picture's name has something else: boxes, or a caption.
   const tables = tree.files.filter(
     ({ path }) =>
@@ -88,11 +96,11 @@ export async function findListedLabels(
       found.notes.push(`${file.path} is not used: it ${table}`);
       continue;
     }
-    takeLabels(file, table, pictures.length, find, found);
+    takeLabels(file, table, pictures.length, finder, found);
     found.notes.push(...(found.files.includes(file.path) ? notes : []));
   }
   if (found.labels.size === 0) {
-    await takeSidecars(tree, pictures, find, found);
+    await takeSidecars(tree, pictures, finder, found);
   }
   for (const [column, paths] of found.columns) {
     found.notes.push(`The classes are those of ${nameSome(paths)}${column}.`);
@@ -100,7 +108,11 @@ export async function findListedLabels(
   return found.files.length === 0 && found.notes.length === 0 ? null : found;
 }
 
-type FindPicture = (name: string, table: TreeFile) => TreeFile | undefined;
+interface Finder {
+  readonly find: (name: string, table: TreeFile) => TreeFile | undefined;
+  /** Whether several pictures have a file's name, so that it does not tell which one is meant. */
+  readonly isShared: (name: string) => boolean;
+}
 
 /** Pictures by the last part of their path, with and without its ending. */
 function indexNames(pictures: readonly TreeFile[]): ReadonlyMap<string, readonly TreeFile[]> {
@@ -121,18 +133,20 @@ function indexNames(pictures: readonly TreeFile[]): ReadonlyMap<string, readonly
 
 /**
  * Finds pictures by path from a table's folder or the top, else by a name that only one has, or
- * only one in the table's part of the set.
+ * only one in the table's part of the set. Tables without a part are for training.
  */
 function createFinder(
   pictures: readonly TreeFile[],
   byName: ReturnType<typeof indexNames>,
-): FindPicture {
+): Finder {
   const byPath = new Map(pictures.map((file) => [file.path.normalize(), file]));
   const findNamed = (name: string, table: TreeFile): TreeFile | undefined => {
     const files = byName.get(toKey(name)) ?? [];
     const part = findSplit(basename(table.path));
-    const own =
-      files.length > 1 ? files.filter(({ path }) => findFolderSplit(path) === part) : files;
+    const takePart = (wanted: Split | null): readonly TreeFile[] =>
+      files.filter(({ path }) => findFolderSplit(path) === wanted);
+    const exact = files.length > 1 ? takePart(part) : files;
+    const own = exact.length === 0 && part === null ? takePart('train') : exact;
     return own.length === 1 ? own[0] : undefined;
   };
   /** Tries shorter and shorter ends of a path, which may begin on another machine. */
@@ -146,8 +160,7 @@ function createFinder(
       .flatMap((end) => [byPath.get(folder + end), byPath.get(end)])
       .find((file) => file !== undefined);
   };
-  return (name, table) => {
-    const [text = ''] = /^https?:/.test(name) ? name.split('?') : [name];
+  const findText = (text: string, table: TreeFile): TreeFile | undefined => {
     // macOS takes letters apart: é becomes e and an accent.
     const path = text
       .trim()
@@ -163,6 +176,21 @@ function createFinder(
       (hasPictureEnding(last) ? findNamed(stemOf(last), table) : undefined)
     );
   };
+  const find: Finder['find'] = (name, table) => {
+    const isUrl = /^https?:/.test(name);
+    const [text = ''] = isUrl ? name.split('?') : [name];
+    return findText(text, table) ?? (isUrl ? findText(decodePercent(text), table) : undefined);
+  };
+  return { find, isShared: (name) => (byName.get(toKey(basename(name)))?.length ?? 0) > 1 };
+}
+
+/** "my cat.png" of "my%20cat.png". */
+function decodePercent(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Tables may have other capitals, and numbers without their zeros: 7 for 0007.png. */
@@ -185,13 +213,10 @@ export async function readTable(file: TreeFile, notes: string[]): Promise<string
   notes.push(...describeEncoding(file.path, bytes));
   const text = decodeTable(bytes);
   if (/\.json$/i.test(file.path)) {
-    const content = parseJson(text);
-    return Array.isArray(content)
-      ? toTable(content)
-      : readObject(typeof content === 'object' && content !== null ? content : {});
+    return readJson(parseJson(text));
   }
   if (/\.(?:jsonl|ndjson)$/i.test(file.path)) {
-    return toTable(text.split('\n').map(parseJson));
+    return toTable(toColumns(text.split('\n').map(parseJson)));
   }
   const isText = /\.txt$/i.test(file.path);
   const delimitersToGuess = [',', ';', '\t', '|', ...(isText ? [' '] : [])];
@@ -199,38 +224,33 @@ export async function readTable(file: TreeFile, notes: string[]): Promise<string
   return Papa.parse<string[]>(text, { delimitersToGuess, skipEmptyLines: 'greedy', comments }).data;
 }
 
-/** Reads {file: label}, {class: [files]}, {file: {label}}, and an object with a list of objects. */
-function readObject(content: object): string[][] {
-  if ('images' in content && 'annotations' in content) {
-    return []; // COCO lists objects in pictures.
+/** Reads rows, columns, {file: {label}}, {file: label} and {class: [files]}. */
+function readJson(content: unknown): string[][] {
+  const isCoco = isObject(content) && 'images' in content && 'annotations' in content;
+  const rows = isCoco ? null : readRows(content);
+  if (rows !== null) {
+    return toTable(rows);
   }
-  const entries = Object.entries(content) as [string, unknown][];
-  const isObject = (value: unknown): boolean =>
-    typeof value === 'object' && value !== null && !Array.isArray(value);
+  const entries = isObject(content) && !isCoco ? Object.entries(content) : [];
   // {"file": […], "label": […]} has columns. Other names, such as class_0 and class_1, are those
   // of classes.
   const named = entries.filter(([key]) => namesLabels(key)).length;
   const areColumns = named > 0 && (named < entries.length || named === 1);
-  if (areColumns && entries.every(([, one]) => Array.isArray(one))) {
-    const columns = entries.map(([, cells]) => cells as unknown[]);
-    const rows = (columns[0] as unknown[]).map((_, row) => columns.map((cells) => cells[row]));
-    return [entries.map(([key]) => key), ...rows.map((row) => row.map(toText))];
+  if (areColumns && entries.every(([, cells]) => Array.isArray(cells) || isCounted(cells))) {
+    return toTable(new Map(entries.map(([name, cells]) => [name, Object.values(cells as object)])));
   }
-  const list = entries.find(([, value]) => Array.isArray(value) && value.some(isObject));
-  return list !== undefined
-    ? toTable(list[1] as unknown[])
-    : entries.length > 0 && entries.every(([, value]) => isObject(value))
-      ? toTable(entries.map(([file, value]) => ({ ...(value as object), file })))
-      : entries.flatMap(([key, value]) =>
-          Array.isArray(value) ? value.map((one) => [toText(one), key]) : [[key, toText(value)]],
-        );
+  return entries.length > 0 && entries.every(([, value]) => isObject(value))
+    ? toTable(readByKey(entries))
+    : entries.flatMap(([key, value]) =>
+        Array.isArray(value) ? value.map((one) => [toText(one), key]) : [[key, toText(value)]],
+      );
 }
 
-/** Objects become rows, below their names. */
-function toTable(values: readonly unknown[]): string[][] {
-  const rows = values.map((value) => (value ?? {}) as Record<string, unknown>);
-  const names = listKeys(rows);
-  return [names, ...rows.map((row) => names.map((name) => toText(row[name])))];
+/** Columns become rows of texts, below the names. */
+function toTable(columns: JsonColumns): string[][] {
+  const cells = [...columns.values()].map((column) => column.map(toText));
+  const rows = cells[0]?.map((_, row) => cells.map((column) => column[row] ?? '')) ?? [];
+  return [[...columns.keys()], ...rows];
 }
 
 /**
@@ -241,7 +261,7 @@ function takeLabels(
   file: TreeFile,
   table: string[][],
   pictures: number,
-  find: FindPicture,
+  { find, isShared }: Finder,
   found: ListedLabels,
 ): void {
   // A first line may count the rows.
@@ -272,6 +292,10 @@ function takeLabels(
         `${file.path} names pictures, but is not used: expected a row of names of columns, or none, and then rows of file and label.`,
       );
     }
+    const shared = cells.filter((cell) => hasPictureEnding(cell) && isShared(cell));
+    found.notes.push(
+      ...(shared.length > table.length / 2 ? describeShared(file.path, shared) : []),
+    );
     return;
   }
   const hasHeader = files[0] === undefined;
@@ -279,10 +303,13 @@ function takeLabels(
   const first = hasHeader ? 1 : 0;
   const rows = table.slice(first);
   // A list without a header may be called list_eval_partition.txt, and number the parts.
+  const isNumbered = IS_PARTITION.test(parse(file.path).name);
   const isOfParts =
     width === 2 &&
-    IS_PARTITION.test(parse(file.path).name) &&
-    rows.every((row) => /^\d?$/.test(row[1 - place] ?? ''));
+    rows.every(
+      ({ [1 - place]: cell = '' }) =>
+        (isNumbered && /^\d?$/.test(cell)) || readPart('partition', cell) !== null,
+    );
   const columns = Array.from({ length: width }, (_, i): Column & { readonly place: number } => ({
     name: header[i]?.trim() ?? (isOfParts ? 'partition' : `column ${i + 1}`),
     cells: rows.map((row) => row[i] ?? ''),
@@ -324,17 +351,19 @@ function takeLabels(
     const { label = null, split = null } = found.labels.get(picture) ?? {};
     found.labels.set(picture, { label: label ?? value.label, split: split ?? value.split });
   });
-  const unread = splits
-    ? []
-    : describeUnreadParts(
-        file.path,
-        columns.map(({ name }) => name),
-      );
+  const unread = splits ? describeUnreadParts(file.path, splits.name, splits.cells) : [];
   const hasParts = [...own.values()].some(({ split }) => split !== null);
   if (labels !== null || hasParts || unread.length + others.length > 0) {
     found.files.push(file.path);
   }
-  found.notes.push(...describeMissing(file.path, missing), ...unread);
+  found.notes.push(
+    ...describeMissing(
+      file.path,
+      missing.filter((name) => !isShared(name)),
+    ),
+    ...describeShared(file.path, missing.filter(isShared)),
+    ...unread,
+  );
   if (labels !== null) {
     const column = `${hasHeader ? ', column ' : ', '}${labels.name}`;
     found.columns.set(column, [...(found.columns.get(column) ?? []), file.path]);
@@ -344,6 +373,15 @@ function takeLabels(
       `${file.path} names the pictures, but which column has their classes is not clear (${names}): call it "label".`,
     );
   }
+}
+
+/** Says that names in a table are those of several pictures; nothing without such names. */
+function describeShared(list: string, names: readonly string[]): string[] {
+  return names.length === 0
+    ? []
+    : [
+        `${list} has names that several pictures have (${names.length.toLocaleString('en')}): ${nameSome(names)}. Put their folders before them: folder/name.`,
+      ];
 }
 
 /** Says that a list names pictures that are not there; nothing where all are. */
@@ -394,7 +432,7 @@ export async function findLabelTables(
 async function takeSidecars(
   { files }: Tree,
   pictures: readonly TreeFile[],
-  find: FindPicture,
+  finder: Finder,
   found: ListedLabels,
 ): Promise<void> {
   const byStem = new Map(pictures.map(({ path }) => [stemOf(path), path]));
@@ -413,7 +451,7 @@ async function takeSidecars(
     rows.push({ ...(content as object | null), file: picture }); // It may name another file.
   }
   const own: ListedLabels = { ...found, notes: [], files: [] };
-  takeLabels(first.file, toTable(rows), pictures.length, find, own);
+  takeLabels(first.file, toTable(toColumns(rows)), pictures.length, finder, own);
   if (own.columns.size > 0) {
     sidecars.forEach(({ file }) => found.files.push(file.path));
   }
