@@ -7,6 +7,7 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeNpy } from '../../../shared/array-headers.ts';
 import { loadDataFolder, type ReadingRequest } from '../../../trainer/data/data-folder.ts';
+import { normaliseLabel } from '../../../trainer/data/labels/label-column.ts';
 import { readLines } from '../../../trainer/data/labels/text-encoding.ts';
 
 let root: string;
@@ -134,9 +135,29 @@ it('arrays of pictures that are named as labels are no class, and pictures count
   await writeFloats('y.npy', [1, 0]);
   await expect(load()).rejects.toThrow(/several arrays of images .*x \[2, 8, 8\], y \[2, 8, 8\]/);
   await rm(join(root, 'y.npy'));
+  for (const [first, second] of [
+    ['images', 'noise'],
+    ['cells', 'masks'],
+  ]) {
+    const names = [`${first}.npy`, `${second}.npy`] as const;
+    await writeFloats(`set/${names[0]}`, [0, 1]);
+    await writeFloats(`set/${names[1]}`, [1, 0]);
+    await expect(loadDataFolder(join(root, 'set'))).rejects.toThrow(/several arrays of images/);
+    await rm(join(root, 'set'), { recursive: true });
+  }
   await write('x.npy', Buffer.from(encodeNpy([8, 8, 160], new Uint8Array(10_240))));
   await expect(load()).rejects.toThrow(/\[8, 8, 160\].*numpy\.moveaxis/);
 });
+
+it.each([
+  ['3.0', '3'],
+  ['3,0', '3'],
+  ['3.000e+00', '3'],
+  ['NaN', ''],
+  ['4E01', '4E01'],
+  ['007', '007'],
+  ['0', '0'],
+])('the label %j is %j', (cell, label) => expect(normaliseLabel(cell)).toBe(label));
 
 it('arrays of Python 2 may have long sizes', async () => {
   const npy = Buffer.from(encodeNpy([2, 8, 8], new Uint8Array(128).fill(255)));

@@ -13,12 +13,14 @@ import { measureSquare } from '../labels/table-columns.ts';
 import { decodeMat, isMat } from '../mat-file.ts';
 import { nameFour, readPickledArrays, stackArrays } from '../pickle.ts';
 import { decideRange, findExtremes } from '../number-range.ts';
+import { findBeside } from './picture-files.ts';
 import {
   areClassNames,
   areShards,
   findFolderSplit,
   findSplit,
   hasRole,
+  isRole,
   namesLabels,
   nameSome,
   SAVE_IN_PYTHON,
@@ -343,7 +345,8 @@ function areClasses(names: readonly string[]): boolean {
   const parts = names.map(findSplit);
   const classes = names.map((name) => name.replace(NO_CLASS, ''));
   if (parts.every((part) => part === null)) {
-    return names.length > 1 && !areShards(names) && !names.some(namesLabels);
+    const areOthers = names.some((name) => namesLabels(name) || isRole(name));
+    return names.length > 1 && !areShards(names) && !areOthers && findBeside(names).length === 0;
   }
   const areTold = classes.every(
     (own, i) => parts[i] !== null && findSplit(own) === null && !hasRole(own),

@@ -193,8 +193,8 @@ function read(file: TreeFile): Promise<Uint8Array> {
 const BESIDE = /^(?:masks?|segmentation\w*|annotations?|labels?|depths?|ground[-_ ]?truth|gt)$/i;
 const OF_PICTURES = /[-_ .](?:images?|imgs?|pictures?)$/i;
 
-/** Finds folders such as masks, and train_masks beside train or train_images. */
-function findBeside(tops: readonly string[]): readonly string[] {
+/** Finds names such as masks, and train_masks beside train or train_images. */
+export function findBeside(tops: readonly string[]): readonly string[] {
   return tops.filter(
     (top) =>
       BESIDE.test(top) ||
