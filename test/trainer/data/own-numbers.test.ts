@@ -170,6 +170,8 @@ describe('numbers of arrays', () => {
   it.each<[string, number[], number[], RegExp]>([
     ['that resizing took beyond 0 and 1', [0, 0.5, 1, 1.06], [0, 128, 255, 255], /0 is taken/],
     ['that fall a little below 0', [-0.05, 0.5, 1, 0], [0, 128, 255, 0], /1 for white/],
+    ['around 0', [-0.5, 0, 0.5, 0.25], [0, 128, 255, 191], /-0\.5 is taken for black, 0\.5 for/],
+    ['around 0 that are grey', [-0.3, 0, 0.5, 0.1], [89, 128, 191, 140], /-1 is taken for black/],
     ['of 12 bits', [0, 2048, 4095, 0], [0, 128, 255, 0], /4095 for white/],
     ['of 10 bits', [0, 512, 1000, 0], [0, 128, 249, 0], /1023 for white/],
     ['of 16 bits', [0, 32768, 60000, 0], [0, 128, 233, 0], /65535 for white/],
