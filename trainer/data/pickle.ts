@@ -25,6 +25,11 @@ interface Call {
 
 const MARK = Symbol('mark');
 
+/** Protocols 2 to 5 begin with "\x80" and their number. */
+export function isPickle([first, protocol = 0]: Uint8Array): boolean {
+  return first === 0x80 && protocol >= 2 && protocol <= 5;
+}
+
 /** @returns  The value; bytes and texts of Python 2 are a Buffer. @throws Error */
 export function readPickle(bytes: Uint8Array): unknown {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -94,41 +94,44 @@ describe('a table of pixels', () => {
   });
 });
 
-it('arrays of pickles that NumPy 2.4 keeps as they lie in memory are turned', async () => {
-  const values = Uint8Array.from({ length: 192 }, (_, i) => i); // [x, picture, y]
-  const text = (word: string) => ['X', word.length, 0, 0, 0, word];
-  const call = (name: string, ...given: (string | number)[]) => ['c', name, '(', ...given, 'tR'];
-  const tuple = (...sizes: number[]) => ['(', ...sizes.flatMap((size) => ['K', size]), 't'];
-  const pickle = [
-    '\x80',
-    5,
-    ...call(
-      'numpy._core.numeric\n_frombuffer\n',
-      'B',
-      values.length,
-      0,
-      0,
-      0,
-      ...values,
-      ...call('numpy\ndtype\n', ...text('u1')),
-      ...tuple(8, 3, 8),
-      ...text('K'),
-      ...tuple(1, 2, 0),
-    ),
-    '.',
-  ];
-  await write(
-    'a.pkl',
-    Buffer.concat(
-      pickle.map((part) =>
-        typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.of(part),
+it.each(['a.pkl', 'a.p', 'a'])(
+  'arrays of pickles that NumPy 2.4 keeps as they lie are turned: %s',
+  async (path) => {
+    const values = Uint8Array.from({ length: 192 }, (_, i) => i); // [x, picture, y]
+    const text = (word: string) => ['X', word.length, 0, 0, 0, word];
+    const call = (name: string, ...given: (string | number)[]) => ['c', name, '(', ...given, 'tR'];
+    const tuple = (...sizes: number[]) => ['(', ...sizes.flatMap((size) => ['K', size]), 't'];
+    const pickle = [
+      '\x80',
+      5,
+      ...call(
+        'numpy._core.numeric\n_frombuffer\n',
+        'B',
+        values.length,
+        0,
+        0,
+        0,
+        ...values,
+        ...call('numpy\ndtype\n', ...text('u1')),
+        ...tuple(8, 3, 8),
+        ...text('K'),
+        ...tuple(1, 2, 0),
       ),
-    ),
-  );
-  const { dataset } = await load();
-  const expected = values.map((_, i) => ((i % 8) * 3 + Math.floor(i / 64)) * 8 + ((i >> 3) % 8));
-  expect([dataset.count, [...dataset.images]]).toEqual([3, [...expected]]);
-});
+      '.',
+    ];
+    await write(
+      path,
+      Buffer.concat(
+        pickle.map((part) =>
+          typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.of(part),
+        ),
+      ),
+    );
+    const { dataset } = await load();
+    const expected = values.map((_, i) => ((i % 8) * 3 + Math.floor(i / 64)) * 8 + ((i >> 3) % 8));
+    expect([dataset.count, [...dataset.images]]).toEqual([3, [...expected]]);
+  },
+);
 
 it('arrays of pictures that are named as labels are no class, and pictures counted last are told', async () => {
   await writeFloats('x.npy', [0, 1]);

@@ -11,7 +11,7 @@ import type { LabelRows } from '../labels/label-rows.ts';
 import { LEAST_PIXELS } from '../labels/number-lists.ts';
 import { measureSquare } from '../labels/table-columns.ts';
 import { decodeMat, isMat } from '../mat-file.ts';
-import { nameFour, readPickledArrays, stackArrays } from '../pickle.ts';
+import { isPickle, nameFour, readPickledArrays, stackArrays } from '../pickle.ts';
 import { decideRange, findExtremes } from '../number-range.ts';
 import { findBeside } from './picture-files.ts';
 import {
@@ -37,7 +37,7 @@ import { listZip } from './zip.ts';
 /** Largest size of one array. */
 export const MAX_ARRAY_BYTES = 1024 ** 3;
 
-const ENDING = /\.(?:np[yz]|mat|idx\d?(?:-ubyte)?|pkl|pickle)$/i;
+const ENDING = /\.(?:np[yz]|mat|idx\d?(?:-ubyte)?|p(?:kl|ickle)?)$/i;
 
 /**
  * Reads pictures and labels of .npy, .npz and .mat files.
@@ -120,11 +120,10 @@ async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArra
     : nameAll(arrays, keys);
 }
 
-/** "\x80" with a protocol begins a pickle; .npy files of objects have one after their header. */
+/** Files of .npy with objects have a pickle after their header. */
 function isPickled(bytes: Uint8Array): boolean {
-  const [first, second = 0] = bytes;
   const start = Buffer.from(bytes.subarray(1, 256)).toString('latin1');
-  return (first === 0x80 && second <= 5) || /^NUMPY.*'descr': '\|O'/s.test(start);
+  return isPickle(bytes) || /^NUMPY.*'descr': '\|O'/s.test(start);
 }
 
 async function decodeAny(bytes: Uint8Array, name: string): Promise<NamedArray[]> {
