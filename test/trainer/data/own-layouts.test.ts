@@ -967,7 +967,10 @@ describe('a table of pixels', () => {
 });
 
 it('a file that lies packed beside itself is read once, and that is told', async () => {
-  const table = ['label,pixels', ...NAMES.map((name) => `${name},"[${Array(64).fill(200).join()}]"`)];
+  const table = [
+    'label,pixels',
+    ...NAMES.map((name) => `${name},"[${Array(64).fill(200).join()}]"`),
+  ];
   await write('train.csv', table.join('\n'));
   await write('train.csv.gz', gzipSync(table.join('\n')));
   const { dataset, notes } = await load();
