@@ -19,7 +19,7 @@ const checkSchema = v.looseObject({
 
 /**
  * Renders the section of docs/speed.md, in Markdown.
- * @param folder  Of the checks; it may be absent.
+ * @param folder  The checks' folder; it may be absent.
  * @throws ExpectedError  When a file is no check of a GPU that computes right.
  */
 export async function renderGpuChecks(folder: string): Promise<string[]> {

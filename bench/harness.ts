@@ -1,4 +1,4 @@
-/** What all benchmarks share: taking turns, timing, tables. */
+/** The parts that all benchmarks share: taking turns, timing, tables. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,7 +52,7 @@ export async function measureRows(
   });
 }
 
-/** A table's line. @param figures  Of each case; nothing where it was not measured. */
+/** A table's line. @param figures  Null where a case was not measured. */
 export function makeRow(
   subject: string,
   figures: readonly (readonly number[] | number | null | undefined)[],

@@ -7,7 +7,7 @@ import { renderChartFile } from '../trainer/charts/chart.ts';
 import { planLineChart, type Point } from '../trainer/charts/line-chart.ts';
 import { describeSpread, formatFigure, type BenchRecord, type BenchTable } from './record.ts';
 
-/** What stands above this line in a page is written by people. */
+/** People write the part of a page above this line. */
 const MARK = '<!-- Written by `npm run bench` from here on: change it there. -->';
 
 /** Renders a table for the terminal. */
@@ -25,8 +25,8 @@ export function printTable({ title, unit, cases, rows, limit, notes }: BenchTabl
 
 /**
  * Renders a page.
- * @param before  The page as it was. What people wrote in it stays.
- * @param folder  Of the pictures, relative to the page.
+ * @param before  The page as it was. The part that people wrote stays.
+ * @param folder  The pictures' folder, relative to the page.
  * @param last    More lines for the page's end.
  */
 export function renderPage(

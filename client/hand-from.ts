@@ -104,7 +104,7 @@ async function fillForm(pictures: readonly unknown[]): Promise<FormData> {
 }
 
 async function encode(picture: unknown): Promise<Blob> {
-  const kind = Object.prototype.toString.call(picture).slice(8, -1); // Of any realm's Blob, too.
+  const kind = Object.prototype.toString.call(picture).slice(8, -1); // Finds a Blob of any realm.
   if (kind === 'Blob' || kind === 'File') {
     return picture as Blob;
   }

@@ -85,7 +85,7 @@ export async function* streamDigits(
   }
 }
 
-/** What the images and all further ranges have in common with the first answer. */
+/** Parts of the first answer that the images and all further ranges share. */
 interface Origin {
   readonly seed: string;
   readonly model: string;

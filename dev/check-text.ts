@@ -1,7 +1,8 @@
 /**
  * `npm run check` runs this first. It reports, as file:line, comments and Markdown prose wider than
- * 100 columns, folders with more than 12 source files, and imports against the arrows of
- * docs/architecture.md. The formatter checks the width of code; the linter checks import circles.
+ * 100 columns, comments with a sentence that begins like a riddle, folders with more than 12 source
+ * files, and imports against the arrows of docs/architecture.md. The formatter checks the width of
+ * code; the linter checks import circles.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -25,10 +26,14 @@ const COMMENTS: Readonly<Record<string, RegExp>> = {
   run: HASH,
 };
 
+/** “What a caller does wrong” says less than “Requests with faults”. Questions may begin so. */
+const RIDDLE =
+  /(?:^\s*(?:\*|\/\*\*?|\/\/)|[.:!?]|@\w+ +\w+) +(Of|What|Who|Whoever|Whatever) [^?]*$/;
+
 /** Marks a page that a command writes. Its paragraphs may be one line. */
 const GENERATED = /^<!-- (?:Written|Made) by `npm run /m;
 
-/** The rooms that each room may import. Rooms that are not listed may import every room. */
+/** The folders that each folder may import from. `bench`, `dev` and `test` may import from all. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   storage: ['shared'],
@@ -44,6 +49,7 @@ export function findProblems(files: ReadonlyMap<string, string>): string[] {
   const sources = [...files.keys()].filter((path) => kindOf(path) in COMMENTS);
   return [
     ...[...files].flatMap(([path, text]) => findWideLines(path, text)),
+    ...sources.flatMap((path) => findRiddles(path, files.get(path) ?? '')),
     ...findFullFolders(sources),
     ...sources.flatMap((path) => findWrongImports(path, files.get(path) ?? '')),
   ];
@@ -64,6 +70,18 @@ function findWideLines(path: string, text: string): string[] {
     return columns > MAX_COLUMNS && (comment === undefined || comment.test(hideTexts(line)))
       ? [`${path}:${i + 1}: ${columns} columns, at most ${MAX_COLUMNS} allowed`]
       : [];
+  });
+}
+
+function findRiddles(path: string, text: string): string[] {
+  const comment = COMMENTS[kindOf(path)] as RegExp;
+  return text.split('\n').flatMap((line, i) => {
+    const code = hideTexts(line);
+    const start = comment.exec(code)?.index;
+    const word = start === undefined ? undefined : RIDDLE.exec(code.slice(start))?.[1];
+    return word === undefined
+      ? []
+      : [`${path}:${i + 1}: a sentence begins with “${word}”: name it`];
   });
 }
 

@@ -22,7 +22,7 @@ export interface WorkerLink<T extends Tasks> {
 
 /**
  * Starts a worker.
- * @param url  Of its script, which sends a message once it is ready.
+ * @param url  The URL of its script, which sends a message once it is ready.
  * @returns    Once it is ready; rejects when its script or its wasm does not load.
  */
 export async function startWorker<T extends Tasks>(url: string): Promise<WorkerLink<T>> {

@@ -114,7 +114,7 @@ export async function startHttpServer(options: HttpServerOptions) {
       });
       const hosts = incoming.headersDistinct['host']?.length ?? 0;
       if (hosts > 1 || (hosts === 0 && incoming.httpVersion === '1.1')) {
-        // Of several, Node takes the first, and a proxy perhaps the last (RFC 9112, 3.2).
+        // If there are several, Node takes the first, and a proxy perhaps the last (RFC 9112, 3.2).
         const body = describeProblem(
           400,
           `The request has ${hosts === 0 ? 'no Host header' : 'several Host headers'}.`,

@@ -57,8 +57,8 @@ const MAX_KNOWN_BYTES = 64 * 1024;
 /**
  * Reads a store. S3 answers 403 for a missing object where the credentials may not list the bucket.
  * Such an answer counts as missing only for an object of a model, and only while the same
- * credentials can read another one. A refused pointer is reported as refused. A folder that refuses
- * an object has it.
+ * credentials can read another one. A refused pointer is reported as refused. In a
+ * folder, “forbidden” means that the file is there.
  */
 export function createObjectReader(store: ObjectStore): ObjectReader {
   /** The objects of models that were read last, newest first. */

@@ -6,7 +6,7 @@ import { serveStatic } from 'hono/serve-static';
 import type { HostFacts } from '../worker/context.ts';
 import { ASSET_HEADERS, ASSET_PATH } from '../worker/http/asset-headers.ts';
 
-/** @param facts  What only the host knows of the request. */
+/** @param facts  Facts that only the host knows of the request. */
 export type Fetch = (request: Request, facts: HostFacts) => Response | Promise<Response>;
 
 /**

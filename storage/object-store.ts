@@ -21,7 +21,7 @@ export interface ListedObject {
  * A place for objects. All methods throw {@link StorageError}.
  *
  * A put is atomic: a reader, also after the writer was killed, finds the old object or the new
- * one. Of several puts under the same condition at most one succeeds.
+ * one. If several puts have the same condition, at most one succeeds.
  */
 export interface ObjectStore {
   /** The place in words, for messages; never holds a credential. */
@@ -39,7 +39,7 @@ export interface ObjectStore {
   ): Promise<StoredObject | 'unchanged' | null>;
   /**
    * Writes an object if nobody has changed it.
-   * @param etag         Of the object as it is; null for a key that is free.
+   * @param etag         The present object's ETag; null for a key that is free.
    * @param contentType  Media type for readers over HTTP.
    * @returns  False when the object has another ETag, or the key is not free.
    */
@@ -88,7 +88,7 @@ const MESSAGES = {
     'AWS_SESSION_TOKEN, or the profile',
   forbidden: ({ detail }: Detail) =>
     `not allowed (${detail}); docs/publication.md lists the rights that these credentials or ` +
-    'this user need. S3 says the same of a missing object to whoever may not list the bucket',
+    'this user need. S3 also answers this for a missing object if they may not list the bucket',
   wrong_region: ({ detail }: Detail) =>
     `the bucket is in another region (${detail}); set --region or AWS_REGION`,
   full: ({ detail }: Detail) =>

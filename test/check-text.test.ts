@@ -43,6 +43,23 @@ it.each([
   expect(check(path, text)).toEqual([]);
 });
 
+it.each([
+  ['// What a caller does wrong.', 'What'],
+  ['/** Draws digits. Of two with one name the first counts. */', 'Of'],
+  [' * @param key  Of the seed.', 'Of'],
+  ['call(); // Whoever asks gets it.', 'Whoever'],
+])('a sentence that begins like a riddle is reported: %s', (line, word) => {
+  expect(check('a.ts', line)).toEqual([`a.ts:1: a sentence begins with “${word}”: name it`]);
+});
+
+it.each([
+  '// What decides? The seed.',
+  "const text = 'What a day';",
+  '// The name of what is drawn.',
+])('a question, a text and an object are not riddles: %s', (line) => {
+  expect(check('a.ts', line)).toEqual([]);
+});
+
 it('a folder with more than 12 source files is reported', () => {
   const files = (count: number) =>
     new Map(Array.from({ length: count }, (_, i) => [`worker/routes/file-${i}.ts`, '']));

@@ -93,7 +93,7 @@ export interface Drawing<P extends Pinned> {
   /**
    * Draws and encodes an answer without a plan. HEAD draws too if GET has the same bytes, because
    * only drawing tells the length.
-   * @param labels     Of the asked class, or of the hand's digits.
+   * @param labels     The label that was asked for, or those of the digits to write.
    * @param markDrawn  Called between drawing and encoding, for Server-Timing.
    * @returns  Pieces if there can be many.
    * @throws Refusal
@@ -378,7 +378,7 @@ interface Fit {
 
 /**
  * Chooses the largest scale at which a picture fits into `width` and `height`, if one is given.
- * @param dpr      What both were multiplied by.
+ * @param dpr      The factor of both.
  * @param measure  Measures the picture with a scale.
  * @throws Refusal  When no scale is right.
  */
@@ -491,7 +491,7 @@ function joinSamples(parts: readonly Samples[]): Samples {
 
 /**
  * Names the file that a browser saves: in ASCII and, for names beyond it, in UTF-8 too (RFC 6266).
- * @param name  Of characters that `encodeURIComponent` and RFC 8187 treat alike: no ' ( ) *.
+ * @param name  A name of characters that `encodeURIComponent` and RFC 8187 treat alike: no ' ( ) *.
  */
 export function describeFile(disposition: 'inline' | 'attachment', name: string): string {
   const ascii = name.replace(/[^\x21-\x7e]+/g, '_');

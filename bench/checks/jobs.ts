@@ -19,7 +19,7 @@ export const measure: Suite = async (quick) => {
   await withFolder(async (folder) => {
     const { service, report } = await runJob(folder, SECRET, {
       start: `/jobs?seed=Ada&n=${n}`,
-      killAt: quick ? 0.2 : 0.5, // Of few shards, few messages come twice.
+      killAt: quick ? 0.2 : 0.5, // With few shards, few messages come twice.
       log: (line) => console.log(line),
     });
     try {

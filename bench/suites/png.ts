@@ -11,7 +11,7 @@ import { instantiateKernels, pngEncoder } from '../../trainer/node-kernels.ts';
 import * as harness from '../harness.ts';
 import { runPython } from '../peers.ts';
 
-/** `goalMs`: what an encoding may take. Of large sheets few, since zopfli takes seconds for one. */
+/** `goalMs`: what an encoding may take. Few of large sheets, since zopfli takes seconds for one. */
 const CASES = [
   { name: '1 digit', n: 1, scale: 1, smooth: false, sheets: 9, goalMs: null },
   { name: '16 digits', n: 16, scale: 1, smooth: false, sheets: 9, goalMs: 0.3 },

@@ -1,6 +1,6 @@
 /**
  * Quality of models beside their cost at the edge. The operand is a file of
- * `npm run evaluate -- --json`, whose models lie where they lay.
+ * `npm run evaluate -- --json`, whose models are still in the same folders.
  */
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';

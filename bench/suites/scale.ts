@@ -146,7 +146,7 @@ function reckon({ requestsPerDay, outcome }: Traffic, cpuMs: number, workerPart:
   return { ...bill, total };
 }
 
-/** What Cloudflare does not publish. */
+/** Assumptions, since Cloudflare does not publish these figures. */
 export const ASSUMED = {
   /** The k-th busiest location gets a share of the requests that falls as 1 / k. */
   locations: 300,
@@ -202,7 +202,7 @@ export function expectOutcome(requestsPerDay: number): Outcome {
     // The isolate is within that time at the publication: its requests until the end are old, and
     // so is the first one after it, unless it comes after the silence (twice the refresh time).
     const within = (1 - looks) * (fresh / 2 + 1 - none);
-    // Else: the next request is old when both it and the publication come before the silence.
+    // Otherwise the next request gets the old model if both come before the silence ends.
     const after = looks * (1 - none * (1 + fresh));
     sums.isolates += count * (1 - Math.exp(-own * month));
     sums.reads += share * (READS.look * looks + READS.model * isCold);

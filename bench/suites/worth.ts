@@ -1,5 +1,5 @@
 /**
- * What a labelled set is worth: networks that learn from n generated digits, from n real ones, or
+ * The worth of a labelled set: networks that learn from n generated digits, from n real ones, or
  * from both, tested on real test digits. Operands: the folder of all of MNIST, then a model's.
  */
 import { join } from 'node:path';
@@ -91,7 +91,7 @@ export function planCases(counts: readonly number[], seeds: readonly string[]): 
 
 /**
  * Measures the cases that were not kept, and keeps each as soon as it is known.
- * @param key  Of everything else that decides the figures.
+ * @param key  Hash of everything else that decides the figures.
  * @returns    A run for each case, in their order.
  */
 export async function workOff(

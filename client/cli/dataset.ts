@@ -151,7 +151,7 @@ async function* writeSet(set: DrawnSet, format: DatasetFormat): AsyncGenerator<U
 
 /**
  * Asks for the ranges one after the other, all of the first one's seed.
- * @throws CliError  What the API refuses.
+ * @throws CliError  If the API refuses.
  */
 async function* readRanges(set: DrawnSet, format: DatasetFormat): AsyncGenerator<Response> {
   const { ask, flags, n } = set;

@@ -113,9 +113,8 @@ export function checkBase({ base, strict }: Flags, format: string): void {
   if (base === undefined || format === 'json' || format === 'ndjson') {
     return;
   }
-  const text = `without effect in ${format}: --base`;
   if (strict === true) {
-    throw new CliError(`--strict and ${text}. Leave it out.`);
+    throw new CliError(`--strict refuses what has no effect in ${format}: --base. Leave it out.`);
   }
-  process.stderr.write(`digitmint: ${text}\n`);
+  process.stderr.write(`digitmint: without effect in ${format}: --base\n`);
 }

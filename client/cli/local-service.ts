@@ -18,7 +18,7 @@ import { CliError, describeFault, EXIT } from './output.ts';
 /**
  * Requests a path with a query.
  * @param accept  The media type, where the path has no extension.
- * @param body    Of a POST.
+ * @param body    The body of a POST.
  */
 export type Ask = (
   path: string,

@@ -15,7 +15,7 @@ export const ROOT = join(import.meta.dirname, '../..');
  *
  * @param entries    Paths, absolute or from the root, by the name of the output.
  * @param outFolder  Absolute path. Files of the same names are replaced.
- * @param options    Of esbuild, in place of those below. Its plugins run first.
+ * @param options    Options of esbuild, in place of those below. Its plugins run first.
  * @throws Error     With esbuild's messages.
  */
 export function bundle(

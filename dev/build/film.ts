@@ -37,7 +37,7 @@ const WORDS = {
 };
 
 /**
- * @param text      What the figure shows, then lines with words of the player.
+ * @param text      A description of the figure, then lines with words of the player.
  * @throws Error    For a name that is not in `FILMS`, and for an unknown word.
  */
 export function renderFilm(name: string, text: string): Film {

@@ -29,7 +29,7 @@ export function writeOptionTypes(): string {
     ]),
     ...writeInterface('morph', '/** A loop in which digits turn into one another: `/morph`. */'),
     ...writeAttributes(),
-    '/** What decides which digits are drawn. */',
+    '/** The options that decide which digits are drawn. */',
     "export type SamplingOptions = Pick<DigitOptions, 'seed' | 'start' | 'model'>;",
     '/** How digits look. */',
     "export type LookOptions = Pick<DigitOptions, 'scale' | 'margin' | 'dpr' | 'fg' | 'bg' | 'smooth' | 'darkFg' | 'darkBg'>;",

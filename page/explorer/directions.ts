@@ -9,7 +9,7 @@ const ROUNDS = 300;
  * Finds them by power iteration with deflation.
  * @param kernel  [inputs, units], of the first layer; only its first `size` rows are used.
  * @param size    Length of a latent vector.
- * @param units   Of the first layer.
+ * @param units   Units of the first layer.
  * @param count   At most `size`.
  * @returns       Unit vectors [size], each orthogonal to those before; the largest component of
  *                each is positive.

@@ -272,7 +272,7 @@ function paintSamples(
 
 /**
  * Counts the pixels of the API that differ from those drawn here.
- * @param path    Of `/digit.json`, for the same samples.
+ * @param path    A path of `/digit.json`, for the same samples.
  * @param pixels  Drawn here.
  * @returns       A sentence for the page.
  */

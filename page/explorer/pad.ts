@@ -62,7 +62,7 @@ export function addPad(move: (place: Place) => void): (place: Place) => void {
   return put;
 }
 
-/** Runs work one at a time. Of the calls that come meanwhile only the last one is kept. */
+/** Runs work one at a time. It keeps only the last of the calls that come meanwhile. */
 export function createLatest<T>(work: (wish: T) => Promise<void>): (wish: T) => void {
   let isBusy = false;
   let waiting: { readonly wish: T } | undefined;

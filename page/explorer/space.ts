@@ -15,7 +15,7 @@ export interface Place {
 
 /**
  * Builds the network's inputs at the corners.
- * @param inputs   Of `CORNERS` samples.
+ * @param inputs   The inputs of `CORNERS` samples.
  * @param classes  0 for a generator without classes.
  * @param label    The class of all four; their own when undefined.
  * @returns        [CORNERS, latentSize + classes]

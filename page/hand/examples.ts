@@ -1,7 +1,7 @@
 /** Digits for a visitor who does not want to draw. Points are parts of the canvas's side. */
 import type { Stroke } from './strokes.ts';
 
-/** Samples a curve. @param point  Of a time from 0 to 1. */
+/** Samples a curve. @param point  Gives the point at a time from 0 to 1. */
 function sample(point: (time: number) => readonly [number, number]): Stroke {
   return Array.from({ length: 25 }, (_, i) => point(i / 24));
 }

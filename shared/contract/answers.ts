@@ -138,7 +138,7 @@ const writtenDigit = {
 
 const writtenDigitSchema = object('WrittenDigit', writtenDigit);
 
-/** `POST /hand`. Of several digits, label, class and certainty are the first one’s. */
+/** `POST /hand`. With several digits, label, class and certainty belong to the first. */
 export const handSchema = object('WrittenHand', {
   model: modelSchema,
   hand: tell(v.string(), 'For hand= of /digit, /number, /morph and /dataset'),

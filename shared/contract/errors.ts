@@ -50,7 +50,7 @@ const ERRORS = {
     format: string;
   }>({
     detail: ({ listed, format }) =>
-      `strict=1 and without effect in ${format}: ${listed.join(', ')}. Leave them out.`,
+      `strict=1 refuses what has no effect in ${format}: ${listed.join(', ')}. Leave them out.`,
     example: { parameters: ['fg'], listed: ['fg'], format: 'npy' },
   }),
   picture_too_large: define<{
@@ -79,7 +79,7 @@ const ERRORS = {
   }),
   answer_too_large: define<{ numbers: number; maxNumbers: number }>({
     detail: ({ numbers, maxNumbers }) =>
-      `The samples would have ${numbers} numbers, at most ${maxNumbers} allowed: lower n.`,
+      `The answer would have ${numbers} pixel values, at most ${maxNumbers} are allowed: lower n.`,
     example: { numbers: 16_777_216, maxNumbers: 1_000_000 },
     parameters: ['n'],
   }),
@@ -149,7 +149,7 @@ const ERRORS = {
   format_not_found: define<{ received: string; available: readonly string[] }>({
     status: 404,
     detail: ({ received, available }) =>
-      `No answer here is written as ${quote(received)}, available: ${available.join(', ')}.`,
+      `This path has no format ${quote(received)}. Available: ${available.join(', ')}.`,
     example: { received: 'webp', available: ['png', 'svg'] },
     parameters: ['format'],
   }),

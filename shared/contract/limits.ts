@@ -1,6 +1,6 @@
 /** Every limit that a caller can meet. */
 
-/** Declares a limit. @param about  What it bounds. */
+/** Declares a limit. @param about  The bounded quantity. */
 function limit(value: number, unit: string, about: string) {
   return { value, unit, about };
 }

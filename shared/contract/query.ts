@@ -487,8 +487,8 @@ export type Pinned<R extends RouteName> = Omit<
 };
 
 /**
- * What decides a picture of digits. `label` is the class's name: unlike its number it means the
- * same in every version of a model. With `number` there is one picture, `n` is 1.
+ * The values that decide a picture of digits. `label` is the class's name: unlike its number it
+ * means the same in every version of a model. With `number` there is one picture, `n` is 1.
  */
 export type PinnedDigits = Pinned<'digit'> & Pick<DigitQuery, 'number'>;
 

@@ -20,7 +20,7 @@ const DISPOSITION = /^content-disposition:(.*)$/im;
 const PARAMETER = /;\s*([^\s;=]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))/g;
 
 /**
- * @param contentType  Of the request; only multipart/form-data makes a difference.
+ * @param contentType  The request's type; only multipart/form-data makes a difference.
  * @param max          The most pictures.
  * @throws PictureError
  */

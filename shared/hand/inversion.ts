@@ -202,7 +202,7 @@ function measureSlopes(
 
 /**
  * Computes the least-squares problem at a latent vector.
- * @param matrix  Of the part before. The lower half is brought up to date.
+ * @param matrix  The matrix of the part before. The lower half is brought up to date.
  * @returns       The gradient, [known].
  */
 function linearize(

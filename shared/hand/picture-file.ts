@@ -25,7 +25,7 @@ export interface PictureFile {
   readonly height: number;
   /**
    * Decodes to grey.
-   * @param paper  What transparency shows: 255 for white, 0 for black.
+   * @param paper  The level behind transparent pixels: 255 for white, 0 for black.
    * @throws PictureError
    */
   decode(paper: number): Promise<GreyPicture>;

@@ -14,8 +14,8 @@ const MIN_CERTAINTY = 0.55;
 const MAX_OTHER = 0.75;
 /**
  * How far the encoder's own drawing may be from the digit. `error` is the root mean square, of 255;
- * `missed` is its share of the ink's own root mean square, which blank paper has: pale and thin
- * shapes have small errors whatever is drawn in their place. An encoder that knows pictures of no
+ * `missed` is `error` divided by the ink's own root mean square, so 1 is as bad as blank paper.
+ * Pale and thin shapes have a small `error` with any drawing. An encoder that knows pictures of no
  * class may miss more, and a label that the caller gave counts more than the drawing.
  */
 const NEAR = {
@@ -138,7 +138,7 @@ export function* readHand(
   }
 }
 
-/** Says why a digit is not recognised, without a full stop. @param name  Of its class. */
+/** Says why a digit is not recognised, without a full stop. @param name  The name of its class. */
 export function describeUnrecognised(digit: DigitReading, name: string | undefined): string {
   const { certainty, other, ownError, missed, isNear } = digit;
   const write = (share: number): string => `${Math.round(100 * share)}%`;
@@ -172,8 +172,8 @@ function guessDigit(reader: HandReader, draw: DrawInk, given: GivenDigit): Guess
 }
 
 /**
- * Improves a guess without a search. The encoder guesses the hand of the drawing, too; what that
- * guess misses of the drawing's own hand is missing in the first guess as well.
+ * Improves a guess without a search. The encoder reads the drawing of the guess, too. Each look
+ * adds the difference between the first guess and that reading.
  * @returns  The best of all guesses.
  */
 function lookAgain(

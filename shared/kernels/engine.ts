@@ -12,8 +12,8 @@ const LANES: i32 = 4;
 /** Vectors computed at once. With two places of input their sums fill the registers. */
 const BLOCK: i32 = 4;
 /**
- * The largest quantized input. Weights get the rest of 31 bits: see `packWeights`. Of the powers of
- * two this one brings the shipped models' pixels nearest to float32.
+ * The largest quantized input. Weights get the rest of 31 bits: see `packWeights`. No other power
+ * of two brings the shipped models' pixels nearer to float32.
  */
 const MAX_INPUT: f32 = 8191;
 

@@ -261,7 +261,7 @@ export interface ParsedManifest {
  * Parses a manifest and runs every check that needs no other file. Its bytes must be those of
  * `encodeManifest`, because a version determines the bytes under its URLs. Only a file that is not
  * published as it stands may be formatted `inAnyForm`.
- * @param expected  What the pointer or the key promised; each given field is enforced.
+ * @param expected  The values that the pointer or the key promised; each given field is enforced.
  * @throws ArtifactError
  */
 export function parseManifest(

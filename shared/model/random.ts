@@ -73,7 +73,7 @@ export function deriveSeedKey(seed: string): RandomKey {
 
 /**
  * Draws latent vectors: row-major [count, latentSize], in [-1, 1).
- * @param key   Of the seed.
+ * @param key   The seed's key.
  * @param draw  Draws the words; that of an engine is faster.
  */
 export function drawLatents(

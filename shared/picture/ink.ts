@@ -39,7 +39,7 @@ function listLevels(): number[] {
  */
 export function evenInk(pixels: Uint8Array, width: number, height: number): Float64Array {
   const even = Float64Array.from(pixels);
-  const darkest = new Uint8Array(width + 1); // Of each column; the last one is paper.
+  const darkest = new Uint8Array(width + 1); // By column; the last column is paper.
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       darkest[x] = Math.max(darkest[x] as number, pixels[y * width + x] as number);

@@ -56,7 +56,7 @@ export function traceOutlines(pixels: ArrayLike<number>, width: number, height: 
   };
   const inked = (x: number, y: number) => (read(x, y) > HALF ? 1 : 0);
   for (let y = -1; y < height; y++) {
-    let [top, bottom] = [0, 0]; // Of the corners at the left.
+    let [top, bottom] = [0, 0]; // The corners at the left.
     for (let x = -1; x < width; x++) {
       const [above, below] = [inked(x + 1, y), inked(x + 1, y + 1)];
       for (const [from, to] of LINES[8 * top + 4 * above + 2 * below + bottom] ?? []) {

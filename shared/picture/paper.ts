@@ -80,7 +80,7 @@ export function layInk(inks: Uint8Array, paper: Paper): Uint8Array {
     : inks.map((ink) => Math.floor(level + ((full - level) * ink) / 255 + 0.5));
 }
 
-/** How much ink each grey level is, 0..255. What is beyond the paper's own level is paper. */
+/** How much ink each grey level is, 0..255. Anything beyond the paper's own level is paper. */
 function listInks(paper: number): Uint8Array {
   const range = (isLight(paper) ? 0 : 255) - paper;
   return Uint8Array.from({ length: 256 }, (_, level) =>

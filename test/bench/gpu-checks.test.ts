@@ -1,4 +1,4 @@
-/** What docs/speed.md shows of people's GPUs. */
+/** The figures that docs/speed.md shows of people's GPUs. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

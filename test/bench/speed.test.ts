@@ -1,5 +1,5 @@
 /**
- * What `npm run bench` makes of figures: the page and the pictures. The times are a benchmark's,
+ * The output of `npm run bench`: the page and the pictures. The times are a benchmark's,
  * and not tested.
  */
 import { spawnSync } from 'node:child_process';

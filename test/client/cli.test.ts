@@ -507,11 +507,11 @@ describe('refuses, and names the flag', () => {
     ],
     [
       'dataset --format npy --pixels base64 --strict',
-      '--strict and without effect in npy: --pixels. Leave them out.',
+      '--strict refuses what has no effect in npy: --pixels. Leave them out.',
     ],
     [
       '--format svg --base https://digits.example --strict',
-      '--strict and without effect in svg: --base. Leave it out.',
+      '--strict refuses what has no effect in svg: --base. Leave it out.',
     ],
     [
       '--seed a --json morph',
@@ -523,7 +523,7 @@ describe('refuses, and names the flag', () => {
     ],
     [
       '--format txt --scale 3 --dark-bg 000 --strict',
-      '--strict and without effect in txt: --scale, --dark-bg. Leave them out.',
+      '--strict refuses what has no effect in txt: --scale, --dark-bg. Leave them out.',
     ],
     ['--base digits', '--base is "digits", expected an address such as https://digits.example'],
     ['morph --n 1', '--n is "1", expected a whole number from 2 to 16.'],

@@ -1,6 +1,7 @@
 /**
- * Tests that data tools open sets by their URLs: dev/data-tools/tables.txt pins them. What they
- * find is compared with `/digit.json`. `npm run hunt -- tools` does the same with the large ones.
+ * Tests that data tools open sets by their URLs: dev/data-tools/tables.txt pins them. Their
+ * findings are compared with `/digit.json`. `npm run hunt -- tools` does the same with the large
+ * ones.
  */
 import { createHash } from 'node:crypto';
 import { execFile } from 'node:child_process';

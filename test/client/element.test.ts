@@ -75,7 +75,7 @@ function waitForEvents(page: Page, count: number): Promise<Told[]> {
 
 const getBytes = async (url: string) => Buffer.from(await (await fetch(url)).arrayBuffer());
 
-/** What the picture in an element is. */
+/** The state of the picture in an element. */
 async function look(page: Page, selector = 'digit-mint') {
   return page.locator(`${selector} img`).evaluate((node) => {
     const image = node as HTMLImageElement;
@@ -219,7 +219,7 @@ test('follows its attributes, several at once as one picture', async () => {
   const shown = await look(page);
   expect(shown.url).toBe(`${base}/number/42.png?seed=a&scale=2`);
   expect([shown.width, shown.height]).toEqual([shown.natural, 56]);
-  // What its page does not allow to be asked for would be in the complaints.
+  // A request that its page does not allow would be in the complaints.
   expect(complaints).toEqual([]);
   await page.close();
 });

@@ -144,7 +144,7 @@ test.each(COMMANDS.map(removeComment))('%s', async (command) => {
     await writeFile(join(cwd, 'my-model', path), bytes);
   }
   const path = [join(client.folder, 'node_modules', '.bin'), process.env['PATH']].join(delimiter);
-  // What npx does where the package is installed; and fewer digits, since this is the large model.
+  // As npx does where the package is installed; and fewer digits, since this is the large model.
   const line = command.replace('npx digitmint', 'digitmint').replace('60000', '600');
   const { stdout } = await promisify(execFile)('/bin/sh', ['-c', line], {
     cwd,

@@ -1,6 +1,6 @@
 /**
  * Runs the worker behind a queue that delivers some shards twice, for tests and the job benchmark.
- * Of every ten shards it repeats one at once and two later; test/support/storage/twice-delivered.ts
+ * It repeats one of every ten shards at once and two later; test/support/storage/twice-delivered.ts
  * chooses them.
  */
 import worker from '../../worker/index.ts';

@@ -32,7 +32,7 @@ interface Entry extends KillReport {
   readonly killer: string;
 }
 
-/** Of the kills: runs are longer, and have more places to be hit at. */
+/** The shares of the kills: runs are longer, and have more places to be hit at. */
 const SHARES = { trainer: 0.5, folder: 0.25, s3: 0.25 } as const;
 
 /** Then it is let come to its end, so that its end can be judged. */

@@ -1,8 +1,8 @@
 /**
  * `npm run hunt -- fuzz`: schemathesis against the worker's own OpenAPI document, in the local edge
  * runtime: thousands of requests, right and wrong, whose answers must be what the document says.
- * `--url URL` asks a server that runs already. Exit status 1 when a check fails. What is checked,
- * and how long, stands in schemathesis.toml.
+ * `--url URL` asks a server that runs already. Exit status 1 when a check fails. The file
+ * schemathesis.toml lists the checks and their length.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';

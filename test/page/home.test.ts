@@ -60,7 +60,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** The reference has one form for all operations: some of them tell of the others. */
 const CONTEXT = { exclude: ['.operation ~ .operation ~ .operation ~ .operation'] };
 
-/** What axe-core finds, and which rule says so. */
+/** Problems that axe-core finds, with their rules. */
 async function runAxe(page: Page, rules?: string[]): Promise<string[]> {
   await page.evaluate(AXE);
   const options = rules === undefined ? {} : { runOnly: rules };

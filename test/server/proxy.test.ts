@@ -22,7 +22,7 @@ afterEach(async () => {
 
 /**
  * Starts proxy and server.
- * @param path  Of the public URL; null to set none.
+ * @param path  The path of the public URL; null to set none.
  */
 async function start(
   name: ProxyName,
@@ -89,7 +89,7 @@ describe.skipIf(!hasProxy('nginx'))('behind the documented nginx (package nginx-
     }
     const [one, other] = [await get('/digit.png'), await get('/digit.png')];
     expect([one.kept, other.kept, one.body.equals(other.body)]).toEqual(['MISS', 'MISS', false]);
-    // Whoever asks for another format of the same URL gets it.
+    // A request for another format of the same URL gets that format.
     for (const type of ['image/png', 'application/json', 'image/png', 'application/json']) {
       const answer = await get('/digit?seed=c', { accept: type });
       expect(answer.headers['content-type']).toBe(type);

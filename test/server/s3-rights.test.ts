@@ -43,7 +43,7 @@ describe.skipIf(!hasVersitygw())('with the documented rights, on versitygw', () 
   let storage: S3Server;
   let users: Readonly<Record<'reader' | 'publisher' | 'nobody', S3Credentials>>;
   let keys: PublicKey[];
-  /** What AWS does, and versitygw does not. */
+  /** AWS does this, and versitygw does not. */
   let hiding: FaultyProxy;
   let fault: (key: string) => Fault;
   beforeAll(async () => {

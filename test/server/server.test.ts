@@ -123,7 +123,7 @@ test('the built files are enough to start on a bare Node from an empty folder', 
   ).toEqual([
     '.digitmint-files.json',
     'assets',
-    'digit-body.js', // What only some requests need is loaded by them.
+    'digit-body.js', // Only the requests that need it load it.
     'encoder.bin',
     'engine-relaxed.wasm',
     'engine.wasm',

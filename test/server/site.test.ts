@@ -11,7 +11,7 @@ writeFileSync(join(folder, 'assets', 'page.js'), 'let a;');
 writeFileSync(join(folder, 'assets', 'page.js.br'), 'packed');
 writeFileSync(join(folder, 'secret.js'), 'secret');
 const fetch = addSite(() => new Response('the app'), folder);
-// What is gone can be opened as little as with no file descriptor left.
+// A missing file fails to open, as any file does with no descriptor left.
 rmSync(join(folder, 'assets'), { recursive: true });
 afterAll(() => rmSync(folder, { recursive: true }));
 

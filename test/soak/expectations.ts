@@ -1,5 +1,5 @@
 /**
- * What a soak holds answers against.
+ * The answers that a soak expects.
  */
 import { createHash } from 'node:crypto';
 
@@ -25,7 +25,7 @@ export function hash(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** What is looked at of `/healthz`. */
+/** The fields of `/healthz` that are checked. */
 export interface Health {
   readonly status: string;
   readonly model: { readonly name: string; readonly version: string } | null;

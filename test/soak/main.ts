@@ -150,7 +150,7 @@ async function startOnNode(): Promise<Soaked> {
   return { worker, program: 'node', clean: () => rm(folder, { recursive: true }) };
 }
 
-/** What only the worker itself knows. */
+/** Figures that only the worker itself knows. */
 async function askInside(worker: TestWorker): Promise<Pick<MemoryRow, 'models'>> {
   return { models: (await (await worker.fetch('/open-models')).json()) as number };
 }

@@ -7,7 +7,7 @@ export interface MemoryRow {
   /** Answered so far. */
   readonly requests: number;
   readonly seconds: number;
-  /** Of the process that serves. */
+  /** Memory of the process that serves. */
   readonly residentMiB: number;
   /** Where the worker tells it: models in memory. */
   readonly models?: number;

@@ -39,11 +39,11 @@ export interface SoakReport {
   readonly counts: Readonly<Record<string, number>>;
   readonly switches: number;
   readonly brokenPublications: number;
-  /** What was wrong, at most so many as can be read. */
+  /** The faults, at most so many as can be read. */
   readonly wrong: readonly string[];
   /**
-   * Of the answers that were known beforehand, in order, but those that hold the service's address:
-   * the same on every runtime.
+   * Covers the answers that were known beforehand, in order, but those that hold the service's
+   * address. So it is the same on every runtime.
    */
   readonly goldenSha256: string;
 }
@@ -111,7 +111,7 @@ class Soak {
   readonly goldens: Golden[] = [];
   readonly #worker: TestWorker;
   readonly #fixtures: readonly Fixture[];
-  /** What may serve now: while it switches, two. */
+  /** The models that may serve now: two during a switch. */
   #serving = new Set<string>();
 
   constructor(worker: TestWorker, fixtures: readonly Fixture[]) {

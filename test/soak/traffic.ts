@@ -9,7 +9,7 @@ export interface KnownRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly status: number;
-  /** Of an error. */
+  /** The code of an error. */
   readonly code?: string;
 }
 
@@ -39,12 +39,12 @@ export const PINNED: Readonly<Record<string, (model: string, n: number) => strin
   weights: (model) => `/models/${model.replace('@', '/')}/weights.bin`,
 };
 
-/** Of those, what holds URLs. */
+/** The ones among them that hold URLs. */
 export const HOLD_ADDRESS: ReadonlySet<string> = new Set(['json', 'ndjson', 'card']);
 
 const PROBLEM = { accept: 'application/problem+json' };
 
-/** What a caller does wrong, and the pages. */
+/** Requests with faults, and the pages. */
 export const KNOWN: readonly KnownRequest[] = [
   { path: '/digit.json?n=0', status: 400, code: 'invalid_parameter' },
   { path: '/digit.png?n=many', status: 400 },
@@ -89,7 +89,7 @@ export function nameModel({ manifest }: Fixture): string {
   return `${manifest.name}@${manifest.version}`;
 }
 
-/** Of a hundred requests so many of each kind. */
+/** Requests of each kind among a hundred. */
 const SHARES = {
   pinned: 40,
   current: 15,

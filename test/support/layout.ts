@@ -1,4 +1,4 @@
-/** What is wrong with a page's layout, whatever fonts the machine has. Runs in the page. */
+/** Finds faults of a page's layout, whatever fonts the machine has. Runs in the page. */
 
 /** @returns  A line for each fault. */
 export function findLayoutFaults(): string[] {

@@ -28,8 +28,8 @@ export type OtherProgram = keyof typeof OTHERS;
 
 /**
  * The path of another program: of its bundle, or of its source in a hunt.
- * @param backend  Of TensorFlow.js. tfjs-node has TensorFlow.js itself, so a bundle would load it
- *   twice.
+ * @param backend  The backend of TensorFlow.js. tfjs-node has TensorFlow.js itself, so a bundle
+ *   would load it twice.
  */
 export function findProgram(name: OtherProgram, backend?: string): string {
   const isBundled = process.env['DIGITMINT_TRAINER'] !== undefined;

@@ -35,7 +35,7 @@ const LARGE_LAYERS: NonNullable<Parameters<typeof buildFixture>[0]>['layers'] = 
   { type: 'reshape', shape: [64, 64, 3] },
 ];
 const large = buildFixture({ name: 'large', layers: LARGE_LAYERS });
-/** Of fewer numbers than the model takes. */
+/** It has fewer numbers than the model takes. */
 const HAND = formatHand({ model: labelled.manifest, latents: new Float32Array(15) });
 const leaving = buildFixture({ name: 'leaving', layers: LARGE_LAYERS });
 

@@ -362,7 +362,7 @@ async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResu
   const advice = `The checkpoints so far are kept: go on with ${describeResumption(plan)}`;
   const saveSnapshot = async (step: number, weights: Float32Array): Promise<void> => {
     await mkdir(locate(folder).snapshots, { recursive: true });
-    // Steps are done, so the last one has this number less one, as its sample grid has.
+    // `step` counts finished steps. The last one has the number `step - 1`, as in the sample grid.
     await exportRun(plan, locateSnapshot(folder, step - 1), { step, weights });
   };
   try {
@@ -429,7 +429,7 @@ export function buildReportCommand(): Command {
     });
 }
 
-/** Does what is beside the point of a run. A failure must not hide how the run ended. */
+/** Does an optional task and prints its failure, which must not hide how the run ended. */
 async function tryOrTell(missing: string, act: () => Promise<void>): Promise<void> {
   try {
     await act();
@@ -461,7 +461,7 @@ async function exportRun(
       dataset: { name, images, sha256 },
       backend: backend.description,
     },
-    // A lost log has no figures, and equal pictures have no diversity.
+    // Without a log there are no figures, and no diversity if all real pictures are equal.
     figures: Object.fromEntries(
       Object.entries({ discriminatorLoss, generatorLoss, diversity }).filter(
         (figure): figure is [string, number] => Number.isFinite(figure[1]),
@@ -476,7 +476,7 @@ async function savePictures({ dataset, findings }: RunPlan, folder: string): Pro
   await mkdir(folder, { recursive: true });
   await writeAtomically(contactSheet, buildContactSheet(dataset));
   const hasProblems = findings !== null && findings.problems.length > 0;
-  await rm(locate(folder).problems, { force: true }); // Of an earlier dry run.
+  await rm(locate(folder).problems, { force: true }); // From an earlier dry run.
   return [showPath(contactSheet), ...(hasProblems ? [await saveProblems(folder, findings)] : [])];
 }
 
@@ -505,7 +505,7 @@ async function printEstimate({ options, dataset, backend, checkpoint }: RunPlan)
   console.log(`${'memory'.padEnd(10)} about ${formatCount(megabytes)} MB\n`);
 }
 
-/** Says what a publication replaces. Storage that cannot be reached now may be by then. */
+/** Says what a publication replaces. An unreachable store is no error: it may be back by then. */
 async function describeReplaced(delivery: Delivery): Promise<string> {
   if (!delivery.publish) {
     return '';

@@ -89,7 +89,7 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
   const samples = selectPart(source, part);
   const classes = listClasses(source);
   const [first] = samples;
-  // What is wrong with other parts does not matter.
+  // Faults of other parts do not matter.
   const problems = source.problems.filter(({ split }) => !split || !first || split === first.split);
   const total = samples.length + problems.length;
   const labelled: Sample[] = [];
@@ -282,7 +282,7 @@ function listClasses({ samples, classNames }: Source): ReadonlyMap<string, strin
 
 /**
  * Reads samples, some at a time. The results come in order; failures become problems.
- * @param pixels  Of each sample, to decode fewer large ones at a time.
+ * @param pixels  Pixels of each sample, to decode fewer large ones at a time.
  */
 async function* readAll<T>(
   samples: readonly Sample[],

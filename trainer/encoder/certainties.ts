@@ -23,8 +23,8 @@ const DECAY = 1e-4;
 const BATCH = 500;
 
 /**
- * @param plan      Of the encoder with a logit for pictures of no class.
- * @param weights   Of an encoder with the same layers, with or without that logit.
+ * @param plan      The plan of the encoder with a logit for pictures of no class.
+ * @param weights   The weights of an encoder with the same layers, with or without that logit.
  * @param pictures  Their labels are classes, or the number of the classes for none.
  * @returns         The weights of the plan, flat.
  */

@@ -57,7 +57,7 @@ export async function loadOtherPictures(
 
 /**
  * Makes pictures of no class.
- * @param written  Of the model's classes.
+ * @param written  Digits of the model's classes.
  * @param purpose  The key's stream.
  */
 export function makeOtherPictures(

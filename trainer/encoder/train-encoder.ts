@@ -171,7 +171,7 @@ async function train(flags: {
 
 /**
  * Reads written pictures, and inverts those on light paper.
- * @param classes  Of the model; the pictures must have the same.
+ * @param classes  The model's classes; the pictures must have the same.
  */
 export async function loadWritten(
   data: string | undefined,
@@ -191,7 +191,7 @@ export async function loadWritten(
 
 type EncoderFacts = Omit<EncoderDescription, 'encoder' | 'weights' | 'file'>;
 
-/** Writes an encoder beside its model. @param weights  Of the plan, flat. */
+/** Writes an encoder beside its model. @param weights  The plan's weights, flat. */
 async function saveEncoder(
   model: ArtifactFolder,
   plan: EncoderPlan,

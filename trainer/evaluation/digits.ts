@@ -69,7 +69,7 @@ export async function loadTrainingDigits(given: string | undefined): Promise<Rea
 /**
  * Draws the validation digits from all of MNIST's training digits.
  * @param folder          The folder of `--data`, for the message.
- * @param expectedSha256  Of the training digits: models and classifier have learned no others.
+ * @param expectedSha256  The hash of the training digits, from which models and classifier learned.
  * @throws ExpectedError  When the training digits are others.
  */
 export function drawValidationDigits(

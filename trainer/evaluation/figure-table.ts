@@ -35,53 +35,51 @@ interface RowFacts {
 
 type FigureId = keyof Figures | 'worstClass';
 
-/** In the order of the table. */
-const FIGURES: readonly (readonly [
-  id: FigureId,
+type FigureColumns = readonly [
   title: string,
   better: 'lower' | 'higher' | 'near 1' | 'as real',
   show: (figures: Figures, classNames: readonly string[]) => string,
-])[] = [
-  ['frechetDistance', 'Fréchet distance', 'lower', showFrechetDistance],
-  ['kernelDistance', 'kernel distance ×1000', 'lower', showKernelDistance],
-  ['precision', 'precision', 'higher', (f) => showNumber(f.precision, 3)],
-  ['recall', 'recall', 'higher', (f) => showNumber(f.recall, 3)],
-  ['density', 'density', 'higher', (f) => showNumber(f.density, 3)],
-  ['coverage', 'coverage', 'higher', (f) => showNumber(f.coverage, 3)],
-  ['classAccuracy', 'class accuracy', 'higher', (f) => showPercent(f.classAccuracy?.accuracy)],
-  ['worstClass', 'worst class', 'higher', showWorstClass],
-  ['classBalance', 'class balance', 'lower', (f) => showNumber(f.classBalance, 4)],
-  [
-    'classificationAccuracyScore',
+];
+
+/** In the order of the table. */
+const FIGURES: Readonly<Record<FigureId, FigureColumns>> = {
+  frechetDistance: ['Fréchet distance', 'lower', showFrechetDistance],
+  kernelDistance: ['kernel distance ×1000', 'lower', showKernelDistance],
+  precision: ['precision', 'higher', (f) => showNumber(f.precision, 3)],
+  recall: ['recall', 'higher', (f) => showNumber(f.recall, 3)],
+  density: ['density', 'higher', (f) => showNumber(f.density, 3)],
+  coverage: ['coverage', 'higher', (f) => showNumber(f.coverage, 3)],
+  classAccuracy: ['class accuracy', 'higher', (f) => showPercent(f.classAccuracy?.accuracy)],
+  worstClass: ['worst class', 'higher', showWorstClass],
+  classBalance: ['class balance', 'lower', (f) => showNumber(f.classBalance, 4)],
+  classificationAccuracyScore: [
     'accuracy score',
     'higher',
     (f) => showPercent(f.classificationAccuracyScore),
   ],
-  ['twoSample', 'two-sample accuracy', 'lower', (f) => showTwoSample(f.twoSample)],
-  [
-    'twoSampleMagnified',
+  twoSample: ['two-sample accuracy', 'lower', (f) => showTwoSample(f.twoSample)],
+  twoSampleMagnified: [
     'two-sample, magnified',
     'lower',
     (f) => showTwoSample(f.twoSampleMagnified),
   ],
-  [
-    'twoSampleBinarized',
+  twoSampleBinarized: [
     'two-sample, binarized',
     'lower',
     (f) => showTwoSample(f.twoSampleBinarized),
   ],
-  ['diversity', 'class diversity', 'near 1', (f) => showNumber(f.diversity, 3)],
-  ['memorisation', 'memorisation', 'near 1', (f) => showNumber(f.memorisation, 3)],
-  ['sharpness', 'sharpness', 'near 1', (f) => showNumber(f.sharpness, 3)],
-  ['valuesOf0', 'values of 0', 'as real', (f) => showPercent(f.valuesOf0)],
-  ['values1To4', 'values 1 to 4', 'as real', (f) => showPercent(f.values1To4)],
-  ['values250To255', 'values 250 to 255', 'as real', (f) => showPercent(f.values250To255)],
-  ['valuesOf255', 'values of 255', 'as real', (f) => showPercent(f.valuesOf255)],
-  ['boxSide', 'box', 'as real', (f) => showNumber(f.boxSide, 2)],
-  ['largeBoxes', 'larger boxes', 'as real', (f) => showPercent(f.largeBoxes)],
-  ['stray', 'stray of the centre', 'as real', (f) => showNumber(f.stray, 3)],
-  ['strokeWidth', 'stroke width', 'as real', (f) => showNumber(f.strokeWidth, 2)],
-];
+  diversity: ['class diversity', 'near 1', (f) => showNumber(f.diversity, 3)],
+  memorisation: ['memorisation', 'near 1', (f) => showNumber(f.memorisation, 3)],
+  sharpness: ['sharpness', 'near 1', (f) => showNumber(f.sharpness, 3)],
+  valuesOf0: ['values of 0', 'as real', (f) => showPercent(f.valuesOf0)],
+  values1To4: ['values 1 to 4', 'as real', (f) => showPercent(f.values1To4)],
+  values250To255: ['values 250 to 255', 'as real', (f) => showPercent(f.values250To255)],
+  valuesOf255: ['values of 255', 'as real', (f) => showPercent(f.valuesOf255)],
+  boxSide: ['box', 'as real', (f) => showNumber(f.boxSide, 2)],
+  largeBoxes: ['larger boxes', 'as real', (f) => showPercent(f.largeBoxes)],
+  stray: ['stray of the centre', 'as real', (f) => showNumber(f.stray, 3)],
+  strokeWidth: ['stroke width', 'as real', (f) => showNumber(f.strokeWidth, 2)],
+};
 
 function explainFigures(facts: RowFacts): Record<FigureId, string> {
   const { protocol, real, learned, classes, features, activeFeatures, hasLabels } = facts;
@@ -132,7 +130,7 @@ function explainFigures(facts: RowFacts): Record<FigureId, string> {
 
 const ABSENT = '–';
 
-/** Nothing has no share: such a figure is not finite, and null where it was kept. */
+/** A share of nothing is NaN, which JSON keeps as null. */
 function isKnown(figure: number | null | undefined): figure is number {
   return Number.isFinite(figure);
 }
@@ -173,7 +171,8 @@ function showWorstClass({ classAccuracy }: Figures, classNames: readonly string[
 export function buildRows(samples: readonly Figures[], floor: Figures, facts: RowFacts) {
   const explanations = explainFigures(facts);
   const { classNames = [] } = facts;
-  return FIGURES.map(([id, title, better, show]) => ({
+  const figures = Object.entries(FIGURES) as [FigureId, FigureColumns][];
+  return figures.map(([id, [title, better, show]]) => ({
     /** Its name for programs. */
     id,
     title,

@@ -5,7 +5,7 @@
 
 /** The protocol of published figures. */
 export const PROTOCOL = {
-  /** Rises whenever the computation of a figure changes. */
+  /** Rises whenever a figure is added or its computation changes: kept floors have the hash. */
   version: 2,
   /** Subsets of the kernel distance. Real digits' features are scaled to a mean square of 1. */
   kernelSubsets: 100,

@@ -229,7 +229,7 @@ function averageSeeds(seeds: readonly (readonly Point[])[], scale: LineChart['sc
   });
 }
 
-/** The columns' heads. Those with an arrow, which says what is better, have a verdict. */
+/** The columns' heads. Those with an arrow (which way is better) are compared with the baseline. */
 const COLUMNS = {
   frechet: 'distance ↓',
   frechetAlong: 'along the way ↓',

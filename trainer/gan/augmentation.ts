@@ -30,7 +30,7 @@ const NUMBERS = 9;
 
 /**
  * Draws a step's changes. The caller disposes them.
- * @param chance  Of each of the three changes of an image: a move, a cut, other light.
+ * @param chance  The chance of each of the three changes of an image: a move, a cut, other light.
  */
 export function drawAugmentation(
   {

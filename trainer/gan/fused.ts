@@ -243,9 +243,9 @@ function differentiateWeights(features: tf.Tensor2D, dy: tf.Tensor2D, { labels }
 }
 
 /**
- * A loss of logits, [count, 1]: the mean softplus of numbers that shall become small. `fakes` holds
- * generated images alone, for the generator: of -x. The others hold real images, then as many
- * generated ones: `apart` of -real and of fake, added; `pairs` of fake - real.
+ * A loss of logits, [count, 1]. `fakes`: mean softplus(-x) of generated images, the generator's
+ * loss. `apart`: mean softplus(-real) + mean softplus(fake). `pairs`: mean softplus(fake - real).
+ * In the last two the real images come first, then as many generated ones.
  */
 type Contest = 'fakes' | 'apart' | 'pairs';
 

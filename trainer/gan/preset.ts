@@ -1,4 +1,7 @@
-/** The settings of a training run, and named sets of them. To add one: an entry of PRESETS. */
+/**
+ * The settings of a training run, and named sets of them. To add one: `PRESETS`, `PRESET_SIZES` and
+ * `fitPreset`.
+ */
 import type { GeneratorConfig } from '../../shared/model/generator.ts';
 import type { PixelRange } from '../../shared/picture/pixels.ts';
 import type { Dataset } from '../data/dataset.ts';

@@ -121,7 +121,7 @@ function computeFusedTerms(
   probe?: Probe,
 ): { loss: tf.Scalar; total: tf.Scalar } | null {
   const isSimple =
-    objective.type === 'relativistic' ||
+    objective.type !== 'non-saturating' ||
     (objective.r1Gamma === undefined && objective.realTarget === undefined);
   if (!hasFusedKernels() || !isSimple || typeof penaltyWeight !== 'number') {
     return null;
@@ -130,20 +130,24 @@ function computeFusedTerms(
   const images = joinCopies<tf.Tensor4D>([real, fake], [2 * batch, ...image]);
   const bothLabels =
     labels && joinCopies<tf.Tensor2D>([labels, labels], [2 * batch, labels.shape[1]]);
-  if (objective.type === 'non-saturating') {
-    const loss = computeContest('apart', judge(images, bothLabels));
-    return { loss, total: loss };
+  switch (objective.type) {
+    case 'non-saturating': {
+      const loss = computeContest('apart', judge(images, bothLabels));
+      return { loss, total: loss };
+    }
+    case 'relativistic': {
+      const differentiate = tf.valueAndGrad((x) => judge(x as tf.Tensor4D, bothLabels));
+      const { value, grad } = differentiate(images, tf.ones([2 * batch, 1]));
+      if (probe !== undefined) {
+        const norms = tf.mean(tf.reshape(runFused('squareRows', { x: grad }), [2, batch]), 1);
+        const [r1, r2] = tf.unstack(norms) as [tf.Scalar, tf.Scalar];
+        probe('r1', r1);
+        probe('r2', r2);
+      }
+      const loss = computeContest('pairs', value);
+      return { loss, total: tf.add(loss, sumSquares(grad, penaltyWeight / batch)) };
+    }
   }
-  const differentiate = tf.valueAndGrad((x) => judge(x as tf.Tensor4D, bothLabels));
-  const { value, grad } = differentiate(images, tf.ones([2 * batch, 1]));
-  if (probe !== undefined) {
-    const norms = tf.mean(tf.reshape(runFused('squareRows', { x: grad }), [2, batch]), 1);
-    const [r1, r2] = tf.unstack(norms) as [tf.Scalar, tf.Scalar];
-    probe('r1', r1);
-    probe('r2', r2);
-  }
-  const loss = computeContest('pairs', value);
-  return { loss, total: tf.add(loss, sumSquares(grad, penaltyWeight / batch)) };
 }
 
 /** Both networks in training. */
@@ -249,14 +253,17 @@ export function updateGenerator(
   return tf.tidy(() => {
     const judge = createJudge(gan);
     const { augment, labels } = batch;
-    const isRelativistic = gan.config.objective.type === 'relativistic';
+    const { type } = gan.config.objective;
     // Outside of the gradient, which is by the generator's weights alone.
-    const realLogits = isRelativistic ? judge(augment(batch.real), labels) : null; // [batch, 1]
+    const realLogits = type === 'relativistic' ? judge(augment(batch.real), labels) : null;
     return minimise('generator', gan, amounts, probe, () => {
-      const fakeLogits = judge(augment(generateImages(gan, batch.input)), labels);
-      return realLogits === null
-        ? computeGeneratorLoss(fakeLogits)
-        : computeRelativisticLoss(fakeLogits, realLogits);
+      const fakeLogits = judge(augment(generateImages(gan, batch.input)), labels); // [batch, 1]
+      switch (type) {
+        case 'non-saturating':
+          return computeGeneratorLoss(fakeLogits);
+        case 'relativistic':
+          return computeRelativisticLoss(fakeLogits, realLogits as tf.Tensor2D);
+      }
     });
   });
 }

@@ -121,7 +121,7 @@ export async function refuseForeign(folder: string): Promise<void> {
 
 /**
  * Reads a folder again, before something that belongs to its model is written there.
- * @param version  Of the model that was read before.
+ * @param version  The version that was read before.
  * @throws ExpectedError  Also when the folder holds another version now.
  */
 export async function readSameModel(place: string, version: unknown): Promise<ArtifactFolder> {
@@ -155,7 +155,7 @@ export function checkDrawing(parsed: ParsedManifest, weights: Uint8Array): void 
   createVerifiedSampler(parsed, decodeWeights(parsed, weights), instantiateKernels).checkOutput();
 }
 
-/** What macOS and Windows write into folders that a person looks at. */
+/** Files that macOS and Windows write into folders that a person looks at. */
 const OF_SYSTEM = /^(?:\.DS_Store|\._.+|Thumbs\.db|desktop\.ini)$/i;
 
 async function listFolder(folder: string): Promise<string[]> {

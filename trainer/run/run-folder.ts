@@ -96,7 +96,7 @@ export function locate(folder: string) {
   };
 }
 
-/** @param step  Of the sample grid beside it. */
+/** @param step  The step of the sample grid beside it. */
 export function locateSnapshot(folder: string, step: number): string {
   return join(locate(folder).snapshots, nameStep(step));
 }
@@ -110,9 +110,12 @@ export async function chooseRunFolder(root: string, preset: string): Promise<str
 
 /** Whether a schedule depends on the number of steps. Then a run cannot get another number. */
 export function dependsOnSteps({ finalFactor, objective }: TrainingConfig): boolean {
-  const { gamma, finalGamma = gamma } =
-    objective.type === 'relativistic' ? objective : { gamma: 0 };
-  return finalFactor !== 1 || finalGamma !== gamma;
+  switch (objective.type) {
+    case 'non-saturating':
+      return finalFactor !== 1;
+    case 'relativistic':
+      return finalFactor !== 1 || (objective.finalGamma ?? objective.gamma) !== objective.gamma;
+  }
 }
 
 type Identity = Pick<RunOptions, 'config' | 'dataset'>;

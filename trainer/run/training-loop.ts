@@ -46,9 +46,9 @@ export interface RunHook {
     step(...of: Parameters<Stepper['step']>): StepLosses | null;
   };
   /**
-   * Called after each step, and before the first one of a run without checkpoint. `step` are done;
-   * the losses of the last one are not disposed. To `save` writes a checkpoint, which replaces the
-   * run's own schedule; to `stop` ends the run.
+   * Called after each step, and before the first one of a run without checkpoint. `step` counts
+   * finished steps; the losses of the last one are not disposed. 'save' writes a checkpoint, and
+   * the run's own schedule is not used. 'stop' ends the run.
    */
   measure(gan: Gan, step: number, losses: StepLosses | null): Promise<'go on' | 'save' | 'stop'>;
 }

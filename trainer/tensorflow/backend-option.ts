@@ -6,7 +6,7 @@ export const BACKEND_CHOICES = ['auto', ...BACKEND_NAMES] as const;
 
 export type BackendChoice = 'auto' | BackendName;
 
-/** @param help  What the backend computes. */
+/** @param help  The work of the backend. */
 export function buildBackendOption(help: string): Option {
   return new Option('--backend <name>', help).choices(BACKEND_CHOICES).default('auto');
 }

@@ -3,7 +3,7 @@ import type { Outline } from '../../shared/picture/outline.ts';
 
 /** Steps of a digit's pixel. Points are rounded to whole steps. */
 const STEPS = 10;
-/** Points that are nearer to the line through their neighbours, in steps, are left out. */
+/** A point that is nearer than this to the line through its neighbours, in steps, is left out. */
 const MAX_OFF_STEPS = 0.35;
 /**
  * Pixels between the points of a curve. Marching squares' lumps are shorter, so they are smoothed

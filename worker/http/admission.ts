@@ -173,7 +173,7 @@ export function countNumbers(samples: number, { sampler }: Generator): number {
 
 /** Checks what a request would spend on the load of a model. @returns  The error when too much. */
 export function checkLoad(plan: GeneratorPlan, maxMs = Infinity): ApiError | undefined {
-  const samples = Math.max(4, plan.config.classes); // Of `Sampler.checkOutput`.
+  const samples = Math.max(4, plan.config.classes); // `Sampler.checkOutput` draws so many.
   const ms = estimateMs({ ...measureSamples(plan, samples), weight: plan.parameters });
   const fits = 'the same without model=, or with a smaller model';
   return ms > maxMs ? { code: 'too_expensive', ms: Math.ceil(ms), maxMs, fits } : undefined;

@@ -27,7 +27,7 @@ type Draw = (first: number, count: number) => Uint8Array | Promise<Uint8Array>;
  * @param numbers  Numbers of one digit.
  */
 export function countPerPart(numbers: number): number {
-  return Math.max(1, Math.min(64, Math.floor(2 ** 18 / numbers)));
+  return Math.max(1, Math.min(128, Math.floor(2 ** 18 / numbers)));
 }
 
 /** The pace of records that are labels, which take no pixels. */

@@ -33,7 +33,7 @@ export function listLowered(asked: Asked): string[] {
 
 /**
  * Says how far each parameter alone must be lowered for the answer to fit, such as "n=118".
- * @param pinned       What the caller asked for.
+ * @param pinned       The values that the caller asked for.
  * @param measureWork  Measures the work for other values.
  */
 export function describeFit<P extends object>(

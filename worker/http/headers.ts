@@ -148,7 +148,7 @@ export function hasRanges(etag: string | undefined): boolean {
   return etag?.startsWith('"') === true;
 }
 
-/** Describes an answer of known length. @param bytes  Of its body. */
+/** Describes an answer of known length. @param bytes  The body's length. */
 export function describeLength(etag: string | undefined, bytes: number) {
   return { 'Content-Length': String(bytes), 'Accept-Ranges': hasRanges(etag) ? 'bytes' : 'none' };
 }
@@ -177,7 +177,7 @@ const RENDERING = 5;
  * known before a digit is drawn. A fresh answer has none.
  * @param permalink  Path and query of the canonical URL.
  * @param holdsUrls  Whether the answer holds absolute URLs: its bytes depend on the origin too.
- * @param query      What the caller fixed.
+ * @param query      The values that the caller fixed.
  * @param warnings   The ignored parameters: see `listWarnings`.
  */
 export function describePinned(

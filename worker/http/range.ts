@@ -79,7 +79,7 @@ export function respondPart(
     : respondStream(c, status, headers, () => streamPieces(content.read(first, end)), end - first);
 }
 
-/** Writes the headers of a part. @param length  Of the whole answer. */
+/** Writes the headers of a part. @param length  Bytes of the whole answer. */
 export function describePart(
   headers: Readonly<Record<string, string>>,
   length: number,

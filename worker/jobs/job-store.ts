@@ -189,7 +189,7 @@ export class JobStore {
     return (await put('images', images, metadata)) !== null;
   }
 
-  /** Lists the stored shards of a page in order. Of two with one number the first counts. */
+  /** Lists the stored shards of a page in order. The first counts if one is stored twice. */
   async listShards(id: string, record: JobRecord, page: number): Promise<StoredShard[]> {
     const prefix = `jobs/${id}/images/`;
     const countLabelBytes = (n: number) => encodeShardHeads(record, n).labels.length + n;

@@ -53,7 +53,7 @@ export type JobMessage = v.InferOutput<typeof jobMessageSchema>;
  */
 const SHARD = { digits: 10_000, bytes: 8_000_000, effort: 2.5e11 } as const;
 
-/** Chooses the digits of a shard. @param effort  Of the network, for one digit. */
+/** Chooses the digits of a shard. @param effort  The network's effort for one digit. */
 export function chooseShardDigits(pixelBytes: number, effort: number): number {
   return Math.max(
     1,

@@ -416,7 +416,7 @@ export class GeneratorSource {
     }
   }
 
-  /** Logs a failure. That of the default model is kept for /healthz, and logged once. */
+  /** Logs a failure. The default model's failure is kept for /healthz, and logged once. */
   #fail(cause: unknown, slot = DEFAULT_SLOT, model?: string): void {
     const failure = describeFailure(cause);
     if (slot === DEFAULT_SLOT) {
@@ -489,7 +489,10 @@ function nameVersion({ name, version }: Pick<Generator, 'name' | 'version'>): st
   return `${name}@${version}`;
 }
 
-/** Words a failure for the public: an artifact's whole, of storage only that it failed. */
+/**
+ * Describes a failure for the public. Errors of an artifact keep their message; a storage error
+ * says only that storage failed.
+ */
 function describeFailure(cause: unknown): { readonly reason: string; readonly message: string } {
   if (cause instanceof ArtifactError) {
     return { reason: cause.failure.reason, message: cause.message };

@@ -16,8 +16,8 @@ const POOL = { instances: 3, bytes: 8 * 1024 * 1024 } as const;
 const pool: Kernels[] = [];
 
 /**
- * Hands out an instance. The bundler compiled the wasm, since the edge runtime cannot. That runtime
- * has Relaxed SIMD; for Node and browsers `dev/build/bundle.ts` chooses the program.
+ * Hands out an instance. The bundler compiled the wasm, since the edge runtime cannot. The
+ * runtime has Relaxed SIMD; for Node and browsers `dev/build/bundle.ts` chooses the program.
  */
 export function takeKernels(): Kernels {
   return pool.pop() ?? (new WebAssembly.Instance(engine).exports as unknown as Kernels);

@@ -1,7 +1,7 @@
 /**
- * The OpenAPI 3.1 document, for programs and for generators of clients. What makes these stumble is
- * kept out: several media types of one answer where a path can fix it, bytes without a type, and
- * schemas without a name.
+ * The OpenAPI 3.1 document, for programs and for generators of clients. It avoids everything that
+ * makes generators stumble: several media types of one answer where a path can fix it, bytes
+ * without a type, and schemas without a name.
  */
 import { version } from '../../package.json';
 import * as answerSchemas from '../../shared/contract/answers.ts';

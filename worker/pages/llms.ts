@@ -56,7 +56,7 @@ function generalize(operations: readonly Operation[]): Operation[] {
     }));
 }
 
-/** Describes what the service draws. @param manifest  Of the default model, if one serves. */
+/** Describes what the service draws. @param manifest  Absent if no model serves. */
 function describeModel(manifest: Manifest | undefined, base: string): string {
   const { subject = HANDWRITTEN_DIGITS, classes = [] } = manifest ?? {};
   const { many } = subject;

@@ -5,7 +5,7 @@ import { digitSchema, digitsSchema, problemSchema } from '../../../shared/contra
 import { deriveSeedKey, drawLatents } from '../../../shared/model/random.ts';
 import { startWorker, type TestWorker } from '../../support/hosts/runtime.ts';
 
-const LATENT_SIZE = 64; // Of the shipped model.
+const LATENT_SIZE = 64; // The shipped model's.
 
 let worker: TestWorker;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 /**
- * What holds for every query: parsers only throw refusals, and the permanent URL of whatever was
+ * Properties of every query: parsers only throw refusals, and the permanent URL of whatever was
  * asked for asks for the same again.
  */
 import fc from 'fast-check';
@@ -262,7 +262,7 @@ describe('the permanent URL', () => {
   });
 });
 
-/** What a query pins, where it pins nothing the default. */
+/** The values that a query pins, and defaults for the others. */
 function repin(query: DigitQuery): PinnedDigits {
   const pinned = pinQuery('digit', query, 'png', MODEL, query.seed ?? '');
   return { ...pinned, number: query.number };

@@ -32,7 +32,7 @@ export const CASES = {
 
 export type ToolList = keyof typeof CASES;
 
-/** What a tool found in a set, or how it failed. */
+/** A tool's findings in a set, or its failure. */
 export type Found =
   | { readonly pixels: string; readonly labels: readonly number[] }
   | { readonly failure: string };
@@ -59,7 +59,7 @@ export async function installTools(list: ToolList): Promise<void> {
   await run('sh', [join(ROOT, 'dev/data-tools/install.sh'), list]);
 }
 
-/** Opens a set with each tool of a list. @param query  Of `/dataset`. */
+/** Opens a set with each tool of a list. @param query  The query of `/dataset`. */
 export async function openSets(
   list: ToolList,
   url: URL,

@@ -18,7 +18,7 @@ import { useGpu, type OpenBackend } from '../../../trainer/tensorflow/open-backe
 import { readSmallMnist } from '../training/small-mnist.ts';
 import { trainQuietly } from '../training/train-quietly.ts';
 
-/** Of one step. */
+/** Counts of one step. */
 interface Counts {
   readonly dispatches: number;
   /** Ranges of buffers that the driver copies. */
@@ -36,7 +36,7 @@ export interface NullDeviceRun {
   readonly counts: Readonly<Record<PresetName, Counts>>;
   /** The steps of a run of RUN_STEPS after which something was read from the device. */
   readonly stepsRead: readonly number[];
-  /** What the device found wrong until then. */
+  /** The faults that the device found until then. */
   readonly fault: string | null;
   /** The error of a training whose batch the device's memory does not hold. */
   readonly outOfMemory: string;
@@ -144,7 +144,7 @@ async function listStepsRead(backend: Backend): Promise<number[]> {
   const read = new Set<number>();
   // Each step updates two networks.
   const restore = watchCalls('GPUBuffer', 'mapAsync', () => read.add(updates / 2 - 1));
-  // The null device computes nothing. What lies in its memory may be no number: a run would end.
+  // The null device computes nothing. Its memory may hold no numbers: a run would end.
   const restoreMemory = watchCalls('GPUBuffer', 'getMappedRange', (range) => {
     const values = new Float32Array(range as ArrayBuffer);
     values.set(values.map((_, i) => (i % 11) / 11)); // Samples differ from each other.

@@ -33,9 +33,9 @@ export interface JobReport {
   /** Shards that were stored when it answered again. */
   readonly doneAfterKill: number;
   readonly writtenAfterKill: number;
-  /** Of the shards written after the kill, those whose message came twice, at once or later. */
+  /** Shards written after the kill whose message came twice, at once or later. */
   readonly deliveredTwice: number;
-  /** Of all shards, those whose message came twice at once, so that two consumers drew them. */
+  /** Shards whose message came twice at once, so that two consumers drew them. */
   readonly drawnTwice: number;
   /** Second deliveries that changed nothing. */
   readonly withoutEffect: number;

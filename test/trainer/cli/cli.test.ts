@@ -593,7 +593,7 @@ describe('npm run trainer -- quantize', () => {
     const flags = ['--model', join(parent, 'products-16'), '--products', '8', '--out', out];
     const { code, output } = await run('quantize', ...flags);
     expect(code).toBe(0);
-    // Of pixels whose contrast is 255: see docs/notes/engine-and-png.md.
+    // These pixels' contrast is 255: see docs/notes/engine-and-png.md.
     expect(output).toMatch(/256 samples, bytes of 0 to 255: at most \d+ apart, 1\.\d+ in the mean/);
     const { manifest, weightsFile } = await readArtifactFolder(out);
     expect(manifest.bytes).toEqual(shipped.manifest.bytes);

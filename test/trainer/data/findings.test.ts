@@ -1,4 +1,4 @@
-/** What the trainer warns of before it starts. */
+/** The trainer's warnings before it starts. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import sharp from 'sharp';

@@ -57,7 +57,7 @@ const DATA = { name: 'digits', images: 600, sha256: '0'.repeat(64) };
 const OPTIONS = { config: CONFIG, dataset: DATA };
 
 describe('the hash of a run', () => {
-  /** Of settings whose learning rates stay, while the penalties change until the last step. */
+  /** In these settings the learning rates stay, and the penalties change until the last step. */
   const buildConfig = (steps: number, finalGamma?: number): TrainingConfig => ({
     ...CONFIG,
     steps,

@@ -33,7 +33,7 @@ import {
 
 const SETUP = join(import.meta.dirname, '../../../trainer/tensorflow/setup');
 
-/** Of an earlier build in the cache. */
+/** An earlier build in the cache. */
 const KEY = 'linux-x64-0123456789ab';
 
 const WORKING = 'exit 0';

@@ -12,7 +12,7 @@ import { listTrainingBackends, runOnBackend } from '../../support/training/backe
 import { RUN_STEPS, type NullDeviceRun } from '../../support/gpu/null-device.ts';
 import type { KernelRun } from '../../support/gpu/run-kernels.ts';
 
-/** Of a step with the preset's batch; 123 and 328 without kernels of our own. */
+/** Counts of a step with the preset's batch; 123 and 328 without kernels of our own. */
 const MAX_DISPATCHES = { seed: 35, digits: 133 };
 /** Copies are cheaper: the driver does several in one go. */
 const MAX_COPIES = { seed: 29, digits: 55 };

@@ -333,7 +333,7 @@ export function measureSquare(numbers: number): { side: number; channels: number
 
 /**
  * Passes the rows of a table on, one after the other, as they are.
- * @param take      Gets a row, its line, from 1, and whether it is the first one. What it throws
+ * @param take      Gets a row, its line, from 1, and whether it is the first one. Its error
  *                  ends the reading.
  * @param isQuoted  Cells may hold delimiters and line breaks within quotes.
  * @throws ExpectedError  When a line is too long, or a quote does not end.

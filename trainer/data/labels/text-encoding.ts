@@ -15,7 +15,7 @@ function findUnicode(start: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' {
   return isLittle ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
 }
 
-/** What may come before a table: Excel's line with the delimiter, and lines of empty cells. */
+/** Lines that may come before a table: Excel's line with the delimiter, and empty cells. */
 const BEFORE_TABLE = /^(?:sep=.|[\s,;|"]*)$/i;
 
 export function isBeforeTable(line: string): boolean {

@@ -65,7 +65,7 @@ export function isArchive({ path }: TreeFile): boolean {
 /**
  * Puts the files of archives where the archives are: cats.zip and dogs.zip become cats/ and dogs/,
  * set-001.zip and set-002.zip one folder.
- * @param folders  What the user says that folders are, also those of archives.
+ * @param folders  The user's meaning of folders, also those of archives.
  * @throws ExpectedError  When an archive is damaged, or holds too much for memory.
  */
 export async function unpackArchives(tree: Tree, folders?: FolderMeaning): Promise<Tree> {
@@ -214,7 +214,7 @@ export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'problems' | '
   const { decoded, notes } = decodeNames(listed.map(({ path }) => Buffer.from(path, 'latin1')));
   const files: TreeFile[] = [];
   const problems: Problem[] = [];
-  // Of two with one path the later one replaces the other when they are unpacked.
+  // If two members have the same path, the later one counts, as in unpacking.
   const last = new Map(listed.map((one, i) => [decoded[i] as string, one]));
   for (const [path, { content, reason = '' }] of last) {
     if (content === null) {
@@ -246,7 +246,7 @@ const EMPTY_FRAME = zstdCompressSync(Buffer.alloc(0));
  * @throws Error  When it is damaged, or too large.
  */
 function unpackZstandard(packed: Uint8Array): Buffer {
-  // What a truncated frame lacks is taken from the empty one.
+  // The empty frame supplies the parts that a truncated frame lacks.
   const whole = Buffer.concat([packed, EMPTY_FRAME]);
   const frames: Buffer[] = [];
   let [at, left] = [0, MAX_ARRAY_BYTES];

@@ -45,7 +45,7 @@ interface Placed {
 }
 
 /**
- * @param folders  What subfolders mean; absent: found out.
+ * @param folders  The meaning of subfolders; absent: found out.
  * @throws ExpectedError  When folders could mean several things, or labels are no labels.
  */
 export async function arrangePictures(

@@ -64,7 +64,7 @@ export async function listZip(from: string | Uint8Array): Promise<Tree> {
     }
   };
   await within('', list, (message) => `is no whole ZIP archive (${message})`);
-  // Of two with one path the later one replaces the other when they are unpacked.
+  // If two members have the same path, the later one counts, as in unpacking.
   const last = [...new Map(files.map((file) => [file.path, file])).values()];
   last.sort((a, b) => (a.path < b.path ? -1 : 1));
   const name = typeof from === 'string' ? basename(from) : '';

@@ -72,7 +72,7 @@ export async function renderRunCharts(
   return renderFigures(charts.flatMap(splitChart), pickRuns, [], LABEL_WIDTH);
 }
 
-/** Makes a chart of each metric. What a guess costs depends on the loss, so it is left out. */
+/** Makes a chart of each metric. The cost of a guess depends on the loss, so it is left out. */
 function splitChart(chart: MetricsChart): MetricsChart[] {
   const metrics = Object.entries(chart.metrics);
   return metrics.length === 1

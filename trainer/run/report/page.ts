@@ -215,7 +215,7 @@ export function encodePicture(png: Uint8Array): string {
   return `data:image/png;base64,${bytes.toString('base64')}`;
 }
 
-/** Renders a section of the page. @param className  Of the stylesheet, where it has one. */
+/** Renders a section of the page. @param className  The stylesheet's class, if it has one. */
 export function renderSection(id: string, title: string, content: string, className = ''): string {
   const attribute = className === '' ? '' : ` class="${className}"`;
   return `<section${attribute} aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${content}</section>`;
@@ -286,7 +286,7 @@ function describeValue(value: unknown): string {
     : String(value);
 }
 
-/** Renders a table of facts. @param heads  Of the columns behind the first; none by default. */
+/** Renders a table of facts. @param heads  Heads of the columns after the first; default: none. */
 export function renderRows(
   rows: readonly (readonly [name: string, ...values: string[]])[],
   heads: readonly string[] = [],

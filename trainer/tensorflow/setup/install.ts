@@ -50,7 +50,7 @@ async function lockCache(cacheFolder: string) {
   }
 }
 
-/** @param name  Of the set of wheels. */
+/** @param name  The name of the set of wheels. */
 async function setUpLocked(name: string, options: SetUpOptions): Promise<ProbeReport> {
   const { packageFolder, cacheFolder, force, env, log } = options;
   // Interrupted builds may have left some.

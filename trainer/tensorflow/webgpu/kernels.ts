@@ -13,7 +13,7 @@ import {
   type Kernel,
 } from './program.ts';
 
-/** Registers the kernels with TensorFlow.js. Of its own they replace the filter's gradient. */
+/** Registers the kernels. One of them replaces TensorFlow.js's own: the filter's gradient. */
 export function registerWebgpuKernels(): void {
   const names: Readonly<Record<string, string>> = KERNELS;
   for (const [key, kernel] of Object.entries(WEBGPU_KERNELS)) {
@@ -181,7 +181,7 @@ const SLOPE = `fn computeSlope(i : i32) -> f32 {
   }
 }`;
 
-/** The kind of a contest; the number of images, real ones if there are both kinds, of its mean. */
+/** Reads the contest, and how many images its mean is over: half of them if some are real. */
 function readContest(call: Call): { contest: number; count: number } {
   const contest = call.attrs?.['contest'] as number;
   const images = sizeOf(shapeOf(call, 'logits'));

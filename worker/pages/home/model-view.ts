@@ -60,7 +60,7 @@ export function describeTitle(manifest: Manifest): string {
   return capitalize(describeMany(manifest));
 }
 
-/** Renders a text to copy. @param id  Of its element. @param name  For screen readers. */
+/** Renders a text to copy. @param id  Its element's id. @param name  For screen readers. */
 export function renderSnippet(id: string, name: string, text: string): Markup {
   return html`<div class="snippet">
     <pre class="copy" id="${id}" tabindex="0" aria-label="${name}">${text}</pre>
