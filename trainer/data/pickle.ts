@@ -12,6 +12,7 @@ import {
   type ArrayFile,
   type NamedArray,
 } from './array-file.ts';
+import { unwrapLabel } from './labels/label-column.ts';
 import { SAVE_IN_PYTHON, within } from './layouts/source.ts';
 
 /** A function that the pickle would call, with its arguments. */
@@ -216,12 +217,17 @@ const PARTS = ['train', 'valid', 'test'];
 
 /**
  * @param name  The name of an array that is alone in the pickle.
+ * @param lost  Gets the names of lists that are no arrays.
  * @throws ExpectedError  When the pickle is damaged, or has no arrays.
  */
-export async function readPickledArrays(bytes: Uint8Array, name: string): Promise<NamedArray[]> {
+export async function readPickledArrays(
+  bytes: Uint8Array,
+  name: string,
+  lost: string[],
+): Promise<NamedArray[]> {
   const found = await within(
     '',
-    () => listArrays(readPickle(bytes), name),
+    () => listArrays(readPickle(bytes), name, lost),
     (message) => `cannot be read: ${message}. Read it ${SAVE_IN_PYTHON}`,
   );
   if (found.length === 0) {
@@ -231,14 +237,14 @@ export async function readPickledArrays(bytes: Uint8Array, name: string): Promis
 }
 
 /** @throws ExpectedError  For a DataFrame. */
-function listArrays(value: unknown, name: string): NamedArray[] {
+function listArrays(value: unknown, name: string, lost: string[]): NamedArray[] {
   const array = toArray(value);
   if (array !== null) {
     return [{ name, array }];
   }
   const { shape = [0], body } = findArray(value) ?? {};
   if (shape.length === 0 && Array.isArray(body)) {
-    return listArrays(body[0], name); // `numpy.save(file, {...})`
+    return listArrays(body[0], name, lost); // `numpy.save(file, {...})`
   }
   const { name: type = '', items } = (value ?? {}) as Partial<Call>;
   if (type.startsWith('pandas.')) {
@@ -247,11 +253,17 @@ function listArrays(value: unknown, name: string): NamedArray[] {
     );
   }
   if (items !== undefined) {
-    return listArrays(items, name);
+    return listArrays(items, name, lost);
   }
   if (value instanceof Map) {
     const prefix = PARTS.includes(name) ? `${name}_` : '';
-    return [...value].flatMap(([key, one]) => listArrays(one, `${prefix}${String(key)}`));
+    return [...value].flatMap(([key, one]) => {
+      const own = `${prefix}${String(key)}`;
+      const arrays = listArrays(one, own, lost);
+      const isList = findArray(one) !== null || (Array.isArray(one) && one.length > ROLES.length);
+      lost.push(...(arrays.length === 0 && isList ? [own] : []));
+      return arrays;
+    });
   }
   if (!Array.isArray(value)) {
     return [];
@@ -259,7 +271,7 @@ function listArrays(value: unknown, name: string): NamedArray[] {
   const rows = value.length > 4 ? readRows(value) : null;
   const four = value.length === 4 ? value.map(toArray) : [];
   if (rows !== null) {
-    return listArrays(rows, name);
+    return listArrays(rows, name, lost);
   }
   if (four.every((one) => one !== null) && four.length > 0) {
     return nameFour(four);
@@ -272,7 +284,7 @@ function listArrays(value: unknown, name: string): NamedArray[] {
     : ROLES.map((role) => (PARTS.includes(name) ? `${name}_${role}` : role));
   return value.length > names.length
     ? []
-    : value.flatMap((one, i) => listArrays(one, names[i] as string));
+    : value.flatMap((one, i) => listArrays(one, names[i] as string, lost));
 }
 
 /** Names X_train, y_train, X_test, y_test, or X_train, X_test, y_train, y_test. */
@@ -333,16 +345,20 @@ function turn(array: ArrayFile, axes: readonly number[] | undefined): ArrayFile 
 }
 
 function fromList(items: readonly unknown[]): ArrayFile | null {
-  const values = items.map(unwrapScalar);
-  if (values.every((value) => typeof value === 'string' || Buffer.isBuffer(value))) {
-    return listAsTexts(values.map(String), [values.length], 'pickled texts');
-  }
+  const values = items.map((item) =>
+    unwrapScalar(Array.isArray(item) ? unwrapLabel(item.map(unwrapScalar)) : item),
+  );
   if (values.every((value) => typeof value === 'number' || typeof value === 'boolean')) {
     return {
       format: 'pickled numbers',
       shape: [values.length],
       values: Float32Array.from(values, Number),
     };
+  }
+  // A label that lacks is an empty text.
+  const texts = values.map((value) => (Buffer.isBuffer(value) ? String(value) : (value ?? '')));
+  if (texts.some((text) => text !== '') && texts.every((text) => typeof text !== 'object')) {
+    return listAsTexts(texts.map(String), [texts.length], 'pickled texts');
   }
   const arrays = values.map((value) => (findArray(value) === null ? null : toArray(value)));
   return arrays.every((one) => one !== null) ? stackArrays(arrays) : null;

@@ -84,8 +84,9 @@ async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArra
     );
   }
   if (isMat(content)) {
-    const found = await decodeMat(content);
-    notes.push(...renumberSvhn(stem, found));
+    const lost: string[] = [];
+    const found = await decodeMat(content, lost);
+    notes.push(...renumberSvhn(stem, found), ...describeLost(file.path, lost));
     return nameAll(found);
   }
   if (/\.(?:pkl|pickle)$/i.test(file.path) && !isPickled(content)) {
@@ -94,7 +95,7 @@ async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArra
     );
   }
   if (Buffer.from(content.subarray(0, 2)).toString('latin1') !== 'PK') {
-    return nameAll(await decodeAny(content, stem));
+    return nameAll(await decodeAny(content, stem, file.path, notes));
   }
   const { files: members } = await listZip(content);
   const keys = members.map(({ path }) => path.replace(/\.npy$/i, ''));
@@ -105,10 +106,11 @@ async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArra
     const name = IS_UNNAMED.test(key) ? stem : key;
     const bytes = await within(`${inner.path} `, () => readFile(inner, MAX_ARRAY_BYTES));
     try {
-      arrays.push(...(await within(`${inner.path} `, () => decodeAny(bytes, name))));
+      arrays.push(
+        ...(await within(`${inner.path} `, () => decodeAny(bytes, name, file.path, notes))),
+      );
     } catch (error) {
-      const isLabel = namesLabels(name) && !/names?$/i.test(name);
-      if (isLabel || !isPickled(bytes)) {
+      if (seemsLabels(name) || !isPickled(bytes)) {
         throw error;
       }
       // Objects of Python may lie beside the pictures.
@@ -126,13 +128,38 @@ function isPickled(bytes: Uint8Array): boolean {
   return isPickle(bytes) || /^NUMPY.*'descr': '\|O'/s.test(start);
 }
 
-async function decodeAny(bytes: Uint8Array, name: string): Promise<NamedArray[]> {
+async function decodeAny(
+  bytes: Uint8Array,
+  name: string,
+  path: string,
+  notes: string[],
+): Promise<NamedArray[]> {
   if (!isPickled(bytes)) {
     return [{ name, array: decodeArrayFile(bytes) }];
   }
   const isNumPy = bytes[0] === 0x93;
   // The header ends with a line break.
-  return await readPickledArrays(isNumPy ? bytes.subarray(bytes.indexOf(10, 10) + 1) : bytes, name);
+  const pickle = isNumPy ? bytes.subarray(bytes.indexOf(10, 10) + 1) : bytes;
+  const lost: string[] = [];
+  const arrays = await readPickledArrays(pickle, name, lost);
+  notes.push(...describeLost(path, lost));
+  return arrays;
+}
+
+/** Whether an array has labels by its name, and no names of classes. */
+function seemsLabels(name: string): boolean {
+  return namesLabels(name) && !/names?$/i.test(name);
+}
+
+/** Names what is no array. @throws ExpectedError  When it seems to be the labels. */
+function describeLost(path: string, lost: readonly string[]): string[] {
+  const labels = lost.find(seemsLabels);
+  if (labels !== undefined) {
+    throw new ExpectedError(
+      `has ${labels}, which cannot be read as labels: expected a text or a whole number for each picture`,
+    );
+  }
+  return lost.length === 0 ? [] : [`${path}: not used, because it is no array: ${nameSome(lost)}`];
 }
 
 /** Fewer files of one shape may be sets of as many pictures. */
@@ -226,16 +253,27 @@ function arrangeArrays(
     unused.push(...own.filter((one) => one !== chosen));
     chosenLabels.push(...(chosen === undefined ? [] : [chosen]));
     const values = chosen && toLabels(chosen, count);
+    refuseColumns(name, array, values === undefined);
     const rows = Array.from({ length: count }, (_, i) => {
-      const label = byName ? name.replace(NO_CLASS, '') : (values?.[i] ?? null);
+      const own = values?.[i] ?? '';
+      const label = byName ? name.replace(NO_CLASS, '') : own === '' ? null : own;
       return { name: `${name}, picture ${i}`, split, label };
     });
     return { name, array, rows };
   });
   const { notes: ownNotes, ...pictures } = listPictures(sets, chooseRange(images, givenRange));
-  const numbers = pictures.samples.map(({ label }) => (typeof label === 'number' ? label : -1));
-  const largest = numbers.reduce((a, b) => Math.max(a, b), -1);
-  const [listing] = listings.filter(({ array }) => largest >= 0 && array.values.length > largest);
+  let [least, largest] = [Infinity, -1];
+  for (const { label } of pictures.samples) {
+    const number = typeof label === 'number' ? label : -1;
+    [least, largest] = [Math.min(least, number), Math.max(largest, number)];
+  }
+  const isMatlab = images.some(({ array }) => isMatlabs(array));
+  // MATLAB counts from 1.
+  const isCounted = (length: number) => isMatlab && least === 1 && largest === length;
+  const [listing] = listings.filter(
+    ({ array: { values } }) =>
+      largest >= 0 && (values.length > largest || isCounted(values.length)),
+  );
   const mapping = others.find(isMapping);
   unused.push(...listings.filter((one) => one !== listing));
   const used = [...images, ...chosenLabels, ...(listing ? [listing] : [])]
@@ -243,13 +281,58 @@ function arrangeArrays(
     .join(', ');
   const passedOver =
     unused.length > 0 ? [`Used: ${used}; not used: ${describeArrays(unused)}`] : [];
+  const texts = listing && listTexts(listing.array);
+  const [named = ''] = texts ?? [];
+  const isFromOne = texts !== undefined && isCounted(texts.length);
+  const naming = isFromOne ? [`The classes are named by ${listing?.name}: 1 is ${named}.`] : [];
   return {
-    kind: images.some(({ array }) => array.format.startsWith('mat')) ? 'MATLAB' : 'NumPy arrays',
+    kind: isMatlab ? 'MATLAB' : 'NumPy arrays',
     ...pictures,
-    notes: [...notes, ...ownNotes, ...passedOver],
+    notes: [
+      ...notes,
+      ...ownNotes,
+      ...(mapping === undefined ? images.flatMap(describeRows).slice(0, 1) : []),
+      ...naming,
+      ...passedOver,
+    ],
     ...(mapping && { classNames: nameCharacters(listRows(mapping.array)) }),
-    ...(listing && { classNames: listTexts(listing.array) }),
+    ...(texts && { classNames: isFromOne ? ['', ...texts] : texts }),
   };
+}
+
+/** Whether an array is of MATLAB. */
+function isMatlabs({ format }: ArrayFile): boolean {
+  return format.startsWith('mat');
+}
+
+/** @throws ExpectedError  When only labels would tell whether pictures are rows or columns. */
+function refuseColumns(name: string, array: ArrayFile, isUnlabelled: boolean): void {
+  const { shape } = array;
+  const [rows = 0, columns = 0] = shape;
+  const [other, own] = [measureSquare(rows), measureSquare(columns)];
+  if (isUnlabelled && isMatlabs(array) && shape.length === 2 && other !== null && own !== null) {
+    throw new ExpectedError(
+      `${name} has the shape [${shape.join(', ')}]: ${rows} pictures of ${own.side} x ${own.side}, or ${columns} of ${other.side} x ${other.side}? ` +
+        `If they are its rows, save in Python numpy.save("images.npy", a); if they are its columns, numpy.save("images.npy", ${turnRows('a.T', other)})`,
+    );
+  }
+}
+
+/** Python that turns flat pictures whose columns are where others have rows. */
+function turnRows(array: string, { side, channels }: { side: number; channels: number }): string {
+  return channels === 1
+    ? `${array}.reshape(-1, ${side}, ${side}).transpose(0, 2, 1)`
+    : `${array}.reshape(-1, ${channels}, ${side}, ${side}).transpose(0, 1, 3, 2)`;
+}
+
+/** Tells the order of flat pictures of MATLAB, which may be column by column. */
+function describeRows({ name, array }: NamedArray): string[] {
+  const square = array.shape.length === 2 ? measureSquare(array.shape[1] as number) : null;
+  return square === null || !isMatlabs(array)
+    ? []
+    : [
+        `${name} is read row by row. If data.png shows pictures on their sides, save them in Python: numpy.savez("set.npz", images=${turnRows('a', square)}, labels=…)`,
+      ];
 }
 
 /** Pictures in an array, with what is known of each. */

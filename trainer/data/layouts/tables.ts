@@ -2,7 +2,13 @@
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import { sizeOf } from '../../../shared/model/generator.ts';
-import { describeUnreadParts, normaliseLabel, readFlag, readPart } from '../labels/label-column.ts';
+import {
+  describeNoClasses,
+  describeUnreadParts,
+  normaliseLabel,
+  readFlag,
+  readPart,
+} from '../labels/label-column.ts';
 import type { LabelRows } from '../labels/label-rows.ts';
 import { readList } from '../labels/number-lists.ts';
 import {
@@ -63,6 +69,10 @@ export async function readTables(
     if (beside !== undefined) {
       used.push(beside.path);
       notes.push(`The classes of ${path} are those of ${beside.path}, row by row.`);
+    } else if (place === -1 && columns.hasNames) {
+      const { header, pixels, split: parts } = columns;
+      const others = header?.filter((_, at) => at !== parts && !pixels.includes(at)) ?? [];
+      notes.push(...describeNoClasses(path, others));
     }
     const kept = rows.kept.map(({ line, index, label, part }) => ({
       name: `${path}, line ${line}`,

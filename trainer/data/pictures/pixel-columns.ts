@@ -5,6 +5,7 @@ import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import type { ArrayFile } from '../array-file.ts';
 import { decodeText, listKeys, parseJson, readLines } from '../labels/text-encoding.ts';
 import {
+  describeNoClasses,
   describeObjects,
   describeUnreadParts,
   findLabels,
@@ -90,6 +91,7 @@ export async function readPixelTables(
     }));
     if (labels === null) {
       rows.forEach(({ split }) => unlabelled.add(split));
+      objects.push(...describeNoClasses(path, [...raw.keys()]));
     } else {
       // Labels of several columns, one for each class, have no column of their own.
       const cells = raw.get(labels.name) ?? [];
