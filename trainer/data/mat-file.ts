@@ -2,12 +2,18 @@
 import { inflateSync } from 'node:zlib';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { sizeOf } from '../../shared/model/generator.ts';
-import { findType, fromColumnMajor, listAsTexts, type NamedArray } from './array-file.ts';
+import {
+  findType,
+  fromColumnMajor,
+  listAsTexts,
+  MAX_ARRAY_BYTES,
+  type NamedArray,
+} from './array-file.ts';
 import { within } from './layouts/source.ts';
 import { stackArrays } from './pickle.ts';
 
-/** Largest size of an unpacked array. */
-const MAX_BYTES = 1024 ** 3;
+/** The largest size of all unpacked arrays together. */
+const MAX_UNPACKED = 2 * MAX_ARRAY_BYTES;
 const [COMPRESSED, MATRIX, CELLS, STRUCT, TEXT, OBJECT] = [15, 14, 1, 2, 4, 17];
 /** NumPy's names of the types of stored numbers. */
 const TYPES = new Map([
@@ -47,12 +53,17 @@ export async function decodeMat(bytes: Uint8Array, lost: string[] = []): Promise
     );
   }
   const isLittle = start.endsWith('IM');
+  let left = MAX_UNPACKED;
+  const unpack = (data: Uint8Array): Uint8Array => {
+    const maxOutputLength = Math.max(1, Math.min(left, MAX_ARRAY_BYTES));
+    const unpacked = inflateSync(data, { maxOutputLength });
+    left -= unpacked.length;
+    return unpacked;
+  };
   const read = (): NamedArray[] =>
     [...readElements(bytes.subarray(128), isLittle)].flatMap((element) => {
       const [inner = element] =
-        element.type === COMPRESSED
-          ? readElements(inflateSync(element.data, { maxOutputLength: MAX_BYTES }), isLittle)
-          : [];
+        element.type === COMPRESSED ? readElements(unpack(element.data), isLittle) : [];
       return inner.type === MATRIX ? readMatrix(inner.data, isLittle, lost) : [];
     });
   return await within('', read, (message) => `cannot be read as MATLAB's .mat: ${message}`);

@@ -5,7 +5,12 @@
 import { basename } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { encodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
-import { decodeArrayFile, type ArrayFile, type NamedArray } from '../array-file.ts';
+import {
+  decodeArrayFile,
+  MAX_ARRAY_BYTES,
+  type ArrayFile,
+  type NamedArray,
+} from '../array-file.ts';
 import { nameCharacters } from '../labels/class-names.ts';
 import type { LabelRows } from '../labels/label-rows.ts';
 import { LEAST_PIXELS } from '../labels/number-lists.ts';
@@ -33,9 +38,6 @@ import {
 import { readFile, type TreeFile } from './tree.ts';
 import { hasPictureEnding } from '../pictures/format.ts';
 import { listZip } from './zip.ts';
-
-/** Largest size of one array. */
-export const MAX_ARRAY_BYTES = 1024 ** 3;
 
 const ENDING = /\.(?:np[yz]|mat|idx\d?(?:-ubyte)?|p(?:kl|ickle)?)$/i;
 

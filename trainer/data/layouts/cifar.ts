@@ -1,7 +1,8 @@
 /** CIFAR-10 and CIFAR-100 as published: the binary version, and the pickles for Python. */
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { findBytes, readPickle } from '../pickle.ts';
-import { listPictures, MAX_ARRAY_BYTES, type PictureRows } from './arrays.ts';
+import { MAX_ARRAY_BYTES } from '../array-file.ts';
+import { listPictures, type PictureRows } from './arrays.ts';
 import { nameSome, within, type Source } from './source.ts';
 import { folderOf, readFile, type Tree, type TreeFile } from './tree.ts';
 

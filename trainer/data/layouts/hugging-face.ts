@@ -21,7 +21,7 @@ import {
   type PartTable,
   type PixelTable,
 } from '../pictures/pixel-columns.ts';
-import { MAX_ARRAY_BYTES } from './arrays.ts';
+import { MAX_ARRAY_BYTES } from '../array-file.ts';
 import { parseJson } from '../labels/text-encoding.ts';
 import { openParquet } from './parquet.ts';
 import {

@@ -1,6 +1,7 @@
 /** Pictures as rows of a CSV table: a label and a number for each pixel, as Kaggle has MNIST. */
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
+import { MAX_ARRAY_BYTES } from '../array-file.ts';
 import { sizeOf } from '../../../shared/model/generator.ts';
 import {
   describeNoClasses,
@@ -11,13 +12,7 @@ import {
 } from '../labels/label-column.ts';
 import type { LabelRows } from '../labels/label-rows.ts';
 import { readList } from '../labels/number-lists.ts';
-import {
-  chooseRange,
-  listPictures,
-  MAX_ARRAY_BYTES,
-  toLabels,
-  type PictureRows,
-} from './arrays.ts';
+import { chooseRange, listPictures, toLabels, type PictureRows } from './arrays.ts';
 import { findFileSplit, within, type Problem, type Source, type Split } from './source.ts';
 import { labelByNames } from '../labels/table-names.ts';
 import { describeEncoding } from '../labels/text-encoding.ts';

@@ -2,7 +2,7 @@
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { sizeOf } from '../../../shared/model/generator.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
-import type { ArrayFile } from '../array-file.ts';
+import { MAX_ARRAY_BYTES, type ArrayFile } from '../array-file.ts';
 import { decodeText, listKeys, parseJson, readLines } from '../labels/text-encoding.ts';
 import {
   describeNoClasses,
@@ -17,7 +17,7 @@ import {
 import { LEAST_PIXELS, readList, type NumberList } from '../labels/number-lists.ts';
 import { findPixelNames, shapePixels } from '../labels/table-columns.ts';
 import { labelByNames } from '../labels/table-names.ts';
-import { chooseRange, listPictures, MAX_ARRAY_BYTES, type PictureRows } from '../layouts/arrays.ts';
+import { chooseRange, listPictures, type PictureRows } from '../layouts/arrays.ts';
 import { readFile, type TreeFile } from '../layouts/tree.ts';
 import { within, type PictureTable, type Source, type Split } from '../layouts/source.ts';
 
