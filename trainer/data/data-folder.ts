@@ -85,9 +85,12 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
   }
   const { source: found, name } = await openSource(path, part, reading);
   const decoder = options.decoder ?? (await openDecoder());
-  const source = reading.cut ? await cutSheets(found, reading.cut, decoder) : found;
-  const samples = selectPart(source, part);
+  const source = normaliseLabels(
+    reading.cut ? await cutSheets(found, reading.cut, decoder) : found,
+  );
   const classes = listClasses(source);
+  const isKnown = ({ label }: Sample): boolean => classes === null || classes.has(String(label));
+  const samples = selectPart(source, part, isKnown);
   const [first] = samples;
   // Faults of other parts do not matter.
   const problems = source.problems.filter(({ split }) => !split || !first || split === first.split);
@@ -96,7 +99,7 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
   for (const sample of samples) {
     const { label } = sample;
     const other = `has the class ${label}, of which the training part has no picture`;
-    if (classes === null || classes.has(String(label))) {
+    if (isKnown(sample)) {
       labelled.push(sample);
     } else {
       problems.push({ name: sample.name, reason: label === null ? 'has no label' : other });
@@ -118,8 +121,8 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
     layout: source.layout ?? `${name.slice(0, 64)} (${source.kind ?? describeFormats(facts)})`,
     total,
     parts: countBy(
-      // Pictures without labels cannot be compared with those of the classes.
-      source.samples.filter(({ split, label }) => split === 'train' || !classes || label !== null),
+      // Pictures of other parts without a class of this one cannot be compared with it.
+      source.samples.filter((sample) => sample.split === 'train' || isKnown(sample)),
       ({ split }) => split,
     ),
     formats: countBy(facts, ({ format }) => format),
@@ -243,18 +246,30 @@ function chooseDepth(
   return { range, note: range.join() === ALL_BITS.join() ? [] : note };
 }
 
-/** @throws ExpectedError  When the part has no pictures. */
-function selectPart({ samples }: Source, part: 'train' | 'test'): readonly Sample[] {
+/** One name of a class may be written in two ways: macOS takes é apart, and tables have blanks. */
+function normaliseLabels(source: Source): Source {
+  const samples = source.samples.map((sample): Sample => {
+    const label = typeof sample.label === 'string' ? sample.label.trim().normalize() : sample.label;
+    return label === sample.label ? sample : { ...sample, label };
+  });
+  return { ...source, samples };
+}
+
+/**
+ * @param isKnown  Whether a picture has a class of the training part: test parts of Kaggle have no
+ *                 labels, or a folder "unknown".
+ * @throws ExpectedError  When the part has no pictures.
+ */
+function selectPart(
+  { samples }: Source,
+  part: 'train' | 'test',
+  isKnown: (sample: Sample) => boolean,
+): readonly Sample[] {
   const take = (wanted: string): Sample[] => samples.filter(({ split }) => split === wanted);
-  const training = take('train');
-  // Kaggle's test parts have no labels.
-  const isLabelled = training.every(({ label }) => label === null)
-    ? () => true
-    : ({ label }: Sample): boolean => label !== null;
   const chosen =
     part === 'train'
-      ? training
-      : ([take('test'), take('val')].find((some) => some.some(isLabelled)) ?? []);
+      ? take('train')
+      : ([take('test'), take('val')].find((some) => some.some(isKnown)) ?? []);
   if (chosen.length === 0 && samples.length > 0) {
     throw new ExpectedError(
       `has no part for ${part === 'train' ? 'training' : 'evaluation, or no labels in it'}`,

@@ -433,13 +433,13 @@ describe('labels beside pictures', () => {
       'numbers of parts',
       'list.csv',
       (rows) => lines('image_id,partition', rows, (r, i) => `${r.file},${i % 3}`),
-      /list\.csv, column partition: its parts are not understood/,
+      /list\.csv, column partition: .* not understood.*: 0, 1, 2\. Call/,
     ],
     [
       'numbers of parts without a header',
       'list_eval_partition.txt',
       (rows) => rows.map((r, i) => `${r.file} ${i % 3}`).join('\n'),
-      /list_eval_partition\.txt, column partition: its parts are not understood/,
+      /list_eval_partition\.txt, column partition: .*: 0, 1, 2\. Call/,
     ],
     [
       'folds',

@@ -87,6 +87,23 @@ describe('a table of pixels', () => {
     expect(await collect(open)).toEqual(['é€😀', 'é']);
   });
 
+  it.each(['rows first, in the order of texts', 'columns first, in the order of pixels'])(
+    'may have two numbers in the names of its pixels: %s',
+    async (order) => {
+      const isOfTexts = order.startsWith('rows');
+      const places = Array.from({ length: 144 }, (_, k) => [Math.floor(k / 12), k % 12] as const);
+      const columns = places.map(([y, x]) => ({
+        name: isOfTexts ? `${y}_${x}` : `${x}_${y}`,
+        value: y * 20 + x,
+      }));
+      const sorted = isOfTexts ? columns.toSorted((a, b) => (a.name < b.name ? -1 : 1)) : columns;
+      const row = sorted.map(({ value }) => value).join();
+      await write('set.csv', [sorted.map(({ name }) => name).join(), row, row].join('\n'));
+      const { images } = (await load()).dataset;
+      expect([...images.subarray(0, 144)]).toEqual(columns.map(({ value }) => value));
+    },
+  );
+
   it('may hold the delimiter in quoted cells', async () => {
     const rows = [HEADER, ...TABLE].map(([first, ...rest]) => [`"${first}, so"`, ...rest].join());
     await write('set.csv', `${rows.join('\n')}\n`.replace('label, so', 'label'));

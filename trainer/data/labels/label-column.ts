@@ -40,20 +40,27 @@ export function readPart(column: string, cell: string): Split | null {
       : null;
 }
 
-/** Finds the column with the part of each row. */
+/** Finds the column with the part of each row; one that is understood comes first. */
 export function findParts<T extends Column>(columns: readonly T[]): T | undefined {
-  return columns.find(
-    ({ name, cells }) => namesParts(name) && cells.some((cell) => readPart(name, cell) !== null),
-  );
+  const named = columns.filter(({ name }) => namesParts(name));
+  const isRead = ({ name, cells }: T): boolean =>
+    cells.some((cell) => readPart(name, cell) !== null);
+  return named.find(isRead) ?? named[0];
 }
 
-/** Says which columns name parts in words that are not understood; empty where one is. */
-export function describeUnreadParts(path: string, columns: readonly string[]): string[] {
-  const named = columns.filter(namesParts);
-  return named.length === 0
+/** Says which parts of a column are not understood: pictures that were held out, perhaps. */
+export function describeUnreadParts(
+  path: string,
+  column: string,
+  cells: Iterable<string>,
+): string[] {
+  const unread = [...new Set(cells)].filter(
+    (cell) => normaliseLabel(cell) !== '' && readPart(column, cell) === null,
+  );
+  return unread.length === 0
     ? []
     : [
-        `${path}, column ${nameSome(named)}: its parts are not understood, so all rows are trained on. Call the parts train, val and test.`,
+        `${path}, column ${column}: some parts are not understood, so their rows are trained on: ${nameSome(unread)}. Call the parts train, val and test.`,
       ];
 }
 

@@ -21,7 +21,15 @@ import {
   type Tree,
   type TreeFile,
 } from '../layouts/tree.ts';
-import { decodeTable, decodeText, describeEncoding, listKeys, parseJson } from './text-encoding.ts';
+import {
+  isCounted,
+  isObject,
+  readByKey,
+  readRows,
+  toColumns,
+  type JsonColumns,
+} from './json-columns.ts';
+import { decodeTable, decodeText, describeEncoding, parseJson } from './text-encoding.ts';
 import {
   describeUnreadParts,
   findLabels,
@@ -185,13 +193,10 @@ export async function readTable(file: TreeFile, notes: string[]): Promise<string
   notes.push(...describeEncoding(file.path, bytes));
   const text = decodeTable(bytes);
   if (/\.json$/i.test(file.path)) {
-    const content = parseJson(text);
-    return Array.isArray(content)
-      ? toTable(content)
-      : readObject(typeof content === 'object' && content !== null ? content : {});
+    return readJson(parseJson(text));
   }
   if (/\.(?:jsonl|ndjson)$/i.test(file.path)) {
-    return toTable(text.split('\n').map(parseJson));
+    return toTable(toColumns(text.split('\n').map(parseJson)));
   }
   const isText = /\.txt$/i.test(file.path);
   const delimitersToGuess = [',', ';', '\t', '|', ...(isText ? [' '] : [])];
@@ -199,38 +204,33 @@ export async function readTable(file: TreeFile, notes: string[]): Promise<string
   return Papa.parse<string[]>(text, { delimitersToGuess, skipEmptyLines: 'greedy', comments }).data;
 }
 
-/** Reads {file: label}, {class: [files]}, {file: {label}}, and an object with a list of objects. */
-function readObject(content: object): string[][] {
-  if ('images' in content && 'annotations' in content) {
-    return []; // COCO lists objects in pictures.
+/** Reads rows, columns, {file: {label}}, {file: label} and {class: [files]}. */
+function readJson(content: unknown): string[][] {
+  const isCoco = isObject(content) && 'images' in content && 'annotations' in content;
+  const rows = isCoco ? null : readRows(content);
+  if (rows !== null) {
+    return toTable(rows);
   }
-  const entries = Object.entries(content) as [string, unknown][];
-  const isObject = (value: unknown): boolean =>
-    typeof value === 'object' && value !== null && !Array.isArray(value);
+  const entries = isObject(content) && !isCoco ? Object.entries(content) : [];
   // {"file": […], "label": […]} has columns. Other names, such as class_0 and class_1, are those
   // of classes.
   const named = entries.filter(([key]) => namesLabels(key)).length;
   const areColumns = named > 0 && (named < entries.length || named === 1);
-  if (areColumns && entries.every(([, one]) => Array.isArray(one))) {
-    const columns = entries.map(([, cells]) => cells as unknown[]);
-    const rows = (columns[0] as unknown[]).map((_, row) => columns.map((cells) => cells[row]));
-    return [entries.map(([key]) => key), ...rows.map((row) => row.map(toText))];
+  if (areColumns && entries.every(([, cells]) => Array.isArray(cells) || isCounted(cells))) {
+    return toTable(new Map(entries.map(([name, cells]) => [name, Object.values(cells as object)])));
   }
-  const list = entries.find(([, value]) => Array.isArray(value) && value.some(isObject));
-  return list !== undefined
-    ? toTable(list[1] as unknown[])
-    : entries.length > 0 && entries.every(([, value]) => isObject(value))
-      ? toTable(entries.map(([file, value]) => ({ ...(value as object), file })))
-      : entries.flatMap(([key, value]) =>
-          Array.isArray(value) ? value.map((one) => [toText(one), key]) : [[key, toText(value)]],
-        );
+  return entries.length > 0 && entries.every(([, value]) => isObject(value))
+    ? toTable(readByKey(entries))
+    : entries.flatMap(([key, value]) =>
+        Array.isArray(value) ? value.map((one) => [toText(one), key]) : [[key, toText(value)]],
+      );
 }
 
-/** Objects become rows, below their names. */
-function toTable(values: readonly unknown[]): string[][] {
-  const rows = values.map((value) => (value ?? {}) as Record<string, unknown>);
-  const names = listKeys(rows);
-  return [names, ...rows.map((row) => names.map((name) => toText(row[name])))];
+/** Columns become rows of texts, below the names. */
+function toTable(columns: JsonColumns): string[][] {
+  const cells = [...columns.values()].map((column) => column.map(toText));
+  const rows = cells[0]?.map((_, row) => cells.map((column) => column[row] ?? '')) ?? [];
+  return [[...columns.keys()], ...rows];
 }
 
 /**
@@ -279,10 +279,13 @@ function takeLabels(
   const first = hasHeader ? 1 : 0;
   const rows = table.slice(first);
   // A list without a header may be called list_eval_partition.txt, and number the parts.
+  const isNumbered = IS_PARTITION.test(parse(file.path).name);
   const isOfParts =
     width === 2 &&
-    IS_PARTITION.test(parse(file.path).name) &&
-    rows.every((row) => /^\d?$/.test(row[1 - place] ?? ''));
+    rows.every(
+      ({ [1 - place]: cell = '' }) =>
+        (isNumbered && /^\d?$/.test(cell)) || readPart('partition', cell) !== null,
+    );
   const columns = Array.from({ length: width }, (_, i): Column & { readonly place: number } => ({
     name: header[i]?.trim() ?? (isOfParts ? 'partition' : `column ${i + 1}`),
     cells: rows.map((row) => row[i] ?? ''),
@@ -324,12 +327,7 @@ function takeLabels(
     const { label = null, split = null } = found.labels.get(picture) ?? {};
     found.labels.set(picture, { label: label ?? value.label, split: split ?? value.split });
   });
-  const unread = splits
-    ? []
-    : describeUnreadParts(
-        file.path,
-        columns.map(({ name }) => name),
-      );
+  const unread = splits ? describeUnreadParts(file.path, splits.name, splits.cells) : [];
   const hasParts = [...own.values()].some(({ split }) => split !== null);
   if (labels !== null || hasParts || unread.length + others.length > 0) {
     found.files.push(file.path);
@@ -413,7 +411,7 @@ async function takeSidecars(
     rows.push({ ...(content as object | null), file: picture }); // It may name another file.
   }
   const own: ListedLabels = { ...found, notes: [], files: [] };
-  takeLabels(first.file, toTable(rows), pictures.length, find, own);
+  takeLabels(first.file, toTable(toColumns(rows)), pictures.length, find, own);
   if (own.columns.size > 0) {
     sidecars.forEach(({ file }) => found.files.push(file.path));
   }

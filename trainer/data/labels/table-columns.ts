@@ -278,19 +278,24 @@ export function findPixelNames(names: readonly string[]): readonly string[] {
     : orderPixels(names, places).map((place) => names[place] as string);
 }
 
-/** Orders columns that were sorted as texts: pixel0, pixel1, pixel10, pixel2. */
+/** Orders columns that were sorted as texts: pixel0, pixel1, pixel10; or 0_0, 0_1, 0_10. */
 function orderPixels(cells: readonly string[], pixels: readonly number[]): readonly number[] {
-  const parts = pixels.map((place) => /^(\D*)(\d+)$/.exec(cells[place]?.trim() ?? ''));
-  const [first] = parts;
-  const numbers = parts.map((part) => Number(part?.[2]));
-  const isNumbered =
-    parts.every((part) => part !== null && part[1] === first?.[1]) &&
-    new Set(numbers).size === numbers.length;
-  return isNumbered
+  const names = pixels.map((place) => cells[place]?.trim() ?? '');
+  const numbers = names.map((name) => (name.match(/\d+/g) ?? []).map(Number));
+  const areNumbered =
+    new Set(names.map((name) => name.replace(/\d+/g, '#'))).size === 1 &&
+    new Set(numbers.map(String)).size === numbers.length;
+  // Of two numbers either may be the row, so an order that is not that of texts stays.
+  const isOfTexts = names.every((name, i) => i === 0 || (names[i - 1] as string) < name);
+  return areNumbered && (numbers[0]?.length === 1 || isOfTexts)
     ? [...pixels.keys()]
-        .sort((a, b) => (numbers[a] as number) - (numbers[b] as number))
+        .sort((a, b) => compareNumbers(numbers[a] as number[], numbers[b] as number[]))
         .map((i) => pixels[i] as number)
     : (interleave(cells, pixels) ?? pixels);
+}
+
+function compareNumbers(a: readonly number[], b: readonly number[]): number {
+  return a.map((one, i) => one - (b[i] as number)).find((difference) => difference !== 0) ?? 0;
 }
 
 /** Puts red, green and blue of a pixel side by side; null when the names name no colours. */

@@ -120,15 +120,6 @@ function countOpen(bytes: Uint8Array): number {
   return (start >= 0xf0 ? 4 : start >= 0xe0 ? 3 : 2) > place + 1 ? place + 1 : 0;
 }
 
-/** The names of the columns that rows of JSON have together. */
-export function listKeys(rows: readonly unknown[]): string[] {
-  const keys = new Set<string>();
-  for (const row of rows) {
-    Object.keys(row ?? {}).forEach((key) => keys.add(key));
-  }
-  return [...keys];
-}
-
 /** @returns  Null for text that is no JSON, such as an empty last line. */
 export function parseJson(text: string): unknown {
   try {

@@ -89,7 +89,7 @@ export async function readHuggingFace(
   for (const { table, split: own, path } of tables) {
     const take = async (): Promise<void> => {
       const { image, label, parts, names, others } = await findColumns(table);
-      notes.push(...(parts ? [] : describeUnreadParts(path, table.columns)));
+      notes.push(...(parts ? describeUnreadParts(path, parts.name, parts.cells) : []));
       classNames ??= names;
       if (
         classNames !== undefined &&

@@ -11,6 +11,7 @@ import {
   findListedLabels,
   type ListedLabels,
 } from '../labels/listed-labels.ts';
+import { unwrapLabel } from '../labels/label-column.ts';
 import { decodeText } from '../labels/text-encoding.ts';
 import {
   areShards,
@@ -53,9 +54,12 @@ export async function arrangePictures(
   pictures: readonly TreeFile[],
   folders?: FolderMeaning,
 ): Promise<Source> {
-  const listing = tree.files.find(({ path }) => basename(path) === STYLEGAN_LABELS);
-  if (listing !== undefined && folders === undefined) {
-    return await readStyleGanLabels(listing, pictures);
+  const listings = tree.files.filter(({ path }) => basename(path) === STYLEGAN_LABELS);
+  for (const listing of folders === undefined ? listings : []) {
+    const labels = await readStyleGanLabels(listing);
+    if (labels !== undefined) {
+      return placeByStyleGan(listing, labels, pictures);
+    }
   }
   const isGiven = folders === 'classes' || folders === 'names';
   const listed = isGiven ? null : await findListedLabels(tree, pictures);
@@ -69,10 +73,15 @@ export async function arrangePictures(
   const known = new Set([...pictures.map(({ path }) => path), ...used]);
   const others = tree.files.map(({ path }) => path).filter((path) => !known.has(path));
   const advice =
-    labels.size > 1 || isGiven
+    listTrained(placed).size > 1 || isGiven
       ? []
       : [...describeNames(pictures), ...describeUnreadLabels(others, pictures)];
   return { samples, problems: [], notes: [...notes, ...advice, ...describeMasks(pictures)], used };
+}
+
+/** The labels of the training part. */
+function listTrained(placed: readonly Placed[]): ReadonlySet<string> {
+  return new Set(placed.flatMap(({ split, label }) => (split === 'train' ? (label ?? []) : [])));
 }
 
 /** Takes the classes from folders or, without any, from tables that name the files. */
@@ -95,7 +104,7 @@ function placeByAll(
   if (listed === null) {
     return byFolders;
   }
-  if (new Set(placed.map(({ label }) => label)).size > 1) {
+  if (listTrained(placed).size > 1) {
     const passedOver =
       listed.files.length > 0
         ? [`The folders are the classes; not used: ${nameSome(listed.files)}`]
@@ -193,6 +202,13 @@ function read(file: TreeFile): Promise<Uint8Array> {
 const BESIDE = /^(?:masks?|segmentation\w*|annotations?|labels?|depths?|ground[-_ ]?truth|gt)$/i;
 const OF_PICTURES = /[-_ .](?:images?|imgs?|pictures?)$/i;
 
+function namesPart(folder: string): boolean {
+  return parseSplit(folder) !== null || findSplit(folder) !== null;
+}
+
+/** A folder within a part for all of its pictures. */
+const OF_ALL = /^(?:jpe?g[-_ ]?)?(?:images?|imgs?|pictures?|photos?)$/i;
+
 /** Finds names such as masks, and train_masks beside train or train_images. */
 export function findBeside(tops: readonly string[]): readonly string[] {
   return tops.filter(
@@ -228,7 +244,7 @@ function placePictures(
   if (paths.every((path) => path.length === 0)) {
     // One folder with all pictures is a class of its own, unless it is named after a split.
     const only = common.at(-1);
-    const isClass = only !== undefined && (folders === 'classes' || parseSplit(only) === null);
+    const isClass = only !== undefined && (folders === 'classes' || !namesPart(only));
     const placed = unlabelled();
     return { placed: isClass ? placed.map((one) => ({ ...one, label: only })) : placed, notes: [] };
   }
@@ -248,15 +264,15 @@ function placePictures(
   const placed = [...groups].flatMap(([top, places]): Placed[] => {
     const split = guessSplit(top);
     if (split === null) {
-      throw new ExpectedError(
-        `--folders splits takes folders named train, val and test; ${JSON.stringify(top)} is none of them`,
-      );
+      return []; // Only with --folders splits.
     }
     const inner = stripCommon(places.map((i) => (paths[i] as readonly string[]).slice(1)));
     const files = places.map((i) => pictures[i] as TreeFile);
     if (inner.paths.every((path) => path.length === 0)) {
-      const label = inner.common.at(-1) ?? null;
-      return files.map((file) => ({ file, split, label }));
+      const only = inner.common.at(-1) ?? '';
+      // train/train/a.png and train/images/a.png have no class.
+      const isClass = only !== '' && !namesPart(only) && !OF_ALL.test(only);
+      return files.map((file) => ({ file, split, label: isClass ? only : null }));
     }
     refuseLoose(files, inner.paths);
     return files.map((file, i) => ({ file, split, label: inner.paths[i]?.[0] ?? null }));
@@ -265,11 +281,14 @@ function placePictures(
   if (!hasTraining) {
     throw refuseWithoutTraining(tops);
   }
-  const notes =
-    folders === undefined && !tops.every((top) => parseSplit(top) !== null)
-      ? [`The folders ${nameSome(tops)} are taken for parts of the set (else: --folders classes).`]
-      : [];
-  return { placed, notes };
+  if (folders === undefined) {
+    const areSure = tops.every((top) => parseSplit(top) !== null);
+    const note = `The folders ${nameSome(tops)} are taken for parts of the set (else: --folders classes).`;
+    return { placed, notes: areSure ? [] : [note] };
+  }
+  const left = tops.filter((top) => guessSplit(top) === null);
+  const note = `Folders that are no parts, named train, val and test, are left out: ${nameSome(left)}.`;
+  return { placed, notes: left.length > 0 ? [note] : [] };
 }
 
 function refuseWithoutTraining(parts: readonly string[]): ExpectedError {
@@ -316,7 +335,7 @@ function guessMeaning(
         'Give the folder of the pictures as --data, or say what the folders are: --folders classes',
     );
   }
-  const seeming = tops.filter((top) => parseSplit(top) !== null || findSplit(top) !== null);
+  const seeming = tops.filter(namesPart);
   if (seeming.length === tops.length) {
     return 'splits'; // Without a training part it is refused.
   }
@@ -342,28 +361,35 @@ function guessMeaning(
   return 'classes';
 }
 
-/** Reads `{"labels": [["00000/img00000000.png", 6], ...]}`; labels may be null. */
+/**
+ * Reads `{"labels": [["00000/img00000000.png", 6], ...]}`; labels may be null.
+ * @returns  Absent where the file has no such list: another program wrote it.
+ * @throws ExpectedError  When it is damaged.
+ */
 async function readStyleGanLabels(
   listing: TreeFile,
-  pictures: readonly TreeFile[],
-): Promise<Source> {
+): Promise<readonly unknown[] | null | undefined> {
   const content = await within(
     `${listing.path} `,
     async () => JSON.parse(decodeText(await readFile(listing, MAX_LABELS_BYTES))) as unknown,
     (message) => `cannot be read: ${message}`,
   );
   const { labels } = (content ?? {}) as { labels?: unknown };
-  if (labels !== null && labels !== undefined && !Array.isArray(labels)) {
-    throw new ExpectedError(
-      `${listing.path}: expected "labels" to be a list of [file, label], or null`,
-    );
-  }
+  return labels === null || Array.isArray(labels) ? labels : undefined;
+}
+
+function placeByStyleGan(
+  listing: TreeFile,
+  labels: readonly unknown[] | null,
+  pictures: readonly TreeFile[],
+): Source {
   /** Labels by path. The first label of a path counts. */
   const listed = new Map<string, number>();
-  for (const [i, entry] of ((labels ?? []) as unknown[]).entries()) {
+  for (const [i, entry] of (labels ?? []).entries()) {
     const [path, value] = Array.isArray(entry) ? (entry as unknown[]) : [];
-    const label = parseLabel(value);
-    if (typeof path !== 'string' || label === null) {
+    const label = unwrapLabel(value);
+    const isLabel = typeof label === 'number' && Number.isInteger(label) && label >= 0;
+    if (typeof path !== 'string' || !isLabel) {
       throw new ExpectedError(
         `${listing.path}: entry ${i} is ${(JSON.stringify(entry) ?? 'nothing').slice(0, 80)}, expected [file, label] with a whole number or one-hot vector`,
       );
@@ -371,7 +397,7 @@ async function readStyleGanLabels(
     const full = folderOf(listing.path) + path.replaceAll('\\', '/');
     listed.set(full, listed.get(full) ?? label);
   }
-  const isLabelled = Array.isArray(labels);
+  const isLabelled = labels !== null;
   const known = new Set(pictures.map(({ path }) => path));
   const missing = [...listed.keys()].filter((path) => !known.has(path));
   const others = isLabelled ? pictures.filter(({ path }) => !listed.has(path)) : [];
@@ -386,13 +412,4 @@ async function readStyleGanLabels(
   const problems = others.map(({ path }) => ({ name: path, reason }));
   const notes = describeMissing(STYLEGAN_LABELS, missing);
   return { samples, problems, notes, used: [listing.path] };
-}
-
-/** A whole number, or the place of the 1 in a one-hot vector; null for anything else. */
-function parseLabel(value: unknown): number | null {
-  if (Array.isArray(value)) {
-    const isOneHot = value.every((one) => one === 0 || one === 1);
-    return isOneHot && value.filter((one) => one === 1).length === 1 ? value.indexOf(1) : null;
-  }
-  return Number.isInteger(value) && (value as number) >= 0 ? (value as number) : null;
 }

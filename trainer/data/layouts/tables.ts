@@ -47,10 +47,7 @@ export async function readTables(
     if (!rows || rows.kept.length === 0) {
       continue;
     }
-    notes.push(
-      ...describeEncoding(path, await readHeader(file)),
-      ...(columns.split === -1 ? describeUnreadParts(path, columns.header ?? []) : []),
-    );
+    notes.push(...describeEncoding(path, await readHeader(file)), ...rows.notes);
     const split = findFileSplit(path);
     const [place = -1] = columns.labels;
     if (!columns.hasNames && place !== -1) {
@@ -158,8 +155,12 @@ async function readRows(
     }
     return compress(values);
   };
-  const readOwnPart = (cells: readonly string[]): Split | null =>
-    split === -1 ? null : readPart(name(split), unquote(cells[split] ?? ''));
+  const parts = new Set<string>();
+  const readOwnPart = (cells: readonly string[]): Split | null => {
+    const part = split === -1 ? '' : unquote(cells[split] ?? '');
+    parts.add(part);
+    return readPart(name(split), part);
+  };
   let [count, areBytes] = [0, true];
   /** @returns  Why the row cannot be used. */
   const take = (cells: readonly string[], line: number): string | undefined => {
@@ -202,7 +203,8 @@ async function readRows(
   const numbers = sizeOf([kept.length, ...sizes]);
   const values = areBytes ? new Uint8Array(numbers) : new Float32Array(numbers);
   pictures.forEach((picture, i) => values.set(picture, i * picture.length));
-  return { kept, count, array: { format: 'CSV', shape: [kept.length, ...sizes], values } };
+  const notes = describeUnreadParts(file.path, name(split), parts);
+  return { kept, count, notes, array: { format: 'CSV', shape: [kept.length, ...sizes], values } };
 }
 
 /** Whole numbers from 0 to 255 as bytes: a quarter of the memory. */

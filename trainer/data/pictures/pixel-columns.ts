@@ -3,7 +3,8 @@ import { ExpectedError } from '../../../shared/expected-error.ts';
 import { sizeOf } from '../../../shared/model/generator.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import { MAX_ARRAY_BYTES, type ArrayFile } from '../array-file.ts';
-import { decodeText, listKeys, parseJson, readLines } from '../labels/text-encoding.ts';
+import { isObject, readRows, type JsonColumns } from '../labels/json-columns.ts';
+import { decodeText, parseJson, readLines } from '../labels/text-encoding.ts';
 import {
   describeNoClasses,
   describeObjects,
@@ -82,11 +83,12 @@ export async function readPixelTables(
     }
     const others = Array.from(raw, ([name, cells]) => ({ name, cells: Array.from(cells, toText) }));
     const parts = findParts(others);
-    objects.push(...(parts ? [] : describeUnreadParts(path, [...raw.keys()])));
+    objects.push(...(parts ? describeUnreadParts(path, parts.name, parts.cells) : []));
+    const read = parts?.cells.map((cell) => readPart(parts.name, cell)) ?? [];
     const labels = findLabels(others.filter((column) => column !== parts));
     const rows = Array.from({ length: table.count }, (_, row) => ({
       name: `${path}, row ${row}`,
-      split: (parts && readPart(parts.name, parts.cells[row] ?? '')) ?? own,
+      split: read[row] ?? own,
       label: normaliseLabel(labels?.cells[row] ?? '') || null,
     }));
     if (labels === null) {
@@ -97,7 +99,7 @@ export async function readPixelTables(
       const cells = raw.get(labels.name) ?? [];
       objects.push(...describeObjects(`${path}, column ${labels.name}`, cells));
     }
-    sets.push({ name: path, array, rows, hasParts: parts !== undefined });
+    sets.push({ name: path, array, rows, hasParts: read.some((part) => part !== null) });
   }
   // Classes of some files of a part are none.
   const equal = sets.map(({ rows, ...set }) => ({
@@ -145,58 +147,41 @@ export const IS_JSON = /\.(?:json|jsonl|ndjson)$/i;
 const MAX_JSON_BYTES = 512 * 1024 * 1024;
 
 /**
- * Reads JSON with rows: objects in a list or in lines, or lists by name, also as Pandas writes them
- * with `orient` split and columns.
+ * Reads JSON with rows: those of `readRows`, objects in lines, or cells by the name of their column.
  * @returns  Null for anything else.
  */
 export async function openJson(file: TreeFile): Promise<PictureTable | null> {
-  const rows: unknown[] = [];
+  const lines: unknown[] = [];
   for await (const line of /\.json$/i.test(file.path) ? [] : readLines(file)) {
-    rows.push(parseJson(line));
+    lines.push(parseJson(line));
   }
-  const columns = toColumns(
-    rows.length === 0
+  const content =
+    lines.length === 0
       ? parseJson(decodeText(await readFile(file, MAX_JSON_BYTES)))
-      : rows.filter((row) => row !== null),
-  );
-  const names = Object.keys(columns);
-  const count = columns[names[0] as string]?.length ?? 0;
-  return count === 0 || names.some((name) => columns[name]?.length !== count)
+      : lines.filter((line) => line !== null);
+  const areLists = Array.isArray(content) && Array.isArray(content[0]);
+  const columns = areLists ? readCells([]) : (readRows(content) ?? readCells(content));
+  const names = [...columns.keys()];
+  const [first] = columns.values();
+  const count = first?.length ?? 0;
+  return count === 0 || [...columns.values()].some(({ length }) => length !== count)
     ? null
     : {
         columns: names,
         count,
         description: undefined,
         holdsBytes: () => false,
-        readColumn: (name) => Promise.resolve(columns[name] as unknown[]),
-        openCells: (name) => (row) => Promise.resolve(columns[name]?.[row]),
+        readColumn: (name) => Promise.resolve(columns.get(name) ?? []),
+        openCells: (name) => (row) => Promise.resolve(columns.get(name)?.[row]),
       };
 }
 
-function toColumns(content: unknown): Record<string, readonly unknown[]> {
-  if (typeof content !== 'object' || content === null) {
-    return {};
-  }
-  if (Array.isArray(content)) {
-    const names = Array.isArray(content[0]) ? [] : listKeys(content);
-    const rows = content as (Record<string, unknown> | null)[];
-    return Object.fromEntries(names.map((name) => [name, rows.map((row) => row?.[name])]));
-  }
-  const { columns, data } = content as { columns?: unknown; data?: unknown };
-  if (Array.isArray(columns) && Array.isArray(data)) {
-    const rows = data as unknown[][];
-    return Object.fromEntries(columns.map((name, i) => [String(name), rows.map((row) => row[i])]));
-  }
-  const entries = Object.entries(content as Record<string, unknown>);
-  const rows = entries.find(
-    ([, value]) => Array.isArray(value) && typeof value[0] === 'object' && !Array.isArray(value[0]),
+/** Reads {"label": [5, 0], "image": […]}, and objects of rows in place of lists as Pandas has them. */
+function readCells(content: unknown): JsonColumns {
+  return new Map(
+    Object.entries(isObject(content) ? content : {}).map(([name, cells]) => [
+      name,
+      Array.isArray(cells) ? (cells as unknown[]) : Object.values((cells ?? {}) as object),
+    ]),
   );
-  return rows !== undefined
-    ? toColumns(rows[1])
-    : Object.fromEntries(
-        entries.map(([name, value]) => [
-          name,
-          Array.isArray(value) ? (value as unknown[]) : Object.values((value ?? {}) as object),
-        ]),
-      );
 }

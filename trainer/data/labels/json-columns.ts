@@ -1,0 +1,86 @@
+/** Columns of JSON that has a row for each picture: its pixels, or its file and label. Pure. */
+import { readPart } from './label-column.ts';
+
+/** Cells by the names of their columns. */
+export type JsonColumns = ReadonlyMap<string, readonly unknown[]>;
+
+/** The column with the names of the lists that the rows come from. */
+const PART = 'split';
+/** The column with the keys of objects, as Pandas calls its index. */
+const INDEX = '';
+
+/**
+ * Reads rows: objects in a list, in lists named train and test, or by their number, and what Pandas
+ * writes with `orient` records, split and index.
+ * @returns  Null for anything else.
+ */
+export function readRows(content: unknown): JsonColumns | null {
+  if (typeof content !== 'object' || content === null) {
+    return null;
+  }
+  if (Array.isArray(content)) {
+    return toColumns(content);
+  }
+  const { columns, data } = content as { columns?: unknown; data?: unknown };
+  if (Array.isArray(columns) && Array.isArray(data) && Array.isArray(data[0])) {
+    const rows = data as readonly unknown[][];
+    return new Map(columns.map((name, i) => [String(name), rows.map((row) => row[i])]));
+  }
+  const entries = Object.entries(content as Record<string, unknown>);
+  const lists = entries.filter(
+    (entry): entry is [string, unknown[]] => Array.isArray(entry[1]) && entry[1].some(isObject),
+  );
+  if (lists.length > 0) {
+    return joinLists(lists);
+  }
+  const areRows =
+    isCounted(content) &&
+    entries.every(([, row]) => isObject(row)) &&
+    !entries.every(([, row]) => isCounted(row));
+  return areRows ? readByKey(entries) : null;
+}
+
+/** Joins the lists that are named as parts, or takes the first one for training. */
+function joinLists(lists: readonly (readonly [string, readonly unknown[]])[]): JsonColumns {
+  const named = lists.map(([name, rows]) => ({ rows, part: readPart(PART, name) }));
+  const parts = named.filter(({ part }) => part !== null);
+  const others = named.filter(({ part }) => part === null);
+  const hasTraining = parts.some(({ part }) => part === 'train');
+  const chosen = hasTraining ? parts : [...others.slice(0, 1), ...parts];
+  const columns = toColumns(chosen.flatMap(({ rows }) => rows));
+  const own = columns.get(PART) ?? [];
+  const cells = chosen.flatMap(({ rows, part }) => rows.map(() => part));
+  return parts.length === 0
+    ? columns
+    : columns.set(
+        PART,
+        cells.map((part, row) => own[row] ?? part),
+      );
+}
+
+/** Reads a row from each value, with its key: {"a.png": {"label": "cat"}}. */
+export function readByKey(entries: readonly (readonly [string, unknown])[]): JsonColumns {
+  return toColumns(entries.map(([, row]) => row)).set(
+    INDEX,
+    entries.map(([key]) => key),
+  );
+}
+
+/** Turns rows into columns. A row may lack some. */
+export function toColumns(rows: readonly unknown[]): Map<string, readonly unknown[]> {
+  const names = new Set<string>();
+  for (const row of rows) {
+    Object.keys(row ?? {}).forEach((name) => names.add(name));
+  }
+  const cells = rows as readonly (Readonly<Record<string, unknown>> | null)[];
+  return new Map([...names].map((name) => [name, cells.map((row) => row?.[name])]));
+}
+
+/** Whether the keys are numbers of rows, as in a column of Pandas: {"0": 255, "1": 12}. */
+export function isCounted(value: unknown): boolean {
+  return isObject(value) && Object.keys(value).every((key) => /^\d+$/.test(key));
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
