@@ -67,6 +67,30 @@ describe('a table of pixels', () => {
     await expect(load()).rejects.toThrow(/3 of 6 .*train\.csv, line 5 has no label/);
   });
 
+  it.each<[string, (row: readonly unknown[]) => string]>([
+    ['a.csv', (row) => row.join()],
+    [
+      'a.jsonl',
+      ([writer, char, ...image]) =>
+        writer === 'writer' ? '' : JSON.stringify({ writer, char, image }),
+    ],
+  ])('without classes names its other columns: %s', async (path, format) => {
+    const rows = TABLE.map(([char, ...cells]) => [7, char, ...cells]);
+    await write(
+      path,
+      [['writer', 'char', ...HEADER.slice(1)], ...rows].map(format).join('\n').trim(),
+    );
+    expect((await load()).notes).toEqual([
+      `${path}: no column has classes; not used: writer, char. Call the one with the classes "label".`,
+    ]);
+  });
+
+  it('is refused when its rows of JSON have too many keys', async () => {
+    const rows = Array.from({ length: 10_001 }, (_, i) => JSON.stringify({ [`k${i}`]: 1 }));
+    await write('a.jsonl', rows.join('\n'));
+    await expect(load()).rejects.toThrow(/a\.jsonl has 10001 rows with 10001 different keys/);
+  });
+
   const collect = async (open: () => Promise<Readable>) => {
     const lines: string[] = [];
     for await (const line of readLines({ path: 'a.csv', size: 0, open })) {
