@@ -65,7 +65,7 @@ export function readPickle(bytes: Uint8Array): unknown {
     for (let i = 0; i < items.length; i += 2) {
       const key = unwrapScalar(items[i]);
       // The text of a list in lists may be as long as memory.
-      const isText = typeof key !== 'object' || Buffer.isBuffer(key);
+      const isText = typeof key === 'string' || typeof key === 'number' || Buffer.isBuffer(key);
       target.set(isText ? String(key) : `key ${target.size}`, items[i + 1]);
     }
   };

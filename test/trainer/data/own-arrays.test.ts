@@ -1,4 +1,4 @@
-/** MATLAB's files, Python's pickles and .npy as people have them, and as a stranger may send them. */
+/** MATLAB's files, pickles and .npy as people have them, and as a stranger may send them. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1052,6 +1052,13 @@ it('texts as labels in a file of Arrow lack blanks, and may lack in a few rows',
   expect(findings.problems[0]).toEqual({ name: 'a.arrow, row 7', reason: 'has no label' });
 });
 
+it('Parquet is told by its content, and a name of a file is no pattern in advice', async () => {
+  await write('a.pq', 'PAR1');
+  await expect(load()).rejects.toThrow(/a\.pq cannot be read/);
+  await write("in/$'.xz", 'a');
+  await expect(load({}, 'in')).rejects.toThrow("unpack it: xz -dk $'.xz");
+});
+
 it('pictures that are named like masks of others are told', async () => {
   await drawAll((name, i) => `${name}${i}.png`);
   await draw('a/cat0_mask.png', 'cat');

@@ -257,8 +257,8 @@ function arrangeArrays(
     const values = chosen && toLabels(chosen, count);
     refuseColumns(name, array, values === undefined);
     const rows = Array.from({ length: count }, (_, i) => {
-      const own = values?.[i] ?? '';
-      const label = byName ? name.replace(NO_CLASS, '') : own === '' ? null : own;
+      const given = values?.[i] ?? '';
+      const label = byName ? name.replace(NO_CLASS, '') : given === '' ? null : given;
       return { name: `${name}, picture ${i}`, split, label };
     });
     return { name, array, rows };

@@ -206,7 +206,7 @@ async function adviseOn(files: readonly TreeFile[]): Promise<string> {
       ([ending, content]) => ending.test(file.path) || content.test(start.toString('latin1')),
     );
     if (advice !== undefined) {
-      return `. ${file.path} is not read: ${advice[2].replace('FILE', file.path)}`;
+      return `. ${file.path} is not read: ${advice[2].replace('FILE', () => file.path)}`;
     }
     if (/\.[ct]sv$/i.test(file.path) && start.includes(0)) {
       return `. ${file.path} is UTF-16 or UTF-32 without a byte-order mark: save it as UTF-8`;

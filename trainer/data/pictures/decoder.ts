@@ -357,8 +357,8 @@ function convertChannels(
   for (let i = 0, first = 0; first < pixels.length; i += wanted, first += channels) {
     const r = pixels[first] as number;
     const [g, b] = [pixels[first + 1] as number, pixels[first + 2] as number];
-    const grey = channels === 1 ? r : Math.round(0.299 * r + 0.587 * g + 0.114 * b);
-    converted.fill(grey, i, i + wanted);
+    const light = channels === 1 ? r : Math.round(0.299 * r + 0.587 * g + 0.114 * b);
+    converted.fill(light, i, i + wanted);
   }
   return converted;
 }
