@@ -134,10 +134,12 @@ function readMatrix(data: Uint8Array, isLittle: boolean, lost: string[]): NamedA
       const path = [Buffer.from(name?.data ?? []), key].map(
         (one) => one.toString('latin1').split('\0')[0],
       );
-      return readMatrix(field.data, isLittle, lost).map((inner) => ({
-        name: [...path, inner.name].filter((part) => part !== '').join('_'),
-        array: inner.array,
-      }));
+      const join = (inner: string): string =>
+        [...path, inner].filter((part) => part !== '').join('_');
+      const own: string[] = [];
+      const arrays = readMatrix(field.data, isLittle, own);
+      lost.push(...own.map(join));
+      return arrays.map((inner) => ({ name: join(inner.name), array: inner.array }));
     });
   }
   const shape = Array.from({ length: (sizes?.data.length ?? 0) / 4 }, (_, i) =>

@@ -89,9 +89,13 @@ describe('a file of MATLAB', () => {
     expect(notes).toEqual([`a.mat: not used, because it is no array: remarks`]);
     const head = [element(6, ints(17, 0)), element(1, Buffer.from('labels'))];
     const categorical = element(14, Buffer.concat([...head, element(1, Buffer.from('MCOS'))]));
-    for (const lost of [cells('labels', mixed), categorical]) {
+    const field = Buffer.alloc(8);
+    field.write('labels');
+    const names = [element(5, ints(8)), element(1, field)];
+    const struct = build(2, 'set', [1, 1], ...names, cells('', mixed));
+    for (const lost of [cells('labels', mixed), categorical, struct]) {
       await expect(load('a.mat', save(images, lost))).rejects.toThrow(
-        /a\.mat has labels, which cannot be read as labels/,
+        /a\.mat has (?:set_)?labels, which cannot be read as labels/,
       );
     }
   });
@@ -189,8 +193,12 @@ describe('a pickle', () => {
 
   it('names lists that are no arrays, and is refused where they seem to be the labels', async () => {
     const uneven = list([list([int(1), int(2)]), list([int(1)]), list([])]);
-    const { notes } = await load('a.pkl', dictionary({ images, boxes: uneven }));
-    expect(notes).toEqual(['a.pkl: not used, because it is no array: boxes']);
+    const info = list([name('a'), name('a'), name('b')]);
+    const { notes } = await load('a.pkl', dictionary({ images, boxes: uneven, info }));
+    expect(notes).toEqual([
+      'a.pkl: not used, because it is no array: boxes',
+      'Used: images; not used: info [3]',
+    ]);
     const lost = load('a.pkl', dictionary({ images, labels: uneven }));
     await expect(lost).rejects.toThrow(/a\.pkl has labels, which cannot be read as labels/);
   });

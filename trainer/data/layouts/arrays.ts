@@ -88,7 +88,7 @@ async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArra
   if (isMat(content)) {
     const lost: string[] = [];
     const found = await decodeMat(content, lost);
-    notes.push(...renumberSvhn(stem, found), ...describeLost(file.path, lost));
+    notes.push(...renumberSvhn(stem, found), ...describeLost(file.path, lost, found));
     return nameAll(found);
   }
   if (/\.(?:pkl|pickle)$/i.test(file.path) && !isPickled(content)) {
@@ -144,7 +144,7 @@ async function decodeAny(
   const pickle = isNumPy ? bytes.subarray(bytes.indexOf(10, 10) + 1) : bytes;
   const lost: string[] = [];
   const arrays = await readPickledArrays(pickle, name, lost);
-  notes.push(...describeLost(path, lost));
+  notes.push(...describeLost(path, lost, arrays));
   return arrays;
 }
 
@@ -153,10 +153,14 @@ function seemsLabels(name: string): boolean {
   return namesLabels(name) && !/names?$/i.test(name);
 }
 
-/** Names what is no array. @throws ExpectedError  When it seems to be the labels. */
-function describeLost(path: string, lost: readonly string[]): string[] {
+/** Names what is no array. @throws ExpectedError  When it seems to be the only labels. */
+function describeLost(
+  path: string,
+  lost: readonly string[],
+  arrays: readonly NamedArray[],
+): string[] {
   const labels = lost.find(seemsLabels);
-  if (labels !== undefined) {
+  if (labels !== undefined && !arrays.some(({ name }) => seemsLabels(name))) {
     throw new ExpectedError(
       `has ${labels}, which cannot be read as labels: expected a text or a whole number for each picture`,
     );
@@ -249,13 +253,14 @@ function arrangeArrays(
     }
     claimed.add(split);
     const own = labels.filter((one) => (findSplit(one.name) ?? 'train') === split);
-    const [chosen = own.length === 1 ? own.find(repeats) : undefined] = own.filter((one) =>
-      namesLabels(one.name),
-    );
+    const [only] = own.length === 1 ? own.filter(repeats) : [];
+    // Tables of labels are told by a column's name; other lists may be of anything.
+    const fits = only?.array.format === 'CSV' || only?.array.shape[0] === count;
+    const [chosen = fits ? only : undefined] = own.filter((one) => namesLabels(one.name));
     unused.push(...own.filter((one) => one !== chosen));
     chosenLabels.push(...(chosen === undefined ? [] : [chosen]));
     const values = chosen && toLabels(chosen, count);
-    refuseColumns(name, array, values === undefined);
+    refuseColumns(name, array, values === undefined && !byName);
     const rows = Array.from({ length: count }, (_, i) => {
       const given = values?.[i] ?? '';
       const label = byName ? name.replace(NO_CLASS, '') : given === '' ? null : given;
