@@ -10,7 +10,7 @@ import { Command } from 'commander';
 import * as v from 'valibot';
 import { parseAs } from '../shared/schema.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
-import { requireFree } from '../storage/files.ts';
+import { prepareFile, requireFree, writeJson } from '../storage/files.ts';
 import { parseFlags, runProgram } from '../trainer/cli/arguments.ts';
 import { describeMachine } from '../trainer/run/run-folder.ts';
 import { renderGpuChecks } from './gpu-checks.ts';
@@ -99,6 +99,7 @@ async function main(words: readonly string[], flags: Flags): Promise<void> {
       throw new ExpectedError('--json: holds the figures of one suite; name that suite alone');
     }
     requireFree(flags.json, '--json');
+    await prepareFile(flags.json, '--json');
   }
   if (flags.page) {
     await writePages();
@@ -125,8 +126,10 @@ async function runSuite(name: string, operands: readonly string[], flags: Flags)
   const hasPage = SUITES[name]?.page !== undefined && !flags.quick;
   const file = flags.json ?? (hasPage ? locateRecord(name) : undefined);
   if (file !== undefined) {
-    await writeFile(file, `${JSON.stringify(parseAs(recordSchema, record), null, 2)}\n`);
-    await writePages();
+    await writeJson(file, parseAs(recordSchema, record));
+    if (flags.json === undefined) {
+      await writePages();
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * Finds flags that `npm run` took for its own: without `--` before them, a program gets none of
- * them, and a dry run would be a real one. npm leaves them in the environment. Pure.
+ * them, and a dry run would be a real one. npm leaves most of them in the environment: those that
+ * differ from its own defaults and are not deprecated. Pure.
  */
 
 /** The part of commander's Command that is read here. */
@@ -19,6 +20,12 @@ interface Process {
 
 /** npm completes a few flags to its own. */
 const COMPLETED: Readonly<Record<string, string>> = { '--to': 'token_description' };
+
+/**
+ * Names of the API's parameters that npm takes without a trace: as a shorthand, and as the start of
+ * a setting that is on. Commands with these flags require others, so they are found by those.
+ */
+const UNTRACED: readonly string[] = ['--n', '--format'];
 
 /** Lists the flags of a program's command that the words call: `--steps <count>`, `--json`. */
 export function listFlags(program: Command, words: readonly string[]): string[] {
@@ -63,29 +70,47 @@ export function describeSwallowed(
     return shown === '' ? long : `${long} ${shown}`;
   });
   const names = swallowed.map(({ long }) => long).join(', ');
+  const untraced = UNTRACED.filter((long) => flags.some((flag) => flag.split(' ')[0] === long));
+  const hidden = untraced.filter((long) => !isGiven(long, words));
+  const hint = hidden.length > 0 ? `Add ${hidden.join(' or ')}, too, if you gave it. ` : '';
   const command = [base ?? `npm run ${script} --`, ...kept.map(quoteArgument), ...typed].join(' ');
   return (
     `npm kept ${names} for itself, because no \`--\` stands before it, so nothing was done. ` +
-    `Type: ${command}`
+    `${hint}Type: ${command}`
   );
 }
 
-/** Quotes an argument for a POSIX shell. */
+/** In double quotes these texts are the same to POSIX shells, cmd.exe and PowerShell. */
+const QUOTABLE = /^(?:[^"$`!%\\]|\\(?!["$`\\]|$))+$/;
+
+/** Quotes an argument for any shell, and where that is impossible for a POSIX one. */
 export function quoteArgument(text: string): string {
-  return /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  if (/^[\w./:@+-]+$/.test(text)) {
+    return text;
+  }
+  return QUOTABLE.test(text) ? `"${text}"` : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** npm's own flags of the same name have no value that says more. */
 const UNKNOWN = 'true';
 
+function isGiven(long: string, words: readonly string[]): boolean {
+  return words.some((word) => word === long || word.startsWith(`${long}=`));
+}
+
 function readFlag(flag: string, words: readonly string[], env: Process['env']) {
   const [long = '', placeholder = ''] = flag.split(' ');
-  if (words.some((word) => word === long || word.startsWith(`${long}=`))) {
+  if (isGiven(long, words)) {
     return [];
   }
   const isNegated = long.startsWith('--no-');
   const key = long.slice(isNegated ? 5 : 2).replaceAll('-', '_');
-  const raw = env[`npm_config_${key}`] ?? env[`npm_config_${COMPLETED[long]}`];
+  // npm reads --gamma as -g -a -m -m -a, where -m is an empty message.
+  const isGamma = long === '--gamma' && env['npm_config_message'] === '';
+  const raw =
+    env[`npm_config_${key}`] ??
+    env[`npm_config_${COMPLETED[long]}`] ??
+    (isGamma ? UNKNOWN : undefined);
   if (placeholder === '') {
     return raw === (isNegated ? '' : 'true') ? [{ long, value: '', placeholder }] : [];
   }

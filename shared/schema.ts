@@ -78,6 +78,11 @@ export function hideControls(text: string): string {
   return text.replace(/\p{Cc}/gu, '\uFFFD');
 }
 
+/** The same for a text of several lines. */
+export function hideControlsInLines(text: string): string {
+  return text.split('\n').map(hideControls).join('\n');
+}
+
 /** Tells where a value differs from its schema, and how. */
 export function describeIssues(issues: readonly v.BaseIssue<unknown>[]): string {
   const text = hideControls(

@@ -3,10 +3,11 @@
  *
  * `write-file-atomic` is not used: it does not sync the folder, so a power cut can undo its rename.
  */
-import { accessSync, constants, existsSync, lstatSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, statSync } from 'node:fs';
 import {
   appendFile,
   link,
+  mkdir,
   open,
   readdir,
   readFile,
@@ -17,6 +18,9 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ExpectedError } from '../shared/expected-error.ts';
+
+/** Files that macOS and Windows write into folders that a person looks at. */
+export const OF_SYSTEM = /^(?:\.DS_Store|\._.+|Thumbs\.db|desktop\.ini)$/i;
 
 /** Temporary names hold the name of their target and the id of the process that writes there. */
 const TEMPORARY = /^\..+\.\d+\.tmp$/;
@@ -55,6 +59,29 @@ export function requireWritable(path: string, advice: string): void {
   } catch (cause) {
     throw new ExpectedError(`${path}: ${folder} is read-only here; ${advice}`, { cause });
   }
+}
+
+/** Makes a folder, which may be there. @throws ExpectedError */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (cause) {
+    throw toWriteError(folder, cause);
+  }
+}
+
+/**
+ * Makes the folder of a file that a command writes after its work.
+ * @param flag  Named the file.
+ * @throws ExpectedError  Where the file cannot be written.
+ */
+export async function prepareFile(path: string, flag: string): Promise<void> {
+  if (statSync(resolve(path), { throwIfNoEntry: false })?.isDirectory()) {
+    throw new ExpectedError(`${flag} ${path}: is a folder; name a file`);
+  }
+  const folder = dirname(resolve(path));
+  requireWritable(folder, `name another file by ${flag}`);
+  await makeFolder(folder);
 }
 
 /** Replaces a file whole or not at all. @throws ExpectedError  The old content is still there. */

@@ -36,6 +36,7 @@ it('a build fills a new or an empty folder, and replaces an earlier build as a w
   expect(await list()).toEqual(['assets', 'assets/page-2.js', 'server.js']);
   await rm(folder, { recursive: true });
   await mkdir(folder);
+  await writeFile(join(folder, '.DS_Store'), ''); // From macOS' Finder.
   await build('server.js');
   expect(await list()).toEqual(['assets', 'server.js']);
   expect(await readdir(parent)).toEqual(['built']);
@@ -87,5 +88,6 @@ it('`npm run build -- server FOLDER` keeps a folder of other things as it is', a
   });
   expect(await readdir(home, { recursive: true })).toEqual(['documents', 'documents/thesis.txt']);
   expect(run('server', '--dry-run').stderr).toContain('server does not take "--dry-run"');
+  expect(run('constructor').stderr).toContain('expected one of client, server, page');
   expect(run('page', home).stderr).toContain('page does not take');
 });

@@ -1,6 +1,11 @@
 /** The trainer's command line. */
 import { Command } from 'commander';
-import { refuseEmpty, refuseSwallowedFlags, runProgram } from './cli/arguments.ts';
+import {
+  refuseEmptyArguments,
+  refuseSwallowedFlags,
+  refuseUnmeant,
+  runProgram,
+} from './cli/arguments.ts';
 import { COMMANDS } from './commands.ts';
 
 const program = new Command('digitmint')
@@ -14,17 +19,18 @@ for (const name of Object.hasOwn(COMMANDS, called) ? [called] : Object.keys(COMM
   program.addCommand((await COMMANDS[name]?.()) as Command);
 }
 inheritSettings(program);
-program.hook('preAction', (_program, command) => refuseEmpty(command));
+program.hook('preAction', (_program, command) => refuseEmptyArguments(command));
 
 await runProgram(async () => {
   refuseSwallowedFlags(program);
   await program.parseAsync();
 });
 
-/** `addCommand` does not pass on the settings of errors and help. */
+/** `addCommand` does not pass on the settings of errors, help and values. */
 function inheritSettings(parent: Command): void {
   for (const command of parent.commands) {
     command.copyInheritedSettings(parent);
+    refuseUnmeant(command);
     inheritSettings(command);
   }
 }

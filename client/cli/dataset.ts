@@ -15,6 +15,7 @@ import { checkBase, readRefusal, reportWarning, writeQuery, type Flags } from '.
 import type { Ask } from './local-service.ts';
 import {
   checkExtension,
+  checkWritable,
   chooseFormat,
   CliError,
   isSameFile,
@@ -83,6 +84,7 @@ export async function drawSet(
   }
   if (labels !== undefined) {
     checkExtension(labels, format, '--labels');
+    await checkWritable(labels, '--labels'); // The images may take an hour.
   }
   checkBase(flags, format);
   // The ranges below may be asked for in another format.

@@ -2,9 +2,9 @@
  * Writes bytes to a file, which is complete or not there, or to standard output. Words the errors
  * that the user sees.
  */
-import { createWriteStream, rmSync } from 'node:fs';
-import { realpath, rename, rm, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { constants, createWriteStream, readlinkSync, realpathSync, rmSync } from 'node:fs';
+import { access, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { getSystemErrorMap } from 'node:util';
@@ -53,7 +53,54 @@ function isStandard(out: string | undefined): out is undefined | '-' {
 export function isSameFile(one: string | undefined, other: string | undefined): boolean {
   return isStandard(one) || isStandard(other)
     ? isStandard(one) && isStandard(other)
-    : resolve(one) === resolve(other);
+    : identify(one) === identify(other);
+}
+
+/**
+ * The path that a link leads to, also to a file that is not there yet. In lower case, since macOS
+ * and Windows do not tell the cases of names apart.
+ */
+function identify(path: string): string {
+  const whole = resolve(path);
+  const real = attempt(() => realpathSync(whole));
+  const link = real ?? attempt(() => resolve(dirname(whole), readlinkSync(whole)));
+  return (link ?? whole).toLowerCase();
+}
+
+function attempt(read: () => string): string | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Finds out before the work whether a file can be written. @throws CliError */
+export async function checkWritable(out: string, flag: string): Promise<void> {
+  const file = await findReplaced(out);
+  try {
+    await access(file === undefined ? out : dirname(resolve(file)), constants.W_OK);
+  } catch (cause) {
+    throw createUnwritable(out, flag, cause);
+  }
+}
+
+/**
+ * The file that an output replaces: a link stays, and the file that it names is replaced. Undefined
+ * for a device or a pipe, which cannot be replaced.
+ */
+async function findReplaced(out: string): Promise<string | undefined> {
+  // If `stat` fails, a regular file is assumed; writing reports the error.
+  const isPlain = await stat(out).then(
+    (stats) => stats.isFile(),
+    () => true,
+  );
+  return isPlain ? await realpath(out).catch(() => out) : undefined;
+}
+
+function createUnwritable(out: string, flag: string, cause: unknown): CliError {
+  const message = `${flag} ${out}: cannot be written (${describeFault(cause)})`;
+  return new CliError(message, EXIT.failed, { cause });
 }
 
 /** @throws CliError  When a binary format would go to a terminal. */
@@ -139,16 +186,10 @@ export async function writeOutput(
     await writeStandard(parts);
     return;
   }
-  // If `stat` fails, a regular file is assumed; writing reports the error.
-  const isPlain = await stat(out).then(
-    (stats) => stats.isFile(),
-    () => true,
-  );
-  // A link stays, and the file that it names is replaced. A device or a pipe cannot be replaced.
-  const file = isPlain ? await realpath(out).catch(() => out) : out;
-  const path = isPlain ? `${file}.${process.pid}.part` : out;
+  const file = await findReplaced(out);
+  const path = file === undefined ? out : `${file}.${process.pid}.part`;
   const keepNothing = (signal: NodeJS.Signals): void => {
-    if (isPlain) {
+    if (file !== undefined) {
       rmSync(path, { force: true });
     }
     ignoreSignals();
@@ -158,19 +199,17 @@ export async function writeOutput(
   SIGNALS.forEach((signal) => process.on(signal, keepNothing));
   try {
     await pipeline(Readable.from(parts), createWriteStream(path));
-    if (isPlain) {
+    if (file !== undefined) {
       await rename(path, file);
     }
   } catch (cause) {
-    if (isPlain) {
+    if (file !== undefined) {
       await rm(path, { force: true });
     }
     if ((cause as NodeJS.ErrnoException).syscall === undefined) {
       throw cause; // Drawing failed, not the file.
     }
-    throw new CliError(`${flag} ${out}: cannot be written (${describeFault(cause)})`, EXIT.failed, {
-      cause,
-    });
+    throw createUnwritable(out, flag, cause);
   } finally {
     ignoreSignals();
   }

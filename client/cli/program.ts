@@ -12,6 +12,7 @@ import {
   type DigitFormat,
 } from '../../shared/contract/formats.ts';
 import { NUMBER, ROUTES } from '../../shared/contract/parameters.ts';
+import { watchFlags } from '../../shared/flag-values.ts';
 import { HEADERS } from '../../worker/http/headers.ts';
 import { drawSet, SET_PARAMETERS } from './dataset.ts';
 import { buildHandCommand } from './hand.ts';
@@ -118,6 +119,11 @@ function buildProgram(): Command {
   program.addCommand(buildMorphCommand().copyInheritedSettings(program));
   program.addCommand(buildHandCommand(open).copyInheritedSettings(program));
   program.addCommand(buildDatasetCommand().copyInheritedSettings(program));
+  [program, ...program.commands].forEach((command) =>
+    watchFlags(command, (message) => {
+      throw new CliError(message);
+    }),
+  );
   return program;
 }
 

@@ -48,7 +48,7 @@ try {
   if (swallowed !== null) {
     throw new ExpectedError(swallowed);
   }
-  const builder = BUILDERS[name];
+  const builder = Object.hasOwn(BUILDERS, name) ? BUILDERS[name] : undefined;
   if (builder === undefined) {
     const names = Object.keys(BUILDERS).join(', ');
     throw new ExpectedError(`expected one of ${names}: npm run build -- NAME`);

@@ -3,9 +3,9 @@
  * the folder names what that is. The old build stays until the new one is whole.
  */
 import * as fs from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { nameTemporary, replaceFolder } from '../../storage/files.ts';
+import { nameTemporary, OF_SYSTEM, replaceFolder } from '../../storage/files.ts';
 
 const LIST_FILE = '.digitmint-files.json';
 /** Files that a message names. */
@@ -55,7 +55,9 @@ function refuseForeign(folder: string, place: string): void {
   const made = readList(place);
   // Without a list the folder may be a large one, of a home for instance.
   const files = made === null ? fs.readdirSync(place) : listFiles(place);
-  const foreign = files.filter((file) => file !== LIST_FILE && made?.has(file) !== true);
+  const foreign = files.filter(
+    (file) => file !== LIST_FILE && made?.has(file) !== true && !OF_SYSTEM.test(basename(file)),
+  );
   if (foreign.length > 0) {
     const more = foreign.length > MAX_NAMED ? `, and ${foreign.length - MAX_NAMED} more` : '';
     throw new ExpectedError(

@@ -3,13 +3,14 @@
  * machine with a driver and little else. docs/gpu.md tells how to use it.
  */
 import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Command, Option } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { nameTemporary, requireFree } from '../../storage/files.ts';
-import { parseFlags, runProgram } from '../../trainer/cli/arguments.ts';
+import { EXIT_INTERRUPTED, parseFlags, runProgram } from '../../trainer/cli/arguments.ts';
 import { replaceBuild } from '../build/output-folder.ts';
 import { buildBundle, BUNDLE_NAME } from './bundle.ts';
 import { HERE, PLATFORMS, type Platform } from './platform.ts';
@@ -21,7 +22,9 @@ interface Flags {
 }
 
 /** The archives that are written, by the end of their name. */
-const ARCHIVE = /\.(tgz|tar\.gz|tar\.xz)$/;
+const ARCHIVE = /\.(?:tgz|tar\.gz|tar\.xz)$/i;
+/** Others, for which no folder is meant. */
+const OTHER_ARCHIVE = /\.(?:zip|tar|gz|xz|bz2|zst|7z|txz|tbz2?)$/i;
 
 const program = new Command('npm run pack:trainer --')
   .description(
@@ -38,8 +41,7 @@ const program = new Command('npm run pack:trainer --')
       .choices(Object.keys(PLATFORMS))
       .default(HERE in PLATFORMS ? HERE : undefined)
       .makeOptionMandatory(),
-  )
-  .allowExcessArguments(false);
+  );
 
 const flags = parseFlags<Flags>(program);
 await runProgram(() => pack(flags));
@@ -47,6 +49,9 @@ await runProgram(() => pack(flags));
 async function pack({ out, data, platform }: Flags): Promise<void> {
   const place = resolve(out);
   if (!ARCHIVE.test(out)) {
+    if (OTHER_ARCHIVE.test(out)) {
+      throw new ExpectedError(`--out ${out}: expected a folder, .tgz or .tar.xz`);
+    }
     await replaceBuild(place, (folder) => buildBundle(folder, { data, platform }));
     console.log(`${place}: ${await describeSize(place)}`);
     return;
@@ -56,11 +61,17 @@ async function pack({ out, data, platform }: Flags): Promise<void> {
   // Beside the archive, because a bundle is too large for some machines' /tmp.
   const temporary = nameTemporary(place);
   const archive = join(temporary, 'archive');
+  const stop = (): void => {
+    rmSync(temporary, { recursive: true, force: true });
+    process.exit(EXIT_INTERRUPTED);
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  signals.forEach((signal) => process.once(signal, stop));
   try {
     const folder = join(temporary, BUNDLE_NAME);
     await fs.mkdir(folder, { recursive: true });
     await buildBundle(folder, { data, platform });
-    await writeArchive(folder, archive, place.endsWith('.xz') ? 'xz -T0' : 'gzip -9');
+    await writeArchive(folder, archive, /xz$/i.test(place) ? 'xz -T0' : 'gzip -9');
     await fs.rename(archive, place);
   } finally {
     await fs.rm(temporary, { recursive: true, force: true });

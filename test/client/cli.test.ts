@@ -334,7 +334,11 @@ describe('writes', () => {
     ]);
     const args = ['dataset', '--n', '2', '--out', 'a.npy', '--labels', 'nowhere/b.npy'];
     expect((await run(args)).stderr).toContain('--labels nowhere/b.npy: cannot be written');
-    expect(await readdir(folder)).toEqual(['a.npy', 'old.png']);
+    expect(await readdir(folder)).toEqual(['old.png']);
+    // Nor a second file that replaces the first one.
+    await symlink('a.npy', join(folder, 'link.npy'));
+    const linked = ['dataset', '--n', '2', '--out', 'a.npy', '--labels', 'link.npy'];
+    expect((await run(linked)).stderr).toContain('two files, and --out is the same');
   });
 
   test.skipIf(process.platform === 'win32')('the file that a link names', async () => {
@@ -466,6 +470,12 @@ describe('refuses, and names the flag', () => {
     [
       'dataset --out a.npy --labels ./a.npy',
       '--labels ./a.npy: images and labels need two files, and --out is the same',
+    ],
+    ['7 --seed --json', '--seed has no value before --json: give one, or leave it out'],
+    ['7 --seed a --seed b', '--seed is given twice: leave one out'],
+    [
+      'dataset --out a.npy --labels A.npy',
+      '--labels A.npy: images and labels need two files, and --out is the same',
     ],
     [
       'dataset --format idx --labels -',

@@ -4,8 +4,8 @@
  * that a run ends with the bytes of one that was never killed, that readers of the store find a
  * whole model at all times, and that what was killed can be repeated. Exit status 1 when not.
  *
- * It writes down what it did, a line of JSON for each run or publication; started again with the
- * same `--log` it goes on.
+ * With `--log` it writes down what it did, a line of JSON for each run or publication; started
+ * again with the same `--log` it goes on.
  */
 import { existsSync } from 'node:fs';
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
@@ -23,8 +23,8 @@ interface Flags {
   readonly kills: number;
   readonly seed: string;
   readonly backend: string;
-  readonly log: string;
-  readonly only?: keyof typeof SHARES;
+  readonly log?: string;
+  readonly kind?: keyof typeof SHARES;
 }
 
 /** A line of the log. */
@@ -48,17 +48,18 @@ const flags = parseFlags<Flags>(
     .addOption(
       new Option('--backend <name>', "the trainers'").choices(BACKEND_NAMES).default('wasm'),
     )
-    .addOption(new Option('--only <kind>', 'all kills for one kind').choices(Object.keys(SHARES)))
-    .option('--log <file>', 'where it writes down what it did', '.digitmint/crash.jsonl')
-    .allowExcessArguments(false),
+    .addOption(new Option('--kind <name>', 'all kills for one kind').choices(Object.keys(SHARES)))
+    .option('--log <file>', 'where it writes down what it did, and goes on'),
 );
 
 process.exitCode = (await crash(flags)) ? 0 : 1;
 
 /** @returns  Whether nothing was lost. */
-async function crash({ kills, seed, backend, log, only }: Flags): Promise<boolean> {
-  await mkdir(dirname(log), { recursive: true });
-  const entries = existsSync(log) ? await readLog(log) : [];
+async function crash({ kills, seed, backend, log, kind: only }: Flags): Promise<boolean> {
+  if (log !== undefined) {
+    await mkdir(dirname(log), { recursive: true });
+  }
+  const entries = log !== undefined && existsSync(log) ? await readLog(log) : [];
   const makers = {
     trainer: () => createTrainerKiller({ backend, killsARun: KILLS_A_RUN }),
     folder: createFolderKiller,
@@ -97,7 +98,7 @@ async function killShare(
   share: number,
   seed: string,
   entries: Entry[],
-  log: string,
+  log: string | undefined,
 ): Promise<void> {
   const done = () => entries.filter((entry) => entry.killer === killer.name);
   while (count(done()) < share) {
@@ -106,7 +107,9 @@ async function killShare(
       ...(await killer.kill(createDice(`${seed} ${killer.name}`, done().length))),
     };
     entries.push(entry);
-    await appendFile(log, `${JSON.stringify(entry)}\n`);
+    if (log !== undefined) {
+      await appendFile(log, `${JSON.stringify(entry)}\n`);
+    }
     process.stderr.write(`${killer.name}: ${count(done())} of ${share} kills\n`);
     entry.faults.forEach((fault) => process.stderr.write(`  ${fault}\n`));
   }

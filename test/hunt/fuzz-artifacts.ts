@@ -46,8 +46,7 @@ const flags = parseFlags<Flags>(
       'how much a process may hold, Node included',
       parseWhole(1, 100_000),
       512,
-    )
-    .allowExcessArguments(false),
+    ),
 );
 
 process.exitCode = (await fuzz(flags)) ? 0 : 1;

@@ -8,9 +8,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
-import { describeSwallowed } from '../../shared/npm-flags.ts';
+import { parseFlags } from '../../trainer/cli/arguments.ts';
 import { buildFixture, buildPointer } from '../support/models/fixture-artifact.ts';
 import { putArtifact, startWorker } from '../support/hosts/workerd.ts';
 
@@ -29,16 +29,14 @@ const PACKAGE = 'schemathesis==4.32.5';
 await main();
 
 async function main(): Promise<void> {
-  const text = describeSwallowed(['--url URL'], process, 'npm run hunt -- fuzz');
-  if (text !== null) {
-    console.error(`digitmint: ${text}`);
-    process.exitCode = 1;
-    return;
-  }
-  const { values } = parseArgs({ options: { url: { type: 'string' } } });
+  const { url } = parseFlags<{ url?: string }>(
+    new Command('npm run hunt -- fuzz')
+      .description('Runs schemathesis; exit status 1 when a check fails.')
+      .option('--url <url>', 'a server that runs already (default: a worker of its own)'),
+  );
   install();
-  if (values.url !== undefined) {
-    process.exitCode = await fuzz(values.url);
+  if (url !== undefined) {
+    process.exitCode = await fuzz(url);
     return;
   }
   // A small network under the shipped model's name: what is asked here is how answers look, not how

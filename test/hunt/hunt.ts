@@ -27,8 +27,7 @@ const { factor, seed = randomInt(2 ** 31) } = parseFlags<Flags>(
       '--seed <number>',
       'decides all of them (default: another each time)',
       parseWhole(0, 2 ** 31 - 1),
-    )
-    .allowExcessArguments(false),
+    ),
 );
 
 console.log(`Hunting with --factor ${factor} --seed ${seed}`);

@@ -13,7 +13,7 @@ const HUNTS: Readonly<Record<string, readonly [file: string, about: string]>> = 
 };
 
 const [name = ''] = process.argv.splice(2, 1);
-const hunt = HUNTS[name];
+const hunt = Object.hasOwn(HUNTS, name) ? HUNTS[name] : undefined;
 if (hunt === undefined) {
   const lines = Object.entries(HUNTS).map(([each, [, about]]) => `  ${each.padEnd(12)}${about}`);
   console.error(`expected one of these: npm run hunt -- NAME\n${lines.join('\n')}`);

@@ -4,7 +4,8 @@
  * each found. Exit status 1 when a tool fails or finds other digits than `/digit.json` gives.
  */
 import { createHash } from 'node:crypto';
-import { parseArgs } from 'node:util';
+import { Argument, Command } from 'commander';
+import { parseFlags } from '../../trainer/cli/arguments.ts';
 import { startWorker } from '../support/hosts/workerd.ts';
 import {
   CASES,
@@ -17,17 +18,14 @@ import {
 /** As many as one answer of `/digit.json` has. */
 const QUERY = 'seed=Ada&n=256';
 
-const { positionals } = parseArgs({ allowPositionals: true });
-const lists = positionals.length > 0 ? positionals : Object.keys(CASES);
-const unknown = lists.find((list) => !Object.hasOwn(CASES, list));
-if (unknown === undefined) {
-  await main(lists as ToolList[]);
-} else {
-  console.error(
-    `no list ${JSON.stringify(unknown)}, expected some of ${Object.keys(CASES).join(', ')}`,
-  );
-  process.exitCode = 1;
-}
+const LISTS = Object.keys(CASES) as ToolList[];
+
+const program = new Command('npm run hunt -- tools')
+  .description('Opens sets of the shipped model with large data tools, which it installs.')
+  .addArgument(new Argument('[lists...]', 'which tools (default: all)').choices(LISTS));
+parseFlags(program);
+const given = program.args as ToolList[];
+await main(given.length > 0 ? given : LISTS);
 
 async function main(chosen: readonly ToolList[]): Promise<void> {
   for (const list of chosen) {

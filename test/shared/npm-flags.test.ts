@@ -1,6 +1,6 @@
-/** The environments are those that npm 11 makes; the last test asks the real npm. */
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+/** The environments are those that npm 11 makes; the last tests ask the real npm. */
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,6 +15,7 @@ const FLAGS = [
   '--seed <text>',
   '--model <folder>',
   '--to <target>',
+  '--gamma <weight>',
 ];
 
 const TRAIN = {
@@ -38,7 +39,9 @@ describe('a flag that npm kept for itself', () => {
     [{ steps: 'true' }, ['100'], '--steps 100'],
     [{ json: 'true', steps: 'true' }, ['list', '100'], 'list --json --steps 100'],
     [{ steps: 'true', seed: 'true' }, ['100', 'x'], '--steps <count> --seed <text>'],
-    [{ model: 'a\n\nb c' }, [], "--model a --model 'b c'"],
+    [{ model: 'a\n\nb c' }, [], '--model a --model "b c"'],
+    [{ model: '$a' }, [], "--model '$a'"],
+    [{ message: '', all: 'true' }, ['0.5'], '--gamma 0.5'],
     [{ token_description: './store' }, ['list'], 'list --to ./store'],
   ])('%j with the words %j is typed again as %s', (config, words, expected) => {
     expect(typed(config as Record<string, string>, ...words)).toBe(`npm run train -- ${expected}`);
@@ -53,12 +56,16 @@ describe('a flag that npm kept for itself', () => {
     expect(
       describeSwallowed(FLAGS, { argv: ['node', 'main.ts'], env }, 'npm run hunt -- crash'),
     ).toContain('Type: npm run hunt -- crash --dry-run --steps 3');
+    expect(
+      describeSwallowed([...FLAGS, '--n <count>'], { argv: ['node', 'main.ts', 'train'], env }),
+    ).toContain('Add --n, too, if you gave it. Type: npm run train -- --dry-run --steps 3');
   });
 
   it.each([
     ['of npm, which the program does not have', { audit: '', registry: 'x', force: 'true' }, []],
     ['that the program got, too', { json: 'true' }, ['--json']],
     ['that the program got with a value', { steps: '3' }, ['--steps=3']],
+    ['that npm has a default for', { message: 'v%s' }, []],
     ['that is off', { dry_run: '', json: 'false' }, []],
   ])('does not count when it is one %s', (_what, config, words) => {
     expect(typed(config as Record<string, string>, ...words)).toBeUndefined();
@@ -94,6 +101,24 @@ describe('the real npm', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
+  /** Finds the flags of all programs in their sources: `--steps <count>`, `--json`. */
+  async function listAllFlags(): Promise<string[]> {
+    const flags = new Map<string, string>();
+    for (const parent of ['bench', 'dev', 'server', 'trainer', 'test/hunt', 'test/soak']) {
+      for (const name of await readdir(join(root, parent), { recursive: true })) {
+        const text = name.endsWith('.ts') ? await readFile(join(root, parent, name), 'utf8') : '';
+        const isProgram = /new Command\(|usage: '--|FLAGS = \[/.test(text);
+        const found = isProgram ? text.matchAll(/'(--[a-z][a-z-]*)( [<A-Z][^' ]*)?[',]/g) : [];
+        for (const [, flag = '', placeholder = ''] of found) {
+          flags.set(flag, flags.get(flag) || placeholder);
+        }
+      }
+    }
+    flags.delete('--version'); // npm prints its own.
+    flags.delete('--quiet'); // It is pip's.
+    return [...flags].map((each) => each.join(''));
+  }
+
   /** Runs a script of the project's, with the Node of this process. */
   async function npm(script: string, ...args: string[]) {
     const { scripts } = (await import('../../package.json', { with: { type: 'json' } })).default;
@@ -112,6 +137,29 @@ describe('the real npm', () => {
       );
     });
   }
+
+  it('tells a program each of its flags, except two', async () => {
+    const flags = await listAllFlags();
+    expect(flags).toEqual(expect.arrayContaining(['--keep <n>', '--steps <count>', '--port PORT']));
+    await writeFile(
+      join(folder, 'package.json'),
+      JSON.stringify({ name: 'p', scripts: { tell: "node -p 'JSON.stringify(process.env)'" } }),
+    );
+    const untold: string[] = [];
+    for (const isNegated of [false, true]) {
+      const some = flags.filter((flag) => flag.startsWith('--no-') === isNegated);
+      const words = some.map((flag) => flag.replace(/ .*/, '=1'));
+      const { stdout } = spawnSync('npm', ['run', '--silent', 'tell', ...words], {
+        cwd: folder,
+        encoding: 'utf8',
+      });
+      const env = JSON.parse(stdout) as Record<string, string>;
+      const argv = ['node', 'main.ts'];
+      untold.push(...some.filter((flag) => describeSwallowed([flag], { argv, env }) === null));
+    }
+    // Their commands need other flags, and the answer to those names these two.
+    expect(untold.sort()).toEqual(['--format <format>', '--n <count>']);
+  });
 
   it.each([
     ['train', ['--no-publish', '--steps=3'], 'npm run train -- --steps 3 --no-publish'],

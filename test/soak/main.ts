@@ -49,8 +49,7 @@ const flags = parseFlags<Flags>(
       32,
     )
     .option('--node', 'the server on Node in place of the edge runtime')
-    .option('--json <file>', 'writes the report there')
-    .allowExcessArguments(false),
+    .option('--json <file>', 'writes the report there'),
 );
 
 process.exitCode = await main();

@@ -15,6 +15,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import {
   appendToLog,
+  prepareFile,
   removeLeftovers,
   replaceFolder,
   requireFree,
@@ -122,6 +123,16 @@ describe('a path that must be free', () => {
       );
     }
     requireFree(join(folder, 'free'), '--out');
+  });
+});
+
+describe('a file that is written after long work', () => {
+  it('gets its folder before, or is refused', async () => {
+    await prepareFile(join(folder, 'new', 'deep', 'a.json'), '--json');
+    expect(await readdir(join(folder, 'new'))).toEqual(['deep']);
+    for (const path of [folder, join(process.execPath, 'a.json')]) {
+      await expect(prepareFile(path, '--json')).rejects.toThrow(ExpectedError);
+    }
   });
 });
 

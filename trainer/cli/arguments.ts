@@ -8,7 +8,9 @@ import { ArtifactError, subjectSchema } from '../../shared/model/artifact.ts';
 import type { Subject } from '../../shared/model/subject.ts';
 import { parseColour } from '../../shared/picture/colour.ts';
 import type { PixelRange } from '../../shared/picture/pixels.ts';
+import { watchFlags } from '../../shared/flag-values.ts';
 import { describeSwallowed, listFlags } from '../../shared/npm-flags.ts';
+import { hideControlsInLines } from '../../shared/schema.ts';
 import type { CutSize } from '../data/pictures/sheets.ts';
 
 /** Makes a parser of whole numbers in decimal digits. */
@@ -65,13 +67,11 @@ export function parseSize(text: string): CutSize {
 
 /** Parses the numbers of black and white: `0..4095`. */
 export function parseRange(text: string): PixelRange {
-  const [low = NaN, high = NaN, ...more] = text
-    .split('..')
-    .map((part) => (part.trim() === '' ? NaN : Number(part)));
-  if (!Number.isFinite(low) || !Number.isFinite(high) || low >= high || more.length > 0) {
+  const [, low, high] = /^(-?\d+(?:\.\d+)?)\.\.(-?\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  if (!(Number(low) < Number(high))) {
     throw new InvalidArgumentError('Expected the numbers of black and white, such as 0..4095.');
   }
-  return [low, high];
+  return [Number(low), Number(high)];
 }
 
 /** Parses names of one picture and of several; a single name is both. */
@@ -101,7 +101,8 @@ export function parseDuration(text: string): number {
 /** Makes a parser of texts of 1 to `max` characters. */
 export function parseText(max: number): (text: string) => string {
   return (text) => {
-    if (text.length < 1 || text.length > max) {
+    const { length } = [...text]; // In code points, as the API counts.
+    if (length < 1 || length > max) {
       throw new InvalidArgumentError(`Expected 1 to ${max} characters.`);
     }
     return text;
@@ -121,21 +122,17 @@ export function refuseSwallowedFlags(program: Command, base?: string): void {
   }
 }
 
-/**
- * Refuses empty flags and arguments: `--out "$OUT"` without OUT would be the current folder.
- * @throws ExpectedError
- */
-export function refuseEmpty(command: Command): void {
-  const given = [
-    ...command.options.map((option) => ({
-      name: option.long,
-      values: [command.getOptionValue(option.attributeName()) as unknown].flat(),
-    })),
-    { name: 'an argument', values: command.args },
-  ];
-  const empty = given.find(({ values }) => values.includes(''));
-  if (empty !== undefined) {
-    throw new ExpectedError(`${empty.name} is empty: give a value, or leave it out`);
+/** Refuses values that were not meant, while a command is parsed. @throws ExpectedError */
+export function refuseUnmeant(command: Command): void {
+  watchFlags(command, (message) => {
+    throw new ExpectedError(message);
+  });
+}
+
+/** Refuses empty arguments: `""` would be the current folder. @throws ExpectedError */
+export function refuseEmptyArguments({ args }: Command): void {
+  if (args.includes('')) {
+    throw new ExpectedError('an argument is empty: give a value, or leave it out');
   }
 }
 
@@ -143,10 +140,12 @@ export function refuseEmpty(command: Command): void {
 export function parseFlags<Flags extends object>(program: Command): Flags {
   try {
     refuseSwallowedFlags(program, program.name());
+    refuseUnmeant(program);
+    refuseEmptyArguments(program.parse());
   } catch (error) {
     program.error(`digitmint: ${(error as Error).message}`);
   }
-  return program.parse().opts<Flags>();
+  return program.opts<Flags>();
 }
 
 /** Runs a program. A failure that its user can mend becomes one line, and exit status 1. */
@@ -155,7 +154,8 @@ export async function runProgram(main: () => Promise<void>): Promise<void> {
     await main();
   } catch (error) {
     const isExpected = error instanceof ExpectedError || error instanceof ArtifactError;
-    console.error(isExpected ? `digitmint: ${error.message}` : error);
+    // Names of files and texts of a bucket may be anybody's.
+    console.error(isExpected ? `digitmint: ${hideControlsInLines(error.message)}` : error);
     process.exitCode = 1;
   }
 }
@@ -164,6 +164,10 @@ export const parseSeed = parseText(LIMITS.maxSeedLength);
 
 /** Exit status of a process that Ctrl-C stopped, as in shells. */
 export const EXIT_INTERRUPTED = 130;
+
+/** Told after the first Ctrl-C. */
+export const STOPPING =
+  '\nStopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.';
 
 /**
  * Makes the first Ctrl-C or SIGTERM abort `stop` and call `onStop`, and the second end the process.

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { hideControlsInLines } from '../../shared/schema.ts';
 import { alignColumns } from '../../shared/text.ts';
 import {
   evaluate,
@@ -21,7 +22,7 @@ import { describeSeconds } from '../run/log/reporter.ts';
 import { buildBackendOption } from '../tensorflow/backend-option.ts';
 import { parseNumber, parseRange, parseSeed, parseWhole } from './arguments.ts';
 
-type EvaluateFlags = EvaluationRequest & { model?: readonly string[]; json?: true; save?: true };
+type EvaluateFlags = EvaluationRequest & { model?: readonly string[]; json?: true; keep?: true };
 
 export function buildEvaluateCommand(): Command {
   return new Command('evaluate')
@@ -75,7 +76,7 @@ export function buildEvaluateCommand(): Command {
     )
     .addOption(buildBackendOption('the backend that scores; the engine draws the samples'))
     .option(
-      '--save',
+      '--keep',
       'keeps the figures: in the manifest, which makes a new version, in a model card, and in the report of a run',
     )
     .option(
@@ -85,10 +86,10 @@ export function buildEvaluateCommand(): Command {
     .action(run);
 }
 
-async function run({ json, save, model: models, ...flags }: EvaluateFlags): Promise<void> {
-  if (save === true && (models === undefined || flags.truncation !== undefined)) {
+async function run({ json, keep, model: models, ...flags }: EvaluateFlags): Promise<void> {
+  if (keep === true && (models === undefined || flags.truncation !== undefined)) {
     throw new ExpectedError(
-      '--save: keeps figures of models as they are served: --model, and no --truncation',
+      '--keep: keeps figures of models as they are served: --model, and no --truncation',
     );
   }
   const { isTTY } = process.stderr;
@@ -103,8 +104,10 @@ async function run({ json, save, model: models, ...flags }: EvaluateFlags): Prom
       process.stderr.write('\r\x1b[K');
     }
   }
-  console.log(json === true ? JSON.stringify(report, null, 2) : describeReport(report));
-  if (save === true) {
+  // Notes name files, whose names may be anybody's.
+  const text = json === true ? JSON.stringify(report, null, 2) : describeReport(report);
+  console.log(hideControlsInLines(text));
+  if (keep === true) {
     const saved = await saveQuality(report, describeClassifier(report));
     for (const [folder, model] of saved) {
       console.error(`${folder}: the figures are in its manifest, it is ${model} now.`);

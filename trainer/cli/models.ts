@@ -9,6 +9,7 @@ import { ExpectedError } from '../../shared/expected-error.ts';
 import { modelNameSchema, modelVersionSchema } from '../../shared/model/artifact.ts';
 import { encodePublicKey, parsePublicKeys, type PublicKey } from '../../shared/model/signature.ts';
 import { StorageError, type ObjectStore } from '../../storage/object-store.ts';
+import { describeCommand } from '../packed.ts';
 import { listCatalogue, surveyStore, type ModelId } from '../publish/catalogue.ts';
 import { LEDGER_LIMITS } from '../publish/ledger.ts';
 import { removeModel, setDefault } from '../publish/default-model.ts';
@@ -43,8 +44,8 @@ import {
 interface Flags extends StorageFlags {
   readonly publicKeys?: string;
   readonly version?: string;
-  readonly note: string;
-  readonly key: string;
+  readonly note?: string;
+  readonly with: string;
   /** Milliseconds. */
   readonly olderThan: number;
   readonly keep: number;
@@ -62,9 +63,9 @@ const OLD = '30d';
 const HELP = `${STORAGE_HELP}
 
 Examples:
-  npm run models -- list
-  npm run models -- rollback digits --to r2://digitmint-models --dry-run
-  npm run models -- prune --older-than 30d --keep 3 --dry-run`;
+  ${describeCommand('models', 'list')}
+  ${describeCommand('models', 'rollback digits --to r2://digitmint-models --dry-run')}
+  ${describeCommand('models', 'prune --older-than 30d --keep 3 --dry-run')}`;
 
 /** Builds the command. It throws ExpectedError for failures that its user can mend. */
 export function buildModelsCommand(context: StorageContext = createStorageContext()): Command {
@@ -128,10 +129,12 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
     .argument('<name>', 'a model', parseName)
     .option('--purge', 'also deletes all its versions, except pinned ones, without a way back');
   addWriting('pin', 'Keeps a version from being pruned.', (call, id: VersionId) =>
-    change(call, id, 'pinned', (options) => pinVersion({ ...options, note: call.flags.note })),
+    change(call, id, 'pinned', (options) =>
+      pinVersion({ ...options, note: call.flags.note ?? '' }),
+    ),
   )
     .argument('<version>', 'NAME@VERSION', parseVersionId)
-    .option('--note <text>', 'the reason', parseNote, '');
+    .option('--note <text>', 'the reason', parseNote);
   addWriting('unpin', 'Takes a pin away.', (call, id: VersionId) =>
     change(call, id, 'unpinned', unpinVersion),
   ).argument('<version>', 'NAME@VERSION', parseVersionId);
@@ -141,7 +144,7 @@ export function buildModelsCommand(context: StorageContext = createStorageContex
     sign,
   )
     .argument('<version>', 'NAME@VERSION', parseVersionId)
-    .requiredOption('--key <file>', 'the private key; `models keygen` makes one');
+    .requiredOption('--with <file>', 'the private key; `models keygen` makes one');
   addWriting(
     'prune',
     'Deletes versions that are neither served, pinned, the one to roll back to, ' +
@@ -284,13 +287,13 @@ async function retryOnFullDisk(store: ObjectStore, run: () => Promise<void>): Pr
 }
 
 async function sign(call: Call, id: VersionId): Promise<void> {
-  const signer = await readSigner(resolve(call.context.cwd, call.flags.key));
+  const signer = await readSigner(resolve(call.context.cwd, call.flags.with));
   const done = `signed by ${signer.publicKey.id}`;
   await change(call, id, done, (options) => signVersion({ ...options, signer }));
   if (await hasUnsignedEncoder(call.store, id, signer)) {
     call.say(
-      `Its encoder is not signed by ${signer.publicKey.id}. Only npm run publish with --model FOLDER ` +
-        '--sign FILE signs an encoder, the one in that folder.',
+      `Its encoder is not signed by ${signer.publicKey.id}. Only publishing signs an encoder: ` +
+        describeCommand('publish', '--model FOLDER --sign FILE'),
     );
   }
 }

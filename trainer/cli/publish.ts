@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
+import { describeCommand } from '../packed.ts';
 import { publishArtifact, type PublishResult } from '../publish/publish.ts';
 import { readS3Credentials } from '../../storage/s3-location.ts';
 import type { PublishedObject } from '../publish/writes.ts';
@@ -28,8 +29,8 @@ interface PublishFlags extends StorageFlags {
 const HELP = `${STORAGE_HELP}
 
 Examples:
-  npm run publish -- --model runs/00001-seed/model
-  npm run publish -- --model runs/00001-seed/model --to r2://digitmint-models`;
+  ${describeCommand('publish', '--model runs/00001-seed/model')}
+  ${describeCommand('publish', '--model runs/00001-seed/model --to r2://digitmint-models')}`;
 
 /** Builds the command. It throws ExpectedError for failures that its user can mend. */
 export function buildPublishCommand(context: StorageContext = createStorageContext()): Command {

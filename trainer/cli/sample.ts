@@ -8,11 +8,11 @@ import { createSampler } from '../../shared/model/sampler.ts';
 import { buildSheet, chooseCols, encodePng, measureSheet } from '../../shared/picture/sheet.ts';
 import { encodeIdx } from '../data/idx.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { requireFree, writeAtomically } from '../../storage/files.ts';
+import { prepareFile, requireFree, writeAtomically } from '../../storage/files.ts';
 import { encodeNpy } from '../../shared/array-headers.ts';
 import { instantiateKernels, pngEncoder } from '../node-kernels.ts';
 import { readArtifactFolder } from '../publish/artifact-folder.ts';
-import { parseText, parseWhole } from './arguments.ts';
+import { parseSeed, parseText, parseWhole } from './arguments.ts';
 
 type SampleFormat = 'idx' | 'npy' | 'png';
 
@@ -27,7 +27,7 @@ interface SampleFlags {
   readonly labels?: string;
   readonly force?: true;
   readonly cols?: number;
-  readonly scale: number;
+  readonly scale?: number;
 }
 
 const MAX_SAMPLES = 1_000_000;
@@ -40,7 +40,7 @@ export function buildSampleCommand(): Command {
     .description('Draws offline: for the same seed the same bytes as the API.')
     .requiredOption('--model <folder>', 'a model: the folder of a run, or one with a manifest.json')
     .option('--n <count>', 'how many samples', upTo(MAX_SAMPLES), 16)
-    .option('--seed <text>', 'the seed', '1')
+    .option('--seed <text>', 'the seed', parseSeed, '1')
     .option(
       '--start <index>',
       'index of the first sample in the seed’s endless sequence',
@@ -65,7 +65,7 @@ export function buildSampleCommand(): Command {
     )
     .option('--force', 'overwrites existing files')
     .option('--cols <count>', 'png: samples a row (default: a square)', upTo(MAX_SAMPLES))
-    .option('--scale <factor>', 'png: size of a pixel', upTo(LIMITS.maxScale), 1)
+    .option('--scale <factor>', 'png: size of a pixel (default: 1)', upTo(LIMITS.maxScale))
     .action(sample);
 }
 
@@ -78,6 +78,12 @@ function findFormat(file: string): SampleFormat | undefined {
 
 async function sample(given: SampleFlags): Promise<void> {
   const flags = { ...given, format: given.format ?? findFormat(given.out) ?? 'png' };
+  const ofPicture = (['cols', 'scale'] as const).find((flag) => flags[flag] !== undefined);
+  if (ofPicture !== undefined && flags.format !== 'png') {
+    throw new ExpectedError(
+      `--${ofPicture}: is for png, and ${flags.format} is written; leave it out`,
+    );
+  }
   checkPlace(flags.out, '--out', flags);
   checkEnding(flags.out, '--out', flags.format);
   if (flags.labels !== undefined) {
@@ -109,15 +115,19 @@ async function sample(given: SampleFlags): Promise<void> {
       `--n ${flags.n}: at most ${most} samples of ${width} x ${height} x ${channels} at a time, use --start`,
     );
   }
-  const layout = { cols: flags.cols ?? chooseCols(flags.n), scale: flags.scale };
+  const layout = { cols: flags.cols ?? chooseCols(flags.n), scale: flags.scale ?? 1 };
   if (flags.format === 'png') {
     const sheet = measureSheet(sampler.manifest.image, flags.n, layout);
     // PNG allows larger pictures, but viewers do not open them.
     if (sheet.width * sheet.height > 100_000_000) {
       throw new ExpectedError(
-        `--n ${flags.n} --scale ${flags.scale}: the picture would have ${sheet.width} x ${sheet.height} pixels, use --format idx or npy`,
+        `--n ${flags.n} --scale ${layout.scale}: the picture would have ${sheet.width} x ${sheet.height} pixels, use --format idx or npy`,
       );
     }
+  }
+  await prepareFile(flags.out, '--out');
+  if (flags.labels !== undefined) {
+    await prepareFile(flags.labels, '--labels');
   }
   const { seed, start, n: count } = flags;
   const startedAt = performance.now();
@@ -156,7 +166,9 @@ function checkPlace(path: string, flag: string, { out, labels, force }: SampleFl
   if (flag === '--labels' && labels !== undefined && resolve(labels) === resolve(out)) {
     throw new ExpectedError(`--labels ${labels}: is --out too; name another file`);
   }
-  if (force !== true || !(lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? true)) {
-    requireFree(path, flag, 'name another file, or add --force for a file of yours');
+  const isFile = lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? true;
+  if (!isFile || force !== true) {
+    const advice = isFile ? ', or add --force for a file of yours' : '';
+    requireFree(path, flag, `name another file${advice}`);
   }
 }

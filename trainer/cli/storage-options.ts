@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { quoteArgument } from '../../shared/npm-flags.ts';
 import { hideControls } from '../../shared/schema.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { describeCommand } from '../packed.ts';
 import { nameVersion, type WriteOptions } from '../publish/writes.ts';
 import { openTarget, parseTarget, TARGET_FORMS, type Target } from '../../storage/target.ts';
 
@@ -129,13 +130,15 @@ export async function withStore<T>(
   }
 }
 
-/** Names a command on the same place, for people to copy. */
-export function nameCommand(words: string, { to, endpoint, region }: StorageFlags): string {
-  const flags = Object.entries({ to: to === 'local' ? undefined : to, endpoint, region });
-  const given = flags.flatMap(([flag, value]) =>
+/** Names a command of `models` on the same place, for people to copy. */
+export function nameCommand(words: string, flags: StorageFlags): string {
+  const { to, endpoint, region, allowUnsafePointer } = flags;
+  const values = Object.entries({ to: to === 'local' ? undefined : to, endpoint, region });
+  const given = values.flatMap(([flag, value]) =>
     value === undefined ? [] : [` --${flag} ${quoteArgument(value)}`],
   );
-  return `npm run models -- ${words}${given.join('')}`;
+  const unsafe = allowUnsafePointer ? ' --allow-unsafe-pointer' : '';
+  return describeCommand('models', `${words}${given.join('')}${unsafe}`);
 }
 
 export function formatBytes(bytes: number): string {

@@ -17,7 +17,7 @@ import { buildContactSheet } from '../data/contact-sheet.ts';
 import { FEW, formatProblems, UnusableDataError, type Findings } from '../data/findings.ts';
 import { FOLDER_MEANINGS } from '../data/layouts/source.ts';
 import { FITS } from '../data/pictures/decoder.ts';
-import { requireWritable, succeeds, writeAtomically } from '../../storage/files.ts';
+import { makeFolder, requireWritable, succeeds, writeAtomically } from '../../storage/files.ts';
 import { parseTarget } from '../../storage/target.ts';
 import { exportArtifact } from '../export/artifact-writer.ts';
 import { planPresentation } from '../export/presentation.ts';
@@ -50,6 +50,7 @@ import {
 import { describeCommand } from '../packed.ts';
 import {
   CHECKPOINT_MINUTES,
+  describeDone,
   isTooSlow,
   planRun,
   type RunPlan,
@@ -74,6 +75,7 @@ import {
   parseSize,
   parseSubject,
   parseWhole,
+  STOPPING,
   stopOnSignals,
 } from './arguments.ts';
 import { checkPublishTarget, publishModel } from './publish.ts';
@@ -292,7 +294,7 @@ async function trainPlanned(flags: TrainFlags, held: RunLock | null): Promise<nu
       const took = describeSeconds((performance.now() - startedAt) / 1000);
       const done =
         plan.checkpoint?.step === result.step
-          ? `All ${formatCount(result.step)} steps were done before (--steps does more)`
+          ? describeDone(plan.options.config)
           : `Trained in ${took}`;
       console.log(`${done}: ${showPath(model)} is ${manifest.name}@${manifest.version}`);
       if (delivery.publish) {
@@ -353,11 +355,7 @@ async function trainInFolder(plan: RunPlan, lock: RunLock): Promise<TrainingResu
   await savePictures(plan, folder);
   await appendSession(folder, await describeSession(checkpoint?.step ?? 0, backend));
   const stop = new AbortController();
-  const releaseSignals = stopOnSignals(stop, () =>
-    process.stderr.write(
-      '\nStopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.\n',
-    ),
-  );
+  const releaseSignals = stopOnSignals(stop, () => console.error(STOPPING));
   const reporter = createReporter(process.stdout);
   const advice = `The checkpoints so far are kept: go on with ${describeResumption(plan)}`;
   const saveSnapshot = async (step: number, weights: Float32Array): Promise<void> => {
@@ -419,7 +417,7 @@ export function buildReportCommand(): Command {
       if (folder === undefined || (out !== undefined && folders.length === 1)) {
         throw new ExpectedError(
           folder === undefined
-            ? 'report: expected the folder of a run, or of several to compare: npm run report -- runs/00000-digits'
+            ? `report: expected the folder of a run, or of several to compare: ${describeCommand('report', 'runs/00000-digits')}`
             : `--out ${out}: only for several runs; the report of one is in its folder`,
         );
       }
@@ -473,7 +471,7 @@ async function exportRun(
 /** Writes the contact sheet and the list of what cannot be used. @returns  Their paths. */
 async function savePictures({ dataset, findings }: RunPlan, folder: string): Promise<string[]> {
   const { contactSheet } = locate(folder);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeAtomically(contactSheet, buildContactSheet(dataset));
   const hasProblems = findings !== null && findings.problems.length > 0;
   await rm(locate(folder).problems, { force: true }); // From an earlier dry run.
@@ -482,7 +480,7 @@ async function savePictures({ dataset, findings }: RunPlan, folder: string): Pro
 
 async function saveProblems(folder: string, findings: Findings): Promise<string> {
   const { problems } = locate(folder);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeAtomically(problems, formatProblems(findings));
   return showPath(problems);
 }

@@ -2,13 +2,13 @@
  * `npm run trainer -- evaluate-encoder`: measures the encoder of a model on MNIST's test digits,
  * and prints the tables of its card.
  */
-import { writeFile } from 'node:fs/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { decodeWeights } from '../../shared/model/artifact.ts';
 import { deriveKey } from '../../shared/model/random.ts';
 import { createVerifiedSampler } from '../../shared/model/sampler.ts';
 import { createHandReader } from '../../shared/hand/reader.ts';
+import { prepareFile, requireFree, writeAtomically } from '../../storage/files.ts';
 import { parseWhole } from '../cli/arguments.ts';
 import { loadClassifier } from '../evaluation/classifier/classifier-file.ts';
 import { loadTestDigits } from '../evaluation/digits.ts';
@@ -33,16 +33,26 @@ export function buildEvaluateEncoderCommand(): Command {
     )
     .requiredOption('--model <folder>', 'the model with its encoder')
     .option('--n <count>', 'test digits, and other pictures', parseWhole(50, 10_000), 1000)
-    .option(
-      '--others <folder>',
-      'measures instead how many pictures are taken for digits: of this folder as train-encoder reads it, of made pictures, and of the test digits',
+    .addOption(
+      new Option(
+        '--others <folder>',
+        'measures instead how many pictures are taken for digits: of this folder as train-encoder reads it, of made pictures, and of the test digits',
+      ).conflicts(['backend']),
     )
-    .option(
-      '--persons <count>',
-      'measures several digits of this many simulated persons instead',
-      parseWhole(1, 1000),
+    .addOption(
+      new Option(
+        '--persons <count>',
+        'measures several digits of this many simulated persons instead',
+      )
+        .argParser(parseWhole(1, 1000))
+        .conflicts(['others', 'sheet', 'n', 'backend']),
     )
-    .option('--sheet <file>', 'draws a PNG instead: written digits, and all classes in their hands')
+    .addOption(
+      new Option(
+        '--sheet <file>',
+        'draws a PNG instead: written digits, and all classes in their hands',
+      ).conflicts(['others', 'n', 'backend']),
+    )
     .addOption(buildBackendOption('the backend of the gradient search'))
     .action(evaluate);
 }
@@ -55,6 +65,10 @@ async function evaluate(flags: {
   readonly sheet?: string;
   readonly backend: BackendChoice;
 }) {
+  if (flags.sheet !== undefined) {
+    requireFree(flags.sheet, '--sheet');
+    await prepareFile(flags.sheet, '--sheet');
+  }
   const model = await readArtifactFolder(flags.model);
   if (drawsOtherThings(model)) {
     throw new ExpectedError(
@@ -81,7 +95,7 @@ async function evaluate(flags: {
   }
   const { dataset } = await loadTestDigits();
   if (flags.sheet !== undefined) {
-    await writeFile(flags.sheet, drawHands(subject, dataset, SHEET_DIGITS));
+    await writeAtomically(flags.sheet, drawHands(subject, dataset, SHEET_DIGITS));
     return;
   }
   if (flags.others !== undefined) {

@@ -4,7 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { version } from '@tensorflow/tfjs';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { DIGIT_SIDE } from '../../shared/hand/written-digit.ts';
 import { decodeWeights, hashBytes } from '../../shared/model/artifact.ts';
@@ -58,9 +58,11 @@ export function buildTrainEncoderCommand(): Command {
       '--data <folder>',
       "written pictures of the model's classes, in any layout; default: 10,000 digits of MNIST",
     )
-    .option(
-      '--others <folder>',
-      "pictures that show no class of the model, in any layout: teaches the model's own encoder only to refuse them, in minutes",
+    .addOption(
+      new Option(
+        '--others <folder>',
+        "pictures that show no class of the model, in any layout: teaches the model's own encoder only to refuse them, in minutes",
+      ).conflicts(['run', 'steps', 'featureWeight']),
     )
     .option(
       '--run <folder>',

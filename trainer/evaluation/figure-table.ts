@@ -171,8 +171,8 @@ function showWorstClass({ classAccuracy }: Figures, classNames: readonly string[
 export function buildRows(samples: readonly Figures[], floor: Figures, facts: RowFacts) {
   const explanations = explainFigures(facts);
   const { classNames = [] } = facts;
-  const figures = Object.entries(FIGURES) as [FigureId, FigureColumns][];
-  return figures.map(([id, [title, better, show]]) => ({
+  const columns = Object.entries(FIGURES) as [FigureId, FigureColumns][];
+  return columns.map(([id, [title, better, show]]) => ({
     /** Its name for programs. */
     id,
     title,

@@ -1,5 +1,5 @@
 /**
- * Writes for `npm run evaluate -- --save`: the figures in the model's manifest, which makes a new
+ * Writes for `npm run evaluate -- --keep`: the figures in the model's manifest, which makes a new
  * version, a model card, and a file in the run's folder for its report.
  */
 import { existsSync } from 'node:fs';

@@ -25,18 +25,21 @@ import {
 import { createVerifiedSampler } from '../../shared/model/sampler.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { quoteArgument } from '../../shared/npm-flags.ts';
-import { restoreReplaced } from '../../storage/files.ts';
+import { OF_SYSTEM, restoreReplaced } from '../../storage/files.ts';
 import { instantiateKernels } from '../node-kernels.ts';
+import { describeCommand } from '../packed.ts';
 
 export type ArtifactFolder = Awaited<ReturnType<typeof readArtifactFolder>>;
 
 /** A model card for people. It is no part of the artifact and is not published. */
 export const CARD_FILE = 'README.md';
 /** The first line of a card that may be written over. */
-export const CARD_MARK = '<!-- Made by `npm run evaluate -- --save`: do not edit. -->';
+export const CARD_MARK = '<!-- Made by `npm run evaluate -- --keep`: do not edit. -->';
+/** The start of such a line, whatever the flag was called. */
+const CARD_MARK_START = '<!-- Made by `npm run evaluate -- --';
 
 export function isHandmadeCard(card: Uint8Array): boolean {
-  return !Buffer.from(card).toString().startsWith(CARD_MARK);
+  return !Buffer.from(card).toString().startsWith(CARD_MARK_START);
 }
 
 /** A run's folder stands for the model in it. */
@@ -58,7 +61,8 @@ export async function readArtifactFolder(place: string) {
   const names = await listFolder(folder);
   if (!names.includes(MANIFEST_FILE) && names.includes('checkpoints')) {
     throw new ExpectedError(
-      `${folder}: the run has no model yet, which its end writes: npm run train -- --resume ${quoteArgument(folder)}`,
+      `${folder}: the run has no model yet, which its end writes: ` +
+        describeCommand('train', `--resume ${quoteArgument(folder)}`),
     );
   }
   try {
@@ -154,9 +158,6 @@ async function readEncoder(
 export function checkDrawing(parsed: ParsedManifest, weights: Uint8Array): void {
   createVerifiedSampler(parsed, decodeWeights(parsed, weights), instantiateKernels).checkOutput();
 }
-
-/** Files that macOS and Windows write into folders that a person looks at. */
-const OF_SYSTEM = /^(?:\.DS_Store|\._.+|Thumbs\.db|desktop\.ini)$/i;
 
 async function listFolder(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {

@@ -21,6 +21,7 @@ import { ENCODER_FILE } from '../../shared/model/encoder.ts';
 import { buildSignaturePath, namePublicKey, type PublicKey } from '../../shared/model/signature.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { describeCommand } from '../packed.ts';
 import { whileKept } from './lease.ts';
 import { createNotWhole, requireManifest, requireWhole } from './verify.ts';
 import { isThere, planUpload, putOnce, type VersionId, type WriteOptions } from './writes.ts';
@@ -47,7 +48,7 @@ export async function readSigner(path: string) {
   if (key?.asymmetricKeyType !== 'ed25519') {
     throw new ExpectedError(
       `${path}: expected an Ed25519 private key in PEM without a passphrase; ` +
-        '`npm run models -- keygen --out FILE` makes one',
+        `\`${describeCommand('models', 'keygen --out FILE')}\` makes one`,
     );
   }
   const privateKey = key;

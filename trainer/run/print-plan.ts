@@ -1,6 +1,7 @@
 /** Prints the plan of a run before it starts. */
-import { relative } from 'node:path';
+import { relative, sep } from 'node:path';
 import { planGenerator } from '../../shared/model/generator.ts';
+import { hideControls } from '../../shared/schema.ts';
 import { alignColumns, formatCount } from '../../shared/text.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { countLabels, describeFound, describeKept } from '../data/findings.ts';
@@ -40,7 +41,9 @@ export function printPlan(
     ...notes.map((note): [string, string] => ['note', note]),
     ...(findings?.warnings ?? []).map((text): [string, string] => ['warning', text]),
   ];
-  console.log(`${alignColumns(lines.filter(([, value]) => value !== '')).join('\n')}\n`);
+  // Names of files and classes may be anybody's.
+  const shown = alignColumns(lines.filter(([, value]) => value !== '')).map(hideControls);
+  console.log(`${shown.join('\n')}\n`);
 }
 
 function describeDelivery({ publish, name, to, makeDefault }: Delivery): string {
@@ -62,6 +65,7 @@ function describeClassCounts(dataset: Dataset): string {
 
 /** Shortens a path within the working folder to a relative one. */
 export function showPath(path: string): string {
-  const fromHere = relative(process.cwd(), path);
-  return fromHere.startsWith('..') ? path : fromHere;
+  const fromHere = relative(process.cwd(), path) || '.';
+  const shown = fromHere.startsWith('..') ? path : fromHere;
+  return sep === '/' ? shown : shown.replaceAll(sep, '/'); // Needs no quotes in a command.
 }

@@ -18,6 +18,7 @@ import type { WeightDtype } from '../../shared/model/weight-encoding.ts';
 import { acquireFileLock, LockTimeoutError } from '../../storage/file-lock.ts';
 import {
   appendToLog,
+  OF_SYSTEM,
   readIfThere,
   removeLeftovers,
   restoreReplaced,
@@ -109,7 +110,10 @@ export async function chooseRunFolder(root: string, preset: string): Promise<str
 }
 
 /** Whether a schedule depends on the number of steps. Then a run cannot get another number. */
-export function dependsOnSteps({ finalFactor, objective }: TrainingConfig): boolean {
+export function dependsOnSteps({
+  finalFactor,
+  objective,
+}: Pick<TrainingConfig, 'finalFactor' | 'objective'>): boolean {
   switch (objective.type) {
     case 'non-saturating':
       return finalFactor !== 1;
@@ -182,10 +186,10 @@ export async function checkNewFolder(folder: string): Promise<void> {
     }
     throw toWriteError(folder, cause);
   });
-  const others = names.filter((name) => !BEGUN.test(name));
+  const others = names.filter((name) => !BEGUN.test(name) && !OF_SYSTEM.test(name));
   if (others.length > 0) {
     throw new ExpectedError(
-      `--out ${folder}: holds ${others.slice(0, 3).join(', ')}, which no run made. Name a folder that is new or empty.`,
+      `--out ${folder}: holds ${others.slice(0, 3).join(', ')}, and no run. Name a folder that is new or empty.`,
     );
   }
 }

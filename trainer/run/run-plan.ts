@@ -1,6 +1,7 @@
 /** Plans a run from a request and checks settings, data, backend and checkpoint. Writes nothing. */
 import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { formatCount } from '../../shared/text.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
 import {
   loadDataFolder,
@@ -267,8 +268,14 @@ const DELIVERY_FLAGS = [
   'subject',
 ] as const;
 
-/** Naming a target is a request to publish. */
-function planDelivery(request: RunRequest, kept: Delivery): Delivery {
+/**
+ * Naming a target is a request to publish. Another target keeps nothing that was said about the
+ * one before: its address, a permission, the choice of the default model.
+ */
+function planDelivery(request: RunRequest, before: Delivery): Delivery {
+  const { to = before.to } = request;
+  const { endpoint: _endpoint, region: _region, allowUnsafePointer: _unsafe, ...rest } = before;
+  const kept = to === before.to ? before : { ...rest, makeDefault: false };
   return {
     ...kept,
     publish: request.to !== undefined || kept.publish,
@@ -298,6 +305,12 @@ function describeLength(config: TrainingConfig, kept: TrainingConfig): string[] 
   }
   const change = config.steps > kept.steps ? 'Extends' : 'Shortens';
   return [`${change} the run: it was to do ${before} steps, and now does ${steps}.`];
+}
+
+/** Says that a resumed run had nothing left to do. */
+export function describeDone(config: UnseededConfig): string {
+  const advice = dependsOnSteps(config) ? '' : ' (--steps does more)';
+  return `All ${formatCount(config.steps)} steps were done before${advice}`;
 }
 
 /** Settings that may change when a run is resumed: see `hashRun`. */
@@ -371,33 +384,52 @@ function pickObjective(
   return objective;
 }
 
+/** Flags that may have any value when a run is resumed. */
+const SESSION_FLAGS = [
+  'data',
+  'resume',
+  'backend',
+  'checkpointMinutes',
+  'snapshots',
+  'default',
+] as const;
+
+type ChangingFlags = [
+  typeof SESSION_FLAGS,
+  typeof SCHEDULE_FLAGS,
+  typeof DELIVERY_FLAGS,
+  typeof READING_FLAGS,
+];
+/** Flags that only a new run takes. */
+type FixedFlag = Exclude<keyof RunRequest, ChangingFlags[number][number]>;
+
 /** Refuses flags that would change a run that is resumed. */
 function refuseChanges(
-  request: RunRequest,
+  { out, ...request }: RunRequest,
   { config: { preset, seed, batchSize }, reading }: RunOptions,
   folder: string,
 ): void {
-  type Given = string | number | undefined;
-  const flags: readonly (readonly [flag: string, given: Given, kept?: string | undefined])[] = [
-    ['--out', request.out && resolve(request.out), folder],
-    ['--preset', request.preset, preset],
-    ['--seed', request.seed, seed],
-    ['--size', request.size],
-    ['--batch', request.batch?.toString(), String(batchSize)],
-    ['--generator-learning-rate', request.generatorLearningRate],
-    ['--discriminator-learning-rate', request.discriminatorLearningRate],
-    ['--gamma', request.gamma],
-    ['--final-gamma', request.finalGamma],
-    ['--augment', request.augment],
-    ...READING_FLAGS.map(
-      (flag) => [`--${flag}`, request[flag]?.toString(), reading?.[flag]?.toString()] as const,
-    ),
-  ];
-  for (const [flag, given, kept] of flags) {
-    if (given !== undefined && given !== kept) {
-      const own = kept === undefined ? 'its own' : JSON.stringify(kept);
+  const given = { ...request, out: out && resolve(out) };
+  const fixed: Readonly<Record<FixedFlag, string | undefined>> = {
+    out: folder,
+    preset,
+    seed,
+    size: undefined,
+    batch: String(batchSize),
+    generatorLearningRate: undefined,
+    discriminatorLearningRate: undefined,
+    gamma: undefined,
+    finalGamma: undefined,
+    augment: undefined,
+  };
+  const kept: ReadingRequest & typeof fixed = { ...reading, ...fixed };
+  for (const id of [...(Object.keys(fixed) as FixedFlag[]), ...READING_FLAGS]) {
+    const [value, own] = [given[id]?.toString(), kept[id]?.toString()];
+    if (value !== undefined && value !== own) {
+      const flag = `--${id.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+      const has = own === undefined ? 'its own' : JSON.stringify(own);
       throw new ExpectedError(
-        `${flag} ${given}: the run to resume has ${own}. Leave ${flag} out, or start a new run.`,
+        `${flag} ${value}: the run to resume has ${has}. Leave ${flag} out, or start a new run.`,
       );
     }
   }

@@ -132,12 +132,20 @@ describe('a wrong command', () => {
     ],
     [['train', '--steps', '1e3'], /Expected a whole number/],
     [['train', '--range=-1..'], /Expected the numbers of black and white/],
+    [['train', '--range', '0...255'], /Expected the numbers of black and white/],
     [['train', '--seed', ''], /Expected 1 to 128 characters/],
     [
       ['train', '--out', '', '--dry-run'],
       /digitmint: --out is empty: give a value, or leave it out/,
     ],
+    [
+      ['train', '--out', '--dry-run'],
+      /digitmint: --out has no value before --dry-run: give one, or leave it out/,
+    ],
+    [['train', '--seed', '--steps=3'], /--seed has no value before --steps=3/],
+    [['publish', '--model', 'a', '--model', 'b'], /--model is given twice: leave one out/],
     [['report', ''], /an argument is empty/],
+    [['report', 'a\u001B[31mb'], /report a\uFFFD\[31mb: expected the folder of a run/],
     [['evaluate', '--model', 'models/seed', '--model', ''], /--model is empty/],
     [['train', '--name', '../up'], /'--name <name>' argument '\.\.\/up' is invalid/],
     [['train', '--augment', '1.5'], /Expected a number from 0 to 1/],
@@ -204,7 +212,29 @@ describe('a wrong command', () => {
     ],
     [
       ['sample', '--model', 'models/seed', '--out', '/dev/null', '--force'],
-      /--out \/dev\/null: is there already/,
+      /--out \/dev\/null: is there already, and is not written over; name another file\n/,
+    ],
+    [
+      ['sample', '--model', 'models/seed', '--out', 'x.npy', '--scale', '4'],
+      /--scale: is for png, and npy is written; leave it out/,
+    ],
+    [
+      ['models', 'pin', 'digits@0000000000000000', '--to', 'folder:/nowhere'],
+      /digits@0000000000000000 is not whole/,
+    ],
+    [['experiment', 'depth', '--all'], /depth beside --all: leave one out/],
+    [['experiment', '--all', '--docs', 'd'], /--docs: is for --report/],
+    [
+      ['experiment', '--report', '--steps', '5'],
+      /'--report' cannot be used with option '--steps <count>'/,
+    ],
+    [
+      ['evaluate-encoder', '--model', 'm', '--persons', '5', '--sheet', 's.png'],
+      /'--persons <count>' cannot be used with option '--sheet <file>'/,
+    ],
+    [
+      ['train-encoder', '--model', 'm', '--others', 'o', '--steps', '5'],
+      /'--others <folder>' cannot be used with option '--steps <count>'/,
     ],
     [
       ['train-classifier', '--data', '/nowhere', '--out', 'models/digits'],

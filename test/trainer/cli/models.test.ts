@@ -559,17 +559,19 @@ describe('signatures', () => {
   it('are added to published models after a complete check, without moving a pointer', async () => {
     const publicKey = (await run('keygen --out key.pem')).split('\n').at(-1) as string;
     const before = (await readServed(store))['mlp'];
-    expect(await run(`sign ${nameOf(oldest)} --key key.pem --dry-run`)).toContain(
+    expect(await run(`sign ${nameOf(oldest)} --with key.pem --dry-run`)).toContain(
       'nothing was written',
     );
-    expect(await run(`sign ${nameOf(oldest)} --key key.pem`)).toMatch(/is signed by [0-9a-f]{16}$/);
-    expect(await run(`sign ${nameOf(oldest)} --key key.pem`)).toContain(
+    expect(await run(`sign ${nameOf(oldest)} --with key.pem`)).toMatch(
+      /is signed by [0-9a-f]{16}$/,
+    );
+    expect(await run(`sign ${nameOf(oldest)} --with key.pem`)).toContain(
       'already; nothing was changed',
     );
     expect(await run(`verify ${nameOf(oldest)} --public-keys ${publicKey}`)).toContain('are whole');
     expect((await readServed(store))['mlp']).toBe(before);
     await store.delete(`models/mlp/${versionOf(older)}/model.json`);
-    expect(await catchMessage(run(`sign ${nameOf(older)} --key key.pem`))).toContain(
+    expect(await catchMessage(run(`sign ${nameOf(older)} --with key.pem`))).toContain(
       'model.json is missing',
     );
     expect((await listKeys(store)).filter((key) => key.endsWith('.sig'))).toHaveLength(1);

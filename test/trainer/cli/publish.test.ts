@@ -8,7 +8,7 @@ import {
   publishModel,
 } from '../../../trainer/cli/publish.ts';
 import { buildModelsCommand } from '../../../trainer/cli/models.ts';
-import type { StorageContext } from '../../../trainer/cli/storage-options.ts';
+import { nameCommand, type StorageContext } from '../../../trainer/cli/storage-options.ts';
 import { readLedger } from '../../../trainer/publish/ledger.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { createFolderStore } from '../../../storage/folder-store.ts';
@@ -338,5 +338,9 @@ describe('the check of a target before the work', () => {
       checkPublishTarget({ to: 's3://bucket' }, { env: { AWS_REGION: 'auto' } }),
     ).toThrow('AWS_ACCESS_KEY_ID');
     expect(() => checkPublishTarget({ to: 'local' }, { env: {} })).not.toThrow();
+    // A command that is advised has the flags of the store.
+    expect(nameCommand('list', { to: 's3://b', region: 'a b', allowUnsafePointer: true })).toBe(
+      'npm run models -- list --to s3://b --region "a b" --allow-unsafe-pointer',
+    );
   });
 });

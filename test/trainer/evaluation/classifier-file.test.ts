@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
@@ -8,6 +8,7 @@ import {
   CLASSIFIER_FOLDER,
   CLASSIFIER_SHA256,
   loadClassifier,
+  requireClassifierPlace,
   saveClassifier,
 } from '../../../trainer/evaluation/classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from '../../../trainer/evaluation/classifier/network.ts';
@@ -91,6 +92,9 @@ describe('a classifier is refused', () => {
 
   it('when the number of weights is wrong, though the hash is right', async () => {
     const copy = join(folder, 'small');
+    await mkdir(copy);
+    await writeFile(join(copy, '.DS_Store'), ''); // From macOS' Finder.
+    await requireClassifierPlace(copy);
     const { manifest } = await loadClassifier();
     const {
       command,

@@ -123,16 +123,19 @@ describe('a new run’s folder', () => {
   it('may hold what a killed start left, and nothing else', async () => {
     await mkdir(locate(parent).images);
     await writeFile(join(parent, '.options.json.12.tmp'), '{');
+    await writeFile(join(parent, 'Thumbs.db'), '');
     await createRunFolder(parent, OPTIONS);
+    await rm(join(parent, 'Thumbs.db'));
     expect((await readdir(parent)).sort()).toEqual(['checkpoints', 'images', 'options.json']);
     const mine = join(parent, 'mine');
     await mkdir(mine);
     await writeFile(join(mine, 'thesis.txt'), 'mine');
     await writeFile(join(mine, '.thesis.12.tmp'), 'mine');
+    await writeFile(join(mine, '.DS_Store'), ''); // From macOS' Finder.
     await expect(createRunFolder(mine, OPTIONS)).rejects.toThrow(
-      /holds .*thesis\.txt, which no run made\. Name a folder that is new or empty/,
+      /holds \.thesis\.12\.tmp, thesis\.txt, and no run\. Name a folder that is new or empty/,
     );
-    expect((await readdir(mine)).sort()).toEqual(['.thesis.12.tmp', 'thesis.txt']);
+    expect((await readdir(mine)).sort()).toEqual(['.DS_Store', '.thesis.12.tmp', 'thesis.txt']);
   });
 
   it('keeps files of its user when it is reopened', async () => {

@@ -1,12 +1,18 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { encodeNpy } from '../../../shared/array-headers.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { PRESETS } from '../../../trainer/gan/preset.ts';
-import { hashRun } from '../../../trainer/run/run-folder.ts';
-import { checkSpeed, planRun, type RunRequest } from '../../../trainer/run/run-plan.ts';
+import { printPlan, showPath } from '../../../trainer/run/print-plan.ts';
+import { createRunFolder, hashRun, type RunOptions } from '../../../trainer/run/run-folder.ts';
+import {
+  checkSpeed,
+  describeDone,
+  planRun,
+  type RunRequest,
+} from '../../../trainer/run/run-plan.ts';
 import type { BackendName } from '../../../trainer/tensorflow/backend.ts';
 
 describe('a run that would take weeks', () => {
@@ -136,5 +142,39 @@ describe('a run that is published to S3', () => {
     const { options, backend } = await planRun(request);
     await backend.release();
     expect(options.delivery).toMatchObject({ publish: true, ...storage });
+    const folder = await mkdtemp(join(tmpdir(), 'digitmint-told-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const { delivery } = options;
+    const told: RunOptions = { ...options, delivery: { ...delivery, makeDefault: true } };
+    await createRunFolder(folder, told);
+    const resume = async (to?: string) => {
+      const plan = await planRun({ resume: folder, ...(to !== undefined && { to }) });
+      await plan.backend.release();
+      return plan.options.delivery;
+    };
+    expect(await resume()).toMatchObject({ ...storage, makeDefault: true });
+    expect(await resume(storage.to)).toMatchObject({ ...storage, makeDefault: true });
+    // Flags of one store do not hold for another.
+    const { weights, name } = delivery;
+    const elsewhere = { publish: true, to: 'r2://other', makeDefault: false, weights, name };
+    expect(await resume('r2://other')).toEqual(elsewhere);
+  });
+});
+
+describe('what a run tells', () => {
+  it('does not advise more steps where a schedule depends on them', () => {
+    const done = 'steps were done before';
+    expect(describeDone(PRESETS.digits)).toBe(`All 16,000 ${done}`);
+    expect(describeDone(PRESETS.seed)).toBe(`All 20,001 ${done} (--steps does more)`);
+  });
+
+  it('names the working folder, and hides commands to the terminal', async () => {
+    expect(showPath(process.cwd())).toBe('.');
+    const plan = await planRun({ preset: 'seed', backend: 'wasm', out: 'nowhere' });
+    await plan.backend.release();
+    const print = vi.spyOn(console, 'log').mockReturnValue();
+    onTestFinished(() => print.mockRestore());
+    printPlan({ ...plan, notes: ['a\u001B[31mb is not used'] }, '');
+    expect(print.mock.lastCall?.[0]).toMatch(/note +a\uFFFD\[31mb is not used/);
   });
 });

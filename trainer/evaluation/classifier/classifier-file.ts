@@ -9,7 +9,7 @@ import { numberSchema, parseAs, wholeSchema } from '../../../shared/schema.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { hashBytes } from '../../../shared/model/artifact.ts';
 import { parseJson } from '../../../storage/file-lock.ts';
-import { recover, writeAtomically, writeJson } from '../../../storage/files.ts';
+import { OF_SYSTEM, recover, writeAtomically, writeJson } from '../../../storage/files.ts';
 import { CLASSIFIER_CONFIG, countParameters, planClassifier } from './network.ts';
 
 /** SHA-256 of the shipped weights. Training them with another seed or other code changes it. */
@@ -107,7 +107,8 @@ function readOwnFile(path: string): Promise<Uint8Array> {
  * @throws ExpectedError  When the folder holds files, but no classifier.
  */
 export async function requireClassifierPlace(folder: string): Promise<void> {
-  const names = await recover(readdir(folder), ['ENOENT'], []);
+  const all = await recover(readdir(folder), ['ENOENT'], []);
+  const names = all.filter((name) => !OF_SYSTEM.test(name));
   const text = await readFile(join(folder, CLASSIFIER_MANIFEST_FILE), 'utf8').catch(() => '');
   if (names.length > 0 && parseJson(manifestSchema, text) === null) {
     throw new ExpectedError(

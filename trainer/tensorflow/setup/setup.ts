@@ -24,8 +24,7 @@ const program = new Command('npm run setup:tensorflow --')
     'use these downloaded wheels and no network; their SHA-256 is checked',
   )
   .option('--force', 'build it again, and replace what another installer put there')
-  .option('--undo', 'remove everything that this command added, and do nothing else')
-  .allowExcessArguments(false);
+  .option('--undo', 'remove everything that this command added, and do nothing else');
 
 const flags = parseFlags<{ gpu?: true; undo?: true; force?: true; wheel?: string[] }>(program);
 await runProgram(async () => {
