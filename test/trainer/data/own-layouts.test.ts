@@ -232,9 +232,13 @@ describe('labels beside pictures', () => {
   });
 
   it('are found by names of macOS, which takes letters apart, and by the end of a URL', async () => {
-    await drawAll((name, i) => `${'é'.normalize('NFD')}${name}${i}.png`);
-    const rows = NAMES.flatMap((name) =>
-      Array.from({ length: EACH }, (_, i) => `https://example.com/é${name}${i}.png?size=8,${name}`),
+    await drawAll((name, i) => `${'é'.normalize('NFD')} ${name}${i}.png`);
+    const rows = NAMES.flatMap((name, label) =>
+      Array.from({ length: EACH }, (_, i) => {
+        const file = `é ${name}${i}.png`;
+        const escaped = label === 0 ? file : encodeURIComponent(file);
+        return `https://example.com/${escaped}?size=8,${name}`;
+      }),
     );
     await write('labels.csv', ['url,label', ...rows].join('\n'));
     expect((await readLevels()).levels).toEqual(EXPECTED);
@@ -314,16 +318,38 @@ describe('labels beside pictures', () => {
     expect((await readLevels()).levels).toEqual(NUMBERED);
   });
 
-  it('are of the table’s own part when files of several parts have one name', async () => {
-    const rows = await drawAll((name, i) => `train/${NAMES.indexOf(name) * EACH + i}.png`);
-    await draw('test/0.png', 'eel');
+  it.each(['Training_set.csv', 'labels.csv'])(
+    'are of the table’s own part, or for training, when files of several parts have one name: %s',
+    async (path) => {
+      const rows = await drawAll((name, i) => `train/${NAMES.indexOf(name) * EACH + i}.png`);
+      await draw('test/0.png', 'eel');
+      await write(
+        path,
+        lines('filename,label', rows, (r) => `${r.file},${r.name}`),
+      );
+      await write('Testing_set.csv', 'filename\n0.png');
+      const { levels, findings } = await readLevels();
+      expect([levels, findings.parts]).toEqual([EXPECTED, { train: 12 }]);
+    },
+  );
+
+  it('are told where several pictures have the name of one', async () => {
+    const rows = await drawAll((name, i) => `a/${name}${i}.png`);
     await write(
-      'Training_set.csv',
-      lines('filename,label', rows, (r) => `${r.file},${r.name}`),
+      'labels.csv',
+      lines('file,label', rows, (r) => `${r.file},${r.name}`),
     );
-    await write('Testing_set.csv', 'filename\n0.png');
-    const { levels, findings } = await readLevels();
-    expect([levels, findings.parts]).toEqual([EXPECTED, { train: 12 }]);
+    const note = 'labels.csv has names that several pictures have';
+    const advice = 'Put their folders before them: folder/name.';
+    const reading = { folders: 'none' } as const;
+    await draw('b/cat0.png', 'eel');
+    await expect(load({ reading })).rejects.toMatchObject({
+      findings: { notes: [`${note} (1): cat0.png. ${advice}`, expect.anything()] },
+    });
+    await drawAll((name, i) => `b/${name}${i}.png`);
+    expect((await load({ reading })).notes[0]).toBe(
+      `${note} (12): cat0.png, cat1.png, cat2.png, cat3.png, dog0.png, and 7 more. ${advice}`,
+    );
   });
 
   it.each<[string, (name: Name, i: number) => string, (i: number) => string]>([

@@ -118,11 +118,12 @@ describe('a column with the parts of the rows', () => {
       'of pixels',
       'set.csv',
       () =>
-        list(`label,split,${pixelsOf(0).map((_, k) => `p${k}`)}`, (i) => [
-          label[i],
-          split[i],
-          ...pixelsOf(i),
-        ]),
+        list(
+          `label,split,${pixelsOf(0)
+            .map((_, k) => `p${k}`)
+            .join()}`,
+          (i) => [label[i], split[i], ...pixelsOf(i)],
+        ),
     ],
     [
       'of pixels in JSON',

@@ -76,7 +76,7 @@ export async function findListedLabels(
   pictures: readonly TreeFile[],
 ): Promise<ListedLabels | null> {
   const byName = indexNames(pictures);
-  const find = createFinder(pictures, byName);
+  const finder = createFinder(pictures, byName);
   // A .txt or .json with a picture's name has something else: boxes, or a caption.
   const tables = tree.files.filter(
     ({ path }) =>
@@ -96,11 +96,11 @@ export async function findListedLabels(
       found.notes.push(`${file.path} is not used: it ${table}`);
       continue;
     }
-    takeLabels(file, table, pictures.length, find, found);
+    takeLabels(file, table, pictures.length, finder, found);
     found.notes.push(...(found.files.includes(file.path) ? notes : []));
   }
   if (found.labels.size === 0) {
-    await takeSidecars(tree, pictures, find, found);
+    await takeSidecars(tree, pictures, finder, found);
   }
   for (const [column, paths] of found.columns) {
     found.notes.push(`The classes are those of ${nameSome(paths)}${column}.`);
@@ -108,7 +108,11 @@ export async function findListedLabels(
   return found.files.length === 0 && found.notes.length === 0 ? null : found;
 }
 
-type FindPicture = (name: string, table: TreeFile) => TreeFile | undefined;
+interface Finder {
+  readonly find: (name: string, table: TreeFile) => TreeFile | undefined;
+  /** Whether several pictures have a file's name, so that it does not tell which one is meant. */
+  readonly isShared: (name: string) => boolean;
+}
 
 /** Pictures by the last part of their path, with and without its ending. */
 function indexNames(pictures: readonly TreeFile[]): ReadonlyMap<string, readonly TreeFile[]> {
@@ -129,18 +133,20 @@ function indexNames(pictures: readonly TreeFile[]): ReadonlyMap<string, readonly
 
 /**
  * Finds pictures by path from a table's folder or the top, else by a name that only one has, or
- * only one in the table's part of the set.
+ * only one in the table's part of the set. Tables without a part are for training.
  */
 function createFinder(
   pictures: readonly TreeFile[],
   byName: ReturnType<typeof indexNames>,
-): FindPicture {
+): Finder {
   const byPath = new Map(pictures.map((file) => [file.path.normalize(), file]));
   const findNamed = (name: string, table: TreeFile): TreeFile | undefined => {
     const files = byName.get(toKey(name)) ?? [];
     const part = findSplit(basename(table.path));
-    const own =
-      files.length > 1 ? files.filter(({ path }) => findFolderSplit(path) === part) : files;
+    const takePart = (wanted: Split | null): readonly TreeFile[] =>
+      files.filter(({ path }) => findFolderSplit(path) === wanted);
+    const exact = files.length > 1 ? takePart(part) : files;
+    const own = exact.length === 0 && part === null ? takePart('train') : exact;
     return own.length === 1 ? own[0] : undefined;
   };
   /** Tries shorter and shorter ends of a path, which may begin on another machine. */
@@ -154,8 +160,7 @@ function createFinder(
       .flatMap((end) => [byPath.get(folder + end), byPath.get(end)])
       .find((file) => file !== undefined);
   };
-  return (name, table) => {
-    const [text = ''] = /^https?:/.test(name) ? name.split('?') : [name];
+  const findText = (text: string, table: TreeFile): TreeFile | undefined => {
     // macOS takes letters apart: é becomes e and an accent.
     const path = text
       .trim()
@@ -171,6 +176,21 @@ function createFinder(
       (hasPictureEnding(last) ? findNamed(stemOf(last), table) : undefined)
     );
   };
+  const find: Finder['find'] = (name, table) => {
+    const isUrl = /^https?:/.test(name);
+    const [text = ''] = isUrl ? name.split('?') : [name];
+    return findText(text, table) ?? (isUrl ? findText(decodePercent(text), table) : undefined);
+  };
+  return { find, isShared: (name) => (byName.get(toKey(basename(name)))?.length ?? 0) > 1 };
+}
+
+/** "my cat.png" of "my%20cat.png". */
+function decodePercent(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Tables may have other capitals, and numbers without their zeros: 7 for 0007.png. */
@@ -241,7 +261,7 @@ function takeLabels(
   file: TreeFile,
   table: string[][],
   pictures: number,
-  find: FindPicture,
+  { find, isShared }: Finder,
   found: ListedLabels,
 ): void {
   // A first line may count the rows.
@@ -272,6 +292,10 @@ function takeLabels(
         `${file.path} names pictures, but is not used: expected a row of names of columns, or none, and then rows of file and label.`,
       );
     }
+    const shared = cells.filter((cell) => hasPictureEnding(cell) && isShared(cell));
+    found.notes.push(
+      ...(shared.length > table.length / 2 ? describeShared(file.path, shared) : []),
+    );
     return;
   }
   const hasHeader = files[0] === undefined;
@@ -332,7 +356,14 @@ function takeLabels(
   if (labels !== null || hasParts || unread.length + others.length > 0) {
     found.files.push(file.path);
   }
-  found.notes.push(...describeMissing(file.path, missing), ...unread);
+  found.notes.push(
+    ...describeMissing(
+      file.path,
+      missing.filter((name) => !isShared(name)),
+    ),
+    ...describeShared(file.path, missing.filter(isShared)),
+    ...unread,
+  );
   if (labels !== null) {
     const column = `${hasHeader ? ', column ' : ', '}${labels.name}`;
     found.columns.set(column, [...(found.columns.get(column) ?? []), file.path]);
@@ -342,6 +373,15 @@ function takeLabels(
       `${file.path} names the pictures, but which column has their classes is not clear (${names}): call it "label".`,
     );
   }
+}
+
+/** Says that names in a table are those of several pictures; nothing without such names. */
+function describeShared(list: string, names: readonly string[]): string[] {
+  return names.length === 0
+    ? []
+    : [
+        `${list} has names that several pictures have (${names.length.toLocaleString('en')}): ${nameSome(names)}. Put their folders before them: folder/name.`,
+      ];
 }
 
 /** Says that a list names pictures that are not there; nothing where all are. */
@@ -392,7 +432,7 @@ export async function findLabelTables(
 async function takeSidecars(
   { files }: Tree,
   pictures: readonly TreeFile[],
-  find: FindPicture,
+  finder: Finder,
   found: ListedLabels,
 ): Promise<void> {
   const byStem = new Map(pictures.map(({ path }) => [stemOf(path), path]));
@@ -411,7 +451,7 @@ async function takeSidecars(
     rows.push({ ...(content as object | null), file: picture }); // It may name another file.
   }
   const own: ListedLabels = { ...found, notes: [], files: [] };
-  takeLabels(first.file, toTable(toColumns(rows)), pictures.length, find, own);
+  takeLabels(first.file, toTable(toColumns(rows)), pictures.length, finder, own);
   if (own.columns.size > 0) {
     sidecars.forEach(({ file }) => found.files.push(file.path));
   }

@@ -285,7 +285,7 @@ function orderPixels(cells: readonly string[], pixels: readonly number[]): reado
   const areNumbered =
     new Set(names.map((name) => name.replace(/\d+/g, '#'))).size === 1 &&
     new Set(numbers.map(String)).size === numbers.length;
-  // Of two numbers either may be the row, so an order that is not that of texts stays.
+  // Either of two numbers may be the row, so an order that is not that of texts stays.
   const isOfTexts = names.every((name, i) => i === 0 || (names[i - 1] as string) < name);
   return areNumbered && (numbers[0]?.length === 1 || isOfTexts)
     ? [...pixels.keys()]

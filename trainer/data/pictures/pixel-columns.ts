@@ -147,7 +147,7 @@ export const IS_JSON = /\.(?:json|jsonl|ndjson)$/i;
 const MAX_JSON_BYTES = 512 * 1024 * 1024;
 
 /**
- * Reads JSON with rows: those of `readRows`, objects in lines, or cells by the name of their column.
+ * Reads JSON: what `readRows` reads, objects in lines, or cells by the name of their column.
  * @returns  Null for anything else.
  */
 export async function openJson(file: TreeFile): Promise<PictureTable | null> {
@@ -176,7 +176,7 @@ export async function openJson(file: TreeFile): Promise<PictureTable | null> {
       };
 }
 
-/** Reads {"label": [5, 0], "image": […]}, and objects of rows in place of lists as Pandas has them. */
+/** Reads {"label": [5, 0], "image": […]}; Pandas has objects in place of the lists. */
 function readCells(content: unknown): JsonColumns {
   return new Map(
     Object.entries(isObject(content) ? content : {}).map(([name, cells]) => [
