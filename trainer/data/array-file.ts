@@ -7,6 +7,11 @@ import { gunzipSync } from 'node:zlib';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { sizeOf } from '../../shared/model/generator.ts';
 
+/** The largest size of one array. */
+export const MAX_ARRAY_BYTES = 1024 ** 3;
+/** Pictures have 4 axes; some programs add axes of size 1. */
+const MAX_AXES = 8;
+
 /** Gzipped content may be as large as half a million pictures of 28 x 28 bytes. */
 const MAX_BYTES = 512 * 1024 * 1024;
 
@@ -215,7 +220,8 @@ export function decodeNumbers(
   shape: readonly number[],
   isColumnMajor: boolean,
 ): ArrayFile {
-  if (/^[<>|=][US][0-9]+$/.test(code)) {
+  checkAxes(shape);
+  if (/^[<>|=][US][1-9][0-9]*$/.test(code)) {
     return readTexts(body, code, shape);
   }
   const type = findType(code);
@@ -273,12 +279,14 @@ function trimZeros(text: string): string {
 /**
  * Rearranges column-major numbers, as Fortran and MATLAB keep them, into row-major ones.
  * @param axes  The axes of `shape` in the order of the result: [0, 1, 2] keeps them.
+ * @throws ExpectedError  When there are too many axes.
  */
 export function fromColumnMajor<T extends ArrayFile['values']>(
   values: T,
   shape: readonly number[],
   axes: readonly number[],
 ): T {
+  checkAxes(shape);
   const strides = shape.map((_, axis) => sizeOf(shape.slice(0, axis)));
   const sizes = axes.map((axis) => shape[axis] as number);
   const steps = axes.map((axis) => strides[axis] as number);
@@ -297,6 +305,13 @@ export function fromColumnMajor<T extends ArrayFile['values']>(
     }
   }
   return result;
+}
+
+/** @throws ExpectedError  When an array has more axes than any picture. */
+function checkAxes({ length }: readonly number[]): void {
+  if (length > MAX_AXES) {
+    throw new ExpectedError(`has ${length} axes, at most ${MAX_AXES} allowed`);
+  }
 }
 
 /** Reads the numbers after a header. @throws ExpectedError  When the shape says more or fewer. */

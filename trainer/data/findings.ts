@@ -1,4 +1,5 @@
 /** The findings in a user's data: facts, warnings and unusable files. Pure. */
+import { hash } from 'node:crypto';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { formatCount } from '../../shared/text.ts';
 import { viewImage, type Dataset } from './dataset.ts';
@@ -152,14 +153,24 @@ function countPlain(dataset: Dataset): number {
 const [FIELDS, DIFFERENCE] = [8, 6];
 /** Root mean square difference of near duplicates, in levels. */
 const NEAR = 6;
-/** Pictures that are compared: more would delay a start by seconds. */
+/** Pictures that are searched for near copies: more would delay a start by seconds. */
 const LOOKED_AT = 20_000;
 
-/** Counts pictures that have an earlier one's coarse pattern and nearly all of its pixels. */
+/**
+ * Counts pictures that equal an earlier one, and among some of the others those that have an
+ * earlier one's coarse pattern and nearly all of its pixels.
+ */
 function countCopies(dataset: Dataset): number {
   const groups = new Map<string, number[]>();
-  let copies = 0;
-  for (let i = 0; i < Math.min(dataset.count, LOOKED_AT); i++) {
+  const first = new Map<string, number>();
+  for (let i = 0; i < dataset.count; i++) {
+    const key = hash('sha1', viewImage(dataset, i));
+    first.set(key, first.get(key) ?? i);
+  }
+  const different = [...first.values()];
+  let copies = dataset.count - different.length;
+  const step = Math.ceil(different.length / LOOKED_AT);
+  for (const i of different.filter((_, place) => place % step === 0)) {
     const own = viewImage(dataset, i);
     const pattern = computePattern(own, dataset);
     const earlier = groups.get(pattern) ?? [];

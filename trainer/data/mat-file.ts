@@ -2,12 +2,19 @@
 import { inflateSync } from 'node:zlib';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { sizeOf } from '../../shared/model/generator.ts';
-import { findType, fromColumnMajor, listAsTexts, type NamedArray } from './array-file.ts';
+import {
+  findType,
+  fromColumnMajor,
+  listAsTexts,
+  MAX_ARRAY_BYTES,
+  type NamedArray,
+} from './array-file.ts';
 import { within } from './layouts/source.ts';
+import { stackArrays } from './pickle.ts';
 
-/** Largest size of an unpacked array. */
-const MAX_BYTES = 1024 ** 3;
-const [COMPRESSED, MATRIX, CELLS, STRUCT, TEXT] = [15, 14, 1, 2, 4];
+/** The largest size of all unpacked arrays together. */
+const MAX_UNPACKED = 2 * MAX_ARRAY_BYTES;
+const [COMPRESSED, MATRIX, CELLS, STRUCT, TEXT, OBJECT] = [15, 14, 1, 2, 4, 17];
 /** NumPy's names of the types of stored numbers. */
 const TYPES = new Map([
   [1, 'i1'],
@@ -32,11 +39,13 @@ export function isMat(bytes: Uint8Array): boolean {
 
 /**
  * Reads the arrays of numbers, also those in structs: dataset.train.images becomes
- * "dataset_train_images", and cells of texts. Other cells are left out. Pictures are in MATLAB's
- * order, [height, width, channels, n]; they become row-major with n first.
+ * "dataset_train_images", columns of letters, and cells of texts, of numbers or of arrays of one
+ * shape. Pictures are in MATLAB's order, [height, width, channels, n]; they become row-major with n
+ * first.
+ * @param lost  Gets the names of others.
  * @throws ExpectedError  When the file is damaged or of another level.
  */
-export async function decodeMat(bytes: Uint8Array): Promise<NamedArray[]> {
+export async function decodeMat(bytes: Uint8Array, lost: string[] = []): Promise<NamedArray[]> {
   const start = Buffer.from(bytes.subarray(0, 128)).toString('latin1');
   if (!start.startsWith('MATLAB 5.0') || bytes.length < 128) {
     throw new ExpectedError(
@@ -44,13 +53,18 @@ export async function decodeMat(bytes: Uint8Array): Promise<NamedArray[]> {
     );
   }
   const isLittle = start.endsWith('IM');
+  let left = MAX_UNPACKED;
+  const unpack = (data: Uint8Array): Uint8Array => {
+    const maxOutputLength = Math.max(1, Math.min(left, MAX_ARRAY_BYTES));
+    const unpacked = inflateSync(data, { maxOutputLength });
+    left -= unpacked.length;
+    return unpacked;
+  };
   const read = (): NamedArray[] =>
     [...readElements(bytes.subarray(128), isLittle)].flatMap((element) => {
       const [inner = element] =
-        element.type === COMPRESSED
-          ? readElements(inflateSync(element.data, { maxOutputLength: MAX_BYTES }), isLittle)
-          : [];
-      return inner.type === MATRIX ? readMatrix(inner.data, isLittle) : [];
+        element.type === COMPRESSED ? readElements(unpack(element.data), isLittle) : [];
+      return inner.type === MATRIX ? readMatrix(inner.data, isLittle, lost) : [];
     });
   return await within('', read, (message) => `cannot be read as MATLAB's .mat: ${message}`);
 }
@@ -86,7 +100,7 @@ function readParts(data: Uint8Array, isLittle: boolean) {
   return { kind, sizes, name, numbers, rest };
 }
 
-/** Reads a line of text, one letter a number; null for anything else. */
+/** Reads text, one letter a number, column by column; null for anything else. */
 function readText(data: Uint8Array, isLittle: boolean): string | null {
   const { kind, numbers } = readParts(data, isLittle);
   if (kind !== TEXT || numbers === undefined) {
@@ -96,13 +110,20 @@ function readText(data: Uint8Array, isLittle: boolean): string | null {
   return new TextDecoder(WIDE_TEXT.includes(numbers.type) ? wide : 'utf-8').decode(numbers.data);
 }
 
-function readMatrix(data: Uint8Array, isLittle: boolean): NamedArray[] {
+function readMatrix(data: Uint8Array, isLittle: boolean, lost: string[]): NamedArray[] {
   const { kind, sizes, name, numbers, rest } = readParts(data, isLittle);
   const code = TYPES.get(numbers?.type ?? 0);
   if (kind === CELLS && numbers !== undefined) {
-    const texts = [numbers, ...rest].map((cell) => readText(cell.data, isLittle));
-    const array = listAsTexts(texts.map(String), [texts.length], 'mat, text');
-    return texts.includes(null) ? [] : [{ name: decodeName(name), array }];
+    const cells = [numbers, ...rest];
+    const texts = cells.map((cell) => readText(cell.data, isLittle));
+    const arrays = cells.flatMap((cell) => readMatrix(cell.data, isLittle, []));
+    const array = texts.includes(null)
+      ? arrays.length === cells.length
+        ? stackArrays(arrays.map((one) => one.array))
+        : null
+      : listAsTexts(texts.map(String), [texts.length], 'mat, text');
+    lost.push(...(array === null ? [decodeName(name)] : []));
+    return array === null ? [] : [{ name: decodeName(name), array }];
   }
   if (kind === STRUCT && numbers !== undefined) {
     // Names of fields have a fixed length. Their matrices follow.
@@ -113,26 +134,41 @@ function readMatrix(data: Uint8Array, isLittle: boolean): NamedArray[] {
       const path = [Buffer.from(name?.data ?? []), key].map(
         (one) => one.toString('latin1').split('\0')[0],
       );
-      return readMatrix(field.data, isLittle).map((inner) => ({
-        name: [...path, inner.name].filter((part) => part !== '').join('_'),
-        array: inner.array,
-      }));
+      const join = (inner: string): string =>
+        [...path, inner].filter((part) => part !== '').join('_');
+      const own: string[] = [];
+      const arrays = readMatrix(field.data, isLittle, own);
+      lost.push(...own.map(join));
+      return arrays.map((inner) => ({ name: join(inner.name), array: inner.array }));
     });
-  }
-  const type = code === undefined ? undefined : findType((isLittle ? '<' : '>') + code);
-  if (kind < 6 || kind > 15 || type === undefined || numbers === undefined) {
-    return [];
   }
   const shape = Array.from({ length: (sizes?.data.length ?? 0) / 4 }, (_, i) =>
     view(sizes?.data).getInt32(4 * i, isLittle),
   );
+  const [rows = 0, columns = 0] = shape;
+  const text = rows > 1 ? readText(data, isLittle) : null;
+  if (text !== null) {
+    // A text in each row: all first letters, then all second ones.
+    const letters = [...text];
+    const texts = Array.from({ length: rows }, (_, row) =>
+      Array.from({ length: columns }, (__, i) => letters[i * rows + row] ?? '')
+        .join('')
+        .trim(),
+    );
+    return [{ name: decodeName(name), array: listAsTexts(texts, [rows], 'mat, text') }];
+  }
+  const type = code === undefined ? undefined : findType((isLittle ? '<' : '>') + code);
+  if (kind < 6 || kind > 15 || type === undefined || numbers === undefined) {
+    // Objects, such as categorical ones, have no sizes before their name.
+    lost.push(...(kind === OBJECT ? [decodeName(sizes)] : []));
+    return [];
+  }
   const count = sizeOf(shape);
   if (numbers.data.length !== count * type.bytes) {
     throw new Error(`${shape.join(' x ')} numbers do not fit its ${numbers.data.length} bytes`);
   }
-  const [first = 0, second = 0] = shape;
   const last = shape.length - 1;
-  const isLast = shape.length > 2 && (shape[last] as number) >= first;
+  const isLast = shape.length > 2 && (shape[last] as number) >= rows;
   const axes = [...shape.keys()];
   const order = isLast ? [last, ...axes.slice(0, last)] : axes;
   const values = fromColumnMajor(type.read(view(numbers.data), count), shape, order);
@@ -142,7 +178,7 @@ function readMatrix(data: Uint8Array, isLittle: boolean): NamedArray[] {
       name: decodeName(name),
       array: {
         format: `mat, ${type.name}`,
-        shape: shape.length === 2 && first === 1 ? [second] : ordered,
+        shape: shape.length === 2 && rows === 1 ? [columns] : ordered,
         values,
       },
     },

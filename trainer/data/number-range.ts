@@ -2,13 +2,6 @@
 import { ExpectedError } from '../../shared/expected-error.ts';
 import type { PixelRange } from '../../shared/picture/pixels.ts';
 
-/** In the order in which they are tried. */
-const NUMBER_RANGES = {
-  '0..1': [0, 1],
-  '-1..1': [-1, 1],
-  '0..255': [0, 255],
-} as const satisfies Record<string, PixelRange>;
-
 /** Resizing and rounding may exceed a range by this part of its larger end. */
 const OVERSHOOT = 0.1;
 /** Numbers of bits that cameras write into words of 16. */
@@ -38,7 +31,8 @@ export function findExtremes(
 }
 
 /**
- * Finds what black and white are: 0 to 1, -1 to 1, or 0 to the largest number of 8 to 16 bits.
+ * Finds what black and white are: 0 to 1, -0.5 to 0.5, -1 to 1, or 0 to the largest number of 8 to
+ * 16 bits.
  * @returns  Undefined when it is not clear: 0 to 16 may be a scale of its own, or very dark.
  */
 function guessRange(extremes: Extremes): PixelRange | undefined {
@@ -47,7 +41,9 @@ function guessRange(extremes: Extremes): PixelRange | undefined {
   // Numbers around 0 are standardised, and have no black.
   const isDeep = least >= -OVERSHOOT * largest;
   const white = DEPTHS.map((bits) => 2 ** bits - 1).find((one) => isDeep && holds([0, one]));
-  const ranges: PixelRange[] = [NUMBER_RANGES['0..1'], NUMBER_RANGES['-1..1']];
+  // A part of -1 to 1 may be grey. Numbers that almost end at -0.5 and 0.5 have black and white.
+  const isHalf = least <= -0.4 && largest >= 0.4;
+  const ranges: PixelRange[] = [[0, 1], ...(isHalf ? [[-0.5, 0.5] as const] : []), [-1, 1]];
   return (
     ranges.find(holds) ?? (white !== undefined && largest >= LEAST_WHITE ? [0, white] : undefined)
   );
@@ -77,7 +73,7 @@ export function decideRange(
   if (range === undefined || !fits(extremes, range)) {
     throw new ExpectedError(
       given === undefined
-        ? `${place}the pictures have ${found}, expected 0 to 255, 0 to 1, -1 to 1, or 0 to 1023, 4095, 16383 or 65535. Say which are black and white: --range=${Math.min(0, least)}..${largest}`
+        ? `${place}the pictures have ${found}, expected 0 to 255, 0 to 1, -0.5 to 0.5, -1 to 1, or 0 to 1023, 4095, 16383 or 65535. Say which are black and white: --range=${Math.min(0, least)}..${largest}`
         : `${place}--range ${given.join('..')}: the pictures have ${found}`,
     );
   }

@@ -4,14 +4,17 @@
  * @see https://github.com/python/cpython/blob/main/Lib/pickle.py
  */
 import { ExpectedError } from '../../shared/expected-error.ts';
+import { CLASS_LIMITS } from '../../shared/model/classes.ts';
 import { sizeOf } from '../../shared/model/generator.ts';
 import {
   decodeNumbers,
   fromColumnMajor,
   listAsTexts,
+  MAX_ARRAY_BYTES,
   type ArrayFile,
   type NamedArray,
 } from './array-file.ts';
+import { unwrapLabel } from './labels/label-column.ts';
 import { SAVE_IN_PYTHON, within } from './layouts/source.ts';
 
 /** A function that the pickle would call, with its arguments. */
@@ -24,6 +27,11 @@ interface Call {
 }
 
 const MARK = Symbol('mark');
+
+/** Protocols 2 to 5 begin with "\x80" and their number. */
+export function isPickle([first, protocol = 0]: Uint8Array): boolean {
+  return first === 0x80 && protocol >= 2 && protocol <= 5;
+}
 
 /** @returns  The value; bytes and texts of Python 2 are a Buffer. @throws Error */
 export function readPickle(bytes: Uint8Array): unknown {
@@ -55,7 +63,10 @@ export function readPickle(bytes: Uint8Array): unknown {
     // Classes such as scikit-learn's Bunch are dictionaries.
     const target = top instanceof Map ? top : ((top as Call).items ??= new Map());
     for (let i = 0; i < items.length; i += 2) {
-      target.set(String(items[i]), items[i + 1]);
+      const key = unwrapScalar(items[i]);
+      // The text of a list in lists may be as long as memory.
+      const isText = typeof key === 'string' || typeof key === 'number' || Buffer.isBuffer(key);
+      target.set(isText ? String(key) : `key ${target.size}`, items[i + 1]);
     }
   };
   const tuple = (count: number): unknown => stack.push(stack.splice(stack.length - count));
@@ -211,12 +222,17 @@ const PARTS = ['train', 'valid', 'test'];
 
 /**
  * @param name  The name of an array that is alone in the pickle.
+ * @param lost  Gets the names of lists that are no arrays.
  * @throws ExpectedError  When the pickle is damaged, or has no arrays.
  */
-export async function readPickledArrays(bytes: Uint8Array, name: string): Promise<NamedArray[]> {
+export async function readPickledArrays(
+  bytes: Uint8Array,
+  name: string,
+  lost: string[],
+): Promise<NamedArray[]> {
   const found = await within(
     '',
-    () => listArrays(readPickle(bytes), name),
+    () => listArrays(readPickle(bytes), name, { lost, items: 0 }),
     (message) => `cannot be read: ${message}. Read it ${SAVE_IN_PYTHON}`,
   );
   if (found.length === 0) {
@@ -225,15 +241,30 @@ export async function readPickledArrays(bytes: Uint8Array, name: string): Promis
   return found;
 }
 
+interface Walk {
+  readonly lost: string[];
+  /** All items of the lists and dictionaries up to here. */
+  items: number;
+}
+
+/** A pickle of some hundred bytes may hold lists in lists without an end. */
+const MAX_ITEMS = 1_000_000;
+/** Cells of rows together. */
+const MAX_CELLS = 100_000_000;
+
 /** @throws ExpectedError  For a DataFrame. */
-function listArrays(value: unknown, name: string): NamedArray[] {
+function listArrays(value: unknown, name: string, walk: Walk): NamedArray[] {
   const array = toArray(value);
   if (array !== null) {
     return [{ name, array }];
   }
+  walk.items += Array.isArray(value) ? value.length : value instanceof Map ? value.size : 1;
+  if (walk.items > MAX_ITEMS) {
+    throw new Error('it has too many lists in lists');
+  }
   const { shape = [0], body } = findArray(value) ?? {};
   if (shape.length === 0 && Array.isArray(body)) {
-    return listArrays(body[0], name); // `numpy.save(file, {...})`
+    return listArrays(body[0], name, walk); // `numpy.save(file, {...})`
   }
   const { name: type = '', items } = (value ?? {}) as Partial<Call>;
   if (type.startsWith('pandas.')) {
@@ -242,11 +273,17 @@ function listArrays(value: unknown, name: string): NamedArray[] {
     );
   }
   if (items !== undefined) {
-    return listArrays(items, name);
+    return listArrays(items, name, walk);
   }
   if (value instanceof Map) {
     const prefix = PARTS.includes(name) ? `${name}_` : '';
-    return [...value].flatMap(([key, one]) => listArrays(one, `${prefix}${String(key)}`));
+    return [...value].flatMap(([key, one]) => {
+      const own = `${prefix}${String(key)}`;
+      const arrays = listArrays(one, own, walk);
+      const isList = findArray(one) !== null || (Array.isArray(one) && one.length > ROLES.length);
+      walk.lost.push(...(arrays.length === 0 && isList ? [own] : []));
+      return arrays;
+    });
   }
   if (!Array.isArray(value)) {
     return [];
@@ -254,7 +291,7 @@ function listArrays(value: unknown, name: string): NamedArray[] {
   const rows = value.length > 4 ? readRows(value) : null;
   const four = value.length === 4 ? value.map(toArray) : [];
   if (rows !== null) {
-    return listArrays(rows, name);
+    return listArrays(rows, name, walk);
   }
   if (four.every((one) => one !== null) && four.length > 0) {
     return nameFour(four);
@@ -267,7 +304,7 @@ function listArrays(value: unknown, name: string): NamedArray[] {
     : ROLES.map((role) => (PARTS.includes(name) ? `${name}_${role}` : role));
   return value.length > names.length
     ? []
-    : value.flatMap((one, i) => listArrays(one, names[i] as string));
+    : value.flatMap((one, i) => listArrays(one, names[i] as string, walk));
 }
 
 /** Names X_train, y_train, X_test, y_test, or X_train, X_test, y_train, y_test. */
@@ -286,7 +323,7 @@ function readRows(rows: readonly unknown[]): Map<string, unknown> | null {
   const [first] = rows;
   if (first instanceof Map) {
     const names = [...(first as Map<string, unknown>).keys()];
-    return rows.every((row) => row instanceof Map)
+    return rows.length * names.length <= MAX_CELLS && rows.every((row) => row instanceof Map)
       ? new Map(names.map((name) => [name, rows.map((row: Map<string, unknown>) => row.get(name))]))
       : null;
   }
@@ -298,8 +335,21 @@ function readRows(rows: readonly unknown[]): Map<string, unknown> | null {
     : null;
 }
 
+/** The arrays of what was read: a pickle of a few bytes may name one object a million times. */
+const decoded = new WeakMap<object, ArrayFile | null>();
+
 /** An array of NumPy, or a list of labels or of pictures; null for anything else. */
 function toArray(value: unknown): ArrayFile | null {
+  if (typeof value !== 'object' || value === null) {
+    return null;
+  }
+  const known = decoded.get(value);
+  const array = known === undefined ? decode(value) : known;
+  decoded.set(value, array);
+  return array;
+}
+
+function decode(value: object): ArrayFile | null {
   const found = findArray(value);
   if (found === null) {
     return Array.isArray(value) && value.length > ROLES.length ? fromList(value) : null;
@@ -328,10 +378,9 @@ function turn(array: ArrayFile, axes: readonly number[] | undefined): ArrayFile 
 }
 
 function fromList(items: readonly unknown[]): ArrayFile | null {
-  const values = items.map(unwrapScalar);
-  if (values.every((value) => typeof value === 'string' || Buffer.isBuffer(value))) {
-    return listAsTexts(values.map(String), [values.length], 'pickled texts');
-  }
+  const known = new Map(items.map((item) => [item, item]));
+  known.forEach((item) => known.set(item, readLabel(item)));
+  const values = items.map((item) => known.get(item));
   if (values.every((value) => typeof value === 'number' || typeof value === 'boolean')) {
     return {
       format: 'pickled numbers',
@@ -339,11 +388,26 @@ function fromList(items: readonly unknown[]): ArrayFile | null {
       values: Float32Array.from(values, Number),
     };
   }
+  // A missing label is an empty text.
+  const texts = values.map((value) => value ?? '');
+  if (texts.some((text) => text !== '') && texts.every((text) => typeof text !== 'object')) {
+    return listAsTexts(texts.map(String), [texts.length], 'pickled texts');
+  }
   const arrays = values.map((value) => (findArray(value) === null ? null : toArray(value)));
   return arrays.every((one) => one !== null) ? stackArrays(arrays) : null;
 }
 
-/** @returns  Arrays of one shape as one array, or null when the shapes differ. */
+/** A label as a number or text, also one in a list; anything else as it is. */
+function readLabel(item: unknown): unknown {
+  const isShort = Array.isArray(item) && item.length <= CLASS_LIMITS.classes;
+  const value = unwrapScalar(isShort ? unwrapLabel(item.map(unwrapScalar)) : item);
+  return Buffer.isBuffer(value) ? String(value) : value;
+}
+
+/**
+ * @returns  Arrays of one shape as one array, or null when the shapes differ.
+ * @throws ExpectedError  When it would be too large.
+ */
 export function stackArrays(arrays: readonly ArrayFile[]): ArrayFile | null {
   const [first] = arrays;
   if (first === undefined || arrays.some(({ shape }) => shape.join() !== first.shape.join())) {
@@ -351,7 +415,13 @@ export function stackArrays(arrays: readonly ArrayFile[]): ArrayFile | null {
   }
   const size = sizeOf(first.shape);
   const areBytes = arrays.every(({ values }) => values instanceof Uint8Array);
-  const values = new (areBytes ? Uint8Array : Float32Array)(arrays.length * size);
+  const count = arrays.length * size;
+  if (count * (areBytes ? 1 : 4) > MAX_ARRAY_BYTES) {
+    throw new ExpectedError(
+      `has arrays of ${count} numbers together: too many. Take a part of them`,
+    );
+  }
+  const values = new (areBytes ? Uint8Array : Float32Array)(count);
   arrays.forEach((one, i) => values.set(one.values, i * size));
   return { format: first.format, shape: [arrays.length, ...first.shape], values };
 }

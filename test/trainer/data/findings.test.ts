@@ -1,4 +1,5 @@
 /** The trainer's warnings before it starts. */
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, it } from 'vitest';
@@ -54,4 +55,13 @@ it('warns of copies that were compressed again, and of pictures of almost one co
   expect(findWarnings(plain)).toContain(
     '24 pictures are almost one colour. If they are transparent, try another --background.',
   );
+});
+
+it('warns of copies wherever they lie in a large set', () => {
+  const [count, half] = [42_000, randomBytes(64 * 21_000)];
+  const images = Buffer.concat([half, half]);
+  const set = { ...mnist, count, width: 8, height: 8, images, labels: new Uint8Array(count) };
+  expect(findWarnings({ ...set, classes: [] })).toEqual([
+    '21,000 pictures are nearly the same as an earlier one: copies are drawn more often.',
+  ]);
 });

@@ -992,6 +992,40 @@ describe('a table of pixels', () => {
   });
 });
 
+it('a file that lies packed beside itself is read once, and that is told', async () => {
+  const table = [
+    'label,pixels',
+    ...NAMES.map((name) => `${name},"[${Array(64).fill(200).join()}]"`),
+  ];
+  await write('train.csv', table.join('\n'));
+  await write('train.csv.gz', gzipSync(table.join('\n')));
+  const { dataset, notes } = await load();
+  expect([dataset.count, dataset.classes]).toEqual([3, NAMES]);
+  expect(notes).toContain('Not read, because they lie here unpacked, too: train.csv.gz');
+});
+
+it('CIFAR needs no test file, names what is not read, and is asked about when there are two', async () => {
+  const batch = Buffer.alloc(3073 * 4, 200);
+  [0, 1, 0, 1].forEach((label, i) => (batch[3073 * i] = label));
+  await write('a/data_batch_1.bin', batch);
+  await write('a/test_batch.bin', batch.subarray(1));
+  await write('a/batches.meta.txt', 'cat\ndog\n');
+  await draw('b.png', 'cat');
+  const { dataset, notes } = await load();
+  expect([dataset.count, dataset.classes, notes]).toEqual([
+    4,
+    ['cat', 'dog'],
+    [
+      expect.stringMatching(/^The test file is left out: a\/test_batch\.bin is no file of CIFAR/),
+      'Only the CIFAR files are read; not used: b.png',
+    ],
+  ]);
+  await expect(load({ part: 'test' })).rejects.toThrow(/test_batch\.bin is no file of CIFAR/);
+  await write('b/data_batch_1.bin', batch);
+  await write('b/batches.meta.txt', 'cat\ndog\n');
+  await expect(load()).rejects.toThrow(/holds several sets of CIFAR: give one of a\/, b\//);
+});
+
 describe('colours in flat rows', () => {
   /** Smooth pictures with red, green and blue of each pixel, or with all red numbers first. */
   const shade = (i: number, at: number, colour: number): number =>
@@ -1042,6 +1076,13 @@ it('texts as labels in a file of Arrow lack blanks, and may lack in a few rows',
   const { dataset, findings } = await load();
   expect([dataset.count, dataset.classes]).toEqual([117, ['cat', 'dog']]);
   expect(findings.problems[0]).toEqual({ name: 'a.arrow, row 7', reason: 'has no label' });
+});
+
+it('Parquet is told by its content, and a name of a file is no pattern in advice', async () => {
+  await write('a.pq', 'PAR1');
+  await expect(load()).rejects.toThrow(/a\.pq cannot be read/);
+  await write("in/$'.xz", 'a');
+  await expect(load({}, 'in')).rejects.toThrow("unpack it: xz -dk $'.xz");
 });
 
 it('pictures that are named like masks of others are told', async () => {

@@ -7,6 +7,7 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeNpy } from '../../../shared/array-headers.ts';
 import { loadDataFolder, type ReadingRequest } from '../../../trainer/data/data-folder.ts';
+import { normaliseLabel } from '../../../trainer/data/labels/label-column.ts';
 import { readLines } from '../../../trainer/data/labels/text-encoding.ts';
 
 let root: string;
@@ -66,6 +67,30 @@ describe('a table of pixels', () => {
     await expect(load()).rejects.toThrow(/3 of 6 .*train\.csv, line 5 has no label/);
   });
 
+  it.each<[string, (row: readonly unknown[]) => string]>([
+    ['a.csv', (row) => row.join()],
+    [
+      'a.jsonl',
+      ([writer, char, ...image]) =>
+        writer === 'writer' ? '' : JSON.stringify({ writer, char, image }),
+    ],
+  ])('without classes names its other columns: %s', async (path, format) => {
+    const rows = TABLE.map(([char, ...cells]) => [7, char, ...cells]);
+    await write(
+      path,
+      [['writer', 'char', ...HEADER.slice(1)], ...rows].map(format).join('\n').trim(),
+    );
+    expect((await load()).notes).toEqual([
+      `${path}: no column has classes; not used: writer, char. Call the one with the classes "label".`,
+    ]);
+  });
+
+  it('is refused when its rows of JSON have too many keys', async () => {
+    const rows = Array.from({ length: 10_001 }, (_, i) => JSON.stringify({ [`k${i}`]: 1 }));
+    await write('a.jsonl', rows.join('\n'));
+    await expect(load()).rejects.toThrow(/a\.jsonl has 10001 rows with 10001 different keys/);
+  });
+
   const collect = async (open: () => Promise<Readable>) => {
     const lines: string[] = [];
     for await (const line of readLines({ path: 'a.csv', size: 0, open })) {
@@ -110,50 +135,73 @@ describe('a table of pixels', () => {
   });
 });
 
-it('arrays of pickles that NumPy 2.4 keeps as they lie in memory are turned', async () => {
-  const values = Uint8Array.from({ length: 192 }, (_, i) => i); // [x, picture, y]
-  const text = (word: string) => ['X', word.length, 0, 0, 0, word];
-  const call = (name: string, ...given: (string | number)[]) => ['c', name, '(', ...given, 'tR'];
-  const tuple = (...sizes: number[]) => ['(', ...sizes.flatMap((size) => ['K', size]), 't'];
-  const pickle = [
-    '\x80',
-    5,
-    ...call(
-      'numpy._core.numeric\n_frombuffer\n',
-      'B',
-      values.length,
-      0,
-      0,
-      0,
-      ...values,
-      ...call('numpy\ndtype\n', ...text('u1')),
-      ...tuple(8, 3, 8),
-      ...text('K'),
-      ...tuple(1, 2, 0),
-    ),
-    '.',
-  ];
-  await write(
-    'a.pkl',
-    Buffer.concat(
-      pickle.map((part) =>
-        typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.of(part),
+it.each(['a.pkl', 'a.p', 'a'])(
+  'arrays of pickles that NumPy 2.4 keeps as they lie are turned: %s',
+  async (path) => {
+    const values = Uint8Array.from({ length: 192 }, (_, i) => i); // [x, picture, y]
+    const text = (word: string) => ['X', word.length, 0, 0, 0, word];
+    const call = (name: string, ...given: (string | number)[]) => ['c', name, '(', ...given, 'tR'];
+    const tuple = (...sizes: number[]) => ['(', ...sizes.flatMap((size) => ['K', size]), 't'];
+    const pickle = [
+      '\x80',
+      5,
+      ...call(
+        'numpy._core.numeric\n_frombuffer\n',
+        'B',
+        values.length,
+        0,
+        0,
+        0,
+        ...values,
+        ...call('numpy\ndtype\n', ...text('u1')),
+        ...tuple(8, 3, 8),
+        ...text('K'),
+        ...tuple(1, 2, 0),
       ),
-    ),
-  );
-  const { dataset } = await load();
-  const expected = values.map((_, i) => ((i % 8) * 3 + Math.floor(i / 64)) * 8 + ((i >> 3) % 8));
-  expect([dataset.count, [...dataset.images]]).toEqual([3, [...expected]]);
-});
+      '.',
+    ];
+    await write(
+      path,
+      Buffer.concat(
+        pickle.map((part) =>
+          typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.of(part),
+        ),
+      ),
+    );
+    const { dataset } = await load();
+    const expected = values.map((_, i) => ((i % 8) * 3 + Math.floor(i / 64)) * 8 + ((i >> 3) % 8));
+    expect([dataset.count, [...dataset.images]]).toEqual([3, [...expected]]);
+  },
+);
 
 it('arrays of pictures that are named as labels are no class, and pictures counted last are told', async () => {
   await writeFloats('x.npy', [0, 1]);
   await writeFloats('y.npy', [1, 0]);
   await expect(load()).rejects.toThrow(/several arrays of images .*x \[2, 8, 8\], y \[2, 8, 8\]/);
   await rm(join(root, 'y.npy'));
+  for (const [first, second] of [
+    ['images', 'noise'],
+    ['cells', 'masks'],
+  ]) {
+    const names = [`${first}.npy`, `${second}.npy`] as const;
+    await writeFloats(`set/${names[0]}`, [0, 1]);
+    await writeFloats(`set/${names[1]}`, [1, 0]);
+    await expect(loadDataFolder(join(root, 'set'))).rejects.toThrow(/several arrays of images/);
+    await rm(join(root, 'set'), { recursive: true });
+  }
   await write('x.npy', Buffer.from(encodeNpy([8, 8, 160], new Uint8Array(10_240))));
   await expect(load()).rejects.toThrow(/\[8, 8, 160\].*numpy\.moveaxis/);
 });
+
+it.each([
+  ['3.0', '3'],
+  ['3,0', '3'],
+  ['3.000e+00', '3'],
+  ['NaN', ''],
+  ['4E01', '4E01'],
+  ['007', '007'],
+  ['0', '0'],
+])('the label %j is %j', (cell, label) => expect(normaliseLabel(cell)).toBe(label));
 
 it('arrays of Python 2 may have long sizes', async () => {
   const npy = Buffer.from(encodeNpy([2, 8, 8], new Uint8Array(128).fill(255)));
@@ -166,6 +214,8 @@ describe('numbers of arrays', () => {
   it.each<[string, number[], number[], RegExp]>([
     ['that resizing took beyond 0 and 1', [0, 0.5, 1, 1.06], [0, 128, 255, 255], /0 is taken/],
     ['that fall a little below 0', [-0.05, 0.5, 1, 0], [0, 128, 255, 0], /1 for white/],
+    ['around 0', [-0.5, 0, 0.5, 0.25], [0, 128, 255, 191], /-0\.5 is taken for black, 0\.5 for/],
+    ['around 0 that are grey', [-0.3, 0, 0.5, 0.1], [89, 128, 191, 140], /-1 is taken for black/],
     ['of 12 bits', [0, 2048, 4095, 0], [0, 128, 255, 0], /4095 for white/],
     ['of 10 bits', [0, 512, 1000, 0], [0, 128, 249, 0], /1023 for white/],
     ['of 16 bits', [0, 32768, 60000, 0], [0, 128, 233, 0], /65535 for white/],

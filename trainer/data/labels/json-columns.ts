@@ -1,4 +1,5 @@
 /** Columns of JSON that has a row for each picture: its pixels, or its file and label. Pure. */
+import { UnusablePicture } from '../layouts/source.ts';
 import { readPart } from './label-column.ts';
 
 /** Cells by the names of their columns. */
@@ -66,11 +67,22 @@ export function readByKey(entries: readonly (readonly [string, unknown])[]): Jso
   );
 }
 
-/** Turns rows into columns. A row may lack some. */
+/** Cells of 60,000 pictures of 28 x 28 take half of it. */
+const MAX_CELLS = 100_000_000;
+
+/**
+ * Turns rows into columns. A row may lack some.
+ * @throws UnusablePicture  When the rows have so many different keys that memory may not suffice.
+ */
 export function toColumns(rows: readonly unknown[]): Map<string, readonly unknown[]> {
   const names = new Set<string>();
   for (const row of rows) {
     Object.keys(row ?? {}).forEach((name) => names.add(name));
+  }
+  if (rows.length * names.size > MAX_CELLS) {
+    throw new UnusablePicture(
+      `has ${rows.length} rows with ${names.size} different keys: too many`,
+    );
   }
   const cells = rows as readonly (Readonly<Record<string, unknown>> | null)[];
   return new Map([...names].map((name) => [name, cells.map((row) => row?.[name])]));

@@ -155,13 +155,23 @@ export function describeObjects(what: string, cells: Iterable<unknown>): string[
     : [];
 }
 
+/** Names the columns of a table of pixels in which no classes were found; empty without others. */
+export function describeNoClasses(path: string, columns: readonly string[]): string[] {
+  const named = columns.filter((name) => !IS_INDEX.test(name.trim()) && !namesParts(name));
+  return named.length === 0
+    ? []
+    : [
+        `${path}: no column has classes; not used: ${nameSome(named)}. Call the one with the classes "label".`,
+      ];
+}
+
 /**
  * "3.0", as Pandas writes numbers beside missing ones, with a decimal comma "3,0", and NumPy's
- * "3.0e+00" are label "3". NaN is a missing label.
+ * "3.0e+00" are label "3". NaN is a missing label. Codes stay: "4E01" without a sign, and "007".
  */
 export function normaliseLabel(cell: string): string {
   const text = cell.trim().replace(/^nan$/i, '');
-  const isNumber = /^\d+(?:\.\d*|,0)?(?:e[+-]?\d+)?$/i.test(text);
+  const isNumber = /^(?:0|[1-9]\d*)(?:\.\d*|,0)?(?:e[+-]\d+)?$/i.test(text);
   const number = Number(text.replace(',', '.'));
   return isNumber && Number.isSafeInteger(number) ? String(number) : text;
 }

@@ -4,6 +4,9 @@ import { sizeOf } from '../../../shared/model/generator.ts';
 /** Fewer numbers are no picture. */
 export const LEAST_PIXELS = 16;
 
+/** Pictures are lists in at most three lists. */
+const DEPTH = 8;
+
 /** Numbers with the sizes of the lists that they are in. */
 export interface NumberList {
   readonly shape: readonly number[];
@@ -18,11 +21,11 @@ export function readList(cell: unknown): NumberList | null {
   }
   const shape: number[] = [];
   let first = cell;
-  while (isList(first)) {
+  while (isList(first) && shape.length < DEPTH) {
     shape.push(first.length);
     [first] = Array.from(first);
   }
-  const values = flatten(cell);
+  const values = flatten(cell, shape.length);
   const isEven = values.length === sizeOf(shape) && values.every((value) => !Number.isNaN(value));
   return shape.length > 0 && isEven && values.length >= LEAST_PIXELS ? { shape, values } : null;
 }
@@ -31,9 +34,9 @@ function isList(cell: unknown): cell is ArrayLike<unknown> {
   return Array.isArray(cell) || (ArrayBuffer.isView(cell) && !(cell instanceof DataView));
 }
 
-function flatten(cell: unknown): number[] {
-  return isList(cell)
-    ? Array.from(cell).flatMap(flatten)
+function flatten(cell: unknown, depth: number): number[] {
+  return isList(cell) && depth > 0
+    ? Array.from(cell).flatMap((inner) => flatten(inner, depth - 1))
     : [typeof cell === 'number' || typeof cell === 'bigint' ? Number(cell) : NaN];
 }
 

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { createGunzip, gunzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { decodeNames } from '../file-names.ts';
-import { MAX_ARRAY_BYTES } from './arrays.ts';
+import { MAX_ARRAY_BYTES } from '../array-file.ts';
 import {
   areShards,
   findSplit,
@@ -55,6 +55,8 @@ export function openPacked(file: TreeFile): TreeFile {
   return { path, size: file.size, open };
 }
 
+/** Honest archives do not unpack to more times their size. */
+const HONEST = 200;
 /** Bytes of a header in a tar file. Files are padded to a multiple of it. */
 const BLOCK = 512;
 
@@ -76,9 +78,13 @@ export async function unpackArchives(tree: Tree, folders?: FolderMeaning): Promi
       `has archives of ${all} bytes, at most ${MAX_ARRAY_BYTES} allowed: unpack them`,
     );
   }
-  const listed: [TreeFile, Awaited<ReturnType<typeof listArchive>>][] = [];
+  const listed: [TreeFile, Listed][] = [];
+  // All contents of tar files stay in memory.
+  let left = Math.max(MAX_ARRAY_BYTES, all * HONEST);
   for (const file of archives) {
-    listed.push([file, await listArchive(file)]);
+    const found = await listArchive(file, Math.min(left, MAX_ARRAY_BYTES));
+    listed.push([file, found]);
+    left -= found.unpacked;
   }
   const isOneSet = folders !== 'classes' && areParts(listed);
   const inner: Tree[] = [];
@@ -128,14 +134,19 @@ function areParts(archives: readonly (readonly [TreeFile, Pick<Tree, 'files'>])[
   );
 }
 
-async function listArchive(file: TreeFile): Promise<Pick<Tree, 'files' | 'problems' | 'notes'>> {
-  const list = async () => {
+/** The files of an archive, with the bytes that they take in memory. */
+type Listed = Pick<Tree, 'files' | 'problems' | 'notes'> & { readonly unpacked: number };
+
+async function listArchive(file: TreeFile, maxBytes: number): Promise<Listed> {
+  const list = async (): Promise<Listed> => {
     const isZip = await isZipFile(file);
     if (isZip && file.diskPath !== undefined) {
-      return await listZip(file.diskPath);
+      return { ...(await listZip(file.diskPath)), unpacked: 0 };
     }
     const content = await readFile(file, MAX_ARRAY_BYTES);
-    return isZip ? await listZip(content) : listTar(content);
+    return isZip
+      ? { ...(await listZip(content)), unpacked: 0 }
+      : listTar(content, Math.max(1, maxBytes));
   };
   return await within(`${file.path} `, list, (message) => `is no whole archive (${message})`);
 }
@@ -146,12 +157,12 @@ async function listArchive(file: TreeFile): Promise<Pick<Tree, 'files' | 'proble
  * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
  * @throws Error  When it is damaged.
  */
-export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'problems' | 'notes'> {
+export function listTar(packed: Uint8Array, maxBytes = MAX_ARRAY_BYTES): Listed {
   const magic = Buffer.from(packed.subarray(0, 4)).toString('hex');
   const bytes = magic.startsWith('1f8b')
-    ? unpackWhole(() => gunzipSync(packed, { maxOutputLength: MAX_ARRAY_BYTES }))
+    ? unpackWhole(() => gunzipSync(packed, { maxOutputLength: maxBytes }), maxBytes)
     : IS_ZSTANDARD.test(magic)
-      ? unpackWhole(() => unpackZstandard(packed))
+      ? unpackWhole(() => unpackZstandard(packed, maxBytes), maxBytes)
       : Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
   const listed: { path: string; content: Buffer | null; reason?: string }[] = [];
   if (bytes.length < BLOCK) {
@@ -170,7 +181,10 @@ export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'problems' | '
     }
     const size = Number.parseInt(text(124, 12), 8);
     const [start, end] = [at + BLOCK, at + BLOCK + size];
-    if (!(end <= bytes.length)) {
+    if (!(size >= 0)) {
+      throw new Error(`the size at byte ${at} is no number`);
+    }
+    if (end > bytes.length) {
       throw new Error('it is truncated');
     }
     const kind = text(156, 1);
@@ -224,7 +238,7 @@ export function listTar(packed: Uint8Array): Pick<Tree, 'files' | 'problems' | '
       files.push({ path, size: content.length, open });
     }
   }
-  return { files, problems, notes };
+  return { files, problems, notes, unpacked: bytes.length };
 }
 
 /** Why a member of a tar file cannot be read. */
@@ -245,11 +259,11 @@ const EMPTY_FRAME = zstdCompressSync(Buffer.alloc(0));
  * @see https://www.rfc-editor.org/rfc/rfc8878#section-3
  * @throws Error  When it is damaged, or too large.
  */
-function unpackZstandard(packed: Uint8Array): Buffer {
+function unpackZstandard(packed: Uint8Array, maxBytes = MAX_ARRAY_BYTES): Buffer {
   // The empty frame supplies the parts that a truncated frame lacks.
   const whole = Buffer.concat([packed, EMPTY_FRAME]);
   const frames: Buffer[] = [];
-  let [at, left] = [0, MAX_ARRAY_BYTES];
+  let [at, left] = [0, maxBytes];
   while (at < packed.length) {
     const options = { info: true, maxOutputLength: Math.max(1, left) };
     const { buffer, engine } = zstdDecompressSync(whole.subarray(at), options) as unknown as {
@@ -267,13 +281,13 @@ function unpackZstandard(packed: Uint8Array): Buffer {
 }
 
 /** @throws Error  When it is damaged, or more than memory should hold. */
-function unpackWhole(unpack: () => Buffer): Buffer {
+function unpackWhole(unpack: () => Buffer, maxBytes = MAX_ARRAY_BYTES): Buffer {
   try {
     return unpack();
   } catch (cause) {
     const isLarge = (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
     throw isLarge
-      ? new Error(`it unpacks to more than ${MAX_ARRAY_BYTES} bytes: unpack it`, { cause })
+      ? new Error(`it unpacks to more than ${maxBytes} bytes: unpack it`, { cause })
       : cause;
   }
 }

@@ -5,20 +5,27 @@
 import { basename } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { encodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
-import { decodeArrayFile, type ArrayFile, type NamedArray } from '../array-file.ts';
+import {
+  decodeArrayFile,
+  MAX_ARRAY_BYTES,
+  type ArrayFile,
+  type NamedArray,
+} from '../array-file.ts';
 import { nameCharacters } from '../labels/class-names.ts';
 import type { LabelRows } from '../labels/label-rows.ts';
 import { LEAST_PIXELS } from '../labels/number-lists.ts';
 import { measureSquare } from '../labels/table-columns.ts';
 import { decodeMat, isMat } from '../mat-file.ts';
-import { nameFour, readPickledArrays, stackArrays } from '../pickle.ts';
+import { isPickle, nameFour, readPickledArrays, stackArrays } from '../pickle.ts';
 import { decideRange, findExtremes } from '../number-range.ts';
+import { findBeside } from './picture-files.ts';
 import {
   areClassNames,
   areShards,
   findFolderSplit,
   findSplit,
   hasRole,
+  isRole,
   namesLabels,
   nameSome,
   SAVE_IN_PYTHON,
@@ -32,10 +39,7 @@ import { readFile, type TreeFile } from './tree.ts';
 import { hasPictureEnding } from '../pictures/format.ts';
 import { listZip } from './zip.ts';
 
-/** Largest size of one array. */
-export const MAX_ARRAY_BYTES = 1024 ** 3;
-
-const ENDING = /\.(?:np[yz]|mat|idx\d?(?:-ubyte)?|pkl|pickle)$/i;
+const ENDING = /\.(?:np[yz]|mat|idx\d?(?:-ubyte)?|p(?:kl|ickle)?)$/i;
 
 /**
  * Reads pictures and labels of .npy, .npz and .mat files.
@@ -82,8 +86,9 @@ async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArra
     );
   }
   if (isMat(content)) {
-    const found = await decodeMat(content);
-    notes.push(...renumberSvhn(stem, found));
+    const lost: string[] = [];
+    const found = await decodeMat(content, lost);
+    notes.push(...renumberSvhn(stem, found), ...describeLost(file.path, lost, found));
     return nameAll(found);
   }
   if (/\.(?:pkl|pickle)$/i.test(file.path) && !isPickled(content)) {
@@ -92,7 +97,7 @@ async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArra
     );
   }
   if (Buffer.from(content.subarray(0, 2)).toString('latin1') !== 'PK') {
-    return nameAll(await decodeAny(content, stem));
+    return nameAll(await decodeAny(content, stem, file.path, notes));
   }
   const { files: members } = await listZip(content);
   const keys = members.map(({ path }) => path.replace(/\.npy$/i, ''));
@@ -103,10 +108,11 @@ async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArra
     const name = IS_UNNAMED.test(key) ? stem : key;
     const bytes = await within(`${inner.path} `, () => readFile(inner, MAX_ARRAY_BYTES));
     try {
-      arrays.push(...(await within(`${inner.path} `, () => decodeAny(bytes, name))));
+      arrays.push(
+        ...(await within(`${inner.path} `, () => decodeAny(bytes, name, file.path, notes))),
+      );
     } catch (error) {
-      const isLabel = namesLabels(name) && !/names?$/i.test(name);
-      if (isLabel || !isPickled(bytes)) {
+      if (seemsLabels(name) || !isPickled(bytes)) {
         throw error;
       }
       // Objects of Python may lie beside the pictures.
@@ -118,20 +124,48 @@ async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArra
     : nameAll(arrays, keys);
 }
 
-/** "\x80" with a protocol begins a pickle; .npy files of objects have one after their header. */
+/** Files of .npy with objects have a pickle after their header. */
 function isPickled(bytes: Uint8Array): boolean {
-  const [first, second = 0] = bytes;
   const start = Buffer.from(bytes.subarray(1, 256)).toString('latin1');
-  return (first === 0x80 && second <= 5) || /^NUMPY.*'descr': '\|O'/s.test(start);
+  return isPickle(bytes) || /^NUMPY.*'descr': '\|O'/s.test(start);
 }
 
-async function decodeAny(bytes: Uint8Array, name: string): Promise<NamedArray[]> {
+async function decodeAny(
+  bytes: Uint8Array,
+  name: string,
+  path: string,
+  notes: string[],
+): Promise<NamedArray[]> {
   if (!isPickled(bytes)) {
     return [{ name, array: decodeArrayFile(bytes) }];
   }
   const isNumPy = bytes[0] === 0x93;
   // The header ends with a line break.
-  return await readPickledArrays(isNumPy ? bytes.subarray(bytes.indexOf(10, 10) + 1) : bytes, name);
+  const pickle = isNumPy ? bytes.subarray(bytes.indexOf(10, 10) + 1) : bytes;
+  const lost: string[] = [];
+  const arrays = await readPickledArrays(pickle, name, lost);
+  notes.push(...describeLost(path, lost, arrays));
+  return arrays;
+}
+
+/** Whether an array has labels by its name, and no names of classes. */
+function seemsLabels(name: string): boolean {
+  return namesLabels(name) && !/names?$/i.test(name);
+}
+
+/** Names what is no array. @throws ExpectedError  When it seems to be the only labels. */
+function describeLost(
+  path: string,
+  lost: readonly string[],
+  arrays: readonly NamedArray[],
+): string[] {
+  const labels = lost.find(seemsLabels);
+  if (labels !== undefined && !arrays.some(({ name }) => seemsLabels(name))) {
+    throw new ExpectedError(
+      `has ${labels}, which cannot be read as labels: expected a text or a whole number for each picture`,
+    );
+  }
+  return lost.length === 0 ? [] : [`${path}: not used, because it is no array: ${nameSome(lost)}`];
 }
 
 /** Fewer files of one shape may be sets of as many pictures. */
@@ -219,22 +253,34 @@ function arrangeArrays(
     }
     claimed.add(split);
     const own = labels.filter((one) => (findSplit(one.name) ?? 'train') === split);
-    const [chosen = own.length === 1 ? own.find(repeats) : undefined] = own.filter((one) =>
-      namesLabels(one.name),
-    );
+    const [only] = own.length === 1 ? own.filter(repeats) : [];
+    // Tables of labels are told by a column's name; other lists may be of anything.
+    const fits = only?.array.format === 'CSV' || only?.array.shape[0] === count;
+    const [chosen = fits ? only : undefined] = own.filter((one) => namesLabels(one.name));
     unused.push(...own.filter((one) => one !== chosen));
     chosenLabels.push(...(chosen === undefined ? [] : [chosen]));
     const values = chosen && toLabels(chosen, count);
+    refuseColumns(name, array, values === undefined && !byName);
     const rows = Array.from({ length: count }, (_, i) => {
-      const label = byName ? name.replace(NO_CLASS, '') : (values?.[i] ?? null);
+      const given = values?.[i] ?? '';
+      const label = byName ? name.replace(NO_CLASS, '') : given === '' ? null : given;
       return { name: `${name}, picture ${i}`, split, label };
     });
     return { name, array, rows };
   });
   const { notes: ownNotes, ...pictures } = listPictures(sets, chooseRange(images, givenRange));
-  const numbers = pictures.samples.map(({ label }) => (typeof label === 'number' ? label : -1));
-  const largest = numbers.reduce((a, b) => Math.max(a, b), -1);
-  const [listing] = listings.filter(({ array }) => largest >= 0 && array.values.length > largest);
+  let [least, largest] = [Infinity, -1];
+  for (const { label } of pictures.samples) {
+    const number = typeof label === 'number' ? label : -1;
+    [least, largest] = [Math.min(least, number), Math.max(largest, number)];
+  }
+  const isMatlab = images.some(({ array }) => isMatlabs(array));
+  // MATLAB counts from 1.
+  const isCounted = (length: number) => isMatlab && least === 1 && largest === length;
+  const [listing] = listings.filter(
+    ({ array: { values } }) =>
+      largest >= 0 && (values.length > largest || isCounted(values.length)),
+  );
   const mapping = others.find(isMapping);
   unused.push(...listings.filter((one) => one !== listing));
   const used = [...images, ...chosenLabels, ...(listing ? [listing] : [])]
@@ -242,13 +288,58 @@ function arrangeArrays(
     .join(', ');
   const passedOver =
     unused.length > 0 ? [`Used: ${used}; not used: ${describeArrays(unused)}`] : [];
+  const texts = listing && listTexts(listing.array);
+  const [named = ''] = texts ?? [];
+  const isFromOne = texts !== undefined && isCounted(texts.length);
+  const naming = isFromOne ? [`The classes are named by ${listing?.name}: 1 is ${named}.`] : [];
   return {
-    kind: images.some(({ array }) => array.format.startsWith('mat')) ? 'MATLAB' : 'NumPy arrays',
+    kind: isMatlab ? 'MATLAB' : 'NumPy arrays',
     ...pictures,
-    notes: [...notes, ...ownNotes, ...passedOver],
+    notes: [
+      ...notes,
+      ...ownNotes,
+      ...(mapping === undefined ? images.flatMap(describeRows).slice(0, 1) : []),
+      ...naming,
+      ...passedOver,
+    ],
     ...(mapping && { classNames: nameCharacters(listRows(mapping.array)) }),
-    ...(listing && { classNames: listTexts(listing.array) }),
+    ...(texts && { classNames: isFromOne ? ['', ...texts] : texts }),
   };
+}
+
+/** Whether an array is of MATLAB. */
+function isMatlabs({ format }: ArrayFile): boolean {
+  return format.startsWith('mat');
+}
+
+/** @throws ExpectedError  When only labels would tell whether pictures are rows or columns. */
+function refuseColumns(name: string, array: ArrayFile, isUnlabelled: boolean): void {
+  const { shape } = array;
+  const [rows = 0, columns = 0] = shape;
+  const [other, own] = [measureSquare(rows), measureSquare(columns)];
+  if (isUnlabelled && isMatlabs(array) && shape.length === 2 && other !== null && own !== null) {
+    throw new ExpectedError(
+      `${name} has the shape [${shape.join(', ')}]: ${rows} pictures of ${own.side} x ${own.side}, or ${columns} of ${other.side} x ${other.side}? ` +
+        `If they are its rows, save in Python numpy.save("images.npy", a); if they are its columns, numpy.save("images.npy", ${turnRows('a.T', other)})`,
+    );
+  }
+}
+
+/** Python that turns flat pictures whose columns are where others have rows. */
+function turnRows(array: string, { side, channels }: { side: number; channels: number }): string {
+  return channels === 1
+    ? `${array}.reshape(-1, ${side}, ${side}).transpose(0, 2, 1)`
+    : `${array}.reshape(-1, ${channels}, ${side}, ${side}).transpose(0, 1, 3, 2)`;
+}
+
+/** Tells the order of flat pictures of MATLAB, which may be column by column. */
+function describeRows({ name, array }: NamedArray): string[] {
+  const square = array.shape.length === 2 ? measureSquare(array.shape[1] as number) : null;
+  return square === null || !isMatlabs(array)
+    ? []
+    : [
+        `${name} is read row by row. If data.png shows pictures on their sides, save them in Python: numpy.savez("set.npz", images=${turnRows('a', square)}, labels=…)`,
+      ];
 }
 
 /** Pictures in an array, with what is known of each. */
@@ -343,7 +434,8 @@ function areClasses(names: readonly string[]): boolean {
   const parts = names.map(findSplit);
   const classes = names.map((name) => name.replace(NO_CLASS, ''));
   if (parts.every((part) => part === null)) {
-    return names.length > 1 && !areShards(names) && !names.some(namesLabels);
+    const areOthers = names.some((name) => namesLabels(name) || isRole(name));
+    return names.length > 1 && !areShards(names) && !areOthers && findBeside(names).length === 0;
   }
   const areTold = classes.every(
     (own, i) => parts[i] !== null && findSplit(own) === null && !hasRole(own),

@@ -1,7 +1,8 @@
 /** CIFAR-10 and CIFAR-100 as published: the binary version, and the pickles for Python. */
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { findBytes, readPickle } from '../pickle.ts';
-import { listPictures, MAX_ARRAY_BYTES, type PictureRows } from './arrays.ts';
+import { MAX_ARRAY_BYTES } from '../array-file.ts';
+import { listPictures, type PictureRows } from './arrays.ts';
 import { nameSome, within, type Source } from './source.ts';
 import { folderOf, readFile, type Tree, type TreeFile } from './tree.ts';
 
@@ -10,9 +11,9 @@ const BATCH = /(?:^|\/)(?:(data_batch_\d+|train)|(test(?:_batch)?))(?:\.bin)?$/;
 /** A picture has 32 rows of 32 red values, then the green ones, then the blue ones. */
 const [SIDE, PIXELS] = [32, 3072];
 
-/** The file that names the classes; absent: the files are not those of CIFAR. */
-function findNames({ files }: Tree): TreeFile | undefined {
-  return files.find(
+/** The files that name the classes, one of each set; none: the files are not those of CIFAR. */
+function findNames({ files }: Tree): TreeFile[] {
+  return files.filter(
     ({ path }) =>
       NAMES.test(path) &&
       files.some((file) => BATCH.test(file.path) && folderOf(file.path) === folderOf(path)),
@@ -20,26 +21,42 @@ function findNames({ files }: Tree): TreeFile | undefined {
 }
 
 export function isCifar(tree: Tree): boolean {
-  return findNames(tree) !== undefined;
+  return findNames(tree).length > 0;
 }
 
-/** @throws ExpectedError  When a file is damaged. */
-export async function readCifar(tree: Tree): Promise<Source> {
-  const listing = findNames(tree) as TreeFile;
-  const folder = folderOf(listing.path);
+/**
+ * Reads the one set that there is. Training does without the test file.
+ * @throws ExpectedError  When there are several sets, or a file is damaged.
+ */
+export async function readCifar(tree: Tree, part: 'train' | 'test'): Promise<Source> {
+  const names = findNames(tree);
+  const folders = [...new Set(names.map(({ path }) => folderOf(path)))];
+  if (folders.length > 1) {
+    throw new ExpectedError(`holds several sets of CIFAR: give one of ${nameSome(folders)}`);
+  }
+  const [listing] = names as [TreeFile];
+  const [folder = ''] = folders;
   const batches = tree.files.filter(({ path }) => folderOf(path) === folder && BATCH.test(path));
   const isHundred = !listing.path.includes('batches.meta');
   const sets: PictureRows[] = [];
+  const notes: string[] = [];
   for (const file of batches) {
-    const { images, labels } = await inFile(file, (content) =>
-      file.path.endsWith('.bin') ? readBinary(content, isHundred) : readPython(content),
-    );
     const split = BATCH.exec(file.path)?.[2] === undefined ? 'train' : 'test';
-    sets.push({
-      name: file.path,
-      array: { format: 'CIFAR', shape: [labels.length, 3, SIDE, SIDE], values: images },
-      rows: labels.map((label, i) => ({ name: `${file.path}, picture ${i}`, split, label })),
-    });
+    try {
+      const { images, labels } = await inFile(file, (content) =>
+        file.path.endsWith('.bin') ? readBinary(content, isHundred) : readPython(content),
+      );
+      sets.push({
+        name: file.path,
+        array: { format: 'CIFAR', shape: [labels.length, 3, SIDE, SIDE], values: images },
+        rows: labels.map((label, i) => ({ name: `${file.path}, picture ${i}`, split, label })),
+      });
+    } catch (error) {
+      if (split === 'train' || part === 'test' || !(error instanceof ExpectedError)) {
+        throw error;
+      }
+      notes.push(`The test file is left out: ${error.message}`); // Training needs none.
+    }
   }
   const pictures = listPictures(sets);
   const classNames = await inFile(listing, (content) => {
@@ -58,7 +75,7 @@ export async function readCifar(tree: Tree): Promise<Source> {
   return {
     ...pictures,
     layout: `CIFAR-${isHundred ? 100 : 10}, train`,
-    notes: isHundred ? [fine] : [],
+    notes: [...(isHundred ? [fine] : []), ...notes],
     classNames,
   };
 }

@@ -21,7 +21,7 @@ import {
   type PartTable,
   type PixelTable,
 } from '../pictures/pixel-columns.ts';
-import { MAX_ARRAY_BYTES } from './arrays.ts';
+import { MAX_ARRAY_BYTES } from '../array-file.ts';
 import { parseJson } from '../labels/text-encoding.ts';
 import { openParquet } from './parquet.ts';
 import {
@@ -143,7 +143,7 @@ function inTable<T>(path: string, read: () => Promise<T>): Promise<T> {
 export async function openJsonTables(files: readonly TreeFile[]): Promise<PixelTable[]> {
   const tables: PartTable[] = [];
   for (const file of files) {
-    const table = await openJson(file);
+    const table = await within(`${file.path} `, () => openJson(file));
     if (table !== null) {
       tables.push({ table, split: findFileSplit(file.path), path: file.path });
     }

@@ -10,6 +10,7 @@ import {
   SNIFFED_BYTES,
 } from '../pictures/format.ts';
 import { isIdx } from '../array-file.ts';
+import { isPickle } from '../pickle.ts';
 import { findClassNames } from '../labels/class-names.ts';
 import { decodeTable } from '../labels/text-encoding.ts';
 import { readLabelRows, type LabelRows } from '../labels/label-rows.ts';
@@ -57,6 +58,8 @@ export interface LayoutRequest {
 
 /** EMNIST as tables and as MATLAB's arrays, under the names that they are published with. */
 const EMNIST = /(?:^|\/)emnist-[a-z]+(?:-train|-test)?\.(?:csv|mat)$/;
+/** Arrays and tables by their names. */
+const IS_DATA = /\.(?:np[yz]|mat|[ct]sv|pkl|pickle)$/i;
 /** Archives within archives are unpacked so deep. */
 const MAX_DEPTH = 3;
 /** Files that are looked into at a time. */
@@ -66,7 +69,7 @@ const LOOKED_INTO = 16;
 const RAW = 'dng|nef|nrw|arw|srf|sr2|cr2|cr3|orf|raf|rw2|pef|srw|3fr|iiq|dcr|kdc|erf|mef|mos|x3f';
 /** Endings of files that are no pictures. Such files are not opened. */
 const NO_PICTURES = new RegExp(
-  `\\.(?:txt|md|cls|[ct]sv|json|jsonl|xml|ya?ml|html?|py|ipynb|pdf|pth?|pkl|h5|hdf5|${RAW})$`,
+  `\\.(?:txt|md|cls|[ct]sv|json|jsonl|xml|ya?ml|html?|py|ipynb|pdf|pth?|pkl|pickle|joblib|h5|hdf5|${RAW})$`,
   'i',
 );
 
@@ -203,7 +206,7 @@ async function adviseOn(files: readonly TreeFile[]): Promise<string> {
       ([ending, content]) => ending.test(file.path) || content.test(start.toString('latin1')),
     );
     if (advice !== undefined) {
-      return `. ${file.path} is not read: ${advice[2].replace('FILE', file.path)}`;
+      return `. ${file.path} is not read: ${advice[2].replace('FILE', () => file.path)}`;
     }
     if (/\.[ct]sv$/i.test(file.path) && start.includes(0)) {
       return `. ${file.path} is UTF-16 or UTF-32 without a byte-order mark: save it as UTF-8`;
@@ -234,32 +237,51 @@ async function readTree(
   request: LayoutRequest,
   depth = 0,
 ): Promise<Source> {
-  const files = tree.files.map(openPacked);
+  const opened = tree.files.map(openPacked);
+  const plain = new Set(tree.files);
+  // The plain file counts where it lies beside its packed form.
+  const ordered = [true, false].flatMap((isPacked) =>
+    opened.filter((file) => plain.has(file) !== isPacked),
+  );
+  const byPath = new Map(ordered.map((file) => [file.path, file]));
+  const files = opened.filter((file) => byPath.get(file.path) === file);
+  const twice = tree.files.flatMap(({ path }, i) => {
+    const own = opened[i] as TreeFile;
+    return byPath.get(own.path) === own ? [] : [path];
+  });
   if (files.some(isIdxFile)) {
-    return await readIdxFiles({ ...tree, files: tree.files.map(openIdx) }, part);
+    const source = await readIdxFiles({ ...tree, files: tree.files.map(openIdx) }, part);
+    return { ...source, notes: [...source.notes, ...describeUnread(files, 'IDX')] };
   }
   if (isCifar(tree)) {
-    return await readCifar(tree);
+    const source = await readCifar(tree, part);
+    return { ...source, notes: [...source.notes, ...describeUnread(files, 'CIFAR')] };
   }
   const isEnding = (ending: RegExp) => files.filter(({ path }) => ending.test(path));
   const arrays = isEnding(/\.(?:np[yz]|mat)$/i);
   const huggingFace = files.filter(isHuggingFace);
   const csv = isEnding(/\.[ct]sv$/i);
   const notPictures = new Set([...arrays, ...huggingFace, ...csv]);
-  const pictures: TreeFile[] = [];
+  const [pictures, pickles]: [TreeFile[], TreeFile[]] = [[], isEnding(/\.(?:pkl|pickle)$/i)];
+  const byKind = { picture: pictures, array: arrays, parquet: huggingFace, pickle: pickles };
   const others: string[] = [...tree.passedOver];
   const candidates = files.filter((one) => !notPictures.has(one));
   for (let first = 0; first < candidates.length; first += LOOKED_INTO) {
     const some = candidates.slice(first, first + LOOKED_INTO);
-    const found = await Promise.all(some.map(identify));
-    pictures.push(...some.filter((_, i) => found[i] === 'picture'));
-    arrays.push(...some.filter((_, i) => found[i] === 'array'));
-    others.push(...some.filter((_, i) => found[i] === null).map(({ path }) => path));
+    for (const [i, kind] of (await Promise.all(some.map(identify))).entries()) {
+      const file = some[i] as TreeFile;
+      if (kind !== null) {
+        byKind[kind].push(file);
+      }
+      if (kind === null || kind === 'pickle') {
+        others.push(file.path);
+      }
+    }
   }
   // Beside pictures, text is captions or boxes, and a pickle a model.
   if (pictures.length + arrays.length + huggingFace.length === 0) {
     isEnding(/\.(?:txt|data|dat|tra|tes|train|test)$/i).forEach((file) => csv.push(file));
-    isEnding(/\.(?:pkl|pickle)$/i).forEach((file) => arrays.push(file));
+    arrays.push(...pickles);
   }
   const tables: TreeFile[] = [];
   const besideNotes: string[] = [];
@@ -354,6 +376,9 @@ async function readTree(
     problems: [...placeProblems(tree, source), ...source.problems],
     notes: [
       ...(tree.notes ?? []),
+      ...(twice.length > 0
+        ? [`Not read, because they lie here unpacked, too: ${nameSome(twice)}`]
+        : []),
       ...source.notes,
       ...besideNotes,
       ...list.notes,
@@ -372,7 +397,9 @@ function placeProblems({ problems }: Tree, { samples }: Source): Problem[] {
 }
 
 /** A file's name decides its kind if it says so; otherwise the content decides. */
-async function identify(file: TreeFile): Promise<'picture' | 'array' | null> {
+async function identify(
+  file: TreeFile,
+): Promise<'picture' | 'array' | 'parquet' | 'pickle' | null> {
   if (hasPictureEnding(file.path)) {
     return 'picture';
   }
@@ -381,9 +408,19 @@ async function identify(file: TreeFile): Promise<'picture' | 'array' | null> {
   }
   const start = await readStart(file, SNIFFED_BYTES).catch(() => null);
   // The reader names unreadable files later.
-  return start === null || identifyPicture(start) !== null
-    ? 'picture'
-    : isIdx(start)
-      ? 'array'
-      : null;
+  if (start === null || identifyPicture(start) !== null) {
+    return 'picture';
+  }
+  const isParquet = Buffer.from(start.subarray(0, 4)).toString('latin1') === 'PAR1';
+  return isIdx(start) ? 'array' : isParquet ? 'parquet' : isPickle(start) ? 'pickle' : null;
+}
+
+/** Names files of data that are not used beside those of a well-known set. */
+function describeUnread(files: readonly TreeFile[], read: 'IDX' | 'CIFAR'): string[] {
+  const others = files.filter(
+    (file) => hasPictureEnding(file.path) || isHuggingFace(file) || IS_DATA.test(file.path),
+  );
+  return others.length === 0
+    ? []
+    : [`Only the ${read} files are read; not used: ${nameSome(others.map(({ path }) => path))}`];
 }

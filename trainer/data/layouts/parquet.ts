@@ -9,7 +9,7 @@ import {
   type FileMetaData,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { MAX_ARRAY_BYTES } from './arrays.ts';
+import { MAX_ARRAY_BYTES } from '../array-file.ts';
 import { UnusablePicture, type Keep, type PictureTable } from './source.ts';
 import { readFile, type TreeFile } from './tree.ts';
 

@@ -209,8 +209,8 @@ function namesPart(folder: string): boolean {
 /** A folder within a part for all of its pictures. */
 const OF_ALL = /^(?:jpe?g[-_ ]?)?(?:images?|imgs?|pictures?|photos?)$/i;
 
-/** Finds folders such as masks, and train_masks beside train or train_images. */
-function findBeside(tops: readonly string[]): readonly string[] {
+/** Finds names such as masks, and train_masks beside train or train_images. */
+export function findBeside(tops: readonly string[]): readonly string[] {
   return tops.filter(
     (top) =>
       BESIDE.test(top) ||

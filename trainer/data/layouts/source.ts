@@ -191,6 +191,11 @@ export function hasRole(name: string): boolean {
   return listWords(name).some((word) => IS_ROLE.test(word));
 }
 
+/** Whether a name has no other words: "images". A single letter may be a class. */
+export function isRole(name: string): boolean {
+  return name.length > 1 && listWords(name).every((word) => IS_ROLE.test(word));
+}
+
 /** Lists the words of a name, in small letters. */
 function listWords(name: string): string[] {
   const apart = name.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase();

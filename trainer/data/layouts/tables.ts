@@ -1,17 +1,18 @@
 /** Pictures as rows of a CSV table: a label and a number for each pixel, as Kaggle has MNIST. */
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
+import { MAX_ARRAY_BYTES } from '../array-file.ts';
 import { sizeOf } from '../../../shared/model/generator.ts';
-import { describeUnreadParts, normaliseLabel, readFlag, readPart } from '../labels/label-column.ts';
+import {
+  describeNoClasses,
+  describeUnreadParts,
+  normaliseLabel,
+  readFlag,
+  readPart,
+} from '../labels/label-column.ts';
 import type { LabelRows } from '../labels/label-rows.ts';
 import { readList } from '../labels/number-lists.ts';
-import {
-  chooseRange,
-  listPictures,
-  MAX_ARRAY_BYTES,
-  toLabels,
-  type PictureRows,
-} from './arrays.ts';
+import { chooseRange, listPictures, toLabels, type PictureRows } from './arrays.ts';
 import { findFileSplit, within, type Problem, type Source, type Split } from './source.ts';
 import { labelByNames } from '../labels/table-names.ts';
 import { describeEncoding } from '../labels/text-encoding.ts';
@@ -60,6 +61,10 @@ export async function readTables(
     if (beside !== undefined) {
       used.push(beside.path);
       notes.push(`The classes of ${path} are those of ${beside.path}, row by row.`);
+    } else if (place === -1 && columns.hasNames) {
+      const { header, pixels, split: parts } = columns;
+      const others = header?.filter((_, at) => at !== parts && !pixels.includes(at)) ?? [];
+      notes.push(...describeNoClasses(path, others));
     }
     const kept = rows.kept.map(({ line, index, label, part }) => ({
       name: `${path}, line ${line}`,

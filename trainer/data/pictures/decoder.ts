@@ -354,10 +354,11 @@ function convertChannels(
     return pixels;
   }
   const converted = new Uint8Array((pixels.length / channels) * wanted);
-  for (let i = 0; i < converted.length; i++) {
-    const first = Math.floor(i / wanted) * channels;
-    const [r = 0, g = 0, b = 0] = pixels.subarray(first, first + channels);
-    converted[i] = channels === 1 ? r : Math.round(0.299 * r + 0.587 * g + 0.114 * b);
+  for (let i = 0, first = 0; first < pixels.length; i += wanted, first += channels) {
+    const r = pixels[first] as number;
+    const [g, b] = [pixels[first + 1] as number, pixels[first + 2] as number];
+    const light = channels === 1 ? r : Math.round(0.299 * r + 0.587 * g + 0.114 * b);
+    converted.fill(light, i, i + wanted);
   }
   return converted;
 }

@@ -2,10 +2,11 @@
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { sizeOf } from '../../../shared/model/generator.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
-import type { ArrayFile } from '../array-file.ts';
+import { MAX_ARRAY_BYTES, type ArrayFile } from '../array-file.ts';
 import { isObject, readRows, type JsonColumns } from '../labels/json-columns.ts';
 import { decodeText, parseJson, readLines } from '../labels/text-encoding.ts';
 import {
+  describeNoClasses,
   describeObjects,
   describeUnreadParts,
   findLabels,
@@ -17,7 +18,7 @@ import {
 import { LEAST_PIXELS, readList, type NumberList } from '../labels/number-lists.ts';
 import { findPixelNames, shapePixels } from '../labels/table-columns.ts';
 import { labelByNames } from '../labels/table-names.ts';
-import { chooseRange, listPictures, MAX_ARRAY_BYTES, type PictureRows } from '../layouts/arrays.ts';
+import { chooseRange, listPictures, type PictureRows } from '../layouts/arrays.ts';
 import { readFile, type TreeFile } from '../layouts/tree.ts';
 import { within, type PictureTable, type Source, type Split } from '../layouts/source.ts';
 
@@ -92,6 +93,7 @@ export async function readPixelTables(
     }));
     if (labels === null) {
       rows.forEach(({ split }) => unlabelled.add(split));
+      objects.push(...describeNoClasses(path, [...raw.keys()]));
     } else {
       // Labels of several columns, one for each class, have no column of their own.
       const cells = raw.get(labels.name) ?? [];
