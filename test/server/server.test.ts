@@ -2,7 +2,8 @@
  * Tests the built server as a process: its start and its end, the source of its models, and clients
  * that disconnect.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   cpSync,
   mkdirSync,
@@ -15,6 +16,7 @@ import {
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { SERVER_FILE } from '../../dev/build/server.ts';
 import { createFolderStore } from '../../storage/folder-store.ts';
@@ -202,6 +204,35 @@ test('the log is lines of JSON: the start, requests with the id of their answer,
     { event: 'stopped' },
   ]);
 });
+
+test.each([['in one process'], ['of two workers', '--workers', '2']])(
+  'a stop during the start %s is not lost',
+  async (_, ...args) => {
+    const silent = createServer();
+    const asked = once(silent.listen(0, '127.0.0.1'), 'connection');
+    await once(silent, 'listening');
+    const child = spawn(process.execPath, [join(inject('serverFolder'), SERVER_FILE), ...args], {
+      env: {
+        PATH: process.env['PATH'],
+        PORT: '0',
+        MODELS: 's3://models',
+        AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+        AWS_ACCESS_KEY_ID: 'a',
+        AWS_SECRET_ACCESS_KEY: 'b',
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'exit');
+    await asked; // The first model is being read.
+    child.kill();
+    const log = await text(child.stdout);
+    expect([await ended, log.match(/"event":"[^"]+"/g)]).toEqual([
+      [0, null],
+      ['"event":"stopping"', '"event":"stopped"'],
+    ]);
+    silent.close();
+  },
+);
 
 test('a stop during a long answer lets the answer finish', async () => {
   const server = await start({ env: { GRACE_SECONDS: '60' } }); // Allows for a slow machine.
