@@ -22,6 +22,9 @@ const EXIT_MARGIN_MS = 5000;
 await main();
 
 async function main(): Promise<void> {
+  // A full disk, or a reader of the log that has ended, would end the server. Lines are lost until
+  // the disk has room again.
+  process.stdout.on('error', () => undefined);
   try {
     const settings = parseSettings(process.argv.slice(2), process.env);
     if (settings === 'help') {

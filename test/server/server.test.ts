@@ -205,6 +205,15 @@ test('the log is lines of JSON: the start, requests with the id of their answer,
   ]);
 });
 
+test('a log that nobody reads any more ends no answer', async () => {
+  const server = await start();
+  server.child.stdout?.destroy();
+  for (let i = 0; i < 3; i++) {
+    expect((await server.fetch('/healthz')).status).toBe(200);
+  }
+  expect(await server.stop()).toBe(0);
+});
+
 test.each([['in one process'], ['of two workers', '--workers', '2']])(
   'a stop during the start %s is not lost',
   async (_, ...args) => {
