@@ -43,6 +43,11 @@ const KEEP_ALIVE_MS = 75_000;
 const STALL_MS = 120_000;
 /** The answer to `OPTIONS *`, which asks about the whole server (RFC 9110, section 9.3.7). */
 const METHODS = 'GET, HEAD, POST, DELETE, OPTIONS';
+/**
+ * A DNS name of up to 254 characters or an address, and a port. Answers repeat it up to 60,000 times
+ * and in HTML.
+ */
+const HOST = /^[A-Za-z0-9._:[\]-]{1,260}$/;
 /** HTTP/1.0 requests need not name a host. */
 const UNNAMED_HOST = 'localhost';
 
@@ -112,13 +117,9 @@ export async function startHttpServer(options: HttpServerOptions) {
           void Promise.allSettled([answered]).then(write); // The app has not answered yet.
         }
       });
-      const hosts = incoming.headersDistinct['host']?.length ?? 0;
-      if (hosts > 1 || (hosts === 0 && incoming.httpVersion === '1.1')) {
-        // Of several, Node takes the first, and a proxy perhaps the last (RFC 9112, 3.2).
-        const body = describeProblem(
-          400,
-          `The request has ${hosts === 0 ? 'no Host header' : 'several Host headers'}.`,
-        );
+      const fault = findHostFault(incoming);
+      if (fault !== undefined) {
+        const body = describeProblem(400, `The request has ${fault}.`);
         const length = Buffer.byteLength(body);
         const headers = { ...PROBLEM_HEADERS, 'Content-Length': length, Connection: 'close' };
         outgoing.writeHead(400, headers).end(body);
@@ -178,6 +179,21 @@ export async function startHttpServer(options: HttpServerOptions) {
   const address = server.address() as AddressInfo;
   // `url` is its address on this machine.
   return { url: describeAddress(address), isLoopback: LOOPBACK.test(address.address), stop };
+}
+
+/** @returns  What is wrong with the host that a request names; undefined where it is right. */
+function findHostFault(incoming: IncomingMessage): string | undefined {
+  const hosts = incoming.headersDistinct['host'] ?? [];
+  if (hosts.length > 1) {
+    return 'several Host headers'; // Node takes the first, a proxy perhaps the last.
+  }
+  if (hosts.length === 0 && incoming.httpVersion === '1.1') {
+    return 'no Host header'; // RFC 9112, 3.2.
+  }
+  // The host of an absolute URL replaces the header's. Parsers of URLs skip further slashes.
+  const [, named] = /^https?:\/{2,}([^/?#]*)/i.exec(incoming.url ?? '') ?? [];
+  const isRight = HOST.test(named ?? (hosts[0] || UNNAMED_HOST));
+  return isRight ? undefined : 'a host that is no name or address';
 }
 
 function describeListenError(cause: NodeJS.ErrnoException, port: number, host: string): Error {

@@ -101,7 +101,11 @@ describe('a request that never reaches the app', () => {
     ['%C3%A9', 'GET /digit.png?seed=é HTTP/1.1'],
     ['%20', 'GET /digit.png?seed=a b HTTP/1.1'],
     ['32768 bytes', `GET / HTTP/1.1\r\nX: ${'a'.repeat(40_000)}`],
-    ['Invalid URL', 'GET / HTTP/1.1\r\nHost: a b/c'],
+    ['no name or address', 'GET / HTTP/1.1\r\nHost: a b/c'],
+    ['no name or address', `GET / HTTP/1.1\r\nHost: ${'a'.repeat(261)}`],
+    ['no name or address', "GET / HTTP/1.1\r\nHost: $'$'"],
+    ['no name or address', `GET http://${'a'.repeat(261)}/ HTTP/1.1`],
+    ['no name or address', 'GET http:///$&/ HTTP/1.1'],
     ['several Host headers', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b'],
     ['no Host header', 'GET / HTTP/1.1\r\nConnection: close'],
   ])('gets problem details that name the fault: %s', async (fault, head) => {
