@@ -37,8 +37,11 @@ const MAX_HEADER_BYTES = 32 * 1024;
 const HEADERS_TIMEOUT_MS = 15_000;
 /** Time between two checks of these limits. */
 const TIMEOUT_CHECK_MS = 2_000;
-/** Longer than a proxy's (nginx: 60 s): the sender must close first, or it loses a request. */
-const KEEP_ALIVE_MS = 75_000;
+/**
+ * Longer than a proxy's (nginx: 60 s, Caddy: 120 s): the sender must close first, or it loses a
+ * request.
+ */
+const KEEP_ALIVE_MS = 130_000;
 /** A reader that takes nothing for so long is gone; its connection is closed. */
 const STALL_MS = 120_000;
 /** The answer to `OPTIONS *`, which asks about the whole server (RFC 9110, section 9.3.7). */

@@ -363,6 +363,12 @@ test('the line of a client that left before its answer has the route and the sta
   expect(logged).toMatchObject([{ event: 'request', status: 201, left: true, ...facts }]);
 });
 
+test('a connection is kept for longer than Caddy keeps it, which is two minutes', async () => {
+  const { url } = await start(answerUrl);
+  const { headers } = await fetch(url);
+  expect(Number(/^timeout=(\d+)$/.exec(headers.get('keep-alive') ?? '')?.[1])).toBeGreaterThan(120);
+});
+
 test('a failure outside of the app is logged, and is a 500', async () => {
   const { url } = await start(() => Promise.reject(new Error('secret')));
   const answer = await fetch(url);
