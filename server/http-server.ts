@@ -103,7 +103,7 @@ export async function startHttpServer(options: HttpServerOptions) {
         if (isStopping && connection.answers.size === 0) {
           socket.destroySoon(); // A kept connection would delay the stop.
         }
-        const left = !outgoing.writableFinished; // The client went before the answer was whole.
+        const left = !outgoing.writableFinished; // The connection ended before the answer was whole.
         const write = (): void =>
           log({
             level: 'info',
@@ -173,6 +173,9 @@ export async function startHttpServer(options: HttpServerOptions) {
       socket.destroy();
     } else {
       connection.refused = answerClientError(cause, socket);
+      if (first === undefined) {
+        log({ level: 'info', event: 'request', status: connection.refused });
+      }
     }
   });
   await new Promise<void>((resolve, reject) => {

@@ -92,6 +92,7 @@ describe('a request that never reaches the app', () => {
     await start(() => new Response('never'));
     const answer = await exchange(text);
     expect([statusOf(answer), answer.includes('never')]).toEqual([status, false]);
+    await expect.poll(() => logged).toMatchObject([{ event: 'request', status }]);
     // The server still answers.
     expect(await (await fetch((server as HttpServer).url)).text()).toBe('never');
   });
@@ -145,6 +146,7 @@ describe('a request that never reaches the app', () => {
       headersTimeoutMs: 10,
     });
     expect(statusOf(await exchange(text))).toBe(408);
+    await expect.poll(() => logged.at(-1)).toMatchObject({ event: 'request', status: 408 });
   });
 });
 
