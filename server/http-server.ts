@@ -203,10 +203,10 @@ function findHostFault(incoming: IncomingMessage): string | undefined {
 }
 
 function describeListenError(cause: NodeJS.ErrnoException, port: number, host: string): Error {
-  const wrongHost = `HOST is ${JSON.stringify(host)}, expected an address or a name of this machine`;
+  const wrongHost = `--host or HOST is ${JSON.stringify(host)}, expected an address or a name of this machine`;
   const message = {
-    EADDRINUSE: `port ${port} of ${host} is taken; stop what listens there, or choose another with PORT`,
-    EACCES: `port ${port} is not allowed to this user; choose one from 1024 on with PORT`,
+    EADDRINUSE: `port ${port} of ${host} is taken; stop what listens there, or choose another with --port or PORT`,
+    EACCES: `port ${port} is not allowed to this user; choose one from 1024 on with --port or PORT`,
     EADDRNOTAVAIL: wrongHost,
     ENOTFOUND: wrongHost,
     EAI_AGAIN: wrongHost,

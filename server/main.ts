@@ -141,6 +141,9 @@ function requireFreePath(app: App, publicUrl: string | undefined): void {
   }
 }
 
+/** Stands for the address of a connection that the caller has reset: the system forgets it. */
+const GONE = 'gone';
+
 /**
  * Counts by the connection's address. Behind a proxy all share one, and the proxy must limit.
  * @param join  Makes a limiter of several processes.
@@ -154,7 +157,7 @@ function createRateLimits(
   const [all, heavy] = [create('all', rateLimit), create('heavy', heavyRateLimit)];
   return all === undefined && heavy === undefined
     ? undefined
-    : { all, heavy, findAddress: (c) => c.env.address };
+    : { all, heavy, findAddress: (c) => c.env.address ?? GONE };
 }
 
 /** Writes errors to stdout too, so that all lines keep their order. */

@@ -13,7 +13,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -82,7 +82,10 @@ describe('a start that fails', () => {
         /^digitmint: models: expected a folder .*nowhere, got ENOENT/,
       ],
       [['--models', file], /^digitmint: models: expected a folder at .*file, got a file/],
-      [['--host', '203.0.113.1'], /^digitmint: HOST is "203.0.113.1", expected an address/],
+      [
+        ['--host', '203.0.113.1'],
+        /^digitmint: --host or HOST is "203.0.113.1", expected an address/,
+      ],
     ] as const) {
       const { status, stdout, stderr } = runServer([...args]);
       expect(stderr).toMatch(message);
@@ -97,7 +100,7 @@ describe('a start that fails', () => {
     expect(runServer([], { PORT: String(port) })).toEqual({
       status: 1,
       stdout: '',
-      stderr: `digitmint: port ${port} of 127.0.0.1 is taken; stop what listens there, or choose another with PORT\n`,
+      stderr: `digitmint: port ${port} of 127.0.0.1 is taken; stop what listens there, or choose another with --port or PORT\n`,
     });
     other.close();
   });
@@ -298,6 +301,22 @@ test.each([
   const lines = server.readLogs().filter((line) => line.includes('public_url_missing'));
   expect(lines).toHaveLength(warnings);
   expect(lines.every((line) => line.includes('set PUBLIC_URL'))).toBe(true);
+});
+
+test('callers who reset their connections share one count', async () => {
+  const server = await start({ args: ['--heavy-rate-limit', '1'] });
+  const countCodes = () => {
+    const lines = server.readLogs().filter((line) => line.includes('"/digit.png"'));
+    return [lines.length, lines.filter((line) => line.includes('"rate_limited"')).length];
+  };
+  for (let i = 0; i < 8; i++) {
+    const socket = connect(Number(server.url.port), '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write('GET /digit.png?n=256 HTTP/1.1\r\nHost: x\r\n\r\n', () =>
+      socket.resetAndDestroy(),
+    );
+  }
+  await expect.poll(countCodes).toEqual([8, expect.toBeOneOf([6, 7]) as number]);
 });
 
 test('the server stops drawing for clients that disconnect', async () => {
