@@ -69,11 +69,8 @@ export async function startHttpServer(options: HttpServerOptions) {
         note: (facts) => void noted.set(outgoing, facts),
         noteStream: () => (isStreamed = true),
       });
-      return paceBody(response, isStreamed, (cause) => {
-        const requestId = noted.get(outgoing)?.requestId;
-        log({ level: 'error', event: 'request_failed', requestId, cause });
-        outgoing.destroy(); // The reader must see that the answer is incomplete.
-      });
+      // After a failure, which the app logs, the reader must see that the answer is incomplete.
+      return paceBody(response, isStreamed, () => outgoing.destroy());
     },
     { hostname: UNNAMED_HOST, errorHandler: (cause) => refuse(cause, log) },
   );
@@ -247,13 +244,9 @@ function moveRequest(request: Request, { origin, basePath }: Place): Request {
  * only thread busy, and nothing yields while the kernel takes all that is written. An answer of
  * one part gets a Content-Length.
  * @param isStreamed  Whether the app draws while the body is read.
- * @param onFailure   Called with the stream's error; the caller cuts the connection.
+ * @param onFailure   Called when the stream fails; the caller cuts the connection.
  */
-async function paceBody(
-  response: Response,
-  isStreamed: boolean,
-  onFailure: (cause: unknown) => void,
-) {
+async function paceBody(response: Response, isStreamed: boolean, onFailure: () => void) {
   if ((!isStreamed && response.headers.has('content-length')) || response.body === null) {
     return response;
   }
@@ -279,8 +272,8 @@ async function paceBody(
           } else {
             controller.enqueue(value);
           }
-        } catch (cause) {
-          onFailure(cause);
+        } catch {
+          onFailure();
         }
       },
       cancel: (reason) => {
