@@ -47,8 +47,8 @@ const STALL_MS = 120_000;
 /** The answer to `OPTIONS *`, which asks about the whole server (RFC 9110, section 9.3.7). */
 const METHODS = 'GET, HEAD, POST, DELETE, OPTIONS';
 /**
- * A DNS name of up to 254 characters or an address, and a port. Answers repeat it up to 60,000 times
- * and in HTML.
+ * A DNS name of up to 254 characters or an address, and a port. Answers repeat it, some of them
+ * 60,000 times, and pages have it in their HTML.
  */
 const HOST = /^[A-Za-z0-9._:[\]-]{1,260}$/;
 /** HTTP/1.0 requests need not name a host. */
@@ -100,7 +100,7 @@ export async function startHttpServer(options: HttpServerOptions) {
         if (isStopping && connection.answers.size === 0) {
           socket.destroySoon(); // A kept connection would delay the stop.
         }
-        const left = !outgoing.writableFinished; // The connection ended before the answer was whole.
+        const left = !outgoing.writableFinished; // The connection ended too soon.
         const write = (): void =>
           log({
             level: 'info',
