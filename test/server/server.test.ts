@@ -16,7 +16,7 @@ import {
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { text as readText } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { SERVER_FILE } from '../../dev/build/server.ts';
 import { createFolderStore } from '../../storage/folder-store.ts';
@@ -237,7 +237,7 @@ test.each([['in one process'], ['of two workers', '--workers', '2']])(
     const ended = once(child, 'exit');
     await asked; // The first model is being read.
     child.kill();
-    const log = await text(child.stdout);
+    const log = await readText(child.stdout);
     expect([await ended, log.match(/"event":"[^"]+"/g)]).toEqual([
       [0, null],
       ['"event":"stopping"', '"event":"stopped"'],

@@ -66,7 +66,7 @@ test('a set whose model goes away half-way is cut off, and the log has the cause
     leases.push({ generator, release: () => undefined } as unknown as Lease);
     const answer = await app.request(`${path}?n=64&seed=a`);
     expect(answer.status).toBe(200);
-    await expect(answer.arrayBuffer()).rejects.toThrow();
+    await expect(answer.arrayBuffer()).rejects.toThrow('went away');
     expect(logged).toMatchObject([
       { event: 'request', status: 200 },
       {
