@@ -69,8 +69,9 @@ export async function startHttpServer(options: HttpServerOptions) {
         note: (facts) => void noted.set(outgoing, facts),
         noteStream: () => (isStreamed = true),
       });
-      // After a failure, which the app logs, the reader must see that the answer is incomplete.
-      return paceBody(response, isStreamed, () => outgoing.destroy());
+      // The app logs a failure of the stream. The reader must see that the answer is incomplete.
+      const paced = paceBody(response, isStreamed, () => outgoing.destroy());
+      return paced.catch(() => respondProblem(500));
     },
     { hostname: UNNAMED_HOST, errorHandler: (cause) => refuse(cause, log) },
   );
@@ -244,7 +245,8 @@ function moveRequest(request: Request, { origin, basePath }: Place): Request {
  * only thread busy, and nothing yields while the kernel takes all that is written. An answer of
  * one part gets a Content-Length.
  * @param isStreamed  Whether the app draws while the body is read.
- * @param onFailure   Called when the stream fails; the caller cuts the connection.
+ * @param onFailure   Called when the stream fails later; the caller cuts the connection.
+ * @throws  What the stream throws before its second piece: nothing is sent yet.
  */
 async function paceBody(response: Response, isStreamed: boolean, onFailure: () => void) {
   if ((!isStreamed && response.headers.has('content-length')) || response.body === null) {
@@ -286,7 +288,7 @@ async function paceBody(response: Response, isStreamed: boolean, onFailure: () =
   return new Response(paced, response);
 }
 
-/** Answers a request without a usable Host header, or a failure outside of the app. */
+/** Answers a request whose URL is invalid, or a failure outside of the app. */
 function refuse(cause: unknown, log: Log): Response {
   const isRequest = cause instanceof Error && cause.name === 'RequestError';
   if (!isRequest) {
@@ -294,6 +296,10 @@ function refuse(cause: unknown, log: Log): Response {
   }
   const status = isRequest ? 400 : 500;
   const detail = isRequest ? `${cause.message}.` : undefined;
+  return respondProblem(status, detail);
+}
+
+function respondProblem(status: number, detail?: string): Response {
   return new Response(describeProblem(status, detail), { status, headers: PROBLEM_HEADERS });
 }
 

@@ -319,6 +319,14 @@ describe('a stream', () => {
     expect((await fetch(url, { method: 'HEAD' })).status).toBe(200);
   });
 
+  test('is a 500 when it fails at once, which the app has logged', async () => {
+    const { url } = await start(
+      () => new Response(new ReadableStream({ pull: () => Promise.reject(new Error('gone')) })),
+    );
+    expect((await fetch(url)).status).toBe(500);
+    await expect.poll(() => logged).toMatchObject([{ event: 'request', status: 500 }]);
+  });
+
   test('is cut off, not ended, when it fails', async () => {
     let parts = 0;
     const stream = new ReadableStream<Uint8Array>({
