@@ -19,9 +19,9 @@ COPY --from=build /app ./
 USER 1000:1000
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8787
 EXPOSE 8787
-# /healthz answers 200 as long as a model serves.
+# /healthz answers 200 as long as a model serves. The server, too, ignores an empty PORT and blanks.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT?.trim() || 8787}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Without a shell or npm, node itself gets SIGTERM. Docker kills it 10 seconds later; GRACE_SECONDS
 # is 8 by default.
 CMD ["node", "server.js"]

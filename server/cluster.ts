@@ -3,6 +3,7 @@
  * process accepts connections, hands them out by turns, and counts rate limits for all.
  */
 import cluster, { type Worker } from 'node:cluster';
+import type { RateKind } from '../worker/context.ts';
 import type { RateLimiter } from '../worker/http/admission.ts';
 import type { Log } from '../worker/http/log.ts';
 import { killProcessAfter } from './watchdog.ts';
@@ -13,7 +14,7 @@ const REPLACE_AFTER_MS = 1000;
 /** A message from a worker to the first process. */
 type Told =
   | { readonly started: Readonly<Record<string, unknown>> }
-  | { readonly ask: number; readonly kind: string; readonly key: string };
+  | { readonly ask: number; readonly kind: RateKind; readonly key: string };
 
 /** A message from the first process to a worker. */
 type Said =
@@ -24,8 +25,7 @@ interface ClusterOptions {
   /** The script that every worker runs. */
   readonly script: string;
   readonly workers: number;
-  /** The limiters by kind of rate limit. */
-  readonly limiters: Readonly<Record<string, RateLimiter | undefined>>;
+  readonly limiters: Readonly<Record<RateKind, RateLimiter>>;
   /** How long workers may take to stop. */
   readonly stopMs: number;
   readonly log: Log;
@@ -40,14 +40,31 @@ export function runCluster({ script, workers, limiters, stopMs, log }: ClusterOp
   const fork = (): void => {
     const worker = cluster.fork();
     let hasStarted = false;
+    const end = (status: number | null, signal: string | null, cause?: Error): void => {
+      if (isStopping) {
+        return;
+      }
+      const isFirst = !hasStarted && started === 0;
+      if (isFirst && status !== null) {
+        process.exit(status); // It has said why.
+      }
+      log({ level: 'error', event: 'worker_ended', status, signal, cause });
+      if (isFirst) {
+        process.exit(1);
+      }
+      setTimeout(() => isStopping || fork(), REPLACE_AFTER_MS);
+    };
     worker.on('message', (told: Told) => {
       if ('ask' in told) {
         const { ask, kind, key } = told;
-        void limiters[kind]?.limit({ key }).then(({ success }) => say(worker, ask, success));
+        void limiters[kind].limit({ key }).then(({ success }) => say(worker, ask, success));
         return;
       }
       hasStarted = true;
       started++;
+      if (isStopping) {
+        return;
+      }
       if (started === 1) {
         for (let i = 1; i < workers; i++) {
           fork();
@@ -57,18 +74,14 @@ export function runCluster({ script, workers, limiters, stopMs, log }: ClusterOp
         log({ level: 'info', event: 'started', ...told.started, workers });
       }
     });
-    // A message to a worker that is dying fails. Its exit says so, too.
-    worker.on('error', () => undefined);
-    worker.once('exit', (status, signal) => {
-      if (isStopping) {
-        return;
+    worker.on('error', (cause: Error) => {
+      // A process that could not be started never exits, and has no number. A message to a worker
+      // that is dying fails, too, but that worker exits.
+      if (worker.process.pid === undefined) {
+        end(null, null, cause);
       }
-      if (!hasStarted && started === 0) {
-        process.exit(status ?? 1); // It has said why.
-      }
-      log({ level: 'error', event: 'worker_ended', status, signal });
-      setTimeout(() => isStopping || fork(), REPLACE_AFTER_MS);
     });
+    worker.once('exit', (status, signal) => end(status, signal));
   };
   fork();
 
@@ -81,7 +94,9 @@ export function runCluster({ script, workers, limiters, stopMs, log }: ClusterOp
       isStopping = true;
       killProcessAfter(stopMs);
       log({ level: 'info', event: 'stopping', signal });
-      const left = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+      const left = Object.values(cluster.workers ?? {}).filter(
+        (worker) => worker?.process.pid !== undefined && !worker.isDead(),
+      ) as Worker[];
       const ends = left.map((worker) => {
         worker.send({ stop: signal } satisfies Said);
         return new Promise((resolve) => worker.once('exit', resolve));
@@ -107,7 +122,10 @@ export function joinCluster() {
   let stop: (() => void) | undefined;
   process.on('message', (said: Said) => {
     if ('stop' in said) {
-      stop?.();
+      if (stop === undefined) {
+        process.exit(0); // It does not serve yet.
+      }
+      stop();
     } else {
       waiting.get(said.answer)?.(said.success);
       waiting.delete(said.answer);
@@ -120,7 +138,7 @@ export function joinCluster() {
   return {
     tellStarted: (started: Readonly<Record<string, unknown>>) => tell({ started }),
     onStop: (run: () => void) => (stop = run),
-    createLimiter: (kind: string): RateLimiter => ({
+    createLimiter: (kind: RateKind): RateLimiter => ({
       limit: ({ key }) =>
         new Promise((resolve) => {
           asked++;

@@ -37,12 +37,20 @@ const MAX_HEADER_BYTES = 32 * 1024;
 const HEADERS_TIMEOUT_MS = 15_000;
 /** Time between two checks of these limits. */
 const TIMEOUT_CHECK_MS = 2_000;
-/** Longer than a proxy's (nginx: 60 s): the sender must close first, or it loses a request. */
-const KEEP_ALIVE_MS = 75_000;
+/**
+ * Longer than a proxy's (nginx: 60 s, Caddy: 120 s): the sender must close first, or it loses a
+ * request.
+ */
+const KEEP_ALIVE_MS = 130_000;
 /** A reader that takes nothing for so long is gone; its connection is closed. */
 const STALL_MS = 120_000;
 /** The answer to `OPTIONS *`, which asks about the whole server (RFC 9110, section 9.3.7). */
 const METHODS = 'GET, HEAD, POST, DELETE, OPTIONS';
+/**
+ * A DNS name of up to 254 characters or an address, and a port. Answers repeat it, some of them
+ * 60,000 times, and pages have it in their HTML.
+ */
+const HOST = /^[A-Za-z0-9._:[\]-]{1,260}$/;
 /** HTTP/1.0 requests need not name a host. */
 const UNNAMED_HOST = 'localhost';
 
@@ -61,11 +69,9 @@ export async function startHttpServer(options: HttpServerOptions) {
         note: (facts) => void noted.set(outgoing, facts),
         noteStream: () => (isStreamed = true),
       });
-      return paceBody(response, isStreamed, (cause) => {
-        const requestId = noted.get(outgoing)?.requestId;
-        log({ level: 'error', event: 'request_failed', requestId, cause });
-        outgoing.destroy(); // The reader must see that the answer is incomplete.
-      });
+      // The app logs a failure of the stream. The reader must see that the answer is incomplete.
+      const paced = paceBody(response, isStreamed, () => outgoing.destroy());
+      return paced.catch(() => respondProblem(500));
     },
     { hostname: UNNAMED_HOST, errorHandler: (cause) => refuse(cause, log) },
   );
@@ -95,7 +101,7 @@ export async function startHttpServer(options: HttpServerOptions) {
         if (isStopping && connection.answers.size === 0) {
           socket.destroySoon(); // A kept connection would delay the stop.
         }
-        const left = !outgoing.writableFinished; // The client went before the answer was whole.
+        const left = !outgoing.writableFinished; // The connection ended too soon.
         const write = (): void =>
           log({
             level: 'info',
@@ -112,13 +118,9 @@ export async function startHttpServer(options: HttpServerOptions) {
           void Promise.allSettled([answered]).then(write); // The app has not answered yet.
         }
       });
-      const hosts = incoming.headersDistinct['host']?.length ?? 0;
-      if (hosts > 1 || (hosts === 0 && incoming.httpVersion === '1.1')) {
-        // If there are several, Node takes the first, and a proxy perhaps the last (RFC 9112, 3.2).
-        const body = describeProblem(
-          400,
-          `The request has ${hosts === 0 ? 'no Host header' : 'several Host headers'}.`,
-        );
+      const fault = findHostFault(incoming);
+      if (fault !== undefined) {
+        const body = describeProblem(400, `The request has ${fault}.`);
         const length = Buffer.byteLength(body);
         const headers = { ...PROBLEM_HEADERS, 'Content-Length': length, Connection: 'close' };
         outgoing.writeHead(400, headers).end(body);
@@ -169,6 +171,9 @@ export async function startHttpServer(options: HttpServerOptions) {
       socket.destroy();
     } else {
       connection.refused = answerClientError(cause, socket);
+      if (first === undefined) {
+        log({ level: 'info', event: 'request', status: connection.refused });
+      }
     }
   });
   await new Promise<void>((resolve, reject) => {
@@ -180,11 +185,26 @@ export async function startHttpServer(options: HttpServerOptions) {
   return { url: describeAddress(address), isLoopback: LOOPBACK.test(address.address), stop };
 }
 
+/** @returns  What is wrong with the host that a request names; undefined where it is right. */
+function findHostFault(incoming: IncomingMessage): string | undefined {
+  const hosts = incoming.headersDistinct['host'] ?? [];
+  if (hosts.length > 1) {
+    return 'several Host headers'; // Node takes the first, a proxy perhaps the last.
+  }
+  if (hosts.length === 0 && incoming.httpVersion === '1.1') {
+    return 'no Host header'; // RFC 9112, 3.2.
+  }
+  // The host of an absolute URL replaces the header's. Parsers of URLs skip further slashes.
+  const [, named] = /^https?:\/{2,}([^/?#]*)/i.exec(incoming.url ?? '') ?? [];
+  const isRight = HOST.test(named ?? (hosts[0] || UNNAMED_HOST));
+  return isRight ? undefined : 'a host that is no name or address';
+}
+
 function describeListenError(cause: NodeJS.ErrnoException, port: number, host: string): Error {
-  const wrongHost = `HOST is ${JSON.stringify(host)}, expected an address or a name of this machine`;
+  const wrongHost = `--host or HOST is ${JSON.stringify(host)}, expected an address or a name of this machine`;
   const message = {
-    EADDRINUSE: `port ${port} of ${host} is taken; stop what listens there, or choose another with PORT`,
-    EACCES: `port ${port} is not allowed to this user; choose one from 1024 on with PORT`,
+    EADDRINUSE: `port ${port} of ${host} is taken; stop what listens there, or choose another with --port or PORT`,
+    EACCES: `port ${port} is not allowed to this user; choose one from 1024 on with --port or PORT`,
     EADDRNOTAVAIL: wrongHost,
     ENOTFOUND: wrongHost,
     EAI_AGAIN: wrongHost,
@@ -225,13 +245,10 @@ function moveRequest(request: Request, { origin, basePath }: Place): Request {
  * only thread busy, and nothing yields while the kernel takes all that is written. An answer of
  * one part gets a Content-Length.
  * @param isStreamed  Whether the app draws while the body is read.
- * @param onFailure   Called with the stream's error; the caller cuts the connection.
+ * @param onFailure   Called when the stream fails later; the caller cuts the connection.
+ * @throws  What the stream throws before its second piece: nothing is sent yet.
  */
-async function paceBody(
-  response: Response,
-  isStreamed: boolean,
-  onFailure: (cause: unknown) => void,
-) {
+async function paceBody(response: Response, isStreamed: boolean, onFailure: () => void) {
   if ((!isStreamed && response.headers.has('content-length')) || response.body === null) {
     return response;
   }
@@ -257,8 +274,8 @@ async function paceBody(
           } else {
             controller.enqueue(value);
           }
-        } catch (cause) {
-          onFailure(cause);
+        } catch {
+          onFailure();
         }
       },
       cancel: (reason) => {
@@ -271,7 +288,7 @@ async function paceBody(
   return new Response(paced, response);
 }
 
-/** Answers a request without a usable Host header, or a failure outside of the app. */
+/** Answers a request whose URL is invalid, or a failure outside of the app. */
 function refuse(cause: unknown, log: Log): Response {
   const isRequest = cause instanceof Error && cause.name === 'RequestError';
   if (!isRequest) {
@@ -279,6 +296,10 @@ function refuse(cause: unknown, log: Log): Response {
   }
   const status = isRequest ? 400 : 500;
   const detail = isRequest ? `${cause.message}.` : undefined;
+  return respondProblem(status, detail);
+}
+
+function respondProblem(status: number, detail?: string): Response {
   return new Response(describeProblem(status, detail), { status, headers: PROBLEM_HEADERS });
 }
 

@@ -5,7 +5,7 @@ import openapi from '../.digitmint/openapi.bin';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { formatLogLine, type LogEvent } from '../worker/http/log.ts';
 import type { RateLimit, RateLimiter, RateLimits } from '../worker/http/admission.ts';
-import type { App } from '../worker/context.ts';
+import type { App, RateKind } from '../worker/context.ts';
 import { ASSET_PATH } from '../worker/http/asset-headers.ts';
 import { createService } from '../worker/service.ts';
 import { joinCluster, runCluster } from './cluster.ts';
@@ -22,6 +22,9 @@ const EXIT_MARGIN_MS = 5000;
 await main();
 
 async function main(): Promise<void> {
+  // A full disk, or a reader of the log that has ended, would end the server. Lines are lost until
+  // the disk has room again.
+  process.stdout.on('error', () => undefined);
   try {
     const settings = parseSettings(process.argv.slice(2), process.env);
     if (settings === 'help') {
@@ -74,24 +77,6 @@ async function run(settings: Settings): Promise<void> {
     ),
     log: writeLine,
   });
-  // Loads the model, so that the first request does not wait for it.
-  await app.request('/healthz', {}, { note: () => undefined });
-  // Loads what `POST /hand` imports: a new build may replace the files of a running server.
-  await import('../shared/hand/digit-body.ts');
-  const started = { url: settings.publicUrl ?? server.url, listens: server.url };
-  if (others === undefined) {
-    writeLine({ level: 'info', event: 'started', ...started });
-  }
-  if (settings.publicUrl === undefined && !server.isLoopback && (cluster.worker?.id ?? 1) === 1) {
-    writeLine({
-      level: 'warn',
-      event: 'public_url_missing',
-      message:
-        'other machines can reach this server, and its answers hold the URL of the Host header, ' +
-        'which every caller chooses: set PUBLIC_URL to the address that clients use. ' +
-        'Until then every answer is private to its caller and no proxy may keep it',
-    });
-  }
 
   let isStopping = false;
   const stop = (say: typeof writeLine, signal?: NodeJS.Signals) => {
@@ -106,13 +91,37 @@ async function run(settings: Settings): Promise<void> {
       process.exit(0); // A read of the storage may still run.
     });
   };
+  // Before the waits below, because requests are answered already.
   if (others !== undefined) {
     others.onStop(() => isStopping || stop(() => undefined));
-    others.tellStarted(started);
+  } else {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => stop(writeLine, signal));
+    }
+  }
+
+  // Loads the model, so that the first request does not wait for it.
+  await app.request('/healthz', {}, { note: () => undefined });
+  // Loads what `POST /hand` imports: a new build may replace the files of a running server.
+  await import('../shared/hand/digit-body.ts');
+  if (isStopping) {
     return;
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => stop(writeLine, signal));
+  const started = { url: settings.publicUrl ?? server.url, listens: server.url };
+  if (others === undefined) {
+    writeLine({ level: 'info', event: 'started', ...started });
+  } else {
+    others.tellStarted(started);
+  }
+  if (settings.publicUrl === undefined && !server.isLoopback && (cluster.worker?.id ?? 1) === 1) {
+    writeLine({
+      level: 'warn',
+      event: 'public_url_missing',
+      message:
+        'other machines can reach this server, and its answers hold the URL of the Host header, ' +
+        'which every caller chooses: set PUBLIC_URL to the address that clients use. ' +
+        'Until then every answer is private to its caller and no proxy may keep it',
+    });
   }
 }
 
@@ -132,20 +141,23 @@ function requireFreePath(app: App, publicUrl: string | undefined): void {
   }
 }
 
+/** Stands for the address of a connection that the caller has reset: the system forgets it. */
+const GONE = 'gone';
+
 /**
  * Counts by the connection's address. Behind a proxy all share one, and the proxy must limit.
  * @param join  Makes a limiter of several processes.
  */
 function createRateLimits(
   { rateLimit, heavyRateLimit }: Settings,
-  join?: (kind: string) => RateLimiter,
+  join?: (kind: RateKind) => RateLimiter,
 ): RateLimits | undefined {
-  const create = (kind: string, requests: number): RateLimit | undefined =>
+  const create = (kind: RateKind, requests: number): RateLimit | undefined =>
     requests === 0 ? undefined : { requests, limiter: join?.(kind) ?? createRateLimiter(requests) };
   const [all, heavy] = [create('all', rateLimit), create('heavy', heavyRateLimit)];
   return all === undefined && heavy === undefined
     ? undefined
-    : { all, heavy, findAddress: (c) => c.env.address };
+    : { all, heavy, findAddress: (c) => c.env.address ?? GONE };
 }
 
 /** Writes errors to stdout too, so that all lines keep their order. */

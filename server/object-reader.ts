@@ -28,7 +28,7 @@ export async function openModels(place: ModelsPlace): Promise<ObjectReader | und
       return undefined;
     case 'folder':
       await requireFolder(resolve(place.path));
-      return createObjectReader(createFolderStore(place.path));
+      return shareReads(createObjectReader(createFolderStore(place.path)));
     case 's3': {
       // Loaded here, because the AWS SDK is as large as the rest of the server.
       const { createS3Store } = await import('../storage/s3-store.ts');
@@ -107,6 +107,26 @@ export function createObjectReader(store: ObjectStore): ObjectReader {
         }
         throw cause;
       }
+    },
+  };
+}
+
+/**
+ * Shares the reads under way. A read of a network's folder may hang for hours. It goes on after the
+ * caller's time limit and holds one of Node's four threads for files, so a second read of the same
+ * object must not begin.
+ */
+export function shareReads(objects: ObjectReader): ObjectReader {
+  const pending = new Map<string, ReturnType<ObjectReader['read']>>();
+  return {
+    read(...asked) {
+      const name = JSON.stringify(asked);
+      let reading = pending.get(name);
+      if (reading === undefined) {
+        reading = objects.read(...asked).finally(() => pending.delete(name));
+        pending.set(name, reading);
+      }
+      return reading;
     },
   };
 }

@@ -117,19 +117,17 @@ export function createApp(given: GivenDependencies): App {
     );
   });
   app.onError((cause, c) => {
-    const [method, route] = [c.req.method, findRoute(c)];
     // Models have pages, too.
+    const route = findRoute(c) ?? '';
     const isPage = OPERATIONS.some(
-      ({ routes, tag }) => /^(?:pages|models)$/.test(tag) && routes.includes(route ?? ''),
+      ({ routes, tag }) => /^(?:pages|models)$/.test(tag) && routes.includes(route),
     );
     const respond = isPage ? respondFault : respondError;
     if (cause instanceof Refusal) {
       return respond(c, cause.error);
     }
-    const requestId = c.get('requestId');
-    const event = 'request_failed';
-    dependencies.log({ level: 'error', event, requestId, method, route, cause });
-    return respond(c, { code: 'internal', requestId });
+    c.get('logFailure')(cause);
+    return respond(c, { code: 'internal', requestId: c.get('requestId') });
   });
   return app;
 }
@@ -159,6 +157,10 @@ function addMiddleware(
   app.use(async (c, next) => {
     const began = clock();
     const requestId = drawRequestId();
+    c.set('logFailure', (cause) => {
+      const [event, method, route] = ['request_failed', c.req.method, findRoute(c)];
+      log({ level: 'error', event, requestId, method, route, cause });
+    });
     const url = new URL(c.req.url);
     c.set('requestId', requestId);
     c.set('url', url);

@@ -21,6 +21,8 @@ export interface AppEnv {
     /** Origin and `basePath`: the start of every absolute URL in an answer. */
     base: string;
     defer: Defer;
+    /** Logs what ended the request, under its id. */
+    logFailure: (cause: unknown) => void;
     png: PngEncoder;
     /** The rate limits that this request was already counted for. */
     counted?: readonly RateKind[];

@@ -41,10 +41,10 @@ import {
   readHeader,
   type Pinned,
 } from './http/headers.ts';
-import { holdBytes, streamPieces, type Content } from './http/content.ts';
+import { holdBytes, type Content } from './http/content.ts';
 import { acceptsGzip, negotiateFormat } from './http/negotiation.ts';
 import { checkHand, readHand, settleHand } from './hand.ts';
-import { choosePart, respondBytes, respondPart, respondStream } from './http/range.ts';
+import { choosePart, respondBytes, respondPart, respondPieces } from './http/range.ts';
 import { useModel, type ModelChoice } from './models/generator-source.ts';
 import type { Generator } from './models/model-cache.ts';
 
@@ -206,7 +206,7 @@ export async function answerDrawing<P extends Pinned>(
         const isWhole = body instanceof Uint8Array;
         if (isStreamed) {
           const pieces = isWhole ? holdBytes(body).read(0, body.length) : body;
-          return respondStream(c, 200, content, () => streamPieces(pieces, isCompressed));
+          return respondPieces(c, 200, content, pieces, { isCompressed });
         }
         const send = (bytes: Uint8Array<ArrayBuffer>) => {
           const timing = [

@@ -92,6 +92,7 @@ describe('a request that never reaches the app', () => {
     await start(() => new Response('never'));
     const answer = await exchange(text);
     expect([statusOf(answer), answer.includes('never')]).toEqual([status, false]);
+    await expect.poll(() => logged).toMatchObject([{ event: 'request', status }]);
     // The server still answers.
     expect(await (await fetch((server as HttpServer).url)).text()).toBe('never');
   });
@@ -101,7 +102,11 @@ describe('a request that never reaches the app', () => {
     ['%C3%A9', 'GET /digit.png?seed=é HTTP/1.1'],
     ['%20', 'GET /digit.png?seed=a b HTTP/1.1'],
     ['32768 bytes', `GET / HTTP/1.1\r\nX: ${'a'.repeat(40_000)}`],
-    ['Invalid URL', 'GET / HTTP/1.1\r\nHost: a b/c'],
+    ['no name or address', 'GET / HTTP/1.1\r\nHost: a b/c'],
+    ['no name or address', `GET / HTTP/1.1\r\nHost: ${'a'.repeat(261)}`],
+    ['no name or address', "GET / HTTP/1.1\r\nHost: $'$'"],
+    ['no name or address', `GET http://${'a'.repeat(261)}/ HTTP/1.1`],
+    ['no name or address', 'GET http:///$&/ HTTP/1.1'],
     ['several Host headers', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b'],
     ['no Host header', 'GET / HTTP/1.1\r\nConnection: close'],
   ])('gets problem details that name the fault: %s', async (fault, head) => {
@@ -141,6 +146,7 @@ describe('a request that never reaches the app', () => {
       headersTimeoutMs: 10,
     });
     expect(statusOf(await exchange(text))).toBe(408);
+    await expect.poll(() => logged.at(-1)).toMatchObject({ event: 'request', status: 408 });
   });
 });
 
@@ -313,6 +319,14 @@ describe('a stream', () => {
     expect((await fetch(url, { method: 'HEAD' })).status).toBe(200);
   });
 
+  test('is a 500 when it fails at once, which the app has logged', async () => {
+    const { url } = await start(
+      () => new Response(new ReadableStream({ pull: () => Promise.reject(new Error('gone')) })),
+    );
+    expect((await fetch(url)).status).toBe(500);
+    await expect.poll(() => logged).toMatchObject([{ event: 'request', status: 500 }]);
+  });
+
   test('is cut off, not ended, when it fails', async () => {
     let parts = 0;
     const stream = new ReadableStream<Uint8Array>({
@@ -327,12 +341,7 @@ describe('a stream', () => {
     const answer = await exchange('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     // No last chunk, and no reason in the body.
     expect(answer.endsWith('\r\n4\r\npart\r\n')).toBe(true);
-    await expect
-      .poll(() => logged)
-      .toMatchObject([
-        { event: 'request_failed', cause: { message: 'gone' } },
-        { event: 'request', left: true },
-      ]);
+    await expect.poll(() => logged).toMatchObject([{ event: 'request', left: true }]);
   });
 });
 
@@ -357,6 +366,12 @@ test('the line of a client that left before its answer has the route and the sta
   socket.destroy();
   await expect.poll(() => logged).toHaveLength(1);
   expect(logged).toMatchObject([{ event: 'request', status: 201, left: true, ...facts }]);
+});
+
+test('a connection is kept for longer than Caddy keeps it, which is two minutes', async () => {
+  const { url } = await start(answerUrl);
+  const { headers } = await fetch(url);
+  expect(Number(/^timeout=(\d+)$/.exec(headers.get('keep-alive') ?? '')?.[1])).toBeGreaterThan(120);
 });
 
 test('a failure outside of the app is logged, and is a 500', async () => {

@@ -63,10 +63,10 @@ test('the image checks its health by its own command, does not run as root, and 
       ?.split(' ')
       .map((pair) => pair.split('=') as [string, string]) ?? [];
   const server = await startServer({ env: { ...Object.fromEntries(environment), PORT: '0' } });
-  expect(runBare(args, scratch, { PORT: server.url.port })).toMatchObject({
-    status: 0,
-    stderr: '',
-  });
+  for (const PORT of [server.url.port, ` ${server.url.port} `]) {
+    expect(runBare(args, scratch, { PORT })).toMatchObject({ status: 0, stderr: '' });
+  }
+  expect(args.at(-1)).toContain(`|| ${/ PORT=(\d+)$/m.exec(DOCKERFILE)?.[1]}}/healthz`);
   expect(await server.stop()).toBe(0);
   expect(runBare(args, scratch, { PORT: server.url.port }).status).toBe(1);
 });

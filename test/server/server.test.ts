@@ -2,7 +2,8 @@
  * Tests the built server as a process: its start and its end, the source of its models, and clients
  * that disconnect.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   cpSync,
   mkdirSync,
@@ -12,9 +13,10 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { SERVER_FILE } from '../../dev/build/server.ts';
 import { createFolderStore } from '../../storage/folder-store.ts';
@@ -80,7 +82,10 @@ describe('a start that fails', () => {
         /^digitmint: models: expected a folder .*nowhere, got ENOENT/,
       ],
       [['--models', file], /^digitmint: models: expected a folder at .*file, got a file/],
-      [['--host', '203.0.113.1'], /^digitmint: HOST is "203.0.113.1", expected an address/],
+      [
+        ['--host', '203.0.113.1'],
+        /^digitmint: --host or HOST is "203.0.113.1", expected an address/,
+      ],
     ] as const) {
       const { status, stdout, stderr } = runServer([...args]);
       expect(stderr).toMatch(message);
@@ -95,7 +100,7 @@ describe('a start that fails', () => {
     expect(runServer([], { PORT: String(port) })).toEqual({
       status: 1,
       stdout: '',
-      stderr: `digitmint: port ${port} of 127.0.0.1 is taken; stop what listens there, or choose another with PORT\n`,
+      stderr: `digitmint: port ${port} of 127.0.0.1 is taken; stop what listens there, or choose another with --port or PORT\n`,
     });
     other.close();
   });
@@ -203,6 +208,44 @@ test('the log is lines of JSON: the start, requests with the id of their answer,
   ]);
 });
 
+test('a log that nobody reads any more ends no answer', async () => {
+  const server = await start();
+  server.child.stdout?.destroy();
+  for (let i = 0; i < 3; i++) {
+    expect((await server.fetch('/healthz')).status).toBe(200);
+  }
+  expect(await server.stop()).toBe(0);
+});
+
+test.each([['in one process'], ['of two workers', '--workers', '2']])(
+  'a stop during the start %s is not lost',
+  async (_, ...args) => {
+    const silent = createServer();
+    const asked = once(silent.listen(0, '127.0.0.1'), 'connection');
+    await once(silent, 'listening');
+    const child = spawn(process.execPath, [join(inject('serverFolder'), SERVER_FILE), ...args], {
+      env: {
+        PATH: process.env['PATH'],
+        PORT: '0',
+        MODELS: 's3://models',
+        AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+        AWS_ACCESS_KEY_ID: 'a',
+        AWS_SECRET_ACCESS_KEY: 'b',
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'exit');
+    await asked; // The first model is being read.
+    child.kill();
+    const log = await readText(child.stdout);
+    expect([await ended, log.match(/"event":"[^"]+"/g)]).toEqual([
+      [0, null],
+      ['"event":"stopping"', '"event":"stopped"'],
+    ]);
+    silent.close();
+  },
+);
+
 test('a stop during a long answer lets the answer finish', async () => {
   const server = await start({ env: { GRACE_SECONDS: '60' } }); // Allows for a slow machine.
   const answer = await server.fetch('/dataset.npy?n=4000');
@@ -258,6 +301,22 @@ test.each([
   const lines = server.readLogs().filter((line) => line.includes('public_url_missing'));
   expect(lines).toHaveLength(warnings);
   expect(lines.every((line) => line.includes('set PUBLIC_URL'))).toBe(true);
+});
+
+test('callers who reset their connections share one count', async () => {
+  const server = await start({ args: ['--heavy-rate-limit', '1'] });
+  const countCodes = () => {
+    const lines = server.readLogs().filter((line) => line.includes('"/digit.png"'));
+    return [lines.length, lines.filter((line) => line.includes('"rate_limited"')).length];
+  };
+  for (let i = 0; i < 8; i++) {
+    const socket = connect(Number(server.url.port), '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write('GET /digit.png?n=256 HTTP/1.1\r\nHost: x\r\n\r\n', () =>
+      socket.resetAndDestroy(),
+    );
+  }
+  await expect.poll(countCodes).toEqual([8, expect.toBeOneOf([6, 7]) as number]);
 });
 
 test('the server stops drawing for clients that disconnect', async () => {

@@ -1,6 +1,5 @@
 /** Tests `--workers`: several processes that serve on one port. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -35,6 +34,17 @@ const isRunning = (pid: number): boolean => {
 const ask = ({ fetch }: TestServer, path: string) =>
   fetch(path, { headers: { Connection: 'close' } });
 
+/** Runs a module that imports `CLUSTER`. @returns  Its exit status and what it prints. */
+async function runModule(text: string) {
+  const folder = await mkdtemp(join(tmpdir(), 'digitmint-cluster-'));
+  const script = join(folder, 'main.ts');
+  const module = pathToFileURL(resolve('server/cluster.ts')).href;
+  await writeFile(script, text.replace('CLUSTER', module));
+  const { status, stdout } = spawnSync(process.execPath, [script], { encoding: 'utf8' });
+  await rm(folder, { recursive: true });
+  return { status, lines: stdout.trim().split('\n') };
+}
+
 /** A cluster whose worker asks, and is dead before the first process knows of it and answers. */
 const DYING = `
 import cluster from 'node:cluster';
@@ -58,6 +68,27 @@ if (cluster.isPrimary) {
   const joined = joinCluster();
   joined.tellStarted({});
   void joined.createLimiter('all').limit({ key: 'a' });
+}
+`;
+
+/** A cluster whose worker dies when Node's own file is gone. Stops at the second loss. */
+const WITHOUT_NODE = `
+import cluster from 'node:cluster';
+import { joinCluster, runCluster } from 'CLUSTER';
+let lost = 0;
+const log = ({ event, cause }) => {
+  console.log(event, cause?.code ?? '');
+  if (event === 'started') {
+    process.execPath = '/nowhere/node';
+    Object.values(cluster.workers)[0].process.kill('SIGKILL');
+  } else if (event === 'worker_ended' && ++lost === 2) {
+    process.kill(process.pid, 'SIGTERM');
+  }
+};
+if (cluster.isPrimary) {
+  runCluster({ script: import.meta.filename, workers: 1, limiters: {}, stopMs: 2 ** 31 - 1, log });
+} else {
+  joinCluster().tellStarted({});
 }
 `;
 
@@ -100,13 +131,16 @@ describe.skipIf(!isLinux)('two workers', () => {
   });
 
   test('one that dies before it is answered takes no other with it', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'digitmint-cluster-'));
-    const script = join(folder, 'main.ts');
-    const module = pathToFileURL(resolve('server/cluster.ts')).href;
-    await writeFile(script, DYING.replace('CLUSTER', module));
-    const child = spawn(process.execPath, [script], { stdio: 'inherit' });
-    expect(await once(child, 'exit')).toEqual([0, null]);
-    await rm(folder, { recursive: true });
+    expect((await runModule(DYING)).status).toBe(0);
+  });
+
+  test('one that cannot be started is told, and tried again until the stop', async () => {
+    expect(await runModule(WITHOUT_NODE)).toEqual({
+      status: 0,
+      lines: ['started ', 'worker_ended ', 'worker_ended ENOENT', 'stopping ', 'stopped'],
+    });
+    const atOnce = WITHOUT_NODE.replace('let lost', "process.execPath = '/nowhere/node'; let lost");
+    expect(await runModule(atOnce)).toEqual({ status: 1, lines: ['worker_ended ENOENT'] });
   });
 
   test('none outlives the process that started it', async () => {

@@ -5,7 +5,7 @@ import { hostname, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createObjectReader } from '../../server/object-reader.ts';
+import { createObjectReader, shareReads } from '../../server/object-reader.ts';
 import { classify, createFolderStore } from '../../storage/folder-store.ts';
 import { StorageError } from '../../storage/object-store.ts';
 import { catchStorageFailure, listKeys } from '../support/storage/object-store-contract.ts';
@@ -114,6 +114,20 @@ describe('a folder store', () => {
     await expect(reader.read(keys[1], 99)).rejects.toMatchObject({
       failure: { reason: 'forbidden' },
     });
+  });
+
+  it('has at most one read of an object that hangs', async () => {
+    const { promise: hangs, resolve: end } = Promise.withResolvers<'missing'>();
+    let reads = 0;
+    const reader = shareReads({ read: () => (reads++, hangs) });
+    const read = () => reader.read('current.json', 99, 'etag');
+    const both = [read(), read()];
+    void reader.read('current.json', 99);
+    expect(reads).toBe(2);
+    end('missing');
+    expect(await Promise.all(both)).toEqual(['missing', 'missing']);
+    await read();
+    expect(reads).toBe(3);
   });
 
   it('is not blocked by the lock of a killed publisher', async () => {

@@ -52,6 +52,33 @@ test('an unexpected failure is a plain 500 with the request’s id; only the log
   expect(page.headers.get('content-type')).toBe('text/html; charset=UTF-8');
 });
 
+test('a set whose model goes away half-way is cut off, and the log has the cause under the request’s id', async () => {
+  const { manifest } = buildFixture();
+  const { name, version } = manifest;
+  const sampler = { manifest, plan: planGenerator(manifest.generator) };
+  const generator = { name, version, origin: 'r2', loadedAt: 0, sampler };
+  const leases: Lease[] = [];
+  const app = createBrokenApp({
+    acquire: async () => leases.pop() ?? { code: 'model_unavailable', retryAfterSeconds: 10 },
+  });
+  for (const path of ['/dataset.npy', '/dataset.idx.gz']) {
+    logged.length = 0;
+    leases.push({ generator, release: () => undefined } as unknown as Lease);
+    const answer = await app.request(`${path}?n=64&seed=a`);
+    expect(answer.status).toBe(200);
+    await expect(answer.arrayBuffer()).rejects.toThrow('went away');
+    expect(logged).toMatchObject([
+      { event: 'request', status: 200 },
+      {
+        event: 'request_failed',
+        requestId: 'request-1',
+        route: path,
+        cause: { message: expect.stringContaining('the model went away') as string },
+      },
+    ]);
+  }
+});
+
 test('without any model the answer is a 503 with Retry-After, drawn when a picture was requested', async () => {
   const app = createBrokenApp({
     acquire: async () => ({ code: 'model_unavailable', retryAfterSeconds: 10 }),

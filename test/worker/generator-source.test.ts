@@ -12,6 +12,8 @@ import {
   WEIGHTS_FILE,
 } from '../../shared/model/artifact.ts';
 import type { Sampler } from '../../shared/model/sampler.ts';
+import { GENERATOR_LIMITS } from '../../shared/model/generator.ts';
+import { ModelCache, type Generator } from '../../worker/models/model-cache.ts';
 import { GeneratorSource } from '../../worker/models/generator-source.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import { createModelStore } from '../../worker/models/model-store.ts';
@@ -57,7 +59,11 @@ beforeEach(() => {
   logged = [];
   alive = new Set();
   deferred = [];
-  source = new GeneratorSource({
+  source = createSource(REFRESH_MS);
+});
+
+function createSource(refreshMs: number): GeneratorSource {
+  return new GeneratorSource({
     store: createModelStore(createR2Reader(bucket), READ_TIMEOUT_MS),
     bundled: [
       {
@@ -84,12 +90,12 @@ beforeEach(() => {
         dispose: () => void alive.delete(key),
       } as Sampler;
     },
-    refreshMs: REFRESH_MS,
+    refreshMs,
     waits: { firstMs: 10_000, silenceMs: 10_000, loadMs: 10_000 },
     clock: () => now,
     log: (event) => logged.push(event),
   });
-});
+}
 
 /** The used part of R2, with R2's `onlyIf`. */
 const bucket = {
@@ -224,6 +230,14 @@ describe('a refresh', () => {
     expect(await serve()).toBe(named(second));
   });
 
+  test('makes no request wait where it is due each minute, and the bucket hangs', async () => {
+    source = createSource(60_000);
+    await serve();
+    fault = () => new Promise(() => undefined);
+    now += 60_000;
+    expect(source.acquire(undefined, defer)).not.toBeInstanceOf(Promise);
+  });
+
   test('is waited for after a long idle time, so that an hour-old model is not served', async () => {
     put(second);
     fault = () => setImmediate();
@@ -314,14 +328,21 @@ describe('a refresh', () => {
     expect(await serve({ name: 'other', version: undefined })).toBe(named(two));
   });
 
-  test('keeps the last good version of a named model that is broken', async () => {
+  test('keeps the last good versions of the named models that are used, and logs each once', async () => {
     const [one, two] = ['one', 'two'].map((weightsSeed) =>
       buildFixture({ name: 'other', weightsSeed }),
     ) as [Fixture, Fixture];
-    put(first, one);
+    const others = ['b', 'c', 'd'].map((name) => buildFixture({ name }));
+    put(first, one, ...others);
     await refresh();
-    await serve({ name: 'other', version: undefined });
-    put(first, two);
+    const names = ['other', 'b', 'c', 'other', 'd', 'b', 'other'];
+    for (const name of names) {
+      await serve({ name, version: undefined });
+    }
+    expect(logged.map(({ to }) => to)).toEqual(
+      [first, one, ...others].map(({ manifest }) => `${manifest.name}@${manifest.version}`),
+    );
+    put(first, two, ...others);
     objects.delete(buildKey('other', two.manifest.version, WEIGHTS_FILE));
     await refresh();
     expect(await serve({ name: 'other', version: undefined })).toBe(named(one));
@@ -358,6 +379,25 @@ describe('the cache', () => {
       expect('release' in acquired && acquired.release()).toBeUndefined();
     }
     expect(alive.size).toBeLessThanOrEqual(6);
+  });
+
+  test('keeps one of the largest models beside those in use', async () => {
+    const cache = new ModelCache(1000);
+    const load = vi.fn<() => Promise<Generator>>(async () => {
+      const plan = { parameters: GENERATOR_LIMITS.parameters };
+      return { sampler: { plan, dispose: () => undefined } } as unknown as Generator;
+    });
+    await cache.acquire('in use', load, defer);
+    for (let i = 0; i < 3; i++) {
+      (await cache.acquire('other', load, defer)).release();
+    }
+    expect(load).toHaveBeenCalledTimes(2);
+    (await cache.acquire('third', load, defer)).release();
+    expect(['in use', 'other', 'third'].map((key) => cache.isKnown(key))).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
 
   test('frees a loaded model when nobody waits for it any more', async () => {
@@ -446,9 +486,12 @@ describe('the load of a named version', () => {
       });
     }
     expect([reads.length, admitLoad.mock.calls.length]).toEqual([1, 1]);
-    put(first);
     now += 2000;
-    expect(await serve(pin(first))).toBe(named(first));
+    await source.acquire(pin(first), defer, admitLoad);
+    expect(reads).toHaveLength(2);
+    put(first);
+    now -= 3_600_000; // The clock is set back.
+    expect(await source.acquire(pin(first), defer, admitLoad)).toHaveProperty('generator');
   });
 
   test('is repeated at once after the storage failed', async () => {

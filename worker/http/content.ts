@@ -84,17 +84,22 @@ export function joinContents(parts: readonly Content[]): Content {
 
 /**
  * Makes a stream that makes a piece when its reader has taken the last one.
+ * @param onFailure     Called with the error of a piece, which the reader gets, too.
  * @param isCompressed  Compresses the stream with gzip.
  */
 export function streamPieces(
   pieces: AsyncIterable<Uint8Array>,
+  onFailure: (cause: unknown) => void,
   isCompressed = false,
 ): ReadableStream {
   const iterator = pieces[Symbol.asyncIterator]();
   const stream = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await iterator.next();
+        const { done, value } = await iterator.next().catch((cause: unknown) => {
+          onFailure(cause);
+          throw cause;
+        });
         if (done === true) {
           controller.close();
         } else {

@@ -76,7 +76,7 @@ export function respondPart(
   const headers = describePart(given, content.length, { status, first, end });
   return content instanceof Uint8Array
     ? new Response(content.subarray(first, end), { status, headers })
-    : respondStream(c, status, headers, () => streamPieces(content.read(first, end)), end - first);
+    : respondPieces(c, status, headers, content.read(first, end), { length: end - first });
 }
 
 /** Writes the headers of a part. @param length  Bytes of the whole answer. */
@@ -130,16 +130,17 @@ export function respondBytes(
 declare const FixedLengthStream: (new (length: number) => TransformStream) | undefined;
 
 /**
- * Sends a stream, and tells the host that it is one.
- * @param open    Not called for HEAD.
+ * Sends pieces as the client reads them, and tells the host that they are not there yet. A failure
+ * cuts the answer off, whose head is sent already, and is logged.
+ * @param pieces  Not read for HEAD.
  * @param length  Undefined when it is not known.
  */
-export function respondStream(
+export function respondPieces(
   c: AppContext,
   status: 200 | 206,
   headers: Readonly<Record<string, string>>,
-  open: () => ReadableStream,
-  length?: number,
+  pieces: AsyncIterable<Uint8Array>,
+  { length, isCompressed }: { readonly length?: number; readonly isCompressed?: boolean },
 ): Response {
   c.env?.noteStream?.();
   // The edge runtime must not compress what is compressed already.
@@ -147,7 +148,8 @@ export function respondStream(
   if (c.req.method === 'HEAD') {
     return new Response(null, init);
   }
-  return new Response(length === undefined ? open() : fixLength(open(), length), init);
+  const stream = streamPieces(pieces, c.get('logFailure'), isCompressed);
+  return new Response(length === undefined ? stream : fixLength(stream, length), init);
 }
 
 /** Makes a stream that has `Content-Length` in the edge runtime too. */

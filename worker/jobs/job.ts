@@ -61,7 +61,10 @@ export function chooseShardDigits(pixelBytes: number, effort: number): number {
   );
 }
 
-/** Derives the id from the digits. Raise the number in the text when they get other bytes. */
+/**
+ * Derives the id from the digits. Raise the number in the text when they get other bytes, or when
+ * `chooseShardDigits` or `effort` changes: a shard's key does not say which digits it holds.
+ */
 export function deriveJobId(job: Pinned<'jobs'>): string {
   return bytesToHex(sha256(utf8ToBytes(`digitmint job 1 ${buildUrl('jobs', job)}`))).slice(0, 32);
 }

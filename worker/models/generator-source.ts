@@ -45,7 +45,10 @@ export const WAITS = {
 const MAX_FOLLOWED_NAMES = 3;
 /** A refresh or a load that takes longer was cut off with its request: another may begin. */
 const EXPIRES_MS = 30_000;
-/** After this time without a request, the next one waits for the pointer: models may be old. */
+/**
+ * After this time since a refresh began, or two refresh periods if they are longer, a request waits
+ * for the pointer: models may be old.
+ */
 const SILENCE_MS = 40_000;
 /** Loads that requests begin at once: the files and weights of each may take 32 MiB. */
 const LOADS = { concurrent: 2, waiting: 16, expiresMs: EXPIRES_MS };
@@ -91,7 +94,8 @@ interface StoredVersion {
 
 /** How long a failed load is remembered: a model costs as much when it fails at the last check. */
 const FAILED_MS = 2_000;
-const MAX_FAILED = 256;
+/** Failures, and names whose served version is known. */
+const MAX_REMEMBERED = 256;
 
 /** Key of the default model's slot; no name is empty. */
 const DEFAULT_SLOT = '';
@@ -103,8 +107,10 @@ export class GeneratorSource {
   readonly #loads: ConcurrencyLimit;
   /** Leases of the last good models by name, least recently used first. */
   readonly #slots = new Map<string, Lease>();
-  /** Models that could not be used, until when that is remembered; the oldest first. */
-  readonly #failed = new Map<string, { cause: ArtifactError; until: number }>();
+  /** The version that each slot served last, for the log. */
+  readonly #served = new Map<string, string>();
+  /** Models that could not be used, with the time of the failure; the oldest first. */
+  readonly #failed = new Map<string, { cause: ArtifactError; at: number }>();
   #pointer: Pointer | undefined;
   #pointerEtag: string | undefined;
   #failure: Health['failure'];
@@ -211,17 +217,22 @@ export class GeneratorSource {
     return isCheap ? undefined : admitLoad?.();
   }
 
+  /** Measures the time since then. A clock may be set back. */
+  #measureSince(then: number): number {
+    return Math.abs(this.#options.clock() - then);
+  }
+
   /** @returns  Why a model could not be loaded a short time ago. */
   #recallFailure(key: string): ArtifactError | undefined {
     const failed = this.#failed.get(key);
-    return failed !== undefined && this.#options.clock() < failed.until ? failed.cause : undefined;
+    const isRecent = failed !== undefined && this.#measureSince(failed.at) < FAILED_MS;
+    return isRecent ? failed.cause : undefined;
   }
 
   /** Remembers a model that cannot be used. A failure of the storage may be over at once. */
   #rememberFailure(key: string, cause: unknown): void {
     if (cause instanceof ArtifactError) {
-      const until = this.#options.clock() + FAILED_MS;
-      keepNewest(this.#failed, key, { cause, until }, MAX_FAILED);
+      keepNewest(this.#failed, key, { cause, at: this.#options.clock() }, MAX_REMEMBERED);
     }
   }
 
@@ -255,9 +266,14 @@ export class GeneratorSource {
   /** Acquires the last good model of a slot. @param name  The name that it must have. */
   #acquireHeld(slot: string, name?: string): Lease | undefined {
     const held = this.#slots.get(slot);
-    return held === undefined || (name !== undefined && held.generator.name !== name)
-      ? undefined
-      : held.renew();
+    if (held === undefined || (name !== undefined && held.generator.name !== name)) {
+      return undefined;
+    }
+    if (slot !== DEFAULT_SLOT) {
+      this.#slots.delete(slot);
+      this.#slots.set(slot, held);
+    }
+    return held.renew();
   }
 
   /** Acquires for a request. Without `admitLoad` it is the owner's, and nothing is remembered. */
@@ -318,21 +334,19 @@ export class GeneratorSource {
    * @returns  What to wait for, at the first request and after a silence.
    */
   #revalidate(defer: Defer): Promise<void> | undefined {
-    const { follows = true, clock, refreshMs, waits } = this.#options;
+    const { follows = true, refreshMs, waits } = this.#options;
     if (!follows) {
       return undefined;
     }
-    const now = clock();
-    // A clock may be set back.
-    const silenceMs = Math.abs(now - this.#refreshedAt);
+    const silenceMs = this.#measureSince(this.#refreshedAt);
     if (silenceMs >= (this.#isRefreshing ? EXPIRES_MS : refreshMs)) {
-      this.#refreshedAt = now;
+      this.#refreshedAt = this.#options.clock();
       this.#isRefreshing = true;
       const refresh = this.#refresh(defer).finally(() => {
         this.#isRefreshing = false;
       });
       defer(refresh);
-      if (this.#first !== undefined && silenceMs >= SILENCE_MS) {
+      if (this.#first !== undefined && silenceMs >= Math.max(SILENCE_MS, 2 * refreshMs)) {
         // When the wait is over, the last good model answers.
         return limitTime(refresh, waits.silenceMs, 'the refresh')
           .catch(() => undefined)
@@ -402,13 +416,12 @@ export class GeneratorSource {
     this.#slots.delete(slot);
     this.#slots.set(slot, lease);
     previous?.release();
-    this.#options.log({
-      level: 'info',
-      event: 'model_switched',
-      isDefault: slot === DEFAULT_SLOT,
-      from: previous === undefined ? null : nameVersion(previous.generator),
-      to: nameVersion(generator),
-    });
+    const [from, to] = [this.#served.get(slot) ?? null, nameVersion(generator)];
+    keepNewest(this.#served, slot, to, MAX_REMEMBERED);
+    if (to !== from) {
+      const isDefault = slot === DEFAULT_SLOT;
+      this.#options.log({ level: 'info', event: 'model_switched', isDefault, from, to });
+    }
     const followed = [...this.#slots.keys()].filter((name) => name !== DEFAULT_SLOT);
     for (const name of followed.slice(0, -MAX_FOLLOWED_NAMES)) {
       this.#slots.get(name)?.release();

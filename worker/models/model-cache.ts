@@ -27,8 +27,11 @@ interface Entry {
   leases: number;
 }
 
-/** Bounds of the models that are kept without a lease: an isolate has 128 MB for everything. */
-const KEPT = { models: 6, weightBytes: 24 * 1024 * 1024 } as const;
+/**
+ * Bounds of the models that are kept: all models, and the weights of those without a lease, which
+ * leave room for one of the largest. An isolate has 128 MB for everything.
+ */
+const KEPT = { models: 6, weightBytes: 16 * 1024 * 1024 } as const;
 
 export class ModelCache {
   readonly #waitMs: number;
@@ -136,7 +139,7 @@ export class ModelCache {
   #trim(): void {
     let weightBytes = 0;
     for (const entry of this.#entries.values()) {
-      weightBytes += countWeightBytes(entry);
+      weightBytes += entry.leases === 0 ? countWeightBytes(entry) : 0;
     }
     for (const entry of this.#entries.values()) {
       if (this.#entries.size <= KEPT.models && weightBytes <= KEPT.weightBytes) {
