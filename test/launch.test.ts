@@ -42,6 +42,14 @@ beforeEach(async () => {
 });
 afterEach(() => rm(project, { recursive: true, force: true }));
 
+/** Makes the project one without dependencies, which needs no installation. */
+async function dropDependencies(): Promise<void> {
+  await mkdir(join(project, 'node_modules'));
+  for (const file of ['package-lock.json', 'node_modules/.package-lock.json']) {
+    await writeFile(join(project, file), '{ "packages": {} }');
+  }
+}
+
 function launch(
   args: string[],
   env: Record<string, string | undefined> = {},
@@ -135,6 +143,7 @@ describe('the launcher', () => {
   });
 
   it('waits for the program to end as it likes after Ctrl-C', async () => {
+    await dropDependencies();
     await writeFile(
       join(project, 'program.ts'),
       "process.on('SIGINT', () => setTimeout(() => { console.log('ended well'); process.exit(3); }, 100));\nsetInterval(() => {}, 1000);\nconsole.log('up');\n",
@@ -157,6 +166,7 @@ describe('the launcher', () => {
   });
 
   it('passes SIGTERM on', async () => {
+    await dropDependencies();
     await writeFile(
       join(project, 'program.ts'),
       "setInterval(() => {}, 1000);\nconsole.log('up');\n",
@@ -197,6 +207,7 @@ describe('the launcher', () => {
   });
 
   it('sends requests to this machine past a proxy', async () => {
+    await dropDependencies();
     await writeFile(
       join(project, 'program.ts'),
       `import { createServer } from 'node:http';
@@ -231,9 +242,7 @@ describe('the launcher', () => {
       join(project, 'package.json'),
       '{ "type": "module", "scripts": { "go": "exec node launch.mjs program.ts" } }',
     );
-    await writeFile(join(project, 'package-lock.json'), '{ "packages": {} }');
-    await mkdir(join(project, 'node_modules'));
-    await writeFile(join(project, 'node_modules', '.package-lock.json'), '{ "packages": {} }');
+    await dropDependencies();
     await writeFile(
       join(project, 'program.ts'),
       `process.on('${signal}', () => { console.log('once'); setTimeout(() => process.exit(0), 1000); });\nsetInterval(() => {}, 1000);\nconsole.log(process.pid);\n`,
