@@ -69,7 +69,8 @@ run_simple('127.0.0.1', int(sys.argv[1]), DomainDispatcherApplication(create_bac
 `;
 
 /** Starts moto. It does not check signatures. */
-export async function startMoto(bucket = 'digitmint-test'): Promise<S3Server> {
+export async function startMoto(): Promise<S3Server> {
+  const bucket = 'digitmint-test';
   const port = await findFreePort();
   const endpoint = `http://127.0.0.1:${port}`;
   const child = spawn(join(MOTO, 'bin/python'), ['-c', SERVE_MOTO, String(port)], {
