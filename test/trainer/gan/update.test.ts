@@ -1,7 +1,6 @@
 /**
  * Tests the two updates against gradients by finite differences of plain loops in double precision,
- * on every backend that trains. A missing backend is skipped with a warning, or fails with
- * DIGITMINT_REQUIRE_BACKENDS=1.
+ * on every backend that trains. A missing backend is skipped with a warning.
  */
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
