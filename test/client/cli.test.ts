@@ -13,6 +13,7 @@ import { gunzipSync } from 'node:zlib';
 import { PNG } from 'pngjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
+import { hasCommands } from '../support/clients/installed.ts';
 import { buildFixture, buildPointer } from '../support/models/fixture-artifact.ts';
 import {
   installClient,
@@ -438,14 +439,14 @@ describe('writes', () => {
     expect(await readdir(folder)).toEqual(['seven.png']);
   });
 
-  test.runIf(process.platform === 'linux' && existsSync('/usr/bin/script'))(
+  test.runIf(process.platform === 'linux' && hasCommands('script'))(
     'text to a screen, and nothing binary',
     async () => {
       const onScreen = (args: string): Promise<Ended> =>
         new Promise((resolve) => {
           const command = `${process.execPath} ${join(client.path, 'cli.js')} ${args}`;
           execFile(
-            '/usr/bin/script',
+            'script',
             ['-qec', command, '/dev/null'],
             { cwd: folder, encoding: 'buffer' },
             (error, stdout, stderr) =>
