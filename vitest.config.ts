@@ -27,7 +27,7 @@ export default defineConfig({
   // As in wrangler.toml's `[alias]`.
   resolve: { alias: { 'page-files': join(import.meta.dirname, '.digitmint', 'page-files.json') } },
   test: {
-    globalSetup: ['./test/support/hosts/build-page.ts', './test/support/trainer-program.ts'],
+    globalSetup: ['./test/support/hosts/set-up.ts'],
     reporters: ['default', './dev/summary-reporter.ts'],
     sequence: { sequencer: LongestFirst },
     // On two cores: many files wait for a server, a browser or a process.
@@ -58,7 +58,6 @@ export default defineConfig({
           // The HTTP interface again, on Node.
           include: ['test/server/**/*.test.ts', 'test/api/**/*.test.ts'],
           isolate: false,
-          globalSetup: ['./test/support/hosts/build-server.ts'],
           env: { DIGITMINT_RUNTIME: 'node' },
         },
       },

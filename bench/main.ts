@@ -12,8 +12,6 @@ import { parseAs } from '../shared/schema.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { prepareFile, requireFree, writeJson } from '../storage/files.ts';
 import { parseFlags, runProgram } from '../trainer/cli/arguments.ts';
-import { describeMachine } from '../trainer/run/run-folder.ts';
-import { renderGpuChecks } from './gpu-checks.ts';
 import { ROOT, type Suite } from './harness.ts';
 import { printTable, renderPage, renderPlot } from './page.ts';
 import { run } from './peers.ts';
@@ -118,6 +116,7 @@ async function runSuite(name: string, operands: readonly string[], flags: Flags)
   if (loadBefore > QUIET_LOAD) {
     console.log(`The machine is busy (load ${loadBefore.toFixed(2)}): do not publish the figures.`);
   }
+  const { describeMachine } = await import('../trainer/run/run-folder.ts');
   const machine = { ...describeMachine(), loadBefore };
   const measuredAt = new Date().toISOString();
   const measured = await measure(flags.quick, operands);
@@ -155,6 +154,7 @@ async function runSuites(names: readonly string[], quick: boolean): Promise<void
 
 /** Writes each page: what people wrote, up to the mark, then the records. */
 async function writePages(): Promise<void> {
+  const { renderGpuChecks } = await import('./gpu-checks.ts');
   const pages = Map.groupBy(Object.keys(SUITES), (name) => SUITES[name]?.page);
   for (const [page, names] of pages) {
     const records: BenchRecord[] = [];

@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { describeSwallowed } from '../shared/npm-flags.ts';
-import { buildPage } from './build/page.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const WRANGLER = join(ROOT, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
@@ -11,6 +10,7 @@ const FLAGS = ['--dry-run', '--env NAME', '--name NAME', '--outdir FOLDER'];
 
 const swallowed = describeSwallowed(FLAGS, process);
 if (swallowed === null) {
+  const { buildPage } = await import('./build/page.ts');
   await buildPage();
   const options = { cwd: ROOT, stdio: 'inherit' } as const;
   const child = spawn(process.execPath, [WRANGLER, 'deploy', ...process.argv.slice(2)], options);

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { USAGES } from '../server/settings.ts';
 import { describeSwallowed } from '../shared/npm-flags.ts';
-import { SERVER_FILE } from './build/server.ts';
 
 const swallowed = describeSwallowed(USAGES, process);
 if (swallowed !== null) {
@@ -25,4 +24,4 @@ const { status } = spawnSync(
 if (status !== 0) {
   process.exit(1); // The builder has said why.
 }
-await import(pathToFileURL(join(FOLDER, SERVER_FILE)).href);
+await import(pathToFileURL(join(FOLDER, 'server.js')).href);

@@ -3,9 +3,7 @@ import { mkdirSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { unstable_startWorker as startWorker } from 'wrangler';
 import { POINTER_KEY } from '../shared/model/artifact.ts';
-import { publishArtifact } from '../trainer/publish/publish.ts';
 import {
   createLocalStore,
   DEV_SERVER_FILE,
@@ -14,7 +12,6 @@ import {
   lockLocalR2,
 } from '../storage/local-r2.ts';
 import { StorageError } from '../storage/object-store.ts';
-import { buildPage } from './build/page.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const SHIPPED_MODEL = join(ROOT, 'models', 'digits');
@@ -63,6 +60,9 @@ async function main(): Promise<void> {
   // Beside `dev.logLevel`, which does not govern all of wrangler's messages.
   process.env['WRANGLER_LOG'] ||= 'error';
   process.chdir(ROOT);
+  // Only now: what is wrong above is told before these libraries load.
+  const { buildPage } = await import('./build/page.ts');
+  const { unstable_startWorker: startWorker } = await import('wrangler');
   await buildPage();
 
   const worker = await startWorker({
@@ -114,7 +114,7 @@ async function main(): Promise<void> {
     await stop(1);
     return;
   }
-  watchPage();
+  watchPage(buildPage);
   process.stdout.write(formatBanner(url));
   if (['0.0.0.0', '::'].includes(host)) {
     process.stdout.write(
@@ -125,7 +125,7 @@ async function main(): Promise<void> {
 }
 
 /** Serves edits of the page as soon as they are saved; wrangler does so for the worker. */
-function watchPage(): void {
+function watchPage(buildPage: () => Promise<void>): void {
   let timer: NodeJS.Timeout | undefined;
   let built = Promise.resolve();
   const watcher = watch(join(ROOT, 'page'), { recursive: true }, () => {
@@ -148,6 +148,7 @@ async function publishShippedModel(url: string): Promise<void> {
   try {
     const store = createLocalStore(url, `local R2 of ${url}`);
     if ((await store.get(POINTER_KEY)) === null) {
+      const { publishArtifact } = await import('../trainer/publish/publish.ts');
       const now = () => new Date();
       await publishArtifact({ store, folder: SHIPPED_MODEL, makeDefault: true, now });
     }

@@ -6,9 +6,13 @@
 import { createHash } from 'node:crypto';
 import { basename, extname, join, relative, resolve } from 'node:path';
 import { build, type BuildOptions, type BuildResult, type Plugin } from 'esbuild';
-import { unstable_readConfig as readConfig } from 'wrangler';
 
 export const ROOT = join(import.meta.dirname, '../..');
+
+/** As in wrangler.toml. Wrangler itself would read them, but takes a second to load, and memory. */
+export const ALIAS: Readonly<Record<string, string>> = {
+  'page-files': './.digitmint/page-files.json',
+};
 
 /**
  * Bundles scripts. For browsers they are split, and fetch wasm from beside them before they run.
@@ -24,8 +28,6 @@ export function bundle(
   platform: keyof typeof READERS,
   { plugins = [], splitting = platform === 'browser', ...options }: BuildOptions = {},
 ): Promise<BuildResult<{ metafile: true }>> {
-  const config = join(ROOT, 'wrangler.toml');
-  const { alias, define } = readConfig({ config }, { hideWarnings: true });
   return build({
     absWorkingDir: ROOT,
     entryPoints: entries,
@@ -42,19 +44,13 @@ export function bundle(
     logLevel: 'silent',
     // Hashes depend on paths: a linked node_modules must give the same bytes as a real one.
     preserveSymlinks: true,
-    define: { ...define },
     entryNames: '[name]',
     chunkNames: '[name]-[hash]',
     assetNames: '[name]-[hash]',
     loader: { '.bin': 'file', '.wasm': 'file', '.svg': 'copy' },
     ...options,
     metafile: true,
-    plugins: [
-      ...plugins,
-      replaceModules(alias ?? {}),
-      dropColourNames,
-      loadBinaries(READERS[platform]),
-    ],
+    plugins: [...plugins, replaceModules, dropColourNames, loadBinaries(READERS[platform])],
   });
 }
 
@@ -62,17 +58,15 @@ const REQUIRE =
   "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
 /** Does what wrangler's `[alias]` does: unlike esbuild's alias it also replaces relative paths. */
-export function replaceModules(alias: Readonly<Record<string, string>>): Plugin {
-  return {
-    name: 'replace-modules',
-    setup({ onResolve }) {
-      onResolve({ filter: /./ }, ({ path }) => {
-        const replacement = alias[path];
-        return replacement === undefined ? undefined : { path: resolve(ROOT, replacement) };
-      });
-    },
-  };
-}
+export const replaceModules: Plugin = {
+  name: 'replace-modules',
+  setup({ onResolve }) {
+    onResolve({ filter: /./ }, ({ path }) => {
+      const replacement = ALIAS[path];
+      return replacement === undefined ? undefined : { path: resolve(ROOT, replacement) };
+    });
+  },
+};
 
 /** Leaves the names of colours out where none is looked up: the package freezes its table. */
 const dropColourNames: Plugin = {

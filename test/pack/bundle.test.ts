@@ -49,6 +49,9 @@ describe('the data of a bundle', () => {
   });
 });
 
+if (swiftShaderMissing !== undefined) {
+  console.warn(`Skipped: ${swiftShaderMissing}`);
+}
 describe.skipIf(swiftShaderMissing !== undefined)('a bundle of the trainer', () => {
   let parent: string;
   let bundle: string;

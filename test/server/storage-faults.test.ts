@@ -49,7 +49,7 @@ const FAULTS: readonly (readonly [
 ])[] = [
   ['loses its connection', { do: 'drop' }, storage],
   ['loses its connection when it was answered', { do: 'cut' }, storage],
-  ['is never answered', { do: 'stall' }, storage],
+  ['is never answered', { do: 'stall' }, storage, ['pointer']],
   ['is a 500', refuse(500, 'InternalError'), storage],
   ['is a 503 SlowDown', refuse(503, 'SlowDown', { 'retry-after': '1' }), storage],
   ['is a 429', refuse(429, 'TooManyRequests', { 'retry-after': '1' }), storage],

@@ -36,6 +36,9 @@ const canMount =
     'tmpfs',
     tmpdir(),
   ]).status === 0;
+if (!canMount) {
+  console.warn('Skipped: a folder on a full disk: this user cannot mount a small one');
+}
 
 /** Runs a program with a store on its own file system. The program prints JSON. */
 async function runOnMount(options: string, prepare: string, program: string): Promise<unknown> {

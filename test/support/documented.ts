@@ -1,7 +1,6 @@
 /** Compares the answers that tests get with the OpenAPI document. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from '../../dev/build/bundle.ts';
 
 interface Described {
   readonly description: string;
@@ -17,7 +16,7 @@ let known: readonly Pattern[] | undefined;
 
 /** Reads the document, which is built before a service starts, and its paths as patterns. */
 function readPatterns(): readonly Pattern[] {
-  const text = readFileSync(join(ROOT, '.digitmint/openapi.bin'), 'utf8');
+  const text = readFileSync(join(import.meta.dirname, '../../.digitmint/openapi.bin'), 'utf8');
   const { paths } = JSON.parse(text) as { paths: Readonly<Record<string, Pattern['methods']>> };
   return Object.entries(paths)
     .map(([path, methods]) => {

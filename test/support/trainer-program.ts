@@ -1,9 +1,7 @@
 /**
  * The trainer as a program that tests start, and the programs of test/support that use its code.
- * vitest.config.ts names this file as their set-up: it bundles them once, since a bundle starts in
- * half the time.
+ * The set-up bundles them once, since a bundle starts in half the time.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,7 +10,8 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** The bundle, or the source in a hunt. */
 export const TRAINER = process.env['DIGITMINT_TRAINER'] ?? join(ROOT, 'trainer', 'main.ts');
 
-const OTHERS = {
+/** Their sources. */
+export const OTHERS = {
   fingerprint: 'test/trainer/tensorflow/fingerprint.ts',
   'lose-device': 'test/support/training/lose-device.ts',
   'models-child': 'test/support/models/models-child.ts',
@@ -35,20 +34,4 @@ export function findProgram(name: OtherProgram, backend?: string): string {
   const isBundled = process.env['DIGITMINT_TRAINER'] !== undefined;
   const hasTwo = backend === 'tensorflow' || backend === 'auto';
   return isBundled && !hasTwo ? join(dirname(TRAINER), `${name}.js`) : join(ROOT, OTHERS[name]);
-}
-
-export default async function setUp(): Promise<() => void> {
-  const { packCode } = await import('../../dev/pack/code.ts');
-  // In the repository, where Node finds the packages that are not bundled.
-  const parent = join(ROOT, '.digitmint');
-  mkdirSync(parent, { recursive: true });
-  const folder = mkdtempSync(join(parent, 'trainer-'));
-  await packCode(folder, false, OTHERS);
-  process.env['DIGITMINT_TRAINER'] = join(folder, 'main.js');
-  // Many tests start this program or wrangler. With their code compiled they start sooner. Emptied
-  // before and not after the tests: a process that ends last still adds to it.
-  const compiled = join(parent, 'compiled-for-tests');
-  rmSync(compiled, { recursive: true, force: true, maxRetries: 10 });
-  process.env['NODE_COMPILE_CACHE'] = compiled;
-  return () => rmSync(folder, { recursive: true, force: true });
 }

@@ -60,12 +60,19 @@ test('excess requests are refused with a drawn error, and the others are answere
 });
 
 test('small requests are answered meanwhile', async () => {
-  const flooded = flood('/digit.json?n=200');
-  const small = await Promise.all(
-    Array.from({ length: 10 }, async (_, i) => (await worker.fetch(`/digit.txt?seed=${i}`)).status),
-  );
-  expect(small).toEqual(Array.from({ length: 10 }, () => 200));
-  const refused = (await flooded).filter(({ status }) => status === 503);
+  let refused: Awaited<ReturnType<typeof flood>> = [];
+  while (refused.length === 0) {
+    const flooded = flood('/digit.json?n=200');
+    const small = await Promise.all(
+      Array.from(
+        { length: 10 },
+        async (_, i) => (await worker.fetch(`/digit.txt?seed=${i}`)).status,
+      ),
+    );
+    expect(small).toEqual(Array.from({ length: 10 }, () => 200));
+    // On a busy machine the requests may arrive one by one.
+    refused = (await flooded).filter(({ status }) => status === 503);
+  }
   for (const { bytes } of refused) {
     expect(v.parse(problemSchema, JSON.parse(bytes.toString()))).toMatchObject({
       code: 'busy',

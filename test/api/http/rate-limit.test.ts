@@ -3,7 +3,6 @@
  * and Node's counter.
  */
 import { PNG } from 'pngjs';
-import { unstable_readConfig as readConfig } from 'wrangler';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as v from 'valibot';
 import { limitsSchema, problemSchema } from '../../../shared/contract/answers.ts';
@@ -11,6 +10,7 @@ import { parseRateLimits } from '../../../worker/env.ts';
 import { nameCaller } from '../../../worker/http/admission.ts';
 import { startNodeServer } from '../../support/hosts/node-server.ts';
 import { RUNTIME, type TestWorker } from '../../support/hosts/runtime.ts';
+import { readWorkerConfig } from '../../support/hosts/worker-config.ts';
 import { startWorker, type RateLimitBinding } from '../../support/hosts/workerd.ts';
 
 const LIMITS = { all: 30, heavy: 8 };
@@ -135,14 +135,12 @@ test('the service states its limits', async () => {
   expect(limits['maxLargeAnswersAMinute']).toMatchObject({ value: LIMITS.heavy, unit: 'answers' });
 });
 
-test('the stated limits equal those of the bindings', () => {
-  const { ratelimits, vars } = readConfig({ config: 'wrangler.toml' }, { hideWarnings: true });
-  const bound = Object.fromEntries(
-    (ratelimits as RateLimitBinding[]).map(({ name, simple }) => [name, simple]),
-  );
-  expect(bound).toEqual({
-    RATE_LIMITER: { limit: Number(vars['RATE_LIMIT']), period: 60 },
-    HEAVY_RATE_LIMITER: { limit: Number(vars['HEAVY_RATE_LIMIT']), period: 60 },
+test('the stated limits equal those of the bindings', async () => {
+  const { ratelimits, bindings } = (await readWorkerConfig()).options;
+  const bind = (stated: string) => ({ simple: { limit: Number(bindings?.[stated]), period: 60 } });
+  expect(ratelimits).toMatchObject({
+    RATE_LIMITER: bind('RATE_LIMIT'),
+    HEAVY_RATE_LIMITER: bind('HEAVY_RATE_LIMIT'),
   });
 });
 

@@ -31,7 +31,7 @@ export function isFault({ outcome }: Pick<Verdict, 'outcome'>): boolean {
 }
 
 /** Makes the artifact of a case without loading it. */
-export function buildCase(
+function buildCase(
   seed: string,
   index: number,
 ): { readonly mutation: MutationName; readonly stored: Stored } {

@@ -1,4 +1,8 @@
-/** Other people's programs, which use the API or the npm package: see `dev/*-clients`. */
+/**
+ * Other people's programs. Tests that need a missing one are skipped with a message. The gate fails
+ * when a test is skipped.
+ */
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -8,22 +12,26 @@ const NPM = join(PROJECT, '.digitmint', 'npm-clients');
 /** The installed packages of `dev/npm-clients`. */
 export const NPM_CLIENTS = join(NPM, 'node_modules');
 
-/** Tells whether the packages of `dev/npm-clients` are there. @throws  As `isInstalled`. */
-export function hasNpmClients(): boolean {
-  return isInstalled(join(NPM, 'installed.json'), 'dev/npm-clients/install.sh');
-}
+/** Tells whether the packages of `dev/npm-clients` are there. */
+export const hasNpmClients = () =>
+  isInstalled(join(NPM, 'installed.json'), 'dev/npm-clients/install.sh');
 
-/**
- * DIGITMINT_REQUIRE_CLIENTS=1 requires the clients, so that no run skips their tests unnoticed.
- * @throws Error  When they are required and not installed.
- */
-function isInstalled(file: string, script: string): boolean {
+/** Tells whether a file is there that a script of this project installs. */
+export function isInstalled(file: string, script: string): boolean {
   const isThere = existsSync(file);
-  if (!isThere && process.env['DIGITMINT_REQUIRE_CLIENTS'] === '1') {
-    throw new Error(`DIGITMINT_REQUIRE_CLIENTS=1: expected ${file}; run sh ${script}`);
-  }
   if (!isThere) {
-    console.warn(`Skipped tests of clients: run sh ${script}`);
+    console.warn(`Skipped tests: run sh ${script}`);
   }
   return isThere;
+}
+
+/** Tells whether commands are on the PATH. */
+export function hasCommands(...names: readonly string[]): boolean {
+  const missing = names.filter(
+    (name) => spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0,
+  );
+  if (missing.length > 0) {
+    console.warn(`Skipped tests: install ${missing.join(' and ')}`);
+  }
+  return missing.length === 0;
 }

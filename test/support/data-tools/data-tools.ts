@@ -1,8 +1,8 @@
 /** Runs data tools in Python, which open sets of a running service. */
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { isInstalled } from '../clients/installed.ts';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../../..');
@@ -37,22 +37,9 @@ export type Found =
   | { readonly pixels: string; readonly labels: readonly number[] }
   | { readonly failure: string };
 
-/**
- * True when the tools are installed. DIGITMINT_REQUIRE_DATA_TOOLS=1 requires them, so that no run
- * skips their tests unnoticed.
- * @throws Error  When they are required and not installed.
- */
-export function hasTools(list: ToolList): boolean {
-  const isThere = existsSync(join(findFolder(list), 'installed.txt'));
-  const advice = `run sh dev/data-tools/install.sh ${list}`;
-  if (!isThere && process.env['DIGITMINT_REQUIRE_DATA_TOOLS'] === '1') {
-    throw new Error(`expected ${findFolder(list)}; ${advice}`);
-  }
-  if (!isThere) {
-    console.warn(`Skipped tests of data tools: ${advice}`);
-  }
-  return isThere;
-}
+/** Tells whether the tools of a list are installed. */
+export const hasTools = (list: ToolList) =>
+  isInstalled(join(findFolder(list), 'installed.txt'), `dev/data-tools/install.sh ${list}`);
 
 /** Installs the tools of a list, once. */
 export async function installTools(list: ToolList): Promise<void> {

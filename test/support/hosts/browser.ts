@@ -11,7 +11,7 @@ export async function startBrowser(): Promise<Browser> {
   // The sandbox is off: it does not work for root and in containers. The browser opens only our own
   // pages.
   const browser = await playwright.launch({
-    executablePath: await chromium.executablePath(),
+    executablePath: process.env['DIGITMINT_CHROMIUM'] ?? (await chromium.executablePath()),
     args: ['--no-sandbox'],
     headless: true,
     timeout: 0,

@@ -3,12 +3,13 @@
  * outside the repository, without a network.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { buildClient } from '../../../dev/build/client.ts';
+import { acquireFileLock } from '../../../storage/file-lock.ts';
 import type { OtherOrigin } from './other-origin.ts';
 
 const run = promisify(execFile);
@@ -33,13 +34,11 @@ interface Packed {
   readonly files: readonly { readonly path: string }[];
 }
 
-let installed: ReturnType<typeof buildAndInstall> | undefined;
+type Installed = Omit<InstalledClient, 'path' | 'remove'>;
 
 /** Gives a project in which the package is installed. The caller removes the project. */
 export async function installClient(): Promise<InstalledClient> {
-  // Once in each process of tests, since npm takes seconds. A test gets a copy of its own.
-  installed ??= buildAndInstall();
-  const { folder, tarball, ...rest } = await installed;
+  const { folder, tarball, ...rest } = await buildOnce();
   const root = await mkdtemp(join(tmpdir(), 'digitmint-client-'));
   const own = join(root, 'project');
   await cp(folder, own, { recursive: true, verbatimSymlinks: true });
@@ -53,10 +52,29 @@ export async function installClient(): Promise<InstalledClient> {
   };
 }
 
-/** Builds, packs and installs the package, and removes it with the process. */
-async function buildAndInstall(): Promise<Omit<InstalledClient, 'path' | 'remove'>> {
-  const root = await mkdtemp(join(tmpdir(), 'digitmint-client-'));
-  process.once('exit', () => rmSync(root, { recursive: true, force: true }));
+/**
+ * Builds and installs the package once in a run, since npm takes seconds. The set-up removes the
+ * temporary folder.
+ */
+async function buildOnce(): Promise<Installed> {
+  const root = join(tmpdir(), 'digitmint-client');
+  await mkdir(root, { recursive: true });
+  const facts = join(root, 'installed.json');
+  const lock = await acquireFileLock(join(root, 'lock'), FOREVER);
+  try {
+    if (!existsSync(facts)) {
+      await writeFile(facts, JSON.stringify(await buildAndInstall(root)));
+    }
+    return JSON.parse(await readFile(facts, 'utf8')) as Installed;
+  } finally {
+    await lock.release();
+  }
+}
+
+const FOREVER = { timeoutMs: Infinity, staleMs: Infinity };
+
+/** Leaves the project, the tarball and npm’s cache in a folder. */
+async function buildAndInstall(root: string): Promise<Installed> {
   const [built, folder] = [join(root, 'dist'), join(root, 'project')];
   await buildClient(built);
   await mkdir(folder);

@@ -1,10 +1,10 @@
 /** The generators and linters that dev/openapi-clients/install.sh installs. */
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { isInstalled } from '../clients/installed.ts';
 
 const run = promisify(execFile);
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -12,21 +12,8 @@ const FOLDER = join(PROJECT, '.digitmint', 'openapi-clients');
 
 export const CONFIGS = join(PROJECT, 'dev', 'openapi-clients');
 
-/**
- * True when they are installed. DIGITMINT_REQUIRE_CLIENTS=1 requires them, so that no run skips
- * their tests unnoticed.
- * @throws Error  When they are required and not installed.
- */
-export function hasOpenapiClients(): boolean {
-  const file = join(FOLDER, 'installed.txt');
-  const isThere = existsSync(file);
-  if (!isThere && process.env['DIGITMINT_REQUIRE_CLIENTS'] === '1') {
-    throw new Error(
-      `DIGITMINT_REQUIRE_CLIENTS=1: expected ${file}; run sh dev/openapi-clients/install.sh`,
-    );
-  }
-  return isThere;
-}
+export const hasOpenapiClients = () =>
+  isInstalled(join(FOLDER, 'installed.txt'), 'dev/openapi-clients/install.sh');
 
 /** Makes a folder from which programs import the installed npm packages. */
 export async function makeWorkspace() {

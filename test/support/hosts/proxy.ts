@@ -2,13 +2,14 @@
  * The proxies of docs/self-host.md, run from the page's own text. Only addresses, the host's name,
  * and the places of the cache and of the certificate are replaced.
  */
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { request, type RequestOptions } from 'node:https';
+import { Agent, request, type RequestOptions } from 'node:https';
 import type { IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { hasCommands } from '../clients/installed.ts';
 
 const PAGE = readFileSync(
   fileURLToPath(new URL('../../../docs/self-host.md', import.meta.url)),
@@ -19,22 +20,10 @@ const [NAME, SERVER] = ['digits.example.org', '127.0.0.1:8787'];
 
 export type ProxyName = 'nginx' | 'caddy';
 
-/**
- * True when a proxy and openssl are installed. DIGITMINT_REQUIRE_PROXIES=1 requires them, so that
- * no run skips their tests unnoticed.
- */
-export function hasProxy(name: ProxyName): boolean {
-  const isThere = [name, 'openssl'].every(
-    (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0,
-  );
-  if (!isThere && process.env['DIGITMINT_REQUIRE_PROXIES'] === '1') {
-    throw new Error(`DIGITMINT_REQUIRE_PROXIES=1: expected ${name} and openssl; install them`);
-  }
-  return isThere;
-}
+export const hasProxy = (name: ProxyName) => hasCommands(name, 'openssl');
 
 /** Reads the page's code block in a language. */
-export function readExample(language: string): string {
+function readExample(language: string): string {
   const [, text] = new RegExp(`\n\`\`\`${language}\n(.*?)\n\`\`\`\n`, 's').exec(PAGE) ?? [];
   if (text === undefined) {
     throw new Error(`docs/self-host.md has no example in ${language}`);
@@ -77,12 +66,14 @@ export async function startProxy(
   let said = '';
   child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const agent = new Agent({ keepAlive: true });
   const stop = async (): Promise<void> => {
+    agent.destroy();
     child.kill('SIGTERM');
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  const options = { host: '127.0.0.1', port, servername: 'localhost', ca: certificate };
+  const options = { agent, host: '127.0.0.1', port, servername: 'localhost', ca: certificate };
   const ask: TestProxy['ask'] = (path, headers = {}) =>
     sendRequest({ ...options, path, headers: { host: `localhost:${port}`, ...headers } });
   while (child.exitCode === null && child.signalCode === null) {
@@ -152,7 +143,7 @@ function createCertificate(folder: string): Buffer {
 
 function sendRequest(options: RequestOptions): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const call = request({ ...options, agent: false }, (answer) => {
+    const call = request(options, (answer) => {
       const chunks: Buffer[] = [];
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
       answer.on('error', reject);

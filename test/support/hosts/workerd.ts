@@ -5,9 +5,8 @@ import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'esbuild';
-import type { V4WorkerOptionsShape } from 'miniflare';
-import type { Unstable_Config } from 'wrangler';
 import { askAt, type Asking } from './ask.ts';
+import { readWorkerConfig, type BuildSettings } from './worker-config.ts';
 import { listObjects, type Fixture } from '../models/fixture-artifact.ts';
 
 /** The part of the bucket's binding that tests use. */
@@ -41,9 +40,6 @@ process.env['WRANGLER_LOG'] = 'error';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-// Only where a worker starts, since wrangler takes 0.8 s to load.
-const importWrangler = () => import('wrangler');
-
 /**
  * Starts the worker by Miniflare, with the settings that wrangler reads from wrangler.toml. The
  * proxies and observers of `wrangler dev` would take most of a start's time and of a request's. The
@@ -60,23 +56,9 @@ export async function startWorker(
   main?: URL,
   rateLimits: RateLimitBinding[] = [],
 ): Promise<TestWorker> {
-  const { unstable_readConfig: readConfig, unstable_getMiniflareWorkerOptions: getOptions } =
-    await importWrangler();
-  const config = readConfig({ config: join(ROOT, 'wrangler.toml') }, { hideWarnings: true });
-  config.vars = {
-    ...(main === undefined && config.vars),
-    MODEL_REFRESH_SECONDS: '0.1',
-    RATE_LIMIT: 'off',
-    HEAVY_RATE_LIMIT: 'off',
-    JOBS_SECRET: '',
-    ...vars,
-  };
-  if (main !== undefined) {
-    Object.assign(config, { assets: undefined, ratelimits: rateLimits });
-  }
-  const { modulesRules: _, ...options } = getOptions(config).workerOptions;
-  const workerOptions = options as V4WorkerOptionsShape; // wrangler's type has lost the fields.
-  const { compatibilityDate = '', r2Buckets = {} } = workerOptions;
+  const { options, ...config } = await readWorkerConfig();
+  const { assets: _, ...others } = options;
+  const { compatibilityDate = '', r2Buckets = {} } = options;
   const common = { compatibilityDate, r2Buckets };
   const logs: string[] = [];
   const { Miniflare, convertV4MiniflareOptions } = await import('miniflare');
@@ -86,7 +68,15 @@ export async function startWorker(
       handleStructuredLogs: ({ message }) => logs.push(message),
       workers: [
         {
-          ...workerOptions,
+          ...(main === undefined ? options : { ...others, ratelimits: byName(rateLimits) }),
+          bindings: {
+            ...(main === undefined && options.bindings),
+            MODEL_REFRESH_SECONDS: '0.1',
+            RATE_LIMIT: 'off',
+            HEAVY_RATE_LIMIT: 'off',
+            JOBS_SECRET: '',
+            ...vars,
+          },
           name: 'digitmint',
           modulesRoot: '/',
           modules: await bundleOnce(main === undefined ? config.main : fileURLToPath(main), config),
@@ -121,6 +111,10 @@ export async function startWorker(
   };
 }
 
+function byName(limits: readonly RateLimitBinding[]): Record<string, RateLimitBinding> {
+  return Object.fromEntries(limits.map((limit) => [limit.name, limit]));
+}
+
 /**
  * A worker beside the one under test that lists the keys of a bucket. Through Miniflare's own
  * binding, the key of each object takes a request of its own, which blocks this process.
@@ -132,19 +126,17 @@ const LISTER = `export default {
   },
 };`;
 
-type Settings = Pick<Unstable_Config, 'alias' | 'define' | 'minify' | 'keep_names'>;
-
 const bundles = new Map<string, ReturnType<typeof bundleWorker>>();
 
 /** Bundles an entry point once in each process. */
-function bundleOnce(main = '', settings: Settings): ReturnType<typeof bundleWorker> {
+function bundleOnce(main = '', settings: BuildSettings): ReturnType<typeof bundleWorker> {
   const modules = bundles.get(main) ?? bundleWorker(main, settings);
   bundles.set(main, modules);
   return modules;
 }
 
 /** Bundles as wrangler does. The first module is the script; it imports the binary ones. */
-async function bundleWorker(main: string, { alias, define, minify, keep_names }: Settings) {
+async function bundleWorker(main: string, { define, minify, keep_names }: BuildSettings) {
   const { build } = await import('esbuild');
   const { nameAsset, replaceModules } = await import('../../../dev/build/bundle.ts');
   const binaries = new Map<string, { type: 'CompiledWasm' | 'Data'; contents: Buffer }>();
@@ -172,7 +164,7 @@ async function bundleWorker(main: string, { alias, define, minify, keep_names }:
     keepNames: keep_names !== false,
     define,
     logLevel: 'silent',
-    plugins: [replaceModules(alias ?? {}), keepBinaries],
+    plugins: [replaceModules, keepBinaries],
   });
   const script = { type: 'ESModule' as const, contents: outputFiles[0]?.text ?? '' };
   return [['/index.js', script] as const, ...binaries].map(([path, file]) => ({ path, ...file }));

@@ -19,6 +19,8 @@ export interface JobService {
   readonly secret: string;
   /** Shards that the worker wrote, and deliveries whose shard was there already. */
   readonly counts: { written: number; there: number };
+  /** Resolves when the worker has written so many shards. */
+  readonly untilWritten: (count: number) => Promise<void>;
   /** Processor time of the runtime, storage and queue included; undefined without /proc. */
   readonly readCpuMs: () => number | undefined;
   /** Sends SIGKILL to the service and to all that it started. */
@@ -50,7 +52,7 @@ const LOOK_EVERY_MS = 250;
 const STALL_MS = 60_000;
 
 /** Starts the service on a folder that outlives it. */
-export async function startJobService(folder: string, secret: string): Promise<JobService> {
+async function startJobService(folder: string, secret: string): Promise<JobService> {
   const program = join(import.meta.dirname, 'job-server.ts');
   const child = spawn(process.execPath, [program, folder, secret], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -59,15 +61,19 @@ export async function startJobService(folder: string, secret: string): Promise<J
   const ended = once(child, 'exit');
   const counts = { written: 0, there: 0 };
   const started = Promise.withResolvers<string>();
-  createInterface({ input: child.stdout }).on('line', (line) => {
+  const lines = createInterface({ input: child.stdout });
+  lines.on('line', (line) => {
     counts.written += Number(line.includes('"event":"shard_written"'));
     counts.there += Number(line.includes('"event":"shard_there"'));
     if (line.startsWith('{"url":')) {
       started.resolve((JSON.parse(line) as { url: string }).url);
     }
   });
+  const died = ended.then(([code]) => {
+    throw new Error(`the service ended with status ${code}`);
+  });
+  died.catch(started.reject);
   const fail = (what: string): void => started.reject(new Error(`the service ${what}`));
-  void ended.then(([code]) => fail(`ended with status ${code}`));
   const late = `did not start within ${START_TIMEOUT_MS} ms`;
   setTimeout(fail, START_TIMEOUT_MS, late).unref();
   const url = await started.promise;
@@ -76,6 +82,11 @@ export async function startJobService(folder: string, secret: string): Promise<J
     url,
     secret,
     counts,
+    untilWritten: async (count) => {
+      while (counts.written < count) {
+        await Promise.race([once(lines, 'line'), died]);
+      }
+    },
     readCpuMs: () => {
       // The worker's own process, which starts late, and the one before it.
       const pids = listDescendants('workerd', child.pid);
@@ -119,12 +130,13 @@ export async function runJob(
   const { id, shards } = await first.ask(start, 'POST');
   const { total } = shards;
   log(`job ${id}: ${total} shards`);
-  const atKill = await waitFor(first, id, (job) => job.shards.done >= total * killAt, log);
-  await sleep(LOOK_EVERY_MS / 2); // Most likely in the middle of a shard.
+  // The next shard is being drawn.
+  await first.untilWritten(total * killAt);
+  const doneAtKill = first.counts.written;
   const firstCpuMs = subtract(first.readCpuMs(), before);
   let seconds = (performance.now() - began) / 1000;
   await first.kill();
-  log(`killed at ${atKill.shards.done} shards`);
+  log(`killed at ${doneAtKill} shards`);
 
   const second = await startJobService(folder, secret);
   const after = await second.ask(`/jobs/${id}`);
@@ -149,7 +161,7 @@ export async function runJob(
   const all = Array.from({ length: total }, (_, shard) => shard);
   const report = {
     job,
-    doneAtKill: atKill.shards.done,
+    doneAtKill,
     doneAfterKill: after.shards.done,
     writtenAfterKill: second.counts.written,
     deliveredTwice,

@@ -4,15 +4,15 @@
  * ids.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { LOCAL_BUCKET } from '../../../storage/local-r2.ts';
 import type { S3Credentials } from '../../../storage/s3-location.ts';
+import { isInstalled } from '../clients/installed.ts';
 
 /** A running server with one empty bucket. */
 export interface S3Server {
@@ -35,27 +35,10 @@ const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
 const VERSITYGW = join(PROJECT, '.digitmint/bin/versitygw');
 const MOTO = join(PROJECT, '.digitmint/data-tools/moto');
 
-/**
- * True when versitygw is installed. DIGITMINT_REQUIRE_S3=1 requires it, so that no run skips its
- * tests unnoticed.
- * @throws Error  When versitygw is required and not installed.
- */
-export function hasVersitygw(): boolean {
-  return isInstalled(VERSITYGW, 'dev/install-versitygw.sh');
-}
+export const hasVersitygw = () => isInstalled(VERSITYGW, 'dev/install-versitygw.sh');
 
-/** The same for moto. */
-export function hasMoto(): boolean {
-  return isInstalled(join(MOTO, 'installed.txt'), 'dev/data-tools/install.sh moto');
-}
-
-function isInstalled(file: string, script: string): boolean {
-  const isThere = existsSync(file);
-  if (!isThere && process.env['DIGITMINT_REQUIRE_S3'] === '1') {
-    throw new Error(`DIGITMINT_REQUIRE_S3=1: expected ${file}; run ${script}`);
-  }
-  return isThere;
-}
+export const hasMoto = () =>
+  isInstalled(join(MOTO, 'installed.txt'), 'dev/data-tools/install.sh moto');
 
 /**
  * Serves moto one request at a time. Its own command gives each request a thread, and checks a
@@ -69,7 +52,8 @@ run_simple('127.0.0.1', int(sys.argv[1]), DomainDispatcherApplication(create_bac
 `;
 
 /** Starts moto. It does not check signatures. */
-export async function startMoto(bucket = 'digitmint-test'): Promise<S3Server> {
+export async function startMoto(): Promise<S3Server> {
+  const bucket = 'digitmint-test';
   const port = await findFreePort();
   const endpoint = `http://127.0.0.1:${port}`;
   const child = spawn(join(MOTO, 'bin/python'), ['-c', SERVE_MOTO, String(port)], {
@@ -242,14 +226,29 @@ async function waitForServer(
   throw new Error(`${child.spawnargs.join(' ')} did not answer at ${url}: ${said}`);
 }
 
-/** Finds a port that is free now. */
-export function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Below the ports that systems give out by themselves. */
+const FIRST_PORT = 20_000;
+const PORTS_OF_A_PROCESS = 1000;
+let nextPort = Math.floor(Math.random() * PORTS_OF_A_PROCESS);
+
+/**
+ * Finds a port that is free now. Each test process has ports of its own, so that no other one takes
+ * the port before the server that is to listen there, and answers in its place.
+ */
+export async function findFreePort(): Promise<number> {
+  for (;;) {
+    const pool = Number(process.env['VITEST_POOL_ID'] ?? 0) % 12;
+    const port = FIRST_PORT + pool * PORTS_OF_A_PROCESS + (nextPort++ % PORTS_OF_A_PROCESS);
+    if (await canListen(port)) {
+      return port;
+    }
+  }
+}
+
+function canListen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }

@@ -18,7 +18,7 @@ const binding = fileURLToPath(
 
 export interface TrainingBackend {
   readonly name: 'tensorflow' | 'webgpu' | 'wasm';
-  /** True when the backend is missing and optional; a warning is printed once. */
+  /** True when the backend is missing. */
   readonly skip: boolean;
 }
 
@@ -31,7 +31,6 @@ export function listTrainingBackends({
 }: {
   convolutions: boolean;
 }): TrainingBackend[] {
-  const isRequired = process.env['DIGITMINT_REQUIRE_BACKENDS'] === '1';
   const missing = {
     tensorflow: existsSync(binding)
       ? undefined
@@ -43,7 +42,7 @@ export function listTrainingBackends({
     ? (['tensorflow', 'webgpu'] as const)
     : (['tensorflow', 'webgpu', 'wasm'] as const);
   return names.map((name) => {
-    const skip = missing[name] !== undefined && !isRequired;
+    const skip = missing[name] !== undefined;
     if (skip) {
       console.warn(`Skipped on ${name}: ${missing[name]}`);
     }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parseXml } from '@rgrove/parse-xml';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ARMS, QUESTIONS, type ArmName } from '../../../trainer/experiments/arms.ts';
 import {
   buildDocument,
@@ -25,6 +25,11 @@ const RESULTS = (Object.keys(ARMS) as ArmName[]).flatMap((name, i) =>
 );
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 
+let files: ReadonlyMap<string, string>;
+beforeAll(async () => {
+  files = await buildDocument(RESULTS);
+});
+
 let root: string;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'digitmint-document-'));
@@ -33,12 +38,10 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 
 describe('the document', () => {
   it('is the same for the same records, whatever their order', async () => {
-    const once = [...(await buildDocument(RESULTS))];
-    expect([...(await buildDocument([...RESULTS].reverse()))]).toEqual(once);
+    expect([...(await buildDocument([...RESULTS].reverse()))]).toEqual([...files]);
   });
 
   it('answers every question, with well-formed curves', async () => {
-    const files = await buildDocument(RESULTS);
     const text = files.get('experiments.md') as string;
     for (const { title } of Object.values(QUESTIONS)) {
       expect(text).toContain(`\n## ${title}\n`);
@@ -81,12 +84,11 @@ describe('the document', () => {
     const { stdout } = await promisify(execFile)(process.execPath, [TRAINER, ...flags]);
     expect(stdout).toContain(`with ${RESULTS.length} runs`);
     const text = await readFile(join(docs, 'experiments.md'), 'utf8');
-    expect(text).toBe((await buildDocument(RESULTS)).get('experiments.md'));
+    expect(text).toBe(files.get('experiments.md'));
     expect(await readFile(join(docs, 'experiments', 'runs', 'r1-2.png'), 'utf8')).toBe('a picture');
     expect(await loadRecords(docs)).toHaveLength(RESULTS.length);
     // Without the runs' folder: from the records alone.
     expect(await collectRecords(join(root, 'nowhere'), docs)).toBe(0);
-    await saveDocument(docs);
     await requireDocumentPlace(docs);
     await requireDocumentPlace('docs');
     await writeFile(join(docs, 'experiments.md'), '# Notes of my own');

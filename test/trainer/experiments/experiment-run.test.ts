@@ -37,7 +37,7 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
   await makeRoot();
   wholeRoot = root;
-  await run();
+  expect(await run()).toBe(true);
 });
 afterAll(() => rm(wholeRoot, { recursive: true, force: true }));
 
@@ -114,7 +114,7 @@ function dropClock({ points, ...rest }: ExperimentResult) {
 
 describe('a run of an experiment', () => {
   it('is measured on its schedule, with losses, and ends in a record and a grid', async () => {
-    expect(await run()).toBe(true);
+    await copyWhole('run');
     const { points, steps, failure, seed } = await load();
     expect([steps, failure, seed]).toEqual([STEPS, null, 'tiny']);
     expect(points.map(({ step }) => step)).toEqual([0, 100, STEPS]);

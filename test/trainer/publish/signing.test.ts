@@ -12,6 +12,7 @@ import {
   verifySignature,
 } from '../../../shared/model/signature.ts';
 import { createKeyFile, readSigner } from '../../../trainer/publish/signing.ts';
+import { hasCommands } from '../../support/clients/installed.ts';
 
 let folder: string;
 let file: string;
@@ -23,58 +24,68 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const message = new TextEncoder().encode('{"a":1}');
 
+const hasOpenssl = hasCommands('openssl');
+
 describe('a key pair', () => {
-  it('is created once, readable by its owner alone, and OpenSSL verifies its signatures', async () => {
-    const publicKey = await createKeyFile(file);
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
-    await expect(createKeyFile(file)).rejects.toThrow('never overwritten');
+  it.skipIf(!hasOpenssl)(
+    'is created once, readable by its owner alone, and OpenSSL verifies its signatures',
+    async () => {
+      const publicKey = await createKeyFile(file);
+      expect((await stat(file)).mode & 0o777).toBe(0o600);
+      await expect(createKeyFile(file)).rejects.toThrow('never overwritten');
 
-    const signer = await readSigner(file);
-    expect(signer.publicKey).toEqual(publicKey);
-    const signature = signer.sign(message);
-    expect(signature).toEqual(signer.sign(message));
-    const [pem, text, sig] = ['public.pem', 'text', 'sig'].map((name) => join(folder, name)) as [
-      string,
-      string,
-      string,
-    ];
-    await writeFile(
-      pem,
-      createPublicKey(await readFile(file)).export({ type: 'spki', format: 'pem' }),
-    );
-    expect(verify(null, message, await readFile(pem, 'utf8'), signature)).toBe(true);
-    await writeFile(text, message);
-    await writeFile(sig, signature);
-    const args = [
-      'pkeyutl',
-      '-verify',
-      '-pubin',
-      '-inkey',
-      pem,
-      '-rawin',
-      '-in',
-      text,
-      '-sigfile',
-      sig,
-    ];
-    expect(execFileSync('openssl', args, { encoding: 'utf8' })).toContain('Verified Successfully');
-  });
+      const signer = await readSigner(file);
+      expect(signer.publicKey).toEqual(publicKey);
+      const signature = signer.sign(message);
+      expect(signature).toEqual(signer.sign(message));
+      const [pem, text, sig] = ['public.pem', 'text', 'sig'].map((name) => join(folder, name)) as [
+        string,
+        string,
+        string,
+      ];
+      await writeFile(
+        pem,
+        createPublicKey(await readFile(file)).export({ type: 'spki', format: 'pem' }),
+      );
+      expect(verify(null, message, await readFile(pem, 'utf8'), signature)).toBe(true);
+      await writeFile(text, message);
+      await writeFile(sig, signature);
+      const args = [
+        'pkeyutl',
+        '-verify',
+        '-pubin',
+        '-inkey',
+        pem,
+        '-rawin',
+        '-in',
+        text,
+        '-sigfile',
+        sig,
+      ];
+      expect(execFileSync('openssl', args, { encoding: 'utf8' })).toContain(
+        'Verified Successfully',
+      );
+    },
+  );
 
-  it('made by OpenSSL signs, and its public key verifies only its own signatures', async () => {
-    execFileSync('openssl', ['genpkey', '-algorithm', 'ed25519', '-out', file]);
-    const signer = await readSigner(file);
-    const [publicKey] = parsePublicKeys(encodePublicKey(signer.publicKey));
-    expect(publicKey).toEqual(signer.publicKey);
-    const signature = signer.sign(message);
-    const check = (bytes: Uint8Array, signed: Uint8Array) =>
-      verifySignature(signer.publicKey, bytes, signed);
-    expect(await check(signature, message)).toBe(true);
-    expect(await check(signature.with(0, (signature[0] as number) ^ 1), message)).toBe(false);
-    expect(await check(signature, message.with(0, 0))).toBe(false);
-    expect(await check(signature.slice(0, 63), message)).toBe(false);
-    const stranger = await createKeyFile(join(folder, 'stranger.pem'));
-    expect(await verifySignature(stranger, signature, message)).toBe(false);
-  });
+  it.skipIf(!hasOpenssl)(
+    'made by OpenSSL signs, and its public key verifies only its own signatures',
+    async () => {
+      execFileSync('openssl', ['genpkey', '-algorithm', 'ed25519', '-out', file]);
+      const signer = await readSigner(file);
+      const [publicKey] = parsePublicKeys(encodePublicKey(signer.publicKey));
+      expect(publicKey).toEqual(signer.publicKey);
+      const signature = signer.sign(message);
+      const check = (bytes: Uint8Array, signed: Uint8Array) =>
+        verifySignature(signer.publicKey, bytes, signed);
+      expect(await check(signature, message)).toBe(true);
+      expect(await check(signature.with(0, (signature[0] as number) ^ 1), message)).toBe(false);
+      expect(await check(signature, message.with(0, 0))).toBe(false);
+      expect(await check(signature.slice(0, 63), message)).toBe(false);
+      const stranger = await createKeyFile(join(folder, 'stranger.pem'));
+      expect(await verifySignature(stranger, signature, message)).toBe(false);
+    },
+  );
 
   it('is never shown', async () => {
     await createKeyFile(file);

@@ -15,6 +15,7 @@ import { hashDataset } from '../../../trainer/data/dataset.ts';
 import { hashRun, loadMetrics, locate, reopenRunFolder } from '../../../trainer/run/run-folder.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import { runTraining } from '../../../trainer/run/training-loop.ts';
+import { hasCommands } from '../../support/clients/installed.ts';
 import { listTrainingBackends, runOnBackend } from '../../support/training/backends.ts';
 import { createFolderKiller } from '../../support/crash/kill-publisher.ts';
 import { createTrainerKiller } from '../../support/crash/kill-trainer.ts';
@@ -302,7 +303,7 @@ describe('the same seed twice', () => {
   const { skip } = listTrainingBackends({ convolutions: true }).find(
     ({ name }) => name === 'tensorflow',
   ) ?? { skip: true };
-  const hasTaskset = process.platform === 'linux' && existsSync('/usr/bin/taskset');
+  const hasTaskset = process.platform === 'linux' && hasCommands('taskset');
 
   it.skipIf(skip || !hasTaskset)(
     'in two processes of one thread makes the same version of preset digits',

