@@ -140,7 +140,8 @@ async function describePhoto(
     const hand = text === undefined ? undefined : readHand(text, vary);
     search.set('seed', seed);
     search.set('model', `${name}@${version}`);
-    return doWork(c, dependencies, measureSamples(sampler.plan, labels.length), () =>
+    // A sign takes about as long as a digit.
+    return doWork(c, dependencies, measureSamples(sampler.plan, number.length), () =>
       writeNumber(number, sampler.drawHand({ seed, start, truncation, labels, hand }), {
         seed,
         start,
