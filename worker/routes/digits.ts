@@ -233,7 +233,8 @@ function answerDigits(
     describeContent,
     measureWork(digits, generator) {
       const samples = digits.number?.length ?? digits.n;
-      const drawn = measureSamples(generator.sampler.plan, samples);
+      const { plan, manifest } = generator.sampler;
+      const drawn = measureSamples(plan, samples);
       const numbers = countNumbers(samples, generator);
       switch (format) {
         case 'png':
@@ -243,9 +244,12 @@ function answerDigits(
         case 'npy':
           return drawn;
         case 'json':
-        case 'ndjson':
+        case 'ndjson': {
+          const latent = digits.latent ? samples * manifest.latent.size : 0;
+          return { ...drawn, text: numbers, item: samples, latent };
+        }
         case 'txt':
-          return { ...drawn, text: numbers, item: samples };
+          return { ...drawn, outlined: numbers / manifest.image.channels / 2 };
       }
     },
     mustDraw: (digits, generator) =>

@@ -29,7 +29,7 @@ import {
 } from '../drawing.ts';
 import { readHand } from '../hand.ts';
 import { encodeApng } from '../formats/apng.ts';
-import { encodeGif } from '../../shared/animation/gif.ts';
+import { encodeGif, MAX_PALETTE_PIXELS } from '../../shared/animation/gif.ts';
 import { countNumbers, measureSamples } from '../http/admission.ts';
 import { listLowered } from '../http/fitting-work.ts';
 import {
@@ -126,9 +126,15 @@ function answerMorph(
       const fitted = fitLoop(morph, query, generator);
       const { frames, pixels } = measureLoop(fitted, generator);
       const { plan, manifest } = generator.sampler;
-      const numbers = pixels * manifest.image.channels;
-      const enlarged = fitted.smooth ? countNumbers(frames, generator) * fitted.scale ** 2 : 0;
-      return { ...measureSamples(plan, frames), [format]: numbers, smooth: enlarged };
+      const { channels } = manifest.image;
+      const hasPalette = format === 'gif' && channels > 1;
+      return {
+        ...measureSamples(plan, frames),
+        [format]: pixels * channels,
+        smooth: fitted.smooth ? countNumbers(frames, generator) * fitted.scale ** 2 : 0,
+        frame: format === 'png' ? frames : 0,
+        palette: hasPalette ? Math.min(pixels, MAX_PALETTE_PIXELS) : 0,
+      };
     },
     render(morph, generator, labels, markDrawn) {
       const { sampler } = generator;
