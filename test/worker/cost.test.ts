@@ -117,6 +117,25 @@ describe('an answer counts as large by its work, not by its digits', () => {
     expect([answer.status, counted]).toEqual([429, ['all']]);
   });
 
+  test('a body may have as many pieces as bytes', async () => {
+    let left = 130_000;
+    const body = new ReadableStream({
+      pull(controller) {
+        controller.enqueue(Uint8Array.of(120));
+        if (--left === 0) {
+          controller.close();
+        }
+      },
+    });
+    const { app } = startApp(openShipped());
+    const init = { method: 'POST', body, duplex: 'half' };
+    const answer = await app.request('/hand', init);
+    expect([answer.status, await answer.json()]).toMatchObject([
+      422,
+      { code: 'unreadable_picture' },
+    ]);
+  });
+
   test('a few digits of a large picture are large', async () => {
     const { app, counted } = startApp(large);
     await (await app.request('/digit.png?n=20')).arrayBuffer();
