@@ -32,7 +32,7 @@ import {
 import { readHand } from '../hand.ts';
 import { renderDigits } from '../formats/digits.ts';
 import { countNumbers, measureSamples, type Work } from '../http/admission.ts';
-import { listLowered } from '../http/fitting-work.ts';
+import { checkPixels } from '../http/fitting-work.ts';
 import {
   DRAWING_ERRORS,
   listBodies,
@@ -317,10 +317,8 @@ const isTooLarge = ({ format }: PinnedDigits, { width, height }: Size): boolean 
   format === 'png' && width * height > LIMITS.maxPicturePixels;
 
 function checkSize(digits: PinnedDigits, { width, height }: Size): void {
-  if (isTooLarge(digits, { width, height })) {
-    const maxPixels = LIMITS.maxPicturePixels;
-    const parameters = listLowered(digits);
-    throw new Refusal({ code: 'picture_too_large', width, height, maxPixels, parameters });
+  if (digits.format === 'png') {
+    checkPixels({ width, height }, digits);
   }
 }
 

@@ -1,8 +1,6 @@
 /** `GET /morph`, `/morph.png`, `/morph.gif`: digits that turn into one another, as a loop. */
 import { FORMATS, MORPH_FORMATS, type MorphFormat } from '../../shared/contract/formats.ts';
-import { LIMITS } from '../../shared/contract/limits.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
-import { Refusal } from '../../shared/contract/refusal.ts';
 import {
   buildUrl,
   parseQuery,
@@ -31,7 +29,7 @@ import { readHand } from '../hand.ts';
 import { encodeApng } from '../formats/apng.ts';
 import { encodeGif, MAX_PALETTE_PIXELS } from '../../shared/animation/gif.ts';
 import { countNumbers, measureSamples } from '../http/admission.ts';
-import { listLowered } from '../http/fitting-work.ts';
+import { checkPixels } from '../http/fitting-work.ts';
 import {
   DRAWING_ERRORS,
   listBodies,
@@ -203,10 +201,6 @@ function measureLoop(morph: Pinned<'morph'>, { sampler }: Generator) {
 }
 
 function checkSize(fitted: Pinned<'morph'>, generator: Generator): void {
-  const { pixels, ...size } = measureLoop(fitted, generator);
-  const maxPixels = LIMITS.maxMorphPixels;
-  if (pixels > maxPixels) {
-    const parameters = listLowered(fitted);
-    throw new Refusal({ code: 'picture_too_large', ...size, maxPixels, parameters });
-  }
+  const { width, height, frames } = measureLoop(fitted, generator);
+  checkPixels({ width, height, frames }, fitted);
 }
