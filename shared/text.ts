@@ -37,7 +37,7 @@ export function formatCount(count: number): string {
 
 /** Cuts a text after `max` characters, never inside of one. An ellipsis stands for the rest. */
 export function shorten(text: string, max: number): string {
-  const characters = [...text.slice(0, 2 * max + 2)]; // Each takes one or two places.
+  const characters = Array.from(text.slice(0, 2 * max + 2)); // Each takes one or two places.
   return characters.length > max ? `${characters.slice(0, max).join('')}…` : text;
 }
 

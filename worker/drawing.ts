@@ -164,8 +164,8 @@ export async function answerDrawing<P extends Pinned>(
     const content: Record<string, string> = { ...headers, ...drawing.describeContent(pinned) };
     const plan = (each: P) => drawing.plan?.(each, generator, labels);
     const measurePart = (planned: Content, first: number, end: number): Work => {
-      const { sample, label } = planned.count(first, end);
-      return { ...measureSamples(sampler.plan, sample), label };
+      const drawn = planned.count(first, end);
+      return { ...measureSamples(sampler.plan, drawn.sample), label: drawn.label };
     };
     const measure = (each: P): Work => {
       const whole = plan(each);

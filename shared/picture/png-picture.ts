@@ -81,7 +81,7 @@ export function decodePngPicture(bytes: Uint8Array, background: readonly number[
  * Decodes a whole PNG file, to be shown as [height, width, 3], upright, over backgrounds of red,
  * green and blue. 16 bits are rounded to 8. Gamma and colour profiles are ignored, as in most tools
  * for machine learning.
- * @throws Error  When it cannot be decoded; the message says why. The returned function throws, too.
+ * @throws Error  When it cannot be decoded; the message says why. So does the returned function.
  */
 export function openPngPicture(bytes: Uint8Array): (background: readonly number[]) => Pixels {
   const header = parsePngHeader(bytes);

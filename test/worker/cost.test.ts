@@ -241,11 +241,11 @@ describe('the estimate of an answer', () => {
   }
 
   test('is as right for one format as for another', async () => {
-    const shipped = openShipped();
-    const [grey, coloured] = [drawOnce(shipped), drawOnce(colour)];
+    const real = openShipped();
+    const [grey, coloured] = [drawOnce(real), drawOnce(colour)];
     const signs = "-+.,:'".repeat(5);
     const cases = [
-      [shipped, `/number/${signs}1.png`],
+      [real, `/number/${signs}1.png`],
       [grey, '/digit.png?n=256&scale=2'],
       [grey, '/digit.png?n=36&scale=3&smooth=1'],
       [grey, '/digit.svg?n=100'],

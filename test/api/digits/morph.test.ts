@@ -128,8 +128,8 @@ test('a PNG’s frames hold only what changes', async () => {
 test('one pixel of a coloured GIF changes no other pixel', () => {
   const frames = [[], [[0, 248, 248, 248]]].map((odd) => {
     const pixels = new Uint8Array(16 * 16 * 3).fill(255);
-    for (const [at = 0, ...colour] of [...odd, [20, 247, 247, 247], [40, 200, 30, 30]]) {
-      pixels.set(colour, at * 3);
+    for (const [at = 0, ...rgb] of [...odd, [20, 247, 247, 247], [40, 200, 30, 30]]) {
+      pixels.set(rgb, at * 3);
     }
     return { width: 16, height: 16, channels: 3, pixels };
   });
