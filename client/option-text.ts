@@ -2,7 +2,6 @@
 import type { Kind } from '../shared/contract/parameters.ts';
 import { describeExpected, parseText } from '../shared/contract/query.ts';
 import { formatColour, type Colour } from '../shared/picture/colour.ts';
-import { shorten } from '../shared/text.ts';
 
 /** The JavaScript types of the kinds of options that are not given as strings. */
 const TYPES: Readonly<Record<string, string>> = {
@@ -52,7 +51,7 @@ const COLOUR_NAME = /^(?!transparent$|[a-f]{3,8}$)[a-z]{3,20}$/i;
 const MAX_QUOTED = 64;
 
 function describe(name: string, value: unknown, expected: string): string {
-  const short = shorten(String(value), MAX_QUOTED);
+  const short = Array.from(String(value)).slice(0, MAX_QUOTED).join('');
   const text = typeof value === 'string' ? JSON.stringify(short) : short;
   return `digitmint: ${name} is ${text}, expected ${expected}`;
 }
