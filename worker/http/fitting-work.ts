@@ -1,5 +1,4 @@
 /** Finds a smaller request in place of one that is too expensive for this service. */
-import { LIMITS } from '../../shared/contract/limits.ts';
 import { Refusal } from '../../shared/contract/refusal.ts';
 import { chooseCols, type Size } from '../../shared/picture/sheet-layout.ts';
 import { estimateMs, type Work } from './admission.ts';
@@ -22,17 +21,16 @@ const isCountedByN = ({ number, digits, labels }: Asked): boolean =>
   (number ?? digits ?? labels) === undefined;
 
 /**
- * Checks that a picture, or all frames of a loop, have few enough pixels.
+ * Refuses a picture or a loop that has too many pixels.
  * @param asked  The caller's parameters, of which the error names those to lower.
- * @throws Refusal
  */
-export function checkPixels(size: Size & { readonly frames?: number }, asked: Asked): void {
-  const { width, height, frames } = size;
-  const maxPixels = frames === undefined ? LIMITS.maxPicturePixels : LIMITS.maxMorphPixels;
-  if (width * height * (frames ?? 1) > maxPixels) {
-    const parameters = listLowered(asked);
-    throw new Refusal({ code: 'picture_too_large', ...size, maxPixels, parameters });
-  }
+export function refuseLargePicture(
+  size: Size & { readonly frames?: number },
+  maxPixels: number,
+  asked: Asked,
+): never {
+  const parameters = listLowered(asked);
+  throw new Refusal({ code: 'picture_too_large', ...size, maxPixels, parameters });
 }
 
 /** Names the parameters that make a picture smaller when they are lowered. */

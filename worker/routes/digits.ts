@@ -32,7 +32,7 @@ import {
 import { readHand } from '../hand.ts';
 import { renderDigits } from '../formats/digits.ts';
 import { countNumbers, measureSamples, type Work } from '../http/admission.ts';
-import { checkPixels } from '../http/fitting-work.ts';
+import { refuseLargePicture } from '../http/fitting-work.ts';
 import {
   DRAWING_ERRORS,
   listBodies,
@@ -317,8 +317,8 @@ const isTooLarge = ({ format }: PinnedDigits, { width, height }: Size): boolean 
   format === 'png' && width * height > LIMITS.maxPicturePixels;
 
 function checkSize(digits: PinnedDigits, { width, height }: Size): void {
-  if (digits.format === 'png') {
-    checkPixels({ width, height }, digits);
+  if (isTooLarge(digits, { width, height })) {
+    refuseLargePicture({ width, height }, LIMITS.maxPicturePixels, digits);
   }
 }
 

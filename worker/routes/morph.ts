@@ -1,5 +1,6 @@
 /** `GET /morph`, `/morph.png`, `/morph.gif`: digits that turn into one another, as a loop. */
 import { FORMATS, MORPH_FORMATS, type MorphFormat } from '../../shared/contract/formats.ts';
+import { LIMITS } from '../../shared/contract/limits.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
 import {
   buildUrl,
@@ -29,7 +30,7 @@ import { readHand } from '../hand.ts';
 import { encodeApng } from '../formats/apng.ts';
 import { encodeGif, MAX_PALETTE_PIXELS } from '../../shared/animation/gif.ts';
 import { countNumbers, measureSamples } from '../http/admission.ts';
-import { checkPixels } from '../http/fitting-work.ts';
+import { refuseLargePicture } from '../http/fitting-work.ts';
 import {
   DRAWING_ERRORS,
   listBodies,
@@ -201,6 +202,8 @@ function measureLoop(morph: Pinned<'morph'>, { sampler }: Generator) {
 }
 
 function checkSize(fitted: Pinned<'morph'>, generator: Generator): void {
-  const { width, height, frames } = measureLoop(fitted, generator);
-  checkPixels({ width, height, frames }, fitted);
+  const { pixels, ...size } = measureLoop(fitted, generator);
+  if (pixels > LIMITS.maxMorphPixels) {
+    refuseLargePicture(size, LIMITS.maxMorphPixels, fitted);
+  }
 }

@@ -26,7 +26,7 @@ import { checkHand, readHand, settleHand } from '../hand.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { countRequest, doWork, LIGHT_WORK, measureSamples } from '../http/admission.ts';
-import { checkPixels } from '../http/fitting-work.ts';
+import { refuseLargePicture } from '../http/fitting-work.ts';
 import { respondJson } from '../http/range.ts';
 import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
@@ -155,8 +155,10 @@ async function describePhoto(
   const n = kind === 'digit' ? (query.n ?? 1) : 1;
   const { scale, width, height } = fitScale(query, n, sample, max);
   const { frames, gap, margin } = query;
-  if (extension !== 'svg') {
-    checkPixels({ width, height, ...(frames !== undefined && { frames }) }, { ...query, number });
+  const maxPixels = frames === undefined ? LIMITS.maxPicturePixels : LIMITS.maxMorphPixels;
+  if (extension !== 'svg' && width * height * (frames ?? 1) > maxPixels) {
+    const size = { width, height, ...(frames !== undefined && { frames }) };
+    refuseLargePicture(size, maxPixels, { ...query, number });
   }
   // The chosen scale and the products with dpr are in the URL: dpr would multiply them again.
   ['dpr', 'width', 'height'].forEach((name) => search.delete(name));
