@@ -137,14 +137,14 @@ export const COST_NS = {
   latent: 400,
   /** Numbers of samples, as text, that gzip compresses. As bytes they take a third. */
   gzip: 30,
-  /** Numbers of the final picture, of all frames, and those of it that are enlarged smoothly. */
-  png: 18,
-  gif: 20,
-  smooth: 35,
   /** Frames of a PNG: each small one has codes of its own. */
   frame: 60_000,
   /** Pixels that the palette of a coloured GIF is chosen from. */
   palette: 10_000,
+  /** Numbers of the final picture, of all frames, and those of it that are enlarged smoothly. */
+  png: 18,
+  gif: 20,
+  smooth: 35,
   /** Pixels of a picture that is decoded, and in which ink is looked for. */
   decoded: 60,
   /** Bytes that are hashed, and numbers of a model that is loaded. */
