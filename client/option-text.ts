@@ -51,10 +51,8 @@ const COLOUR_NAME = /^(?!transparent$|[a-f]{3,8}$)[a-z]{3,20}$/i;
 const MAX_QUOTED = 64;
 
 function describe(name: string, value: unknown, expected: string): string {
-  const text =
-    typeof value === 'string'
-      ? JSON.stringify(value.slice(0, MAX_QUOTED))
-      : String(value).slice(0, MAX_QUOTED);
+  const short = Array.from(String(value)).slice(0, MAX_QUOTED).join('');
+  const text = typeof value === 'string' ? JSON.stringify(short) : short;
   return `digitmint: ${name} is ${text}, expected ${expected}`;
 }
 

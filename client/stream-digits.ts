@@ -116,12 +116,16 @@ async function fetchLabels(
     const answer = await request(url, how);
     const origin = readOrigin(answer, url);
     const reader = new ByteReader(answer);
-    const [count = 0] = await readShape(reader, answer, url);
-    const labels = await reader.read(count);
-    if (labels === undefined || !(await reader.isAtEnd())) {
-      throw refuseAnswer(answer, url, `the answer does not hold ${count} labels`);
+    try {
+      const [count = 0] = await readShape(reader, answer, url);
+      const labels = await reader.read(count);
+      if (labels === undefined || !(await reader.isAtEnd())) {
+        throw refuseAnswer(answer, url, `the answer does not hold ${count} labels`);
+      }
+      return { ...origin, labels };
+    } finally {
+      await reader.cancel();
     }
-    return { ...origin, labels };
   } catch (error) {
     if (error instanceof ApiError && error.code === 'parameter_not_supported') {
       return undefined;

@@ -1,5 +1,6 @@
 /** Parts of the schemas for content of files and storage, and messages about faults. */
 import * as v from 'valibot';
+import { shorten } from './text.ts';
 
 // Text from a file is not repeated: it may be long, or hold control characters.
 v.setGlobalMessage(({ expected, received, input }) => {
@@ -88,5 +89,5 @@ export function describeIssues(issues: readonly v.BaseIssue<unknown>[]): string 
   const text = hideControls(
     issues.map((issue) => `${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`).join('; '),
   );
-  return text.length > MAX_DETAIL_LENGTH ? `${text.slice(0, MAX_DETAIL_LENGTH)}…` : text;
+  return shorten(text, MAX_DETAIL_LENGTH);
 }

@@ -35,6 +35,12 @@ export function formatCount(count: number): string {
   return count.toLocaleString('en');
 }
 
+/** Cuts a text after `max` characters, never inside of one. An ellipsis stands for the rest. */
+export function shorten(text: string, max: number): string {
+  const characters = Array.from(text.slice(0, 2 * max + 2)); // Each takes one or two places.
+  return characters.length > max ? `${characters.slice(0, max).join('')}…` : text;
+}
+
 /** Begins a text with a capital letter. */
 export function capitalize(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);

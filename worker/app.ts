@@ -104,7 +104,8 @@ export function createApp(given: GivenDependencies): App {
       const url = c.get('base') + pathname.slice(0, -1) + search;
       return c.body(null, 308, { ...DOCUMENT_HEADERS, 'Content-Length': '0', Location: url });
     }
-    const [, route, received] = /^\/(digit|sample|morph|dataset)\.([A-Za-z0-9]+)$/.exec(path) ?? [];
+    const [, route, received] =
+      /^\/(digit|sample|morph|dataset)\.([A-Za-z0-9.]+)$/.exec(path) ?? [];
     return respondFault(
       c,
       route === undefined || received === undefined

@@ -26,6 +26,7 @@ import {
   countNumbers,
   doWork,
   estimateMs,
+  LIGHT_WORK,
   measureSamples,
   withModel,
   yieldThread,
@@ -83,6 +84,7 @@ export interface Drawing<P extends Pinned> {
   check(pinned: P, generator: Generator): void;
   /** Builds the headers of a 200 that a 304 does not have. */
   describeContent(pinned: P): Record<string, string>;
+  /** Measures the work of an answer without a plan. */
   measureWork(pinned: P, generator: Generator): Work;
   /** Whether gzip is part of the format, or a coding for clients that accept it. */
   readonly gzip?: 'format' | 'coding';
@@ -160,23 +162,29 @@ export async function answerDrawing<P extends Pinned>(
       return new Response(null, { status: 304, headers });
     }
     const content: Record<string, string> = { ...headers, ...drawing.describeContent(pinned) };
+    const plan = (each: P) => drawing.plan?.(each, generator, labels);
+    const measurePart = (planned: Content, first: number, end: number): Work => {
+      const drawn = planned.count(first, end);
+      return { ...measureSamples(sampler.plan, drawn.sample), label: drawn.label };
+    };
     const measure = (each: P): Work => {
+      const whole = plan(each);
+      if (whole !== undefined) {
+        return measurePart(whole, 0, whole.length);
+      }
       const work = drawing.measureWork(each, generator);
       return isCompressed ? { ...work, gzip: countNumbers(work.sample ?? 0, generator) } : work;
     };
-    const planned = drawing.plan?.(pinned, generator, labels);
+    const planned = plan(pinned);
     if (planned !== undefined) {
       const part = choosePart(c, headers['ETag'], planned.length);
-      const digits = c.req.method === 'HEAD' ? 0 : planned.countDigits(part.first, part.end);
-      const isWhole = c.req.method !== 'HEAD' && part.first === 0 && part.end === planned.length;
-      const drawn = measureSamples(generator.sampler.plan, digits);
-      const work = isWhole ? measure(pinned) : { ...drawn, text: countNumbers(digits, generator) };
+      const isHead = c.req.method === 'HEAD';
       return doWork(
         c,
         dependencies,
-        work,
+        isHead ? LIGHT_WORK : measurePart(planned, part.first, part.end),
         () => respondPart(c, content, planned, part),
-        (maxMs) => describeFit(pinned, measure, maxMs),
+        (maxMs) => (part.status === 206 ? 'a shorter range' : describeFit(pinned, measure, maxMs)),
       );
     }
     const isStreamed = isCompressed || drawing.isLong?.(pinned, generator) === true;

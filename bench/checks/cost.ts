@@ -14,8 +14,9 @@ import { createVerifiedSampler, type Samples } from '../../shared/model/sampler.
 import { parseColour, type Colour } from '../../shared/picture/colour.ts';
 import { buildSheet, encodePng } from '../../shared/picture/sheet.ts';
 import { instantiateKernels, pngEncoder } from '../../trainer/node-kernels.ts';
-import { encodeGif } from '../../shared/animation/gif.ts';
-import { encodeLines } from '../../worker/formats/digits.ts';
+import { encodeGif, MAX_PALETTE_PIXELS } from '../../shared/animation/gif.ts';
+import { encodeApng } from '../../worker/formats/apng.ts';
+import { encodeLines, planLatents } from '../../worker/formats/digits.ts';
 import { renderSvg } from '../../worker/formats/svg.ts';
 import { COST_NS } from '../../worker/http/admission.ts';
 import { makeRow, makeTable, readShippedModel, type Suite } from '../harness.ts';
@@ -38,8 +39,11 @@ export const measure: Suite = async (quick) => {
   const { mac, number, curve } = fitEngine(time);
   const drawNs = time(() => sampler.draw({ seed: 'cost', start: 0, count: COUNT })) / COUNT;
 
-  /** Encodings of the same samples, in nanoseconds for one of each unit. */
-  const encode = (samples: Samples) => {
+  /**
+   * Encodings of the same samples, in nanoseconds for one of each unit.
+   * @param walk  As many frames of a loop.
+   */
+  const encode = (samples: Samples, walk: Samples) => {
     const sheet = (smooth: boolean) => buildSheet(samples, { cols: 10, scale: SCALE, smooth });
     const png = time(() => encodePng(pngEncoder, sheet(false), COLOURS)) / enlarged;
     const items = { classes: model.manifest.classes, pixels: 'array', writeUrl: String } as const;
@@ -47,11 +51,32 @@ export const measure: Suite = async (quick) => {
     const identity = { format: 'svg', model: model.manifest, seed: 'cost' } as const;
     const picture = sheet(false);
     const text = encodeLines(items, samples, 0);
+    const textNs = time(() => encodeLines(items, samples, 0)) / numbers;
+    const gif = time(() => encodeGif([picture], COLOURS)) / enlarged;
+    const latentSize = model.plan.config.latentSize;
+    const drawLatents = planLatents({ ...pinned, seed: 'cost', latent: true }, latentSize);
+    const latentNs = time(() => encodeLines({ ...items, drawLatents }, samples, 0));
+    const size = numbers / COUNT;
+    const frames = Array.from({ length: COUNT }, (_, i) => {
+      const pixels = walk.pixels.subarray(i * size, (i + 1) * size);
+      return buildSheet({ ...walk, count: 1, pixels }, { cols: 1, scale: 1 });
+    });
+    const delays = frames.map(() => 50);
+    // Red, green and blue are three samples.
+    const coloured = frames.map((frame, i) => {
+      const pick = (_: unknown, at: number) =>
+        frames[(i + (at % 3)) % COUNT]?.pixels[Math.floor(at / 3)] as number;
+      return { ...frame, channels: 3, pixels: Uint8Array.from({ length: 3 * size }, pick) };
+    });
+    const colouredNs = time(() => encodeGif(coloured, COLOURS));
     return {
       png,
       smooth: time(() => encodePng(pngEncoder, sheet(true), COLOURS)) / enlarged - png,
-      gif: time(() => encodeGif([picture], COLOURS)) / enlarged,
-      text: time(() => encodeLines(items, samples, 0)) / numbers,
+      gif,
+      frame: time(() => encodeApng(pngEncoder, frames, COLOURS, delays)) / COUNT - png * size,
+      palette: (colouredNs - gif * numbers * 3) / MAX_PALETTE_PIXELS,
+      text: textNs,
+      latent: (latentNs - textNs * numbers) / (COUNT * latentSize),
       gzip: time(() => gzipSync(text)) / numbers,
       outlined: time(() => renderSvg({ ...pinned, ...identity }, samples, [])) / numbers,
     };
@@ -63,7 +88,8 @@ export const measure: Suite = async (quick) => {
       instantiateKernels,
     ).checkOutput();
   const key = deriveSeedKey('cost');
-  const [plain, noisy] = [encode(digits), encode(noise)];
+  const walk = sampler.drawMorph({ seed: 'cost', start: 0, count: 5, frames: COUNT / 5 });
+  const [plain, noisy] = [encode(digits, walk), encode(noise, noise)];
   const rows = [
     ['effort', COST_NS.effort, mac],
     ['EFFORT.number, in efforts', EFFORT.number, number / mac],
@@ -72,9 +98,9 @@ export const measure: Suite = async (quick) => {
     ['label', COST_NS.label, time(() => drawLabels(key, 0, 1000, 10)) / 1000],
     ['hashed', COST_NS.hashed, time(() => hashBytes(model.bytes)) / model.bytes.length],
     ['weight', COST_NS.weight, time(load) / model.plan.parameters],
-    ...(['png', 'smooth', 'gif', 'text', 'gzip', 'outlined'] as const).map(
-      (name) => [name, COST_NS[name], plain[name], noisy[name]] as const,
-    ),
+    ...(
+      ['png', 'smooth', 'gif', 'frame', 'palette', 'text', 'latent', 'gzip', 'outlined'] as const
+    ).map((name) => [name, COST_NS[name], plain[name], noisy[name]] as const),
   ] as const;
   const title = 'The cost model';
   const cases = ['in the code', 'measured', 'with noise instead of digits'];

@@ -7,6 +7,8 @@ import { makeRow, makeTable, type Suite } from '../harness.ts';
 import type { BenchTable } from '../record.ts';
 
 const DIGITS = '8'.repeat(32);
+/** As it stands in a path: a plus sign needs no escape there. */
+const SIGNS = `${"-+.,:'".repeat(5)}8`;
 const LONG = 'x'.repeat(200);
 /** Cheap requests to compare with, then the most expensive ones of each kind. */
 const PATHS = `/digit.png /digit.png?n=16 /digit.png?n=256 /digit.png?n=256&scale=4&margin=72
@@ -15,6 +17,7 @@ const PATHS = `/digit.png /digit.png?n=16 /digit.png?n=256 /digit.png?n=256&scal
   /digit.png?n=1&scale=16&margin=256&smooth=1 /digit.png?n=256&scale=2&gap=69
   /digit.svg?n=256&smooth=1 /digit.json?n=256 /digit.ndjson?n=256 /digit.txt?n=256
   /number/${DIGITS}.png?scale=10&smooth=1 /number/${DIGITS}.svg?smooth=1
+  /number/${SIGNS}.png?scale=10&smooth=1
   /morph.png?n=16&frames=32 /morph.png?n=16&frames=32&scale=3&smooth=1&margin=12
   /morph.gif?n=16&frames=32&scale=3&smooth=1&margin=12
   /morph.gif?n=2&frames=4&scale=16&smooth=1&margin=200

@@ -29,7 +29,7 @@ import {
  */
 export const SET_PARAMETERS = {
   ...ROUTES.dataset,
-  n: { ...ROUTES.dataset.n, max: LIMITS.maxStart, about: 'How many samples' },
+  n: { ...ROUTES.dataset.n, max: LIMITS.maxStart + 1, about: 'How many samples' },
 };
 
 /** Bytes that are read and written at once. */

@@ -1,4 +1,4 @@
-/** Encodes pictures as a GIF: grey ones exactly, coloured ones in the 256 best colours. */
+/** Encodes pictures as a GIF: grey ones exactly, coloured ones in at most 256 colours. */
 // Imported by its path, because the package's own entries differ in their default export.
 import gifenc from 'gifenc/dist/gifenc.js';
 import { addAlpha, type Colour } from '../picture/colour.ts';
@@ -10,8 +10,8 @@ import { cutOut, findBox, FIRST_PIXEL, type Box } from '../box.ts';
 const MAX_COLOURS = 256;
 /** The fewest bits of a pixel that GIF's LZW begins with. */
 const MIN_DEPTH = 2;
-/** Pixels that a palette is chosen from: more do not make it better. */
-const MAX_PALETTE_PIXELS = 20_000;
+/** Pixels that a palette is chosen from. The work grows with the square of their colours. */
+export const MAX_PALETTE_PIXELS = 2000;
 /** GIF has no half transparency: pixels of less opacity are transparent. */
 const HALF_OPAQUE = 128;
 const TRANSPARENT = 'transparent';
@@ -23,13 +23,13 @@ export function encodeGif(
   delaysCs: readonly number[] = [],
 ): Uint8Array<ArrayBuffer> {
   const gif = gifenc.GIFEncoder();
-  const { palette, transparentIndex, indexPixels } =
+  const { palette, transparentIndex, frames } =
     pictures[0]?.channels === 1
-      ? mapGreys(mixLevels(colours, pictures[0].paper))
+      ? mapGreys(pictures, mixLevels(colours, pictures[0].paper))
       : mapColours(pictures);
   const places: Place[] = [];
-  for (const [i, { width, height, pixels }] of pictures.entries()) {
-    const indices = indexPixels(pixels);
+  for (const [i, { width, height }] of pictures.entries()) {
+    const indices = frames[i] as Uint8Array;
     // The first frame has the size of the whole picture.
     const box =
       i === 0 || transparentIndex < 0
@@ -67,15 +67,15 @@ interface Mapping {
   readonly palette: gifenc.Palette;
   /** -1 for none. */
   readonly transparentIndex: number;
-  /** Returns the index of each pixel in the palette. */
-  readonly indexPixels: (pixels: Uint8Array) => Uint8Array;
+  /** The index of each pixel in the palette, for each picture. */
+  readonly frames: readonly Uint8Array[];
 }
 
 /**
  * Maps each grey level to its colour. Equal colours share an index: on transparent paper all ink
  * has one colour, and a few indices pack four times as small as 256.
  */
-function mapGreys(colours: readonly Colour[]): Mapping {
+function mapGreys(pictures: readonly Picture[], colours: readonly Colour[]): Mapping {
   const palette: [number, number, number][] = [];
   const places = new Map<string, number>();
   const indices = Uint8Array.from(colours, ([red, green, blue, alpha]) => {
@@ -87,25 +87,29 @@ function mapGreys(colours: readonly Colour[]): Mapping {
   return {
     palette,
     transparentIndex: places.get(TRANSPARENT) ?? -1,
-    indexPixels: (pixels) => replaceBytes(pixels, indices),
+    frames: pictures.map(({ pixels }) => replaceBytes(pixels, indices)),
   };
 }
 
-/** Chooses one palette for all pictures. */
+/** Chooses one palette for all pictures, and maps them at once: equal colours stay equal. */
 function mapColours(pictures: readonly Picture[]): Mapping {
-  const total = pictures.reduce((sum, { width, height }) => sum + width * height, 0);
+  const rgba = addAlpha(PALETTE_ROOM, ...pictures.map(({ pixels }) => pixels));
+  const pixels = new Uint32Array(rgba.buffer).subarray(MAX_COLOURS);
   // An even step would miss every second column of a picture of even width.
-  const step = Math.ceil(total / MAX_PALETTE_PIXELS) | 1;
-  const thinned: number[] = [];
-  for (const { pixels } of pictures) {
-    for (let i = 0; i < pixels.length; i += 3 * step) {
-      thinned.push(pixels[i] as number, pixels[i + 1] as number, pixels[i + 2] as number, 255);
-    }
-  }
-  const palette = gifenc.quantize(Uint8Array.from(thinned), MAX_COLOURS);
+  const step = Math.ceil(pixels.length / MAX_PALETTE_PIXELS) | 1;
+  const length = Math.ceil(pixels.length / step);
+  const picked = Uint32Array.from({ length }, (_, i) => pixels[i * step] as number);
+  const palette = gifenc.quantize(new Uint8Array(picked.buffer), MAX_COLOURS);
+  // gifenc gives colours that share their highest 5 or 6 bits the index of the first one. The
+  // palette comes first, so that no odd pixel decides for paper.
+  rgba.set(addAlpha(Uint8Array.from(palette.flat())));
+  const indices = gifenc.applyPalette(rgba, palette).subarray(MAX_COLOURS);
+  const size = pixels.length / pictures.length;
   return {
     palette,
     transparentIndex: -1,
-    indexPixels: (pixels) => gifenc.applyPalette(addAlpha(pixels), palette),
+    frames: pictures.map((_, i) => indices.subarray(i * size, (i + 1) * size)),
   };
 }
+
+const PALETTE_ROOM = new Uint8Array(3 * MAX_COLOURS);

@@ -3,7 +3,7 @@
  * entry of the table.
  */
 import { describeClasses } from '../model/classes.ts';
-import { capitalize } from '../text.ts';
+import { capitalize, shorten } from '../text.ts';
 
 interface ErrorEntry<F> {
   /** Default 400. */
@@ -294,5 +294,5 @@ export const MAX_RANGES = 16;
 const MAX_QUOTED = 64;
 
 function quote(text: string): string {
-  return JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
+  return JSON.stringify(shorten(text, MAX_QUOTED));
 }

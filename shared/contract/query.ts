@@ -385,7 +385,12 @@ function resolveColour(text: string): string {
 export function parseQuery<R extends RouteName>(route: R, search: URLSearchParams): Query<R> {
   const parameters: ParameterSet = ROUTES[route];
   const query = parseParameters(parameters, search, route === 'jobs');
-  const { start = 0, n = Number(parameters['n']?.default) } = query as Record<string, number>;
+  const { n: counted } = parameters;
+  const { digits, labels } = query;
+  // Written samples all have the index `start`.
+  const isWritten = (digits ?? labels) !== undefined;
+  const usual = isWritten ? 1 : Number(counted && findDefault(counted, {}));
+  const { start = 0, n = usual } = query as Record<string, number>;
   // The URL of each sample has its index as start.
   const last = PARAMETERS.start.max + 1 - n;
   if (start > last) {

@@ -6,13 +6,7 @@ import { concatBytes } from '@noble/hashes/utils.js';
 import { Unzlib } from 'fflate';
 import decodeJpeg from 'jpeg-js/lib/decoder.js';
 import { orient, readOrientation } from '../orientation.ts';
-import {
-  decodePngPicture,
-  findChunks,
-  IDAT,
-  parsePngHeader,
-  TRNS,
-} from '../picture/png-picture.ts';
+import { findChunks, IDAT, openPngPicture, parsePngHeader, TRNS } from '../picture/png-picture.ts';
 import type { GreyPicture } from './ink-map.ts';
 
 /** A picture that cannot be read. The message says why, as the end of a sentence. */
@@ -66,13 +60,20 @@ const GREY_ALPHA = 4;
 function openPng(bytes: Uint8Array): PictureFile {
   const header = explain(() => parsePngHeader(bytes));
   const { width, height, colourType } = header;
+  let show: ReturnType<typeof openPngPicture> | undefined;
+  const openChecked = () => {
+    explain(() => checkInflated(bytes, header), 'is a PNG that cannot be decoded');
+    return openPngPicture(bytes);
+  };
   return {
     width,
     height,
     isTransparent: colourType >= GREY_ALPHA || findChunks(bytes, TRNS).length > 0,
     async decode(paper) {
-      explain(() => checkInflated(bytes, header), 'is a PNG that cannot be decoded');
-      const picture = explain(() => decodePngPicture(bytes, [paper, paper, paper]));
+      const picture = explain(() => {
+        show ??= openChecked();
+        return show([paper, paper, paper]);
+      });
       return { ...picture, pixels: toGrey(picture.pixels) };
     },
   };

@@ -47,11 +47,17 @@ export function mixColours(paper: Colour, ink: Colour, ink255: number): Colour {
   return [mix(0), mix(1), mix(2), Math.round(alpha)];
 }
 
-/** Makes [pixels, 3] opaque [pixels, 4]. */
-export function addAlpha(rgb: Uint8Array): Uint8Array {
-  const rgba = new Uint8Array((rgb.length / 3) * 4).fill(255);
-  for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
-    rgba.set(rgb.subarray(from, from + 3), to);
+/** Joins pictures of [pixels, 3], and makes them opaque: [pixels, 4]. */
+export function addAlpha(...pictures: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = pictures.reduce((sum, { length }) => sum + length, 0);
+  const rgba = new Uint8Array((bytes / 3) * 4).fill(255);
+  let to = 0;
+  for (const rgb of pictures) {
+    for (let from = 0; from < rgb.length; from += 3, to += 4) {
+      rgba[to] = rgb[from] as number;
+      rgba[to + 1] = rgb[from + 1] as number;
+      rgba[to + 2] = rgb[from + 2] as number;
+    }
   }
   return rgba;
 }

@@ -131,14 +131,34 @@ export function drawSign(sign: Sign, pen: Pen, sample: Size, chances: Chances): 
   const pixels = new Uint8Array(height * width);
   for (const { points, thickness } of planSign(sign, pen, height, chances)) {
     const line = Array.from({ length: PARTS + 1 }, (_, i) => bend(points, i / PARTS));
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        const value = inkAt([x + 0.5 - width / 2, y + 0.5], line, thickness, pen);
+    // Most of the sample is farther from the line than its ink reaches.
+    const reach = pen.radius * Math.max(...thickness) + pen.softness / 2 + 1;
+    const [left, right] = findSpan(
+      line.map(([x]) => x + width / 2),
+      reach,
+      width,
+    );
+    const [upper, lower] = findSpan(
+      line.map(([, y]) => y),
+      reach,
+      height,
+    );
+    for (let y = upper; y < lower; y++) {
+      for (let x = left; x < right; x++) {
+        const value = inkAt(x + 0.5 - width / 2, y + 0.5, line, thickness, pen);
         pixels[y * width + x] = Math.max(pixels[y * width + x] as number, value);
       }
     }
   }
   return pixels;
+}
+
+/** Finds the pixels, of `length` in a row, that are within reach of places. */
+function findSpan(places: readonly number[], reach: number, length: number) {
+  return [
+    Math.max(0, Math.floor(Math.min(...places) - reach)),
+    Math.min(length, Math.ceil(Math.max(...places) + reach)),
+  ] as const;
 }
 
 /** Plans a sign's strokes. x is 0 in the middle of the sample, y is 0 at its top. */
@@ -210,19 +230,24 @@ function bend([from, handle, to]: Stroke['points'], t: number): Point {
 
 /** Computes the ink at a point from the part of the line that covers it most. */
 function inkAt(
-  [px, py]: Point,
+  px: number,
+  py: number,
   line: readonly Point[],
   [from, to]: Stroke['thickness'],
   { radius, softness, ink }: Pen,
 ): number {
   let depth = -Infinity;
   for (let i = 0; i < PARTS; i++) {
-    const [ax, ay] = line[i] as Point;
-    const [bx, by] = line[i + 1] as Point;
-    const [dx, dy] = [bx - ax, by - ay];
-    const projected = ((px - ax) * dx + (py - ay) * dy) / (dx * dx + dy * dy || 1);
+    const start = line[i] as Point;
+    const end = line[i + 1] as Point;
+    const dx = end[0] - start[0];
+    const dy = end[1] - start[1];
+    const across = px - start[0];
+    const down = py - start[1];
+    const projected = (across * dx + down * dy) / (dx * dx + dy * dy || 1);
     const along = Math.min(Math.max(projected, 0), 1);
-    const [x, y] = [px - ax - along * dx, py - ay - along * dy];
+    const x = across - along * dx;
+    const y = down - along * dy;
     const thickness = from + ((to - from) * (i + along)) / PARTS;
     depth = Math.max(depth, radius * thickness - Math.sqrt(x * x + y * y));
   }

@@ -42,6 +42,8 @@ export function parsePngHeader(bytes: Uint8Array) {
   };
 }
 
+type PngHeader = ReturnType<typeof parsePngHeader>;
+
 /** A chunk with its length, type and checksum; a damaged one may be cut. */
 interface Chunk {
   readonly type: number;
@@ -68,18 +70,22 @@ export function findChunks(bytes: Uint8Array, type: number): Uint8Array[] {
 
 const takeData = ({ bytes }: Chunk): Uint8Array => bytes.subarray(8, -4);
 
+const WHITE = [255, 255, 255];
+
+/** Decodes a whole PNG file, as `openPngPicture` does, over a background. */
+export function decodePngPicture(bytes: Uint8Array, background: readonly number[] = WHITE): Pixels {
+  return openPngPicture(bytes)(background);
+}
+
 /**
- * Decodes a whole PNG file to [height, width, 3], upright, over a background of red, green and
- * blue. 16 bits are rounded to 8. Gamma and colour profiles are ignored, as in most tools for
- * machine learning.
- * @throws Error  When it cannot be decoded; the message says why.
+ * Decodes a whole PNG file, to be shown as [height, width, 3], upright, over backgrounds of red,
+ * green and blue. 16 bits are rounded to 8. Gamma and colour profiles are ignored, as in most tools
+ * for machine learning.
+ * @throws Error  When it cannot be decoded; the message says why. So does the returned function.
  */
-export function decodePngPicture(
-  bytes: Uint8Array,
-  background: readonly number[] = [255, 255, 255],
-): Pixels {
+export function openPngPicture(bytes: Uint8Array): (background: readonly number[]) => Pixels {
   const header = parsePngHeader(bytes);
-  const { colourType, depth, isInterlaced, orientation } = header;
+  const { depth, isInterlaced, orientation } = header;
   if (isInterlaced && depth < 8) {
     // fast-png takes each pixel of an interlaced pass for a byte.
     throw new Error(`is interlaced with ${depth} bits a pixel: save it without interlacing`);
@@ -103,9 +109,17 @@ export function decodePngPicture(
     const why = (inner ?? cause) instanceof RangeError ? 'it is truncated' : message;
     throw new Error(`cannot be decoded (${why})`, { cause });
   }
-  const { width, height, channels, data, palette, transparency } = png;
+  return (background) => orient(showOver(png, header, background), orientation);
+}
+
+/** Shows decoded pixels over a background. @throws Error  When pixels are missing. */
+function showOver(
+  { width, height, channels, data, palette, transparency }: DecodedPng,
+  { colourType, depth }: PngHeader,
+  background: readonly number[],
+): Pixels {
   if (depth === 8 && colourType === RGB && transparency === undefined) {
-    return orient({ width, height, pixels: new Uint8Array(data) }, orientation);
+    return { width, height, pixels: new Uint8Array(data) };
   }
   const max = 2 ** depth - 1;
   const rowLength = Math.ceil((width * channels * Math.min(depth, 8)) / 8);
@@ -149,14 +163,21 @@ export function decodePngPicture(
         rgb[pixel * 3 + 2] = data[first + 2 * step] as number;
         continue;
       }
+      const alpha = channels > colours ? read(y, x * channels + colours) / max : 1;
+      if (alpha === 0) {
+        // Canvases and scans have many such pixels, and they need no arithmetic either.
+        rgb[pixel * 3] = background[0] as number;
+        rgb[pixel * 3 + 1] = background[1] as number;
+        rgb[pixel * 3 + 2] = background[2] as number;
+        continue;
+      }
       for (let c = 0; c < colours; c++) {
         colour[c] = read(y, x * channels + c);
       }
       const isKey =
         transparency?.length === colours && colour.every((value, c) => value === transparency[c]);
-      const alpha = channels > colours ? read(y, x * channels + colours) / max : isKey ? 0 : 1;
-      put(pixel, colour, alpha, max);
+      put(pixel, colour, isKey ? 0 : alpha, max);
     }
   }
-  return orient({ width, height, pixels: rgb }, orientation);
+  return { width, height, pixels: rgb };
 }

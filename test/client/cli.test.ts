@@ -589,7 +589,7 @@ describe('refuses, and names the flag', () => {
       'dataset --n 5',
       '--format is missing, expected one of idx, idx.gz, npy, npz, parquet, csv, ndjson, or --out with such an extension',
     ],
-    ['dataset --n 0 --format csv', '--n is "0", expected a whole number from 1 to 999999999.'],
+    ['dataset --n 0 --format csv', '--n is "0", expected a whole number from 1 to 1000000000.'],
     [
       'dataset --format csv --start -1',
       '--start is "-1", expected a whole number from 0 to 999999999.',

@@ -528,6 +528,20 @@ describe('streamDigits', () => {
     );
   });
 
+  test('ends an answer with more labels than it says', async () => {
+    let closed = 0;
+    const { base: address } = await startServer((answer) => {
+      answer.on('close', () => closed++);
+      answer.writeHead(200, { 'Digitmint-Seed': 's', 'Digitmint-Model': 'm@0123456789abcdef' });
+      answer.write(Buffer.from([0, 0, 8, 1, 0, 0, 0, 1, 5, 6])); // And then nothing more.
+    });
+    await expect(collect({ base: address, n: 1 })).rejects.toThrow('does not hold 1 labels');
+    await waitUntil(
+      async () => closed,
+      (count) => count === 1,
+    );
+  });
+
   test('refuses what no row has', async () => {
     await expect(collect({ base, n: 2, start: 999_999_999 })).rejects.toThrow(
       'n is 2, expected a whole number from 1 to 1',

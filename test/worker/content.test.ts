@@ -148,10 +148,10 @@ describe('a range of a set', () => {
     drawn = [];
     await readPart(content, at + 1, at + 3);
     expect(drawn.length).toBe(1);
-    expect(content.countDigits(at + 1, at + 3)).toBe(1);
+    expect(content.count(at + 1, at + 3)).toEqual({ sample: 1, label: 0 });
     drawn = [];
     await readPart(content, 0, 4);
-    expect([drawn, content.countDigits(0, 4)]).toEqual([[], 0]);
+    expect([drawn, content.count(0, 4)]).toEqual([[], { sample: 0, label: 0 }]);
     // A reader of Parquet starts at the end. The end of a ZIP holds checksums of all digits.
     await readPart(content, whole.length - 8);
     const atEnd = { idx: 2, 'idx.gz': 2, npy: 2, npz: 500, parquet: 0 }[format as 'idx'];

@@ -15,7 +15,7 @@ import { BusyError, ConcurrencyLimit } from '../../worker/http/concurrency-limit
 import { createDocument } from '../../worker/http/constant-document.ts';
 import type { ModelFiles } from '../../worker/models/model-store.ts';
 import type { GeneratorSource } from '../../worker/models/generator-source.ts';
-import { buildFixture, type Fixture } from '../support/models/fixture-artifact.ts';
+import { buildFixture, COLOUR_LAYERS, type Fixture } from '../support/models/fixture-artifact.ts';
 
 const shipped = await readArtifactFolder('models/digits');
 const weights = shipped.files.get(WEIGHTS_FILE) as Uint8Array;
@@ -27,6 +27,8 @@ const large = openFixture(
     ],
   }),
 );
+
+const colour = openFixture(buildFixture({ layers: COLOUR_LAYERS }));
 
 function openFixture({ files }: Fixture): Sampler {
   const parsed = parseManifest(files.get(MANIFEST_FILE) as Uint8Array);
@@ -115,6 +117,25 @@ describe('an answer counts as large by its work, not by its digits', () => {
     expect([answer.status, counted]).toEqual([429, ['all']]);
   });
 
+  test('a body may have as many pieces as bytes', async () => {
+    let left = 130_000;
+    const body = new ReadableStream({
+      pull(controller) {
+        controller.enqueue(Uint8Array.of(120));
+        if (--left === 0) {
+          controller.close();
+        }
+      },
+    });
+    const { app } = startApp(openShipped());
+    const init = { method: 'POST', body, duplex: 'half' };
+    const answer = await app.request('/hand', init);
+    expect([answer.status, await answer.json()]).toMatchObject([
+      422,
+      { code: 'unreadable_picture' },
+    ]);
+  });
+
   test('a few digits of a large picture are large', async () => {
     const { app, counted } = startApp(large);
     await (await app.request('/digit.png?n=20')).arrayBuffer();
@@ -132,6 +153,7 @@ describe('a host with a limit of processor time', () => {
     ['/morph.png?n=16&frames=32', 'frames'],
     ['/dataset.csv?n=1000', 'n'],
     ['/dataset.idx?n=60000&part=labels', 'n'],
+    ['/dataset.parquet?n=1000', 'n'],
   ])('refuses %s beforehand and says which %s fits', async (path, name) => {
     const { app, counted } = startApp(openShipped(), { maxCpuMs: 10 });
     const headers = { Accept: 'application/problem+json' };
@@ -146,11 +168,112 @@ describe('a host with a limit of processor time', () => {
     expect((await ask(fits + 1)).status).toBe(400);
   });
 
+  test('refuses a range if the same as a whole answer would not fit', async () => {
+    const { app } = startApp(openShipped(), { maxCpuMs: 10 });
+    const url = '/dataset.npy?seed=a&model=digits';
+    for (const [query, range, expected] of [
+      ['&n=137', 'bytes=128-', [206, undefined]],
+      ['&n=1000', 'bytes=128-', [400, 'What would fit: a shorter range.']],
+      ['&n=1000', 'bytes=705728-', [206, undefined]],
+      ['&n=3900&part=labels', 'bytes=9-', [206, undefined]],
+      ['&n=12000&part=labels', 'bytes=0-12006', [400, 'What would fit: a shorter range.']],
+    ] as const) {
+      const headers = { Range: range, Accept: 'application/problem+json' };
+      const answer = await app.request(url + query, { headers });
+      const text = await answer.text();
+      const [fit] = /What would fit: .*?\./.exec(text) ?? [];
+      expect([query, range, answer.status, fit]).toEqual([query, range, ...expected]);
+    }
+  });
+
   test('answers what fits', async () => {
     const { app } = startApp(openShipped(), { maxCpuMs: 10 });
     for (const path of ['/digit.png', '/digit.json?n=16', '/number/2026.svg', '/limits']) {
       expect([path, (await app.request(path)).status]).toEqual([path, 200]);
     }
+  });
+});
+
+describe('the estimate of an answer', () => {
+  /** Draws the same samples again without work, so that the encoders take the time. */
+  function drawOnce(sampler: Sampler): Sampler {
+    const keep = <R extends { seed: string; start: number }, T>(draw: (request: R) => T) => {
+      const drawn = new Map<string, T>();
+      return (request: R): T => {
+        const key = JSON.stringify({ ...request, seed: '', start: 0 });
+        const samples = drawn.get(key) ?? draw(request);
+        drawn.set(key, samples);
+        return samples;
+      };
+    };
+    const { draw, drawMorph, plan } = sampler;
+    return {
+      ...sampler,
+      plan: { ...plan, effort: 0 },
+      draw: keep(draw),
+      drawMorph: keep(drawMorph),
+    };
+  }
+
+  /** Reads the estimate from the refusal of a host that allows nothing, in milliseconds. */
+  async function estimate(sampler: Sampler, path: string): Promise<number> {
+    const { app } = startApp(sampler, { maxCpuMs: 1e-3 });
+    const answer = await app.request(path, { headers: { Accept: 'application/problem+json' } });
+    const { detail } = v.parse(problemSchema, await answer.json());
+    return Number(/about (\d+) ms/.exec(detail)?.[1]);
+  }
+
+  /** @returns  Milliseconds of this thread's processor time. */
+  async function measure(sampler: Sampler, path: string): Promise<number> {
+    const { app } = startApp(sampler);
+    const ask = async () => (await app.request(path)).arrayBuffer();
+    for (let i = 0; i < 2; i++) {
+      await ask(); // Until the code is compiled.
+    }
+    const began = process.threadCpuUsage();
+    for (let repetitions = 1; ; repetitions++) {
+      await ask();
+      const { user, system } = process.threadCpuUsage(began);
+      if (user + system > 20_000) {
+        return (user + system) / 1000 / repetitions;
+      }
+    }
+  }
+
+  test('is as right for one format as for another', async () => {
+    const real = openShipped();
+    const [grey, coloured] = [drawOnce(real), drawOnce(colour)];
+    const signs = "-+.,:'".repeat(5);
+    const cases = [
+      [real, `/number/${signs}1.png`],
+      [grey, '/digit.png?n=100&scale=2'],
+      [grey, '/digit.png?n=16&scale=3&smooth=1'],
+      [grey, '/digit.svg?n=36'],
+      [grey, '/digit.txt?n=100'],
+      [grey, '/digit.json?n=100&latent=1'],
+      [grey, '/morph.png?n=10'],
+      [grey, '/morph.gif?n=10&scale=2'],
+      [grey, '/dataset.npy?n=3000'],
+      [grey, '/dataset.npz?n=1000'],
+      [grey, '/dataset.parquet?n=1000'],
+      [grey, '/dataset.csv?n=500'],
+      [grey, '/dataset.idx?n=3000&part=labels'],
+      [coloured, '/digit.png?n=100&scale=2'],
+      [coloured, '/digit.txt?n=256'],
+      [coloured, '/morph.png?n=10'],
+      [coloured, '/morph.gif?n=10'],
+    ] as const;
+    const ratios: number[] = [];
+    for (const [sampler, path] of cases) {
+      ratios.push((await measure(sampler, path)) / (await estimate(sampler, path)));
+    }
+    // Noise, which the coloured model draws, takes up to three times as long as pictures.
+    const usual = ratios.toSorted((a, b) => a - b)[ratios.length >> 1] as number;
+    const wrong = cases.flatMap(([, path], i) => {
+      const ratio = (ratios[i] as number) / usual;
+      return ratio < 4 ? [] : [`${path} takes ${ratio.toFixed(1)} times its estimate`];
+    });
+    expect(wrong).toEqual([]);
   });
 });
 

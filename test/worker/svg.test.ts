@@ -15,6 +15,7 @@ import { parseColour, type Colour } from '../../shared/picture/colour.ts';
 import { writeNumber } from '../../shared/picture/number.ts';
 import { instantiateKernels } from '../../trainer/node-kernels.ts';
 import { readArtifactFolder } from '../../trainer/publish/artifact-folder.ts';
+import { renderErrorSvg } from '../../worker/formats/error-picture.ts';
 import { renderSvg } from '../../worker/formats/svg.ts';
 import { renderText } from '../../worker/formats/text.ts';
 
@@ -130,4 +131,12 @@ describe('the classes of a dark scheme', () => {
     expect(draw({})).not.toContain('class=');
     expect(draw({ fg: colour('0f0'), dark_fg: colour('0f0') })).toBe(draw({ fg: colour('0f0') }));
   });
+});
+
+it('the picture of an error cuts no character in two', () => {
+  const svg = renderErrorSvg('Not found', '😀'.repeat(99));
+  expect([svg.isWellFormed(), svg.match(/😀+/gu)?.map((line) => [...line].length)]).toEqual([
+    true,
+    [40, 40, 19],
+  ]);
 });

@@ -102,13 +102,13 @@ function listChunks(png: Uint8Array) {
   return chunks;
 }
 
-export function encodeChunk(type: string, ...contents: readonly Uint8Array[]): Uint8Array {
+function encodeChunk(type: string, ...contents: readonly Uint8Array[]): Uint8Array {
   const body = concatBytes(utf8ToBytes(type), ...contents);
   return concatBytes(encodeNumbers(body.length - 4), body, encodeNumbers(crc32.buf(body)));
 }
 
 /** Encodes 32-bit numbers, big-endian. */
-export function encodeNumbers(...numbers: readonly number[]): Uint8Array {
+function encodeNumbers(...numbers: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(4 * numbers.length);
   const view = new DataView(bytes.buffer);
   numbers.forEach((number, i) => view.setInt32(4 * i, number));

@@ -7,7 +7,6 @@ import {
   countPerPart,
   holdBytes,
   joinContents,
-  LABELS,
   makeRecords,
   type Content,
 } from '../http/content.ts';
@@ -38,7 +37,7 @@ export function planDataset(context: DatasetContext): Content | undefined {
   const pixels = channels === 1 ? [height, width] : [height, width, channels];
   const drawPixels = async (first: number, n: number) => (await draw(first, n)).pixels;
   const images = makeRecords(count, height * width * channels, drawPixels);
-  const labels = makeRecords(count, 1, drawLabels, LABELS);
+  const labels = makeRecords(count, 1, drawLabels, 'label');
   const [shape, values] = part === 'labels' ? [[count], labels] : [[count, ...pixels], images];
   switch (format) {
     case 'idx':

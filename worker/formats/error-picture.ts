@@ -112,6 +112,9 @@ function wrapText(text: string, columns: number): string[] {
 }
 
 function splitWord(word: string, columns: number): string[] {
-  const parts = Math.max(1, Math.ceil(word.length / columns));
-  return Array.from({ length: parts }, (_, i) => word.slice(i * columns, (i + 1) * columns));
+  const characters = [...word];
+  const parts = Math.max(1, Math.ceil(characters.length / columns));
+  return Array.from({ length: parts }, (_, i) =>
+    characters.slice(i * columns, (i + 1) * columns).join(''),
+  );
 }

@@ -6,7 +6,7 @@
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import crc32 from 'crc-32';
 import { encodeNpyHeader } from '../../shared/array-headers.ts';
-import type { Content } from '../http/content.ts';
+import { addDrawn, type Content } from '../http/content.ts';
 
 /** An array of bytes, the file `name`.npy. */
 interface NpzArray {
@@ -56,11 +56,13 @@ export function makeNpz(arrays: readonly NpzArray[]): Content {
 
   return {
     length: directoryStart + writeDirectory([]).length,
-    countDigits: (first, end) =>
-      files.reduce((sum, file) => {
-        const made = findValues(file, first, end);
-        return sum + (made === undefined ? 0 : file.values.countDigits(made.from, made.to));
-      }, 0),
+    count: (first, end) =>
+      addDrawn(
+        files.flatMap((file) => {
+          const made = findValues(file, first, end);
+          return made === undefined ? [] : [file.values.count(made.from, made.to)];
+        }),
+      ),
     async *read(first, end) {
       /** Cuts the range out of bytes at an offset of the file. */
       const cut = (bytes: Uint8Array, at: number): Uint8Array[] => {

@@ -7,7 +7,7 @@
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { ByteWriter } from 'hyparquet-writer/src/bytewriter.js';
 import { serializeTCompactProtocol } from 'hyparquet-writer/src/thrift.js';
-import { holdBytes, joinContents, LABELS, makeRecords, type Content } from '../http/content.ts';
+import { holdBytes, joinContents, makeRecords, type Content } from '../http/content.ts';
 import { encodeStoredPng } from './stored-png.ts';
 
 interface Rows {
@@ -46,35 +46,42 @@ interface Chunk {
 }
 
 export function makeParquet(rows: Rows): Content {
-  const { count } = rows;
+  const { count, image } = rows;
+  const black = new Uint8Array(image.height * image.width * image.channels);
+  const pngBytes = encodeStoredPng(image, black).length; // The same for all pictures.
   const parts = [holdBytes(MAGIC)];
   const groups: Struct[] = [];
   let at = MAGIC.length;
   for (let first = 0; first < count; first += GROUP_ROWS) {
     const groupRows = Math.min(GROUP_ROWS, count - first);
     const groupStart = at;
-    const columns = listChunks(rows, first, groupRows).map(({ path, type, level, values }) => {
-      const levels = encodeLevels(groupRows, level);
-      const pageBytes = levels.length + (values?.length ?? 0);
-      const header = encodePageHeader(groupRows, pageBytes);
-      const bytes = header.length + pageBytes;
-      parts.push(holdBytes(concatBytes(header, levels)), ...(values === undefined ? [] : [values]));
-      const offset = BigInt(at);
-      at += bytes;
-      return {
-        field_2: offset,
-        field_3: {
-          field_1: type,
-          field_2: [ENCODING.plain, ENCODING.rle],
-          field_3: path,
-          field_4: UNCOMPRESSED,
-          field_5: BigInt(groupRows),
-          field_6: BigInt(bytes),
-          field_7: BigInt(bytes),
-          field_9: offset,
-        },
-      };
-    });
+    const columns = listChunks(rows, pngBytes, first, groupRows).map(
+      ({ path, type, level, values }) => {
+        const levels = encodeLevels(groupRows, level);
+        const pageBytes = levels.length + (values?.length ?? 0);
+        const header = encodePageHeader(groupRows, pageBytes);
+        const bytes = header.length + pageBytes;
+        parts.push(
+          holdBytes(concatBytes(header, levels)),
+          ...(values === undefined ? [] : [values]),
+        );
+        const offset = BigInt(at);
+        at += bytes;
+        return {
+          field_2: offset,
+          field_3: {
+            field_1: type,
+            field_2: [ENCODING.plain, ENCODING.rle],
+            field_3: path,
+            field_4: UNCOMPRESSED,
+            field_5: BigInt(groupRows),
+            field_6: BigInt(bytes),
+            field_7: BigInt(bytes),
+            field_9: offset,
+          },
+        };
+      },
+    );
     const bytes = BigInt(at - groupStart);
     groups.push({ field_1: columns, field_2: bytes, field_3: BigInt(groupRows) });
   }
@@ -82,10 +89,9 @@ export function makeParquet(rows: Rows): Content {
   return joinContents([...parts, holdBytes(footer)]);
 }
 
-function listChunks(rows: Rows, first: number, count: number): Chunk[] {
+function listChunks(rows: Rows, pngBytes: number, first: number, count: number): Chunk[] {
   const { image, classes } = rows;
   const pixels = image.height * image.width * image.channels;
-  const pngBytes = encodeStoredPng(image, new Uint8Array(pixels)).length;
   const recordBytes = 4 + pngBytes;
   const pictures = makeRecords(count, recordBytes, async (from, n) => {
     const drawn = await rows.drawPixels(first + from, n);
@@ -102,7 +108,7 @@ function listChunks(rows: Rows, first: number, count: number): Chunk[] {
     const values = BigInt64Array.from(rows.drawLabels(first + from, n), BigInt);
     return new Uint8Array(values.buffer); // Every platform is little-endian.
   };
-  const labels = makeRecords(count, 8, drawLabels, LABELS);
+  const labels = makeRecords(count, 8, drawLabels, 'label');
   return [
     { path: ['image', 'bytes'], type: TYPE.bytes, level: 2, values: pictures },
     { path: ['image', 'path'], type: TYPE.bytes, level: 1 },

@@ -41,12 +41,12 @@ function separateInk(given: Samples): Samples {
 
 /** Measures how far each pixel is from the paper, on average of its channels: 0..255. */
 function measureInk(pixels: Uint8Array, channels: number, paper: Paper): Float64Array {
-  return Float64Array.from({ length: pixels.length / channels }, (_, i) => {
-    const own = pixels.subarray(i * channels, (i + 1) * channels);
-    const distance = (value: number, channel: number) => {
-      const level = paper?.[channel] ?? 0;
-      return (Math.abs(value - level) * 255) / Math.max(level, 255 - level);
-    };
-    return own.reduce((sum, value, channel) => sum + distance(value, channel), 0) / channels;
-  });
+  const ink = new Float64Array(pixels.length / channels);
+  for (let i = 0; i < pixels.length; i++) {
+    const level = paper?.[i % channels] ?? 0;
+    const distance = (Math.abs((pixels[i] as number) - level) * 255) / Math.max(level, 255 - level);
+    const pixel = Math.floor(i / channels);
+    ink[pixel] = (ink[pixel] as number) + distance;
+  }
+  return ink.map((sum) => sum / channels);
 }

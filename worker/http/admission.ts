@@ -130,11 +130,17 @@ export const COST_NS = {
   label: 2500,
   /** A sample in JSON, with its URL. */
   item: 10_000,
-  /** Numbers of samples: as text, and traced as outlines. */
+  /** Numbers of samples: as text, and traced as outlines. Half-blocks take half of an outline. */
   text: 11,
   outlined: 250,
+  /** Numbers of latent vectors, drawn again and as text. */
+  latent: 400,
   /** Numbers of samples, as text, that gzip compresses. As bytes they take a third. */
   gzip: 30,
+  /** Frames of a PNG: each small one has codes of its own. */
+  frame: 60_000,
+  /** Pixels that the palette of a coloured GIF is chosen from. */
+  palette: 10_000,
   /** Numbers of the final picture, of all frames, and those of it that are enlarged smoothly. */
   png: 18,
   gif: 20,

@@ -1,21 +1,31 @@
 /** Bytes whose number is known before they are made, so that a range of them is made alone. */
 
+/** What is drawn: samples, and labels without their pictures. */
+export type Drawn = Readonly<Record<'sample' | 'label', number>>;
+
 /** Ends are exclusive. Every part lies within the content. */
 export interface Content {
   readonly length: number;
-  /** Counts the digits that `read` draws. */
-  countDigits(first: number, end: number): number;
+  /** Counts what `read` draws. */
+  count(first: number, end: number): Drawn;
   read(first: number, end: number): AsyncIterable<Uint8Array>;
 }
 
 export function holdBytes(bytes: Uint8Array): Content {
   return {
     length: bytes.length,
-    countDigits: () => 0,
+    count: () => addDrawn([]),
     async *read(first, end) {
       yield bytes.subarray(first, end);
     },
   };
+}
+
+export function addDrawn(parts: readonly Drawn[]): Drawn {
+  return parts.reduce(
+    (sum, { sample, label }) => ({ sample: sum.sample + sample, label: sum.label + label }),
+    { sample: 0, label: 0 },
+  );
 }
 
 /** Encodes the records from `first` on. */
@@ -30,24 +40,23 @@ export function countPerPart(numbers: number): number {
   return Math.max(1, Math.min(128, Math.floor(2 ** 18 / numbers)));
 }
 
-/** The pace of records that are labels, which take no pixels. */
-export const LABELS = { batch: 8192, digits: 1 / 100 };
+/** Labels that are drawn at once. */
+const LABEL_BATCH = 8192;
 
-/**
- * Makes content of equally long records. By default each is a digit.
- * @param batch   Records that are drawn at once.
- * @param digits  The work that a record takes.
- */
+/** Makes content of equally long records. @param kind  What each record is. */
 export function makeRecords(
   count: number,
   recordBytes: number,
   draw: Draw,
-  { batch, digits } = { batch: countPerPart(recordBytes), digits: 1 },
+  kind: keyof Drawn = 'sample',
 ): Content {
+  const batch = kind === 'label' ? LABEL_BATCH : countPerPart(recordBytes);
   return {
     length: count * recordBytes,
-    countDigits: (first, end) =>
-      digits * (Math.ceil(end / recordBytes) - Math.floor(first / recordBytes)),
+    count: (first, end) => ({
+      ...addDrawn([]),
+      [kind]: Math.ceil(end / recordBytes) - Math.floor(first / recordBytes),
+    }),
     async *read(first, end) {
       const last = Math.ceil(end / recordBytes);
       for (let i = Math.floor(first / recordBytes); i < last; i += batch) {
@@ -72,8 +81,8 @@ export function joinContents(parts: readonly Content[]): Content {
   }
   return {
     length: parts.reduce((sum, { length }) => sum + length, 0),
-    countDigits: (first, end) =>
-      cut(first, end).reduce((sum, { part, from, to }) => sum + part.countDigits(from, to), 0),
+    count: (first, end) =>
+      addDrawn(cut(first, end).map(({ part, from, to }) => part.count(from, to))),
     async *read(first, end) {
       for (const { part, from, to } of cut(first, end)) {
         yield* part.read(from, to);

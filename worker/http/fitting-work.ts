@@ -1,5 +1,6 @@
 /** Finds a smaller request in place of one that is too expensive for this service. */
-import { chooseCols } from '../../shared/picture/sheet-layout.ts';
+import { Refusal } from '../../shared/contract/refusal.ts';
+import { chooseCols, type Size } from '../../shared/picture/sheet-layout.ts';
 import { estimateMs, type Work } from './admission.ts';
 
 /** Parameters that decide the work, and their least values. */
@@ -19,8 +20,21 @@ interface Asked {
 const isCountedByN = ({ number, digits, labels }: Asked): boolean =>
   (number ?? digits ?? labels) === undefined;
 
+/**
+ * Refuses a picture or a loop that has too many pixels.
+ * @param asked  The caller's parameters, of which the error names those to lower.
+ */
+export function refuseLargePicture(
+  size: Size & { readonly frames?: number },
+  maxPixels: number,
+  asked: Asked,
+): never {
+  const parameters = listLowered(asked);
+  throw new Refusal({ code: 'picture_too_large', ...size, maxPixels, parameters });
+}
+
 /** Names the parameters that make a picture smaller when they are lowered. */
-export function listLowered(asked: Asked): string[] {
+function listLowered(asked: Asked): string[] {
   const { frames, width, height } = asked;
   const sides = Object.entries({ width, height }).filter(([, side]) => side !== undefined);
   return [

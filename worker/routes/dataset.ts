@@ -100,13 +100,17 @@ function answerDataset(
           : DATASET_FORMATS[format],
       'Content-Disposition': describeFile('attachment', nameDataset(dataset)),
     }),
-    measureWork({ n, part }, generator) {
+    measureWork({ n, part, latent }, generator) {
       if (part === 'labels' && isInParts(format)) {
         return { label: n };
       }
-      const drawn = measureSamples(generator.sampler.plan, n);
-      const text = isText ? countNumbers(n, generator) : 0;
-      return { ...drawn, text, item: format === 'ndjson' ? n : 0 };
+      const { plan, manifest } = generator.sampler;
+      return {
+        ...measureSamples(plan, n),
+        text: isText ? countNumbers(n, generator) : 0,
+        item: format === 'ndjson' ? n : 0,
+        latent: latent ? n * manifest.latent.size : 0,
+      };
     },
     plan: (dataset, generator, labels) =>
       format === 'idx.gz' ? undefined : planDataset(describe(dataset, generator, labels)),

@@ -32,7 +32,7 @@ import {
 import { readHand } from '../hand.ts';
 import { renderDigits } from '../formats/digits.ts';
 import { countNumbers, measureSamples, type Work } from '../http/admission.ts';
-import { listLowered } from '../http/fitting-work.ts';
+import { refuseLargePicture } from '../http/fitting-work.ts';
 import {
   DRAWING_ERRORS,
   listBodies,
@@ -233,7 +233,8 @@ function answerDigits(
     describeContent,
     measureWork(digits, generator) {
       const samples = digits.number?.length ?? digits.n;
-      const drawn = measureSamples(generator.sampler.plan, samples);
+      const { plan, manifest } = generator.sampler;
+      const drawn = measureSamples(plan, samples);
       const numbers = countNumbers(samples, generator);
       switch (format) {
         case 'png':
@@ -243,9 +244,12 @@ function answerDigits(
         case 'npy':
           return drawn;
         case 'json':
-        case 'ndjson':
+        case 'ndjson': {
+          const latent = digits.latent ? samples * manifest.latent.size : 0;
+          return { ...drawn, text: numbers, item: samples, latent };
+        }
         case 'txt':
-          return { ...drawn, text: numbers, item: samples };
+          return { ...drawn, outlined: numbers / manifest.image.channels / 2 };
       }
     },
     mustDraw: (digits, generator) =>
@@ -314,9 +318,7 @@ const isTooLarge = ({ format }: PinnedDigits, { width, height }: Size): boolean 
 
 function checkSize(digits: PinnedDigits, { width, height }: Size): void {
   if (isTooLarge(digits, { width, height })) {
-    const maxPixels = LIMITS.maxPicturePixels;
-    const parameters = listLowered(digits);
-    throw new Refusal({ code: 'picture_too_large', width, height, maxPixels, parameters });
+    refuseLargePicture({ width, height }, LIMITS.maxPicturePixels, digits);
   }
 }
 

@@ -1,5 +1,4 @@
 /** `POST /hand`: reads the hand of one person's digits. Keeps and logs nothing of them. */
-import { concatBytes } from '@noble/hashes/utils.js';
 import type * as v from 'valibot';
 import type { handSchema } from '../../shared/contract/answers.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
@@ -110,11 +109,11 @@ export function addHandRoute(app: App, dependencies: AppDependencies): void {
 /** @throws Refusal */
 async function readPictures(c: AppContext): Promise<WrittenPicture[]> {
   const { maxPictureBytes: maxBytes, maxDecodedPixels: maxPixels, maxWritten } = LIMITS;
-  const pieces = await readBody(c.req.raw, maxBytes);
+  const body = await readBody(c.req.raw, maxBytes);
   const type = c.req.header('content-type');
   // Makes the tables of the decoders at the first picture: no other route needs them.
   const { openDigits } = await import('../../shared/hand/digit-body.ts');
-  const pictures = await catchFault(() => openDigits(concatBytes(...pieces), type, maxWritten));
+  const pictures = await catchFault(() => openDigits(body, type, maxWritten));
   if (countPixels(pictures) > maxPixels) {
     const sizes = pictures.map(({ file }) => `${file.width} x ${file.height}`).join(' and ');
     const reason = `has ${sizes} pixels, at most ${maxPixels} are allowed`;

@@ -2,7 +2,6 @@
 import { FORMATS, MORPH_FORMATS, type MorphFormat } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { ROUTES } from '../../shared/contract/parameters.ts';
-import { Refusal } from '../../shared/contract/refusal.ts';
 import {
   buildUrl,
   parseQuery,
@@ -29,9 +28,9 @@ import {
 } from '../drawing.ts';
 import { readHand } from '../hand.ts';
 import { encodeApng } from '../formats/apng.ts';
-import { encodeGif } from '../../shared/animation/gif.ts';
+import { encodeGif, MAX_PALETTE_PIXELS } from '../../shared/animation/gif.ts';
 import { countNumbers, measureSamples } from '../http/admission.ts';
-import { listLowered } from '../http/fitting-work.ts';
+import { refuseLargePicture } from '../http/fitting-work.ts';
 import {
   DRAWING_ERRORS,
   listBodies,
@@ -126,9 +125,15 @@ function answerMorph(
       const fitted = fitLoop(morph, query, generator);
       const { frames, pixels } = measureLoop(fitted, generator);
       const { plan, manifest } = generator.sampler;
-      const numbers = pixels * manifest.image.channels;
-      const enlarged = fitted.smooth ? countNumbers(frames, generator) * fitted.scale ** 2 : 0;
-      return { ...measureSamples(plan, frames), [format]: numbers, smooth: enlarged };
+      const { channels } = manifest.image;
+      const hasPalette = format === 'gif' && channels > 1;
+      return {
+        ...measureSamples(plan, frames),
+        [format]: pixels * channels,
+        smooth: fitted.smooth ? countNumbers(frames, generator) * fitted.scale ** 2 : 0,
+        frame: format === 'png' ? frames : 0,
+        palette: hasPalette ? Math.min(pixels, MAX_PALETTE_PIXELS) : 0,
+      };
     },
     render(morph, generator, labels, markDrawn) {
       const { sampler } = generator;
@@ -198,9 +203,7 @@ function measureLoop(morph: Pinned<'morph'>, { sampler }: Generator) {
 
 function checkSize(fitted: Pinned<'morph'>, generator: Generator): void {
   const { pixels, ...size } = measureLoop(fitted, generator);
-  const maxPixels = LIMITS.maxMorphPixels;
-  if (pixels > maxPixels) {
-    const parameters = listLowered(fitted);
-    throw new Refusal({ code: 'picture_too_large', ...size, maxPixels, parameters });
+  if (pixels > LIMITS.maxMorphPixels) {
+    refuseLargePicture(size, LIMITS.maxMorphPixels, fitted);
   }
 }

@@ -26,7 +26,7 @@ import { checkHand, readHand, settleHand } from '../hand.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { countRequest, doWork, LIGHT_WORK, measureSamples } from '../http/admission.ts';
-import { listLowered } from '../http/fitting-work.ts';
+import { refuseLargePicture } from '../http/fitting-work.ts';
 import { respondJson } from '../http/range.ts';
 import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
@@ -136,11 +136,13 @@ async function describePhoto(
       return doWork(c, dependencies, LIGHT_WORK, () => sampler.manifest.image);
     }
     // The drawn digits decide its width, so the URL pins the seed and the version.
-    const { seed = drawSeed(), start = 0, truncation = 1, hand: text, vary = 0 } = query;
+    const { seed = drawSeed(), hand: text } = query;
+    const { start, truncation, vary } = fillDefaults('number', query);
     const hand = text === undefined ? undefined : readHand(text, vary);
     search.set('seed', seed);
     search.set('model', `${name}@${version}`);
-    return doWork(c, dependencies, measureSamples(sampler.plan, labels.length), () =>
+    // A sign takes about as long as a digit.
+    return doWork(c, dependencies, measureSamples(sampler.plan, number.length), () =>
       writeNumber(number, sampler.drawHand({ seed, start, truncation, labels, hand }), {
         seed,
         start,
@@ -156,8 +158,7 @@ async function describePhoto(
   const maxPixels = frames === undefined ? LIMITS.maxPicturePixels : LIMITS.maxMorphPixels;
   if (extension !== 'svg' && width * height * (frames ?? 1) > maxPixels) {
     const size = { width, height, ...(frames !== undefined && { frames }) };
-    const parameters = listLowered({ ...query, number });
-    throw new Refusal({ code: 'picture_too_large', ...size, maxPixels, parameters });
+    refuseLargePicture(size, maxPixels, { ...query, number });
   }
   // The chosen scale and the products with dpr are in the URL: dpr would multiply them again.
   ['dpr', 'width', 'height'].forEach((name) => search.delete(name));

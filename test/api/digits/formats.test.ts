@@ -439,6 +439,7 @@ describe('formats that no route has', () => {
     ['/number/3.14.jpg', 'jpg', 'png, json, svg'],
     ['/morph.webp', 'webp', 'png, gif'],
     ['/dataset.xlsx', 'xlsx', 'idx, idx.gz, npy'],
+    ['/dataset.csv.gz', 'csv.gz', 'idx, idx.gz, npy'],
   ])('%s is answered with those that there are', async (path, received, available) => {
     const answer = await worker.fetch(path, { headers: { accept: 'application/problem+json' } });
     const problem = (await answer.json()) as { code: string; detail: string };

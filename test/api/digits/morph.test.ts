@@ -4,7 +4,9 @@ import { GifReader } from 'omggif';
 import type { Browser } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeGif } from '../../../shared/animation/gif.ts';
 import { POINTER_KEY } from '../../../shared/model/artifact.ts';
+import { BLACK, WHITE } from '../../../shared/picture/colour.ts';
 import { takeApart } from '../../support/apng.ts';
 import { startBrowser } from '../../support/hosts/browser.ts';
 import {
@@ -121,6 +123,23 @@ test('a PNG’s frames hold only what changes', async () => {
   const bytes = await worker.getBytes(`/morph.png?${REAL}&scale=4`);
   expect(takeApart(bytes).frames).toHaveLength(80);
   expect(bytes.length).toBeLessThan(35_000);
+});
+
+test('one pixel of a coloured GIF changes no other pixel', () => {
+  const frames = [[], [[0, 248, 248, 248]]].map((odd) => {
+    const pixels = new Uint8Array(16 * 16 * 3).fill(255);
+    for (const [at = 0, ...rgb] of [...odd, [20, 247, 247, 247], [40, 200, 30, 30]]) {
+      pixels.set(rgb, at * 3);
+    }
+    return { width: 16, height: 16, channels: 3, pixels };
+  });
+  const shown = readGif(Buffer.from(encodeGif(frames, { bg: BLACK, fg: WHITE }))).frames;
+  for (const { rgba } of shown) {
+    const red = pickChannel(rgba);
+    expect([red.filter((value) => value === 255).length, red[20], red[40]]).toEqual([
+      254, 247, 200,
+    ]);
+  }
 });
 
 test('a GIF has the same frames and plays for ever at the same pace', async () => {

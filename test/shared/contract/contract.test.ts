@@ -94,6 +94,13 @@ describe('the parameters of /digit', () => {
     );
     expect(detail('start=999999001')).toContain('at most 999999000 for 1000 samples');
     expect(parse('start=999999999')).toMatchObject({ ok: true });
+    const walk = (query: string) => {
+      const parsed = attempt(() => parseQuery('morph', new URLSearchParams(query)));
+      return parsed.ok || describeError(parsed.error).detail;
+    };
+    expect(walk('start=999999996')).toContain('at most 999999995 for 5 samples');
+    expect(walk('start=999999995')).toBe(true);
+    expect(walk('start=999999999&digits=123')).toBe(true);
   });
 
   it('let cache-busters pass, even when strict', () => {
@@ -246,5 +253,7 @@ describe('error texts', () => {
     expect(detail).toContain(String.raw`\"\r\nxxx`);
     expect(detail).not.toMatch(/[\r\n]/);
     expect(detail.length).toBeLessThan(150);
+    const pictographs = { ...error, received: `${'a'.repeat(63)}😀😀` };
+    expect(describeError(pictographs).detail).toContain('a😀…"');
   });
 });
