@@ -458,12 +458,10 @@ export function createDraw(
     for (let done = 0; done < count;) {
       const part = await useModel(generators, model, defer, ({ sampler }) =>
         streamTurns.run(async () => {
-          // Begun before the drawing: a pause that is over by then costs no time.
-          const pause = yieldThread();
           const n = Math.min(count - done, countPerTurn(sampler.plan));
           const at = start + first + done;
           const drawn = sampler.draw({ seed, start: at, count: n, truncation, label, hand });
-          await pause;
+          await yieldThread();
           return drawn;
         }, defer),
       );

@@ -6,9 +6,6 @@ import type { Picture, PngEncoder } from './png.ts';
 import type { Samples } from '../model/sampler.ts';
 import { locateSample, measureSheet, type SheetLayout } from './sheet-layout.ts';
 
-export type { Picture } from './png.ts';
-export { chooseCols, locateSample, measureSheet, type SheetLayout } from './sheet-layout.ts';
-
 /** Lays samples out row by row. Gaps, margins and the rest of the last row are paper. */
 export function buildSheet(samples: Samples, layout: SheetLayout): Picture {
   const { height: h, width: w, channels, paper } = samples;

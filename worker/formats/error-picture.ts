@@ -1,6 +1,6 @@
 /** Draws an error as a picture, for callers that show any answer as an image. */
 import font from 'oled-font-5x7';
-import type { Picture } from '../../shared/picture/sheet.ts';
+import type { Picture } from '../../shared/picture/png.ts';
 import { escapeXml } from './svg.ts';
 
 const PAPER = 250;

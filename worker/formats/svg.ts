@@ -5,7 +5,7 @@ import { formatColour, type Colour } from '../../shared/picture/colour.ts';
 import { evenInk } from '../../shared/picture/ink.ts';
 import { HANDWRITTEN_DIGITS, nameOne, type Subject } from '../../shared/model/subject.ts';
 import { resolveColours, takeInk, type SheetColours } from '../../shared/picture/paper.ts';
-import { locateSample, measureSheet } from '../../shared/picture/sheet.ts';
+import { locateSample, measureSheet } from '../../shared/picture/sheet-layout.ts';
 import { traceOutlines } from '../../shared/picture/outline.ts';
 import { buildDigitUrl, type PinnedDigits } from '../../shared/contract/query.ts';
 import { CURVES, LINES } from './svg-path.ts';

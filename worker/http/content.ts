@@ -1,12 +1,12 @@
 /** Bytes whose number is known before they are made, so that a range of them is made alone. */
 
-/** What is drawn: samples, and labels without their pictures. */
+/** Numbers of drawn samples, and of labels without their pictures. */
 export type Drawn = Readonly<Record<'sample' | 'label', number>>;
 
 /** Ends are exclusive. Every part lies within the content. */
 export interface Content {
   readonly length: number;
-  /** Counts what `read` draws. */
+  /** Counts the samples and labels that `read` draws. */
   count(first: number, end: number): Drawn;
   read(first: number, end: number): AsyncIterable<Uint8Array>;
 }
@@ -43,7 +43,7 @@ export function countPerPart(numbers: number): number {
 /** Labels that are drawn at once. */
 const LABEL_BATCH = 8192;
 
-/** Makes content of equally long records. @param kind  What each record is. */
+/** Makes content of equally long records. @param kind  Whether a record is a sample or a label. */
 export function makeRecords(
   count: number,
   recordBytes: number,

@@ -36,7 +36,7 @@ const DEAD = '-dead';
 /** Messages that a queue takes at once. */
 const BATCH = 100;
 /** Digits between two yields to the isolate's other work: they go through the network at once. */
-const PART = 64;
+const PART = 128;
 /** Shards in memory: one is drawn while another is written, and waiting takes no processor time. */
 const SHARDS = { concurrent: 2, waiting: 100, waitMs: 300_000, expiresMs: 300_000 } as const;
 
@@ -119,8 +119,6 @@ export function createJobConsumer(options: {
     labels.set(heads.labels);
     const began = clock();
     for (let done = 0; done < n; done += PART) {
-      // Cloudflare's clock, too, advances only between turns.
-      const pause = yieldThread();
       const part = { seed, start: start + done, count: Math.min(PART, n - done), truncation };
       // Each part acquires the model anew, so that a consumer that is cut off keeps no lease.
       const drawn = await useModel(generators, model, defer, ({ sampler }) => {
@@ -138,7 +136,7 @@ export function createJobConsumer(options: {
       if (drawn.labels !== null) {
         labels.set(drawn.labels, heads.labels.length + done);
       }
-      await pause;
+      await yieldThread(); // Cloudflare's clock, too, advances only between turns.
     }
     const drawMs = clock() - began;
     // SHA-256 in JavaScript takes as long as the drawing.

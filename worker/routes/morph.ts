@@ -14,7 +14,8 @@ import { findClass } from '../../shared/model/classes.ts';
 import type { Samples } from '../../shared/model/sampler.ts';
 import { resolveColours } from '../../shared/picture/paper.ts';
 import type { PngEncoder } from '../../shared/picture/png.ts';
-import { buildSheet, measureSheet } from '../../shared/picture/sheet.ts';
+import { buildSheet } from '../../shared/picture/sheet.ts';
+import { measureSheet } from '../../shared/picture/sheet-layout.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import {

@@ -26,7 +26,7 @@ import {
   type DigitQuery,
   type PinnedDigits,
 } from '../../../shared/contract/query.ts';
-import { chooseCols } from '../../../shared/picture/sheet.ts';
+import { chooseCols } from '../../../shared/picture/sheet-layout.ts';
 import { timesAsMany } from '../../support/fast-check.ts';
 import { attempt } from '../../support/refusals.ts';
 

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
 import { parseColour } from '../../../shared/picture/colour.ts';
-import { buildSheet, chooseCols, encodePng, measureSheet } from '../../../shared/picture/sheet.ts';
+import { buildSheet, encodePng } from '../../../shared/picture/sheet.ts';
+import { chooseCols, measureSheet } from '../../../shared/picture/sheet-layout.ts';
 import type { Samples } from '../../../shared/model/sampler.ts';
 import { pngEncoder } from '../../../trainer/node-kernels.ts';
 

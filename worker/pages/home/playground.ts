@@ -2,7 +2,7 @@
 import { html } from 'hono/html';
 import { formatColour, type Colour } from '../../../shared/picture/colour.ts';
 import { NUMBER } from '../../../shared/contract/parameters.ts';
-import { measureSheet } from '../../../shared/picture/sheet.ts';
+import { measureSheet } from '../../../shared/picture/sheet-layout.ts';
 import { hasDigits } from '../../../shared/model/subject.ts';
 import { chooseScale, type Markup } from '../page.ts';
 import { renderControls } from './controls.ts';
