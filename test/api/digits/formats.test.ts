@@ -444,7 +444,7 @@ describe('formats that no route has', () => {
     const answer = await worker.fetch(path, { headers: { accept: 'application/problem+json' } });
     const problem = (await answer.json()) as { code: string; detail: string };
     expect([answer.status, problem.code]).toEqual([404, 'format_not_found']);
-    expect(problem.detail).toContain(`"${received}", available: ${available}`);
+    expect(problem.detail).toContain(`"${received}". Available: ${available}`);
   });
 });
 

@@ -167,15 +167,15 @@ test('vary and to have no effect without a hand, and the answer says so', async 
     [`/morph.png?seed=1&n=2&frames=1&to=${BOB}`, 'to'],
   ] as const) {
     const answer = await worker.fetch(path);
-    const text = `without effect in png: ${parameter} without hand`;
-    expect(answer.headers.get('digitmint-warning')).toContain(text);
+    const text = `effect in png: ${parameter} without hand`;
+    expect(answer.headers.get('digitmint-warning')).toContain(`without ${text}`);
     const strict = await worker.fetch(`${path}&strict=1`, {
       headers: { accept: 'application/problem+json' },
     });
     expect(await strict.json()).toMatchObject({
       status: 400,
       code: 'parameter_without_effect',
-      detail: expect.stringContaining(text),
+      detail: `strict=1 refuses what has no ${text}. Leave them out.`,
       parameters: [parameter],
     });
   }
