@@ -123,7 +123,10 @@ export async function renderPage(c: AppContext, given: Page): Promise<Response> 
       </body>
     </html>`;
   // Links start at the root of the service, which may be a path of its host.
-  const text = String(await page).replaceAll(ROOT_LINK, `$1${c.get('basePath')}/`);
+  const text = String(await page).replaceAll(
+    ROOT_LINK,
+    (_, before: string) => `${before}${c.get('basePath')}/`,
+  );
   const headers = { ...buildPageHeaders(kind), 'Cache-Control': 'no-store' };
   return respondText(text, 'text/html; charset=UTF-8', headers, status);
 }
