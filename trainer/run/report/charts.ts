@@ -163,7 +163,7 @@ function planCharts({ objective, finalFactor = 1 }: Partial<TrainingConfig>): Me
       title: 'Diversity',
       note:
         'How much samples differ from each other, divided by how much real images do. ' +
-        'Near 0 the generator has collapsed.',
+        'Near 0 all samples are one picture. Samples of one class can still differ.',
       scale: 'linear',
       metrics: { samples: 'diversity' },
       references: [{ value: 1, label: 'real images' }],
