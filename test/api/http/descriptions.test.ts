@@ -426,7 +426,7 @@ describe('/docs/reference', () => {
 
   test('writes samples that ask for what the operation shows', async () => {
     const text = await (await app.request('/docs/reference')).text();
-    expect(text).toContain('curl -OJ &#39;http://localhost/digit.png?n=16&amp;scale=4&#39;');
+    expect(text).toContain('curl -OJ &quot;http://localhost/digit.png?n=16&amp;scale=4&quot;');
     expect(text).toContain('urllib.request.urlopen(&quot;http://localhost/digit.png?n=16&amp;');
     expect(text).toContain('await fetch(&#39;http://localhost/digit.png?n=16&amp;scale=4&#39;)');
     expect(text).toContain('&lt;img src=&quot;http://localhost/digit.png?n=16&amp;amp;scale=4');
