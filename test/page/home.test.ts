@@ -89,6 +89,27 @@ const PAGES = [
 /** A phone with text at 200%, a desktop at 400%, a phone, a tablet, a desktop. */
 const WIDTHS = [190, 320, 390, 768, 1440];
 
+test('digits that do not come leave the old ones', async () => {
+  const page = await (await browser.newContext({ reducedMotion: 'reduce' })).newPage();
+  await page.goto(worker.url.href);
+  const readSources = () =>
+    page.locator('.digits img').evaluateAll((all) => all.map((each) => each.getAttribute('src')));
+  const before = await readSources();
+  const answers = before.map(() => page.waitForEvent('response', ({ status }) => status() === 429));
+  await page.route('**/digit.svg?**', (route) =>
+    route.fulfill({ status: 429, contentType: 'image/svg+xml', body: '<svg/>' }),
+  );
+  await page.getByRole('link', { name: 'Draw sixteen more' }).click();
+  await Promise.all(answers);
+  expect(await readSources()).toEqual(before);
+  await page.unroute('**/digit.svg?**');
+  await page.getByRole('link', { name: 'Draw sixteen more' }).click();
+  await expect
+    .poll(async () => (await readSources()).some((url) => before.includes(url)))
+    .toBe(false);
+  await page.context().close();
+});
+
 describe.each(['light', 'dark'] as const)('a page that loads in %s', (colorScheme) => {
   const options = { colorScheme, viewport: { width: 360, height: 800 } };
   // The others are seen in the dark after their load.
@@ -325,6 +346,13 @@ describe('the playground', () => {
           ]),
       ).toEqual([112, 112]);
       await other.close();
+    });
+  });
+
+  test('takes the first choice for an address’s value that no list has', async () => {
+    await visit('/?seed=Ada&format=gif', {}, async (page) => {
+      expect(await page.inputValue('#control-format')).toBe('png');
+      await readUrl(page, '/digit.png?seed=Ada');
     });
   });
 
@@ -587,7 +615,10 @@ describe('the explorer', () => {
         straight,
       );
       await compare('label=4&hand=');
+      const link = page.getByRole('link', { name: 'Link to this place' });
+      expect(await link.count()).toBe(0);
       await page.getByRole('button', { name: 'Straighten' }).click();
+      await link.waitFor();
       await page.locator('#pad').focus();
       await page.keyboard.press('End');
       await compare('start=3');
