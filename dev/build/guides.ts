@@ -1,6 +1,7 @@
 /**
- * Renders docs/*.md and the cards of the shipped models into the guides that the worker serves under /docs and /learn, with the
- * pictures that they show. One file holds all guides: the worker reads it at the first request.
+ * Renders docs/*.md and the cards of the shipped models into the guides that the worker serves
+ * under /docs and /learn, with the pictures that they show. One file holds all guides: the worker
+ * reads it at the first request.
  */
 import * as fs from 'node:fs';
 import { basename, dirname, extname, join, relative } from 'node:path';

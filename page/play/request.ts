@@ -86,10 +86,10 @@ export function readModel({ parameters }: Pick<PlayRequest, 'parameters'>): stri
   return new Map(parameters).get('model')?.split('@')[0];
 }
 
-/** What the page knows about its model. */
+/** The page's model in words. */
 export interface ModelWords {
   readonly name: string;
-  /** What it draws: with its article, and in the plural. */
+  /** One of its pictures with its article, and several. */
   readonly one: string;
   readonly many: string;
   readonly hasDigits: boolean;
