@@ -189,8 +189,8 @@ function tell({ request, path, answer, pixels }: Shown): void {
   const alt = buildAlt(request, { name, one, many, hasDigits: digits !== undefined });
   find('play-picture', HTMLImageElement).alt = alt;
   const texts = buildSnippets(url, request.format, alt, pixels && measure(pixels, request));
-  for (const [name, text] of Object.entries(texts)) {
-    find(`snippet-${name}`, HTMLPreElement).textContent = text;
+  for (const [id, text] of Object.entries(texts)) {
+    find(`snippet-${id}`, HTMLPreElement).textContent = text;
   }
   find('pin-note', HTMLElement).textContent =
     isPinned || answer.caching.includes('immutable')

@@ -152,6 +152,7 @@ function openJpeg(bytes: Uint8Array): PictureFile {
       const options = {
         useTArray: true,
         formatAsRGBA: false,
+        maxResolutionInMP: (width * height) / 1e6,
         maxMemoryUsageInMB: MAX_JPEG_MB,
       } as const;
       const { data } = explain(() => decodeJpeg(picture, options), UNDECODABLE);

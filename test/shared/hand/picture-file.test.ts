@@ -161,6 +161,7 @@ describe('the cost of a JPEG', () => {
       width: 64,
       height: 32,
       channels: 3,
+      background: 'grey',
       noise: { type: 'gaussian', mean: 128, sigma: 60 },
     },
   });
