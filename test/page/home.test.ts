@@ -426,7 +426,7 @@ describe('the playground', () => {
     await visit('/?seed=Ada&n=9&scale=3&margin=12&dpr=1.1&format=png', {}, async (page) => {
       await readUrl(page, 'dpr=1.1');
       expect(await page.textContent('#play-caption')).toMatch(/^278 × 278 pixels/);
-      expect(await page.textContent('#snippet-html')).toContain(' width="253" height="253">');
+      expect(await page.textContent('#snippet-html')).toContain(' width="253" height="253" />');
     });
   });
 
