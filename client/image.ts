@@ -100,7 +100,7 @@ export function buildImageHtml(options: DigitImageOptions | NumberImageOptions):
   const attributes = Object.entries(buildImage(options)).map(
     ([name, value]) => `${name}="${escapeHtml(String(value))}"`,
   );
-  return `<img ${attributes.join(' ')}>`;
+  return `<img ${attributes.join(' ')} />`;
 }
 
 type PictureOptions = DigitOptions | NumberOptions;

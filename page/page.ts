@@ -35,7 +35,7 @@ function addDrawing(): void {
     event.preventDefault();
     const seed = drawWordSeed();
     for (const anchor of listDigits()) {
-      showSeed(anchor, seed);
+      void showSeed(anchor, seed);
     }
   });
 }
@@ -44,11 +44,24 @@ function listDigits(): HTMLAnchorElement[] {
   return [...document.querySelectorAll<HTMLAnchorElement>('.digits a')];
 }
 
-/** Shows the digit of another seed, in its place of the seed's sequence. */
-function showSeed(anchor: HTMLAnchorElement, seed: string): void {
+/**
+ * Shows the digit of another seed, in its place of the seed's sequence.
+ * @returns  Whether it came. An error may be a picture too, so the old digit stays until then.
+ */
+async function showSeed(anchor: HTMLAnchorElement, seed: string): Promise<boolean> {
   const url = anchor.href.replace(/seed=[^&]*/, `seed=${encodeURIComponent(seed)}`);
+  try {
+    const answer = await fetch(url);
+    await answer.blob(); // The image then takes it from the cache.
+    if (!answer.ok) {
+      return false;
+    }
+  } catch {
+    return false;
+  }
   anchor.href = url;
   anchor.querySelector('img')?.setAttribute('src', url);
+  return true;
 }
 
 /** Calls once, when an element is at most a third of a screen away. */
@@ -78,6 +91,10 @@ function changeDigits(end: () => void): Motion {
   let timer: ReturnType<typeof setInterval> | undefined;
   let i = 0;
   const stop = (): void => clearInterval(timer);
+  const finish = (): void => {
+    stop();
+    end();
+  };
   const start = (): void => {
     const digits = listDigits().filter(({ offsetParent }) => offsetParent !== null);
     const seed = drawWordSeed();
@@ -87,12 +104,11 @@ function changeDigits(end: () => void): Motion {
       if (document.hidden || anchor === undefined) {
         return;
       }
-      showSeed(anchor, seed);
       i++;
       if (i === digits.length) {
-        stop();
-        end();
+        finish();
       }
+      void showSeed(anchor, seed).then((isShown) => isShown || finish());
     }, CHANGE_MS);
   };
   return { start, stop };

@@ -1,9 +1,10 @@
 /**
- * Renders docs/*.md into the guides that the worker serves under /docs and /learn, with the
- * pictures that they show. One file holds all guides: the worker reads it at the first request.
+ * Renders docs/*.md and the cards of the shipped models into the guides that the worker serves
+ * under /docs and /learn, with the pictures that they show. One file holds all guides: the worker
+ * reads it at the first request.
  */
 import * as fs from 'node:fs';
-import { basename, dirname, extname, join } from 'node:path';
+import { basename, dirname, extname, join, relative } from 'node:path';
 import MarkdownIt, { type Token } from 'markdown-it';
 import { escapeHtml, readHtmlText } from '../../shared/escape-html.ts';
 import { GUIDE_GROUPS, LEARN_SLUG, START_SLUG, type Guide } from '../../shared/contract/guides.ts';
@@ -13,7 +14,7 @@ import { renderFilm } from './film.ts';
 
 const DOCS = join(ROOT, 'docs');
 /** Models with a page of their own wherever the worker runs. */
-export const BUNDLED_MODELS = ['digits', 'digits-small'] as const;
+export const BUNDLED_MODELS = GUIDE_GROUPS['The shipped models'];
 
 interface RenderedGuides {
   readonly guides: readonly Guide[];
@@ -29,21 +30,33 @@ export function renderGuides(): RenderedGuides {
   const broken: string[] = [];
   const slugs = [START_SLUG, ...Object.values(GUIDE_GROUPS).flat()];
   const learn = fs.readdirSync(DOCS).filter((file) => file.startsWith(`${LEARN_SLUG}.`));
-  const guides = [...slugs.map((slug) => `${slug}.md`), ...learn].map((file) => {
+  const own = slugs.map((slug) => ({ slug, language: '', path: findFile(slug) }));
+  const translated = learn.map((file) => {
     const [slug = '', language = ''] = file.replace(/\.?md$/, '').split('.');
-    const text = fs.readFileSync(join(DOCS, file), 'utf8');
+    return { slug, language, path: join(DOCS, file) };
+  });
+  const places = new Map(own.map(({ slug, path }) => [path, slug]));
+  const guides = [...own, ...translated].map(({ slug, language, path }) => {
+    const text = fs.readFileSync(path, 'utf8');
     const end = text.indexOf('\n');
-    const [title, rest] = [text.slice('# '.length, end), text.slice(end)];
-    const html = renderMarkdown(rest, { file, slugs, pictures, broken });
+    const title = text.slice('# '.length, end).replaceAll('`', '');
+    const html = renderMarkdown(text.slice(end), { path, places, pictures, broken });
     const lead = readHtmlText(html.slice(html.indexOf('<p>'), html.indexOf('</p>')));
     return { slug, language: language === '' ? 'en' : language, title, lead, html };
   });
   return { guides, pictures, broken };
 }
 
+/** Finds a guide's file. */
+function findFile(slug: string): string {
+  const models: readonly string[] = BUNDLED_MODELS;
+  return models.includes(slug) ? join(ROOT, 'models', slug, 'README.md') : join(DOCS, `${slug}.md`);
+}
+
 interface Context {
-  readonly file: string;
-  readonly slugs: readonly string[];
+  readonly path: string;
+  /** The guides' slugs by their files. */
+  readonly places: ReadonlyMap<string, string>;
   readonly pictures: Map<string, Uint8Array>;
   readonly broken: string[];
 }
@@ -90,9 +103,13 @@ function renderMarkdown(text: string, context: Context): string {
       return `<${tokens[i]?.tag}${isRight ? ' class="number"' : ''}>`;
     };
   }
+  let charts = 0;
   rules['image'] = (tokens, i) => {
     const [source, alt] = [String(tokens[i]?.attrGet('src') ?? ''), tokens[i]?.content ?? ''];
-    return `<img ${addPicture(source, context)} alt="${escapeHtml(alt)}" loading="lazy">`;
+    const image = `<img ${addPicture(source, context)} alt="${escapeHtml(alt)}" loading="lazy">`;
+    return extname(source) === '.svg'
+      ? `<span class="chart" tabindex="0" role="region" aria-label="Chart ${++charts}">${image}</span>`
+      : image;
   };
   // A link to a file that is not served becomes its text.
   const served: boolean[] = [];
@@ -123,32 +140,31 @@ function nameHeading(inline: Token | undefined, taken: Set<string>): string {
 }
 
 /** @returns  The URL in the service; null for a file that is not served. */
-function resolveLink(href: string, { file, slugs, broken }: Context): string | null {
+function resolveLink(href: string, { path: file, places, broken }: Context): string | null {
   if (/^(?:https?:|mailto:|\/)/.test(href)) {
     return href;
   }
   const [path = '', anchor] = href.split('#');
-  const target = path === '' ? join(DOCS, file) : join(DOCS, path);
+  const target = path === '' ? file : join(dirname(file), path);
   const fragment = anchor === undefined ? '' : `#${anchor}`;
   if (!fs.existsSync(target)) {
-    broken.push(`${file}: ${href}`);
+    broken.push(`${relative(ROOT, file)}: ${href}`);
     return null;
   }
   if (anchor !== undefined && extname(target) === '.md' && !hasHeading(target, anchor)) {
-    broken.push(`${file}: ${href}`);
+    broken.push(`${relative(ROOT, file)}: ${href}`);
   }
-  const slug = basename(target, '.md');
   if (path === '') {
     return fragment;
   }
-  if (dirname(target) === DOCS && slug === LEARN_SLUG) {
+  if (target === join(DOCS, `${LEARN_SLUG}.md`)) {
     return `/learn${fragment}`;
   }
-  if (dirname(target) === DOCS && slugs.includes(slug)) {
-    return slug === START_SLUG ? `/docs${fragment}` : `/docs/${slug}${fragment}`;
+  const slug = places.get(target);
+  if (slug === undefined) {
+    return null;
   }
-  const own = BUNDLED_MODELS.find((name) => target === join(ROOT, 'models', name, 'README.md'));
-  return own === undefined ? null : `/models/${own}`;
+  return slug === START_SLUG ? `/docs${fragment}` : `/docs/${slug}${fragment}`;
 }
 
 function hasHeading(target: string, anchor: string): boolean {
@@ -163,10 +179,10 @@ function hasHeading(target: string, anchor: string): boolean {
 }
 
 /** @returns  The attributes of an image: its URL in the service, and its size. */
-function addPicture(source: string, { file, pictures, broken }: Context): string {
-  const path = join(DOCS, source);
+function addPicture(source: string, { path: file, pictures, broken }: Context): string {
+  const path = join(dirname(file), source);
   if (!fs.existsSync(path)) {
-    broken.push(`${file}: ${source}`);
+    broken.push(`${relative(ROOT, file)}: ${source}`);
     return '';
   }
   const content = fs.readFileSync(path);

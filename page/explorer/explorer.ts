@@ -64,6 +64,17 @@ function runExplorer(painter: WorkerLink<Painter>, opened: Opened, section: HTML
   const { name = '', version = '', truncation = '1', route = 'digit' } = section.dataset;
   const form = find('explore-form', HTMLFormElement);
   const seedField = find('explore-seed', HTMLInputElement);
+  const classes = JSON.parse(section.dataset['classes'] ?? '[]') as string[];
+  // Buttons or a list; null for a generator without classes.
+  const classField = form.elements.namedItem('explore-class') as
+    | RadioNodeList
+    | HTMLSelectElement
+    | null;
+  /** The chosen class; undefined where each corner keeps its own. */
+  const readLabel = (): { name: string; index: number } | undefined => {
+    const index = classes.indexOf(classField?.value ?? '');
+    return index < 0 ? undefined : { name: classes[index] ?? '', index };
+  };
   const sliders = addSliders(opened);
   const unbent = new Float32Array(opened.latentSize);
   let derived: { readonly seed: string; readonly inputs: Inputs } | undefined;
@@ -82,18 +93,20 @@ function runExplorer(painter: WorkerLink<Painter>, opened: Opened, section: HTML
     const pixels = await painter.ask('draw', input);
     paintSamples(find('seen', HTMLCanvasElement), pixels, 1, opened);
     tellUrl(input, corner);
+    const link = find('place-link', HTMLAnchorElement);
+    link.hidden = bend.some((value) => value !== 0); // An address has no directions.
     const query = new URLSearchParams({
       walk: writeCorners().seed,
       x: wanted.x.toFixed(2),
       y: wanted.y.toFixed(2),
-      class: readLabel(form)?.name ?? '',
+      class: readLabel()?.name ?? '',
     });
-    find('place-link', HTMLAnchorElement).href = `?${query}#explore`;
+    link.href = `?${query}#explore`;
   });
   /** Writes the URL of a place's picture. @param corner  Below 0 where the place is none. */
   function tellUrl(input: Float32Array, corner: number): void {
     const only = findOnlyClass(input, opened.latentSize);
-    const label = only < 0 ? undefined : listRadios(form)[only + 1]?.value;
+    const label = classes[only];
     const latents = input.subarray(0, opened.latentSize);
     const query = new URLSearchParams(
       corner < 0
@@ -111,7 +124,7 @@ function runExplorer(painter: WorkerLink<Painter>, opened: Opened, section: HTML
   }
   /** The parameters with which the API draws the corners. */
   const writeCorners = () => {
-    const label = readLabel(form)?.name;
+    const label = readLabel()?.name;
     return {
       seed: derived?.seed ?? seedField.value,
       ...(label !== undefined && { label }),
@@ -129,7 +142,7 @@ function runExplorer(painter: WorkerLink<Painter>, opened: Opened, section: HTML
       const inputs = await painter.ask('derive', { seed, count, truncation: Number(truncation) });
       derived = { seed, inputs };
     }
-    const label = readLabel(form);
+    const label = readLabel();
     corners = buildCorners(derived.inputs, opened.classes, label?.index);
     bend = sumDirections(
       opened.directions,
@@ -140,7 +153,9 @@ function runExplorer(painter: WorkerLink<Painter>, opened: Opened, section: HTML
     // The API draws the corners without a bend.
     cornerPixels = await painter.ask('draw', blend(corners, CORNER_PLACES, unbent));
     const query = new URLSearchParams(writeCorners());
-    showCorners(cornerPixels, opened, query, derived.inputs.labels, label?.name, form);
+    const own = [...(derived.inputs.labels ?? [])].map((each) => classes[each]);
+    const names = CORNER_NAMES.map((_, i) => label?.name ?? own[i]);
+    showCorners(cornerPixels, opened, query, names);
     find('compare', HTMLButtonElement).dataset['path'] =
       `${BASE_PATH}/digit.json?n=${CORNERS}&${query}`;
     find('compare-result', HTMLElement).textContent = '';
@@ -174,22 +189,12 @@ function runExplorer(painter: WorkerLink<Painter>, opened: Opened, section: HTML
   const address = readAddress();
   if (address !== undefined) {
     seedField.value = [...address.seed].slice(0, seedField.maxLength).join('');
-    const radio = listRadios(form).find(({ value }) => value === address.label);
-    radio?.click();
+    if (classField !== null && ['', ...classes].includes(address.label)) {
+      classField.value = address.label;
+    }
   }
   put(address?.place ?? place);
   drawAll();
-}
-
-function listRadios(form: HTMLFormElement): HTMLInputElement[] {
-  return [...form.querySelectorAll<HTMLInputElement>('input[name=explore-class]')];
-}
-
-/** The chosen class; undefined where each corner keeps its own. */
-function readLabel(form: HTMLFormElement): { name: string; index: number } | undefined {
-  const radios = listRadios(form);
-  const index = radios.findIndex((radio) => radio.checked);
-  return index > 0 ? { name: radios[index]?.value ?? '', index: index - 1 } : undefined;
 }
 
 function addSliders({ directions }: Opened): HTMLInputElement[] {
@@ -219,14 +224,11 @@ function showCorners(
   pixels: Uint8Array,
   opened: Opened,
   query: URLSearchParams,
-  labels: Uint8Array | null,
-  label: string | undefined,
-  form: HTMLFormElement,
+  names: readonly (string | undefined)[],
 ): void {
-  const names = listRadios(form).map(({ value }) => value);
   const size = pixels.length / CORNERS;
   const items = CORNER_NAMES.map((corner, i) => {
-    const shown = label ?? (labels === null ? undefined : names[(labels[i] ?? 0) + 1]);
+    const shown = names[i];
     const canvas = make('canvas', { className: 'ink' });
     canvas.setAttribute('role', 'img');
     canvas.setAttribute('aria-label', `${corner}${shown === undefined ? '' : `: ${shown}`}`);

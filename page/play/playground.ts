@@ -185,12 +185,12 @@ function tell({ request, path, answer, pixels }: Shown): void {
     document.querySelector('input[name=pin]:checked')?.getAttribute('value') === 'pinned';
   const snippets = find('snippets', HTMLElement);
   const url = `${location.origin}${isPinned ? answer.permalink : path}`;
-  const { one = '', many = '', digits } = snippets.dataset;
-  const alt = buildAlt(request, { one, many, hasDigits: digits !== undefined });
+  const { model: name = '', one = '', many = '', digits } = snippets.dataset;
+  const alt = buildAlt(request, { name, one, many, hasDigits: digits !== undefined });
   find('play-picture', HTMLImageElement).alt = alt;
   const texts = buildSnippets(url, request.format, alt, pixels && measure(pixels, request));
-  for (const [name, text] of Object.entries(texts)) {
-    find(`snippet-${name}`, HTMLPreElement).textContent = text;
+  for (const [id, text] of Object.entries(texts)) {
+    find(`snippet-${id}`, HTMLPreElement).textContent = text;
   }
   find('pin-note', HTMLElement).textContent =
     isPinned || answer.caching.includes('immutable')
@@ -222,15 +222,18 @@ function readRequest(form: HTMLFormElement): PlayRequest {
   return { route, digits: read('digits'), format, parameters };
 }
 
-/** Names the fields that have an effect. */
+/** Names the fields that have an effect: only the page's own model has the page's classes. */
 function listFields(form: HTMLFormElement, route: string, format: string): string[] {
+  const asked = find('control-model', HTMLInputElement).value.trim().split('@')[0];
+  const isOwn = ['', find('snippets', HTMLElement).dataset['model']].includes(asked);
   const includes = (list: string | undefined, one: string) => (list ?? '').split(' ').includes(one);
   return [...form.querySelectorAll<HTMLElement>('[data-parameter]')]
     .filter(
       ({ dataset: { modes, formats } }) =>
         includes(modes, route) && (formats === '' || includes(formats, format)),
     )
-    .map((field) => field.dataset['parameter'] ?? '');
+    .map((field) => field.dataset['parameter'] ?? '')
+    .filter((name) => isOwn || name !== 'label');
 }
 
 function showFields(form: HTMLFormElement): void {
@@ -255,7 +258,8 @@ function fillForm(form: HTMLFormElement, query: URLSearchParams): void {
     } else if (element instanceof HTMLInputElement && element.type === 'checkbox') {
       element.checked = query.get(element.name) === element.value;
     } else if (element instanceof HTMLSelectElement) {
-      element.value = query.get(element.name) ?? element.options[0]?.value ?? '';
+      element.value = query.get(element.name) ?? '';
+      element.selectedIndex = Math.max(0, element.selectedIndex); // An address may have any text.
     } else if (element instanceof HTMLInputElement && element.name !== '') {
       // Without a number there is nothing to write.
       const without = element.name === 'digits' ? element.defaultValue : '';

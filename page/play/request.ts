@@ -81,20 +81,31 @@ async function readFault(answer: Response): Promise<Fault> {
   return { detail, parameters };
 }
 
-/**
- * Says what an answer shows, for those who do not see it.
- * @param one, many  What the model draws: with its article, and in the plural.
- * @param hasDigits  Whether its classes are digits.
- */
-export function buildAlt(
-  request: PlayRequest,
-  { one, many, hasDigits }: { one: string; many: string; hasDigits: boolean },
-): string {
+/** Names the model that a request asks for; undefined where it asks for none. */
+export function readModel({ parameters }: Pick<PlayRequest, 'parameters'>): string | undefined {
+  return new Map(parameters).get('model')?.split('@')[0];
+}
+
+/** The page's model in words. */
+export interface ModelWords {
+  readonly name: string;
+  /** One of its pictures with its article, and several. */
+  readonly one: string;
+  readonly many: string;
+  readonly hasDigits: boolean;
+}
+
+/** Says what an answer shows, for those who do not see it. */
+export function buildAlt(request: PlayRequest, { name, one, many, hasDigits }: ModelWords): string {
   const { route, digits, parameters } = request;
   if (route === 'number') {
     return `The number ${digits}, handwritten`;
   }
   const { n = '1', label } = Object.fromEntries(parameters);
+  const model = readModel(request) ?? name;
+  if (model !== name) {
+    return n === '1' ? `A picture of ${model}` : `${n} pictures of ${model}`;
+  }
   const all = n === '1' ? one : `${n} ${many}`;
   if (label === undefined) {
     return all;
@@ -120,9 +131,10 @@ export function buildSnippets(
   return {
     url,
     html: isPicture(format)
-      ? `<img src="${escapeHtml(url)}" alt="${escapeHtml(alt)}"${sized}>`
+      ? `<img src="${escapeHtml(url)}" alt="${escapeHtml(alt)}"${sized} />`
       : `<a href="${escapeHtml(url)}">${escapeHtml(alt)}</a>`,
     markdown: `${isPicture(format) ? '!' : ''}[${alt.replaceAll(/[\\[\]]/g, String.raw`\$&`)}](${url.replaceAll('(', '%28').replaceAll(')', '%29')})`,
-    curl: `curl ${format === 'txt' ? '' : `-o ${file} `}'${url.replaceAll("'", '%27')}'`,
+    // Double quotes, because cmd.exe knows no others. Shells take ! for a command of the past.
+    curl: `curl ${format === 'txt' ? '' : `-o ${file} `}"${url.replaceAll('!', '%21')}"`,
   };
 }

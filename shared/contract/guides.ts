@@ -1,7 +1,7 @@
-/** The guides of docs/ as dev/build/guides.ts renders them and worker/pages/ serves them. */
+/** The guides as dev/build/guides.ts renders them and worker/pages/ serves them. */
 
 export interface Guide {
-  /** The last part of its URL, and its file's name in docs/. */
+  /** The last part of its URL, and its file's name in docs/; of a card, its model. */
   readonly slug: string;
   /** BCP 47. */
   readonly language: string;
@@ -18,6 +18,8 @@ export const GUIDE_GROUPS = {
   'As data': ['dataset', 'recipe', 'jobs'],
   'Train and learn': ['training', 'own-data', 'gpu', 'experiments', 'evaluation', 'quality'],
   'Run the service': ['deploy', 'self-host', 'publication', 'architecture', 'speed', 'scale'],
+  /** The cards in models/NAME/README.md. */
+  'The shipped models': ['digits', 'digits-small'],
 } as const;
 
 /** The page at `/docs`. */

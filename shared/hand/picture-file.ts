@@ -17,6 +17,8 @@ export class PictureError extends Error {
 export interface PictureFile {
   readonly width: number;
   readonly height: number;
+  /** Pixels that the decoder passes over: for a JPEG those of each scan. */
+  readonly decoded: number;
   /**
    * Decodes to grey.
    * @param paper  The level behind transparent pixels: 255 for white, 0 for black.
@@ -49,7 +51,8 @@ export function openPicture(bytes: Uint8Array): PictureFile {
   if (first !== undefined && JSON_STARTS.includes(first)) {
     const pixels = parseNumbers(bytes);
     const picture = { width: SIDE, height: SIDE, pixels };
-    return { ...picture, isTransparent: false, decode: () => Promise.resolve(picture) };
+    const file = { ...picture, decoded: pixels.length, isTransparent: false };
+    return { ...file, decode: () => Promise.resolve(picture) };
   }
   throw new PictureError('is neither PNG nor JPEG nor JSON');
 }
@@ -68,6 +71,7 @@ function openPng(bytes: Uint8Array): PictureFile {
   return {
     width,
     height,
+    decoded: width * height,
     isTransparent: colourType >= GREY_ALPHA || findChunks(bytes, TRNS).length > 0,
     async decode(paper) {
       const picture = explain(() => {
@@ -111,67 +115,135 @@ function checkInflated(
   }
 }
 
-/** A progressive JPEG has some ten scans, and each costs as much as a pass over all pixels. */
+/** A progressive JPEG has some ten scans. */
 const MAX_SCANS = 64;
-
-/** Counts what may be scans: entropy-coded data holds no such marker, metadata may. */
-function countScans(bytes: Uint8Array): number {
-  let scans = 0;
-  for (let at = bytes.indexOf(0xff); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
-    scans += bytes[at + 1] === 0xda ? 1 : 0;
-  }
-  return scans;
-}
 
 /** The largest allowed picture takes half of it. */
 const MAX_JPEG_MB = 48;
 
-/** Markers of JPEG frames that hold the size: all SOFs but DHT, JPG and DAC. */
+const UNDECODABLE = 'is a JPEG that cannot be decoded';
+
+/** Markers of JPEG (ITU-T T.81, table B.1): their bytes after 0xff. */
+const MARKER = { scan: 0xda, end: 0xd9, quantizers: 0xdb, exif: 0xe1, adobe: 0xee, comment: 0xfe };
+
+/** Frames hold the size: all SOFs but DHT, JPG and DAC. */
 const isFrame = (marker: number): boolean =>
   marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 
+/** Applications' segments and comments. Adobe's segment tells how colours are stored. */
+const isMetadata = (marker: number): boolean =>
+  ((marker & 0xf0) === 0xe0 && marker !== MARKER.adobe) || marker === MARKER.comment;
+
 function openJpeg(bytes: Uint8Array): PictureFile {
-  if (countScans(bytes) > MAX_SCANS) {
-    throw new PictureError(`is a JPEG of more than ${MAX_SCANS} scans`);
+  const { picture, orientation } = stripMetadata(bytes);
+  const [frame, ...others] = findMarkers(picture, isFrame);
+  if (frame === undefined) {
+    throw new PictureError('is a JPEG without a size');
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let orientation: number | undefined;
-  for (let at = 2; at + 9 < bytes.length && bytes[at] === JPEG_SIGNATURE;) {
-    const marker = bytes[at + 1] as number;
-    if (marker === EXIF_MARKER) {
-      orientation ??= readSegment(bytes.subarray(at + 4, at + 2 + view.getUint16(at + 2)));
-    }
-    if (isFrame(marker)) {
-      const [height, width] = [view.getUint16(at + 5), view.getUint16(at + 7)];
+  if (others.length > 0) {
+    throw new PictureError('is a JPEG of more than one frame');
+  }
+  const [height, width] = [readUint16(picture, frame + 5), readUint16(picture, frame + 7)];
+  return {
+    width,
+    height,
+    decoded: measureScans(picture, frame),
+    isTransparent: false,
+    async decode() {
       const options = {
         useTArray: true,
         formatAsRGBA: false,
-        // Later frames of the file may be larger.
         maxResolutionInMP: (width * height) / 1e6,
         maxMemoryUsageInMB: MAX_JPEG_MB,
       } as const;
-      return {
-        width,
-        height,
-        isTransparent: false,
-        async decode() {
-          const { data } = explain(
-            () => decodeJpeg(bytes, options),
-            'is a JPEG that cannot be decoded',
-          );
-          if (data.length !== width * height * 3) {
-            throw new PictureError('is a JPEG of more than one size');
-          }
-          return orient({ width, height, pixels: toGrey(data) }, orientation);
-        },
-      };
-    }
-    at += marker === JPEG_SIGNATURE ? 1 : 2 + view.getUint16(at + 2);
-  }
-  throw new PictureError('is a JPEG without a size');
+      const { data } = explain(() => decodeJpeg(picture, options), UNDECODABLE);
+      return orient({ width, height, pixels: toGrey(data) }, orientation);
+    },
+  };
 }
 
-const EXIF_MARKER = 0xe1;
+/**
+ * Leaves out metadata and what follows the picture, as both may hold markers of other pictures.
+ * `findMarkers` then finds every marker that the decoder can come to, even through wrong lengths.
+ */
+function stripMetadata(bytes: Uint8Array) {
+  const picture = new Uint8Array(bytes.length);
+  let length = 0;
+  const keep = (part: Uint8Array) => {
+    picture.set(part, length);
+    length += part.length;
+  };
+  keep(bytes.subarray(0, 2));
+  let orientation: number | undefined;
+  let at = 2;
+  while (bytes[at] === JPEG_SIGNATURE && bytes[at + 1] !== MARKER.scan) {
+    const marker = bytes[at + 1] as number;
+    const segment = bytes.subarray(at, at + 2 + readUint16(bytes, at + 2));
+    if (marker === MARKER.exif) {
+      orientation ??= readSegment(segment.subarray(4));
+    } else if (marker === MARKER.quantizers) {
+      // Quantizers of 255 look like the start of a marker, and 254 makes no visible difference.
+      keep(segment.map((byte, i) => (i > 0 ? Math.min(byte, 254) : byte)));
+    } else if (marker !== JPEG_SIGNATURE && !isMetadata(marker)) {
+      keep(segment);
+    }
+    at += marker === JPEG_SIGNATURE ? 1 : Math.max(2, segment.length);
+  }
+  const rest = bytes.subarray(at);
+  const [end = rest.length] = findMarkers(rest, (marker) => marker === MARKER.end);
+  keep(rest.subarray(0, end + 2));
+  return { picture: picture.subarray(0, length), orientation };
+}
+
+function findMarkers(bytes: Uint8Array, isWanted: (marker: number) => boolean): number[] {
+  const places: number[] = [];
+  for (let at = bytes.indexOf(0xff); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
+    if (isWanted(bytes[at + 1] as number)) {
+      places.push(at);
+    }
+  }
+  return places;
+}
+
+const readUint16 = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+
+/**
+ * Counts the pixels that all scans pass over. The decoder does not check the number of components
+ * (T.81, B.2.2), and of a scan neither that number nor the last coefficient (B.2.3).
+ * @throws PictureError
+ */
+function measureScans(picture: Uint8Array, frame: number): number {
+  const components = picture[frame + 9] as number;
+  const scans = findMarkers(picture, (marker) => marker === MARKER.scan);
+  if (scans.length > MAX_SCANS) {
+    throw new PictureError(`is a JPEG of more than ${MAX_SCANS} scans`);
+  }
+  if (![1, 3, 4].includes(components)) {
+    throw new PictureError(UNDECODABLE);
+  }
+  const parts = Array.from({ length: components }, (_, i) => {
+    const factors = picture[frame + 11 + 3 * i] as number;
+    return { id: picture[frame + 10 + 3 * i], across: factors >> 4, down: factors & 15 };
+  });
+  const columns = readUint16(picture, frame + 7) / Math.max(1, ...parts.map((each) => each.across));
+  const rows = readUint16(picture, frame + 5) / Math.max(1, ...parts.map((each) => each.down));
+  const units = Math.ceil(columns / 8) * Math.ceil(rows / 8);
+  const pixels = new Map(parts.map(({ id, across, down }) => [id, 64 * units * across * down]));
+  let passed = 0;
+  for (const at of scans) {
+    const selectors = picture[at + 4] as number;
+    const last = picture[at + 6 + 2 * selectors] as number;
+    if (!(selectors >= 1 && selectors <= 4 && last <= 63)) {
+      throw new PictureError(UNDECODABLE);
+    }
+    for (let i = 0; i < selectors; i++) {
+      passed += pixels.get(picture[at + 5 + 2 * i]) ?? 0;
+    }
+  }
+  return passed;
+}
+
 /** An Exif segment's first bytes: "Exif", then two zeros. */
 const EXIF_START = [0x45, 0x78, 0x69, 0x66, 0, 0];
 

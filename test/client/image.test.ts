@@ -92,7 +92,7 @@ test('is escaped as HTML', () => {
   });
   expect(html).toBe(
     '<img src="/digit.png?seed=%22&#39;%3C%26%3E&amp;scale=9" width="252" height="252" ' +
-      'alt="&quot;&gt;&lt;script&gt;alert(&#39;1 &amp; 2&#39;)&lt;/script&gt;" loading="lazy" decoding="async">',
+      'alt="&quot;&gt;&lt;script&gt;alert(&#39;1 &amp; 2&#39;)&lt;/script&gt;" loading="lazy" decoding="async" />',
   );
 });
 

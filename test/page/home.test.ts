@@ -89,6 +89,28 @@ const PAGES = [
 /** A phone with text at 200%, a desktop at 400%, a phone, a tablet, a desktop. */
 const WIDTHS = [190, 320, 390, 768, 1440];
 
+test('digits that do not come leave the old ones', async () => {
+  const page = await (await browser.newContext({ reducedMotion: 'reduce' })).newPage();
+  await page.goto(worker.url.href);
+  const readSources = () =>
+    page.locator('.digits img').evaluateAll((all) => all.map((each) => each.getAttribute('src')));
+  const before = await readSources();
+  let refused = 0;
+  page.on('response', (answer) => (refused += answer.status() === 429 ? 1 : 0));
+  await page.route('**/digit.svg?**', (route) =>
+    route.fulfill({ status: 429, contentType: 'image/svg+xml', body: '<svg/>' }),
+  );
+  await page.getByRole('link', { name: 'Draw sixteen more' }).click();
+  await expect.poll(() => refused).toBe(before.length);
+  expect(await readSources()).toEqual(before);
+  await page.unroute('**/digit.svg?**');
+  await page.getByRole('link', { name: 'Draw sixteen more' }).click();
+  await expect
+    .poll(async () => (await readSources()).some((url) => before.includes(url)))
+    .toBe(false);
+  await page.context().close();
+});
+
 describe.each(['light', 'dark'] as const)('a page that loads in %s', (colorScheme) => {
   const options = { colorScheme, viewport: { width: 360, height: 800 } };
   // The others are seen in the dark after their load.
@@ -328,6 +350,13 @@ describe('the playground', () => {
     });
   });
 
+  test('takes the first choice for an address’s value that no list has', async () => {
+    await visit('/?seed=Ada&format=gif', {}, async (page) => {
+      expect(await page.inputValue('#control-format')).toBe('png');
+      await readUrl(page, '/digit.png?seed=Ada');
+    });
+  });
+
   test('writes numbers, text and JSON, and throws the dice', async () => {
     await visit('/', {}, async (page) => {
       await page.getByRole('button', { name: 'A number', exact: true }).click();
@@ -387,7 +416,7 @@ describe('the playground', () => {
         await page.locator('#play-picture').evaluate((node) => node.getBoundingClientRect().width),
       ).toBe(84);
       expect(await page.textContent('#play-caption')).toMatch(/^168 × 168 pixels/);
-      expect(await page.textContent('#snippet-html')).toContain(' width="84" height="84">');
+      expect(await page.textContent('#snippet-html')).toContain(' width="84" height="84" />');
       await page.getByLabel('Never changes').check();
       expect(await page.textContent('#snippet-url')).toContain(
         '/digit.png?seed=Ada&scale=6&model=',
@@ -397,7 +426,7 @@ describe('the playground', () => {
     await visit('/?seed=Ada&n=9&scale=3&margin=12&dpr=1.1&format=png', {}, async (page) => {
       await readUrl(page, 'dpr=1.1');
       expect(await page.textContent('#play-caption')).toMatch(/^278 × 278 pixels/);
-      expect(await page.textContent('#snippet-html')).toContain(' width="253" height="253">');
+      expect(await page.textContent('#snippet-html')).toContain(' width="253" height="253" />');
     });
   });
 
@@ -587,7 +616,10 @@ describe('the explorer', () => {
         straight,
       );
       await compare('label=4&hand=');
+      const link = page.getByRole('link', { name: 'Link to this place' });
+      expect(await link.count()).toBe(0);
       await page.getByRole('button', { name: 'Straighten' }).click();
+      await link.waitFor();
       await page.locator('#pad').focus();
       await page.keyboard.press('End');
       await compare('start=3');

@@ -13,7 +13,7 @@ import {
   weighCorners,
 } from '../../page/explorer/space.ts';
 import { createLatest } from '../../page/explorer/pad.ts';
-import { buildRequestPath, buildSnippets } from '../../page/play/request.ts';
+import { buildAlt, buildRequestPath, buildSnippets } from '../../page/play/request.ts';
 import { deriveKey, drawWords, fillUniform } from '../../shared/model/random.ts';
 
 function drawNumbers(count: number, seed: string): Float32Array {
@@ -98,6 +98,15 @@ test('of many calls only the first and the last are worked on', async () => {
   expect(begun).toEqual([1, 4, 5]);
 });
 
+test('a picture of another model than the page’s has no class of that one', () => {
+  const words = { name: 'digits', one: 'A digit', many: 'digits', hasDigits: true };
+  const describe = (...parameters: [string, string][]) =>
+    buildAlt({ route: 'digit', digits: '', format: 'png', parameters }, words);
+  expect(describe(['n', '9'], ['model', 'letters@0123456789abcdef'])).toBe('9 pictures of letters');
+  expect(describe(['model', 'letters'])).toBe('A picture of letters');
+  expect(describe(['label', '7'], ['model', 'digits'])).toBe('A handwritten 7');
+});
+
 test('texts to paste hold any URL unharmed', () => {
   const path = buildRequestPath({
     route: 'number',
@@ -109,13 +118,13 @@ test('texts to paste hold any URL unharmed', () => {
   expect(buildRequestPath({ route: 'digit', digits: '', format: 'png', parameters: [] })).toBe(
     '/digit.png',
   );
-  const url = `https://x.example/digit.png?seed=a&n=2&x=(')`;
+  const url = `https://x.example/digit.png?seed=a!&n=2&x=(')`;
   const alt = 'a "b" <c>';
   expect(buildSnippets(url, 'png', alt, { width: 2, height: 3 })).toEqual({
     url,
-    html: `<img src="https://x.example/digit.png?seed=a&amp;n=2&amp;x=(&#39;)" alt="a &quot;b&quot; &lt;c&gt;" width="2" height="3">`,
-    markdown: `![a "b" <c>](https://x.example/digit.png?seed=a&n=2&x=%28'%29)`,
-    curl: `curl -o digits.png 'https://x.example/digit.png?seed=a&n=2&x=(%27)'`,
+    html: `<img src="https://x.example/digit.png?seed=a!&amp;n=2&amp;x=(&#39;)" alt="a &quot;b&quot; &lt;c&gt;" width="2" height="3" />`,
+    markdown: `![a "b" <c>](https://x.example/digit.png?seed=a!&n=2&x=%28'%29)`,
+    curl: `curl -o digits.png "https://x.example/digit.png?seed=a%21&n=2&x=(')"`,
   });
   expect(buildSnippets(url, 'txt', alt, undefined).curl).not.toContain('-o');
 });

@@ -115,7 +115,8 @@ test('the home page describes what the serving model draws', async () => {
       sampler: { manifest, plan: planGenerator(manifest.generator) },
     };
     const lease = { generator, release: () => undefined } as unknown as Lease;
-    return (await createBrokenApp({ acquire: async () => lease }).request('/')).text();
+    const list = async () => ({ default: manifest.name, models: [] });
+    return (await createBrokenApp({ acquire: async () => lease, list }).request('/')).text();
   };
   const shapes = await render({
     name: 'shapes',

@@ -3,6 +3,7 @@
  * reaches its time limit.
  */
 import { expect, test } from 'vitest';
+import type { Guide } from '../../shared/contract/guides.ts';
 import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp } from '../../worker/app.ts';
 import { parseRateLimits } from '../../worker/env.ts';
@@ -35,12 +36,21 @@ const HOSTILE_HEADERS = HOSTILE.map(
   (value) => new Headers(NAMES.map((name): [string, string] => [name, value])),
 );
 
+const GUIDE: Guide = {
+  slug: 'embed',
+  language: 'en',
+  title: 'Embed',
+  lead: '',
+  html: '<p>At https://YOUR-WORKER.</p>',
+};
+
 const app = createApp({
   generators: {
     acquire: async () => ({ code: 'model_not_found', model: 'x' }),
   } as unknown as GeneratorSource,
   modelFiles: {} as ModelFiles,
   png: pngEncoder,
+  guides: new TextEncoder().encode(JSON.stringify([GUIDE])).buffer,
   log: () => undefined,
   jobs: { store: {} as never, queue: {} as never, secret: 'x'.repeat(24) },
   rateLimits: parseRateLimits({
@@ -59,6 +69,17 @@ test.each(PATHS)('headers of a megabyte are answered at once: %s', async (path) 
     const answer = await app.request(path, { headers });
     expect(answer.headers.get('request-id')).toMatch(/^[0-9a-f-]{36}$/);
   }
+});
+
+test('a Host header is text in a page, not a pattern of a replacement', async () => {
+  const page = await app.request(`http://a&b"'$'$\`$&/docs/embed`);
+  expect(await page.text()).toContain('<p>At http://a&amp;b&quot;&#39;$&#39;$`$&amp;.</p>');
+});
+
+test('a search looks for the first eight words only', async () => {
+  const search = async (words: string) => (await app.request(`/docs/search?q=${words}`)).text();
+  expect(await search('a+t+h+p+s+w+o+xyzzy')).toContain('Nothing has all of the words');
+  expect(await search('a+t+h+p+s+w+o+u+xyzzy')).toContain('href="/docs/embed"');
 });
 
 test('the parser of Accept is linear', () => {

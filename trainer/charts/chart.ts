@@ -62,6 +62,9 @@ export async function renderChartFile(spec: TopLevelSpec, text: ChartText): Prom
   return `${svg.replace('</desc>', `</desc>${style}${paper}`)}\n`;
 }
 
+/** A point of a curve without a neighbour, which only a round end makes visible. */
+const SINGLE_POINT = /M[\d.,-]+Z/;
+
 /**
  * Turns Vega's descriptions into tooltips that need no script, and makes the SVG smaller: takes out
  * invisible paths and defaults, and rounds coordinates to a tenth of a pixel.
@@ -72,11 +75,12 @@ function cleanSvg(svg: string): string {
     .replace(/<path class="(?:background|foreground)"[^>]*\/>/g, '')
     .replace(/<path aria-label="([^"]*)"([^>]*)\/>/g, '<path$2><title>$1</title></path>')
     .replace(/ (?:role="graphics-\w+"|aria-\w+="[^"]*"|pointer-events="none"|opacity="1")/g, '')
-    .replace(/ (?:d|transform)="[^"]*"/g, (attribute) =>
-      attribute.replace(/-?(?<!\d)\d+\.\d{2,}(?:e-\d+)?/g, (number) =>
+    .replace(/ (?:d|transform)="[^"]*"/g, (attribute) => {
+      const rounded = attribute.replace(/-?(?<!\d)\d+\.\d{2,}(?:e-\d+)?/g, (number) =>
         String(Math.round(Number(number) * 10) / 10),
-      ),
-    );
+      );
+      return SINGLE_POINT.test(rounded) ? `${rounded} stroke-linecap="round"` : rounded;
+    });
 }
 
 /** A scale of d3: from values to pixels. */

@@ -329,7 +329,7 @@ function renderEarlyWarning(results: readonly ExperimentResult[], steps: number)
   const lengths = steps > BEGINNING ? [BEGINNING, steps] : [steps];
   const early = EARLY_STEPS.toLocaleString('en');
   const method = [
-    `- A run counts as collapsed if it diverged, or if the classifier sees fewer than ${SOUND_CLASSES} classes in effect, of ten, in the last third of these steps.`,
+    `- A run counts as collapsed if it diverged, or if the classifier sees fewer than ${SOUND_CLASSES} classes in effect, of ten, at the last measurement of these steps.`,
     `- Losses are means over the measurements up to ${early}. The other figures are those of the last measurement by then.`,
     '- A threshold and its side are those with the largest hit rate less false alarm rate.',
     '- Each arm is rated by the rule of the other arms.',

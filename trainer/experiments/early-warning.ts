@@ -2,12 +2,12 @@
  * Whether the first steps of a run tell that it will collapse: rules of one figure and a threshold,
  * and how often each would have been right. Pure.
  */
-import { computeEffectiveClasses, isSound, summarise, takeLastThird } from './analysis.ts';
+import { computeEffectiveClasses, isSound, summarise } from './analysis.ts';
 import type { ExperimentPoint, ExperimentResult } from './records.ts';
 
 /** Steps that a warning may look at. */
 export const EARLY_STEPS = 500;
-/** A run collapsed if its last third has fewer classes in effect, as the classifier sees them. */
+/** A run collapsed if it ends with fewer classes in effect, as the classifier sees them. */
 export const SOUND_CLASSES = 3;
 
 /** A figure of a run's first steps; NaN when it has none. */
@@ -47,10 +47,11 @@ export function cutRuns(results: readonly ExperimentResult[], steps: number): Ex
   });
 }
 
-/** Whether a run ended on few classes, or diverged. */
+/** Whether a run ended on few classes, or diverged. Means would miss a late collapse. */
 export function hasCollapsed({ points, failure }: ExperimentResult): boolean {
-  const end = takeLastThird(points);
-  return failure !== null || summarise(end.map(computeEffectiveClasses)).mean < SOUND_CLASSES;
+  return (
+    failure !== null || computeEffectiveClasses(points.at(-1) as ExperimentPoint) < SOUND_CLASSES
+  );
 }
 
 /** Runs by what a rule said of them, and what became of them. */

@@ -145,7 +145,7 @@ export const COST_NS = {
   png: 18,
   gif: 20,
   smooth: 35,
-  /** Pixels of a picture that is decoded, and in which ink is looked for. */
+  /** Pixels of a picture that is decoded, in each scan, and in which ink is looked for. */
   decoded: 60,
   /** Bytes that are hashed, and numbers of a model that is loaded. */
   hashed: 5,

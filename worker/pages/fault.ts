@@ -15,6 +15,7 @@ export function respondFault(c: AppContext, error: ApiError): Response | Promise
 
 async function renderFault(c: AppContext, error: ApiError): Promise<Response> {
   const { status, title, detail, retryAfterSeconds } = describeError(error);
+  const isPassing = status >= 500 || retryAfterSeconds !== undefined;
   const [, said = detail, near] =
     (error.code === 'not_found' && /^(.* Try )(\/\S+)\.$/s.exec(detail)) || [];
   const page = await renderPage(c, {
@@ -23,7 +24,7 @@ async function renderFault(c: AppContext, error: ApiError): Promise<Response> {
     body: html`<main id="main" class="prose">
       <h1>${title}</h1>
       <p>${error.code === 'model_unavailable' ? 'The network that draws could not be loaded.' : ''} ${said}${near === undefined ? '' : html`<a href="${near}">${near}</a>.`}</p>
-      ${status < 500 ? '' : html`<p><a class="button" href="${c.req.path}">Try again</a></p>`}
+      ${isPassing ? html`<p><a class="button" href="">Try again</a></p>` : ''}
       <p>
         You can <a href="/learn">watch a network learn</a>, read <a href="/docs">the documentation</a>, or go to
         <a href="/">the front page</a>.

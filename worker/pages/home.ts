@@ -37,7 +37,9 @@ export const HOME_OPERATION: OperationEntry = {
 
 export function addHomeRoute(app: App, dependencies: AppDependencies): void {
   app.get('/', (c) => {
-    const renderHome = ({ sampler: { manifest, plan }, origin: source }: Generator) => {
+    const renderHome = async ({ sampler: { manifest, plan }, origin: source }: Generator) => {
+      const { models } = await dependencies.generators.list(c.get('defer'));
+      const names = models.map((model) => model.name);
       const view: ModelView = { manifest, plan, source };
       const base = c.get('base');
       return renderPage(c, {
@@ -52,7 +54,7 @@ export function addHomeRoute(app: App, dependencies: AppDependencies): void {
           title="digitmint"
         />`,
         body: html`<main id="main">
-          ${renderHero(view, base, dependencies.drawSeed())} ${renderTiles(view, base)} ${renderPlayground(view, base)}
+          ${renderHero(view, base, dependencies.drawSeed())} ${renderTiles(view, base)} ${renderPlayground(view, base, names)}
           ${renderExplorer(view)} ${renderLoops(view, base)} ${renderAboutModel(view)}
         </main>`,
       });

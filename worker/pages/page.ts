@@ -100,9 +100,9 @@ export async function renderPage(c: AppContext, given: Page): Promise<Response> 
         ${kind === 'plain' ? '' : html`<script type="module" src="${given.script ?? script}"></script>`} ${head ?? ''}
       </head>
       <body>
-        <a class="skip" href="#main">Skip to the content</a>
-        <p class="unstyled">The page’s style sheet has not loaded. Everything works, and looks plain.</p>
-        <header class="bar">
+        <a class="skip" lang="en" href="#main">Skip to the content</a>
+        <p class="unstyled" lang="en">The page’s style sheet has not loaded. Everything works, and looks plain.</p>
+        <header class="bar" lang="en">
           <a class="wordmark" href="/">digitmint</a>
           <nav aria-label="Pages">
             ${PLACES.map(
@@ -112,7 +112,7 @@ export async function renderPage(c: AppContext, given: Page): Promise<Response> 
           </nav>
         </header>
         ${body}
-        <footer class="foot">
+        <footer class="foot" lang="en">
           <p>No key, no cookies, no tracking. Free software under the MIT licence.</p>
           <nav aria-label="More">
             <a href="/docs">Documentation</a> <a href="/docs/reference">API reference</a>
@@ -123,7 +123,10 @@ export async function renderPage(c: AppContext, given: Page): Promise<Response> 
       </body>
     </html>`;
   // Links start at the root of the service, which may be a path of its host.
-  const text = String(await page).replaceAll(ROOT_LINK, `$1${c.get('basePath')}/`);
+  const text = String(await page).replaceAll(
+    ROOT_LINK,
+    (_, before: string) => `${before}${c.get('basePath')}/`,
+  );
   const headers = { ...buildPageHeaders(kind), 'Cache-Control': 'no-store' };
   return respondText(text, 'text/html; charset=UTF-8', headers, status);
 }

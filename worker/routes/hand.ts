@@ -119,11 +119,21 @@ async function readPictures(c: AppContext): Promise<WrittenPicture[]> {
     const reason = `has ${sizes} pixels, at most ${maxPixels} are allowed`;
     throw new Refusal({ code: 'unreadable_picture', reason });
   }
+  if (countDecoded(pictures) > MAX_PASSES * maxPixels) {
+    const reason = 'has too many scans for its size';
+    throw new Refusal({ code: 'unreadable_picture', reason });
+  }
   return pictures;
 }
 
+/** Over the largest allowed picture: a progressive JPEG of full colours has 14. */
+const MAX_PASSES = 24;
+
 const countPixels = (pictures: readonly WrittenPicture[]): number =>
   pictures.reduce((sum, { file }) => sum + file.width * file.height, 0);
+
+const countDecoded = (pictures: readonly WrittenPicture[]): number =>
+  pictures.reduce((sum, { file }) => sum + file.decoded, 0);
 
 async function catchFault<T>(work: () => T | Promise<T>): Promise<T> {
   try {
@@ -146,7 +156,7 @@ function measureWork(
   const samples = GUESS + Math.ceil(step * (refine + FIRST_PARTS / PARTS));
   return {
     ...measureSamples(sampler.plan, samples * pictures.length),
-    decoded: countPixels(pictures),
+    decoded: countDecoded(pictures),
   };
 }
 

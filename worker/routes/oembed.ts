@@ -32,7 +32,7 @@ import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
 
 /** The embedded form of the page at `/`. */
-const HOME_PICTURE = '/digit.png?n=16&width=512';
+const HOME_PICTURE = '/digit.png?n=16&seed=Ada&width=512';
 const MAX_SIDE = 100_000;
 
 const MAX_PIXELS = {

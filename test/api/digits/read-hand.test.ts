@@ -293,6 +293,7 @@ test.each<[string, () => Uint8Array | string, number, string, string]>([
     'more pixels than its header says',
   ],
   ['a JPEG that costs seconds', () => buildScans(65), 422, 'unreadable_picture', '64 scans'],
+  ['a large JPEG of many scans', () => buildScans(26), 422, 'unreadable_picture', 'too many scans'],
   ['too large a body', () => new Uint8Array(1_000_001), 413, 'body_too_large', '1000000 bytes'],
   [
     'too many pixels',

@@ -192,6 +192,8 @@ describe('words of a model’s own subject', () => {
     const page = await getText('/');
     expect(page).toContain('curl -o samples.png');
     expect(page).toContain('<title>Letters, from a URL');
+    expect(page).toMatch(/<section\s+id="explore"[^>]*data-ink="dark"/);
+    expect(page).toContain('<option value="flags"></option>');
     expect(page).toContain('/sample.png?label=a&amp;seed=otter');
     expect(page).toContain('data-one="An inked letter"');
     expect(page).not.toMatch(/every view shows new digits|as different people write/);

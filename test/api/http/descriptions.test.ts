@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { beforeAll, describe, expect, test } from 'vitest';
 import * as v from 'valibot';
-import { renderGuides } from '../../../dev/build/guides.ts';
+import { BUNDLED_MODELS, renderGuides } from '../../../dev/build/guides.ts';
 import * as answerSchemas from '../../../shared/contract/answers.ts';
 import { ERROR_CODES } from '../../../shared/contract/errors.ts';
 import { FORMATS } from '../../../shared/contract/formats.ts';
@@ -426,7 +426,7 @@ describe('/docs/reference', () => {
 
   test('writes samples that ask for what the operation shows', async () => {
     const text = await (await app.request('/docs/reference')).text();
-    expect(text).toContain('curl -OJ &#39;http://localhost/digit.png?n=16&amp;scale=4&#39;');
+    expect(text).toContain('curl -OJ &quot;http://localhost/digit.png?n=16&amp;scale=4&quot;');
     expect(text).toContain('urllib.request.urlopen(&quot;http://localhost/digit.png?n=16&amp;');
     expect(text).toContain('await fetch(&#39;http://localhost/digit.png?n=16&amp;scale=4&#39;)');
     expect(text).toContain('&lt;img src=&quot;http://localhost/digit.png?n=16&amp;amp;scale=4');
@@ -463,9 +463,10 @@ test('the pages link to nothing that is not there', async () => {
   expect(wrong).toEqual([]);
   const { guides, broken } = renderGuides();
   expect(broken).toEqual([]);
-  // Every page of docs/ is in a group of the navigation.
+  // Every page of docs/ is in a group of the navigation, and the cards of the shipped models.
   const pages = readdirSync(new URL('../../../docs', import.meta.url)).flatMap((file) =>
     file.endsWith('.md') ? [file.split('.')[0]] : [],
   );
-  expect(new Set(guides.map(({ slug }) => slug))).toEqual(new Set(pages));
+  const all = new Set([...pages, ...BUNDLED_MODELS]);
+  expect(new Set(guides.map(({ slug }) => slug))).toEqual(all);
 });

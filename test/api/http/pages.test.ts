@@ -64,8 +64,7 @@ test('the page’s code samples work unchanged', async () => {
       .evaluateAll((images) => (images as HTMLImageElement[]).map(({ src }) => src));
   const before = await list();
   await page.getByRole('link', { name: 'Draw sixteen more' }).click();
-  const after = await list();
-  expect(new Set([...before, ...after]).size).toBe(32);
+  await expect.poll(async () => new Set([...before, ...(await list())]).size).toBe(32);
   await page.close();
 });
 

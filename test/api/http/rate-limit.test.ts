@@ -95,6 +95,7 @@ describe('an address that exceeds its limit', () => {
       const told = ['content-type', 'retry-after', 'vary'].map((name) => page.headers.get(name));
       const wanted = [path, 429, 'text/html; charset=UTF-8', '60', 'Accept'];
       expect([path, page.status, ...told]).toEqual(wanted);
+      expect(await page.text()).toContain('<a class="button" href="">Try again</a>');
     }
     const { etag } = seeded;
     const tag = (await worker.fetch(pinned, { method: 'HEAD' })).headers.get('etag') ?? etag;

@@ -241,6 +241,8 @@ describe('/oembed', () => {
       expect([png.width, png.height]).toEqual([photo.width, photo.height]);
     }
     expect((await describePhoto('/digit/7?seed=a')).url).toContain('label=7');
+    // The same sixteen at every view.
+    expect((await describePhoto('/')).url).toContain('seed=');
   });
 
   test('describes numbers, loops and outlines with the size of the answer', async () => {

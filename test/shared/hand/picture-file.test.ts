@@ -126,15 +126,81 @@ describe('a small file that would become a large one', () => {
     await expect(openPicture(bytes).decode(255)).rejects.toThrow('more pixels than its header');
   });
 
-  it('is refused where a second frame of a JPEG is larger than the first', async () => {
+  const FRAME = Buffer.of(0xff, 0xc0);
+  const SCAN = Buffer.of(0xff, 0xda);
+
+  it('is refused where a JPEG has a second frame', async () => {
     const jpeg = await ramp(28).jpeg().toBuffer();
-    const frame = jpeg.indexOf(Buffer.of(0xff, 0xc0));
-    const scan = jpeg.indexOf(Buffer.of(0xff, 0xda));
+    const frame = jpeg.indexOf(FRAME);
+    const scan = jpeg.indexOf(SCAN);
     const larger = Buffer.from(jpeg.subarray(frame, frame + 2 + jpeg.readUInt16BE(frame + 2)));
     larger.writeUInt16BE(4800, 5);
-    larger.writeUInt16BE(4800, 7);
     const bytes = Buffer.concat([jpeg.subarray(0, scan), larger, jpeg.subarray(scan)]);
-    const refusal = expect(openPicture(bytes).decode(255)).rejects;
-    await refusal.toMatchObject({ cause: { message: expect.stringContaining('maxResolution') } });
+    expect(() => openPicture(bytes)).toThrow('more than one frame');
+  });
+
+  it('is refused where a JPEG repeats a component or has more coefficients than 64', async () => {
+    const jpeg = await ramp(28).toColourspace('b-w').jpeg({ progressive: true }).toBuffer();
+    const frame = jpeg.indexOf(Buffer.of(0xff, 0xc2));
+    const scan = jpeg.indexOf(SCAN);
+    const [components, selectors, last] = [frame + 9, scan + 4, scan + 8];
+    for (const [at, value] of [
+      [components, 255],
+      [selectors, 255],
+      [last, 255],
+    ] as const) {
+      const bytes = Buffer.from(jpeg);
+      bytes[at] = value;
+      expect(() => openPicture(bytes)).toThrow('cannot be decoded');
+    }
+  });
+});
+
+describe('the cost of a JPEG', () => {
+  const noise = sharp({
+    create: {
+      width: 64,
+      height: 32,
+      channels: 3,
+      background: 'grey',
+      noise: { type: 'gaussian', mean: 128, sigma: 60 },
+    },
+  });
+  it.each([
+    ['grey', { mozjpeg: false }, true, 1],
+    ['half as many colours', { chromaSubsampling: '4:2:0' }, false, 1.5],
+    ['all colours', { chromaSubsampling: '4:4:4' }, false, 3],
+    // libjpeg's script: brightness and colours in ten scans, two of which hold all three.
+    ['all colours, progressive', { chromaSubsampling: '4:4:4', progressive: true }, false, 14],
+  ] as const)('is that of its scans: %s', async (_, options, isGrey, passes) => {
+    const jpeg = await noise
+      .clone()
+      .toColourspace(isGrey ? 'b-w' : 'srgb')
+      .jpeg(options)
+      .toBuffer();
+    expect(openPicture(jpeg).decoded).toBe(passes * 64 * 32);
+  });
+
+  it('does not count the pictures in metadata or behind it', async () => {
+    const jpeg = await noise.clone().jpeg().toBuffer();
+    const thumbnail = Buffer.concat([Buffer.of(0xff, 0xe2, 0, 0), jpeg]);
+    thumbnail.writeUInt16BE(thumbnail.length - 2, 2);
+    const bytes = Buffer.concat([jpeg.subarray(0, 2), thumbnail, jpeg.subarray(2), jpeg]);
+    const [plain, padded] = [openPicture(jpeg), openPicture(bytes)];
+    expect(padded.decoded).toBe(plain.decoded);
+    expect((await padded.decode(255)).pixels).toEqual((await plain.decode(255)).pixels);
+  });
+
+  it('quantizers of 255 are no markers, and keep the picture as it was', async () => {
+    for (const quality of [1, 7, 21]) {
+      const jpeg = await noise.clone().jpeg({ quality }).toBuffer();
+      const { pixels } = await openPicture(jpeg).decode(255);
+      const expected = await sharp(jpeg).toColourspace('b-w').raw().toBuffer();
+      const error = pixels.reduce(
+        (sum, each, i) => sum + Math.abs(each - (expected[i] as number)),
+        0,
+      );
+      expect(error / pixels.length).toBeLessThan(3);
+    }
   });
 });

@@ -29,6 +29,8 @@ describe('early warnings', () => {
   it('know a collapse by the classes at the end, and take a divergence for one', () => {
     expect(RUNS.map(hasCollapsed)).toEqual(RUNS.map(({ arm }) => /tutorial|deep/.test(arm)));
     expect(hasCollapsed(makeResult('r1', 1, { frechet: [9], failure: 'diverged' }))).toBe(true);
+    const late = makeResult('deep-equal', 1, { frechet: Array.from({ length: 10 }, () => 500) });
+    expect([late, endOn(late, 1)].map(hasCollapsed)).toEqual([false, true]);
   });
 
   it('find the figure that tells, and rate it on arms that its threshold has not seen', () => {

@@ -57,7 +57,7 @@ const RULES: readonly Rule[] = [
       return (
         loss < WON_LOSS &&
         `the discriminator wins: over the last ${LASTING_STEPS} steps its loss was ${show(loss)} (median), so it is sure of every ` +
-          'image, and what it passes on hardly tells the generator how to improve.'
+          'image, and the generator gets large gradients that change from step to step.'
       );
     },
   },

@@ -116,7 +116,7 @@ async function renderFigures(
       const text = { title: `${title} over steps`, description: describeSeries(series) };
       return (
         `<figure class="chart"><figcaption><h3>${title}</h3><p class="note">${note}</p></figcaption>` +
-        `${await renderChart(spec, text, id)}<details><summary>Table` +
+        `<div class="plot" tabindex="0">${await renderChart(spec, text, id)}</div><details><summary>Table` +
         `<span class="unseen"> of ${title.toLowerCase()}</span></summary>` +
         `<div class="scroll" tabindex="0">${renderTable(title, series)}</div></details></figure>`
       );
@@ -163,7 +163,7 @@ function planCharts({ objective, finalFactor = 1 }: Partial<TrainingConfig>): Me
       title: 'Diversity',
       note:
         'How much samples differ from each other, divided by how much real images do. ' +
-        'Near 0 the generator has collapsed.',
+        'Near 0 all samples are one picture. Samples of one class can still differ.',
       scale: 'linear',
       metrics: { samples: 'diversity' },
       references: [{ value: 1, label: 'real images' }],

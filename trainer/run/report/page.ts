@@ -30,6 +30,8 @@ export interface RunRecord {
   readonly grids: readonly SavedGrid[];
   /** Real pictures as the networks see them, as PNG. Absent in runs of experiments. */
   readonly contactSheet?: Uint8Array | undefined;
+  /** When the report was written, as ISO 8601. */
+  readonly writtenAt: string;
 }
 
 const [STYLE, SCRIPT] = ['page.css', 'page.js'].map((name) =>
@@ -84,6 +86,7 @@ function renderHeader(record: RunRecord): string {
     `preset ${config.preset}`,
     `seed ${JSON.stringify(config.seed)}`,
     `${dataset.name}, ${formatCount(dataset.images)} images`,
+    `written ${formatTime(record.writtenAt)}`,
   ];
   return `<header>
 <p class="kind">Training report</p>
@@ -228,6 +231,8 @@ export function renderCurves(charts: readonly string[]): string {
     : renderSection('curves', 'Curves', `\n<div class="charts">${charts.join('\n')}</div>`);
 }
 
+const formatTime = (iso: string): string => iso.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
+
 function renderEnvironment({ options, sessions }: RunRecord): string {
   const { name, images, sha256 } = options.dataset;
   const rows: [string, string][] = [
@@ -239,7 +244,7 @@ function renderEnvironment({ options, sessions }: RunRecord): string {
     const { digitmint, node, tfjs } = versions;
     const { processor, cores, memoryGiB, system } = machine;
     rows.push(
-      [what, startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')],
+      [what, formatTime(startedAt)],
       ['backend', `${used.name}: ${used.description}`],
       ['versions', `digitmint ${digitmint}, Node ${node}, TensorFlow.js ${tfjs}`],
       ['machine', `${processor}, ${cores} cores, ${memoryGiB} GiB, ${system}`],

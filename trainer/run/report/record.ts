@@ -21,6 +21,7 @@ async function loadRecord(folder: string): Promise<RunRecord> {
     sessions: await loadSessions(folder),
     metrics: thinMetrics(await loadMetrics(folder), new Set(grids.map(({ step }) => step))),
     grids,
+    writtenAt: new Date().toISOString(),
     contactSheet:
       (await recover(readFile(locate(folder).contactSheet), ['ENOENT'], null)) ?? undefined,
   };

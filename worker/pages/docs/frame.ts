@@ -6,6 +6,7 @@ import {
   START_SLUG,
   type Guide,
 } from '../../../shared/contract/guides.ts';
+import { escapeHtml } from '../../../shared/escape-html.ts';
 import type { AppContext } from '../../context.ts';
 import { renderPage, type Markup, type Page } from '../page.ts';
 
@@ -100,8 +101,8 @@ export function renderGuide({ slug, title, html: text }: Guide, base: string): M
     : ADDRESSES.reduce(
         (written, address) =>
           written
-            .replaceAll(address, base)
-            .replaceAll(encodeURIComponent(address), encodeURIComponent(base)),
+            .replaceAll(address, () => escapeHtml(base)) // A text with $ would be a pattern.
+            .replaceAll(encodeURIComponent(address), () => encodeURIComponent(base)),
         text,
       );
   return html`<h1>${title}</h1>

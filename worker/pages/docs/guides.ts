@@ -12,7 +12,7 @@ import { respondFault } from '../fault.ts';
 import { describeMany } from '../home/model-view.ts';
 import { renderPage, type Markup } from '../page.ts';
 import { renderDocsPage, renderGuide, type Guides } from './frame.ts';
-import { findText, type Found } from './search.ts';
+import { findText, MAX_WORDS, type Found } from './search.ts';
 
 /** Characters of a search. */
 const MAX_SOUGHT = 100;
@@ -22,7 +22,7 @@ const MAX_FOUND = 20;
 const WORDS: Parameter = {
   kind: 'text',
   minLength: 0,
-  expected: `words, of which the first ${MAX_SOUGHT} characters count`,
+  expected: `words, of which the first ${MAX_WORDS}, and ${MAX_SOUGHT} characters, count`,
   about: 'The words to look for',
   without: 'nothing is found',
   example: 'dark mode',

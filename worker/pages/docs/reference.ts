@@ -135,7 +135,7 @@ function writePath({ path, query = {} }: Operation, base: string): string {
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => name.toUpperCase());
   const required = Object.entries(query).filter(([, parameter]) => parameter.required === true);
   const pairs = required.map(([name, { example }]) => {
-    const value = String(example).replace('https://YOUR-WORKER', base);
+    const value = String(example).replace('https://YOUR-WORKER', () => base);
     return `${name}=${encodeURIComponent(value)}`;
   });
   return pairs.length === 0 ? filled : `${filled}?${pairs.join('&')}`;

@@ -18,12 +18,12 @@ export function writeSamples(
   ];
   const init = options.length === 0 ? '' : `, { ${options.join(', ')} }`;
   const curl = [
-    picture === undefined ? 'curl' : `curl '${picture}' | curl`,
+    picture === undefined ? 'curl' : `curl "${picture}" | curl`,
     ...(method === undefined ? [] : [`-X ${method}`]),
-    ...(kind === 'owner' ? ["-H 'Authorization: Bearer SECRET'"] : []),
+    ...(kind === 'owner' ? ['-H "Authorization: Bearer SECRET"'] : []),
     ...(picture === undefined ? [] : ['--data-binary @-']),
     ...(decoder === 'blob' ? ['-OJ'] : []),
-    `'${url}'`,
+    `"${url}"`,
   ];
   const javascript = [
     ...(picture === undefined ? [] : [`const picture = await (await fetch('${picture}')).blob();`]),
@@ -54,7 +54,7 @@ export function writeSamples(
     ['JavaScript', javascript.join('\n')],
     ['Python', python.join('\n')],
     ...(isPicture
-      ? ([['HTML', `<img src="${url.replaceAll('&', '&amp;')}" alt="${summary}">`]] as const)
+      ? ([['HTML', `<img src="${url.replaceAll('&', '&amp;')}" alt="${summary}" />`]] as const)
       : []),
   ];
 }

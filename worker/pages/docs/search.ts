@@ -9,14 +9,19 @@ interface Section {
   readonly page: string;
   readonly title: string;
   readonly text: string;
+  /** Page, title and text in lower case. */
+  readonly lower: readonly [page: string, title: string, text: string];
 }
 
-export interface Found extends Omit<Section, 'text'> {
+export interface Found extends Omit<Section, 'text' | 'lower'> {
   /** Text around the first word: before it, the word, after it. */
   readonly excerpt: readonly [before: string, hit: string, after: string];
 }
 
 let known: { readonly guides: readonly Guide[]; readonly sections: readonly Section[] } | undefined;
+
+/** Only the first words count: each takes a pass over the sections that have those before it. */
+export const MAX_WORDS = 8;
 
 /** @param max  The most sections. */
 export function findText(
@@ -25,12 +30,18 @@ export function findText(
   words: string,
   max: number,
 ): Found[] {
-  const wanted = [...new Set(words.toLowerCase().split(/\s+/))].filter((word) => word !== '');
+  const named = new Set(words.toLowerCase().split(/\s+/));
+  const wanted = [...named].filter((word) => word !== '').slice(0, MAX_WORDS);
   if (wanted.length === 0) {
     return [];
   }
   if (known?.guides !== guides) {
-    known = { guides, sections: listSections(guides, operations) };
+    const sections = listSections(guides, operations).map((section) => {
+      const { page, title, text } = section;
+      const lower = [page.toLowerCase(), title.toLowerCase(), text.toLowerCase()] as const;
+      return { ...section, lower };
+    });
+    known = { guides, sections };
   }
   return known.sections
     .map((section) => ({ section, score: rate(section, wanted) }))
@@ -46,15 +57,25 @@ export function findText(
 }
 
 /** @returns  0 when a word is missing; a title counts more than text. */
-function rate({ page, title, text }: Section, wanted: readonly string[]): number {
-  const [inPage, inTitle, inText] = [page, title, text].map((part) => part.toLowerCase());
-  const scores = wanted.map(
-    (word) =>
-      (inTitle?.includes(word) === true ? 8 : 0) +
-      (inPage?.includes(word) === true ? 4 : 0) +
-      Math.min(3, (inText?.split(word).length ?? 1) - 1),
-  );
-  return scores.includes(0) ? 0 : scores.reduce((sum, score) => sum + score, 0);
+function rate({ lower: [page, title, text] }: Section, wanted: readonly string[]): number {
+  let sum = 0;
+  for (const word of wanted) {
+    const named = (title.includes(word) ? 8 : 0) + (page.includes(word) ? 4 : 0);
+    const score = named + countUpTo(3, text, word);
+    if (score === 0) {
+      return 0;
+    }
+    sum += score;
+  }
+  return sum;
+}
+
+function countUpTo(most: number, text: string, word: string): number {
+  let count = 0;
+  for (let at = text.indexOf(word); at >= 0 && count < most; count++) {
+    at = text.indexOf(word, at + word.length);
+  }
+  return count;
 }
 
 const AROUND = 70;
@@ -69,8 +90,11 @@ function cutExcerpt(text: string, word: string): Found['excerpt'] {
   return [before, text.slice(at, end), `${text.slice(end, end + AROUND)}…`];
 }
 
-function listSections(guides: readonly Guide[], operations: readonly Operation[]): Section[] {
-  const listReference = (id: string, title: string, text: string): Section => {
+function listSections(
+  guides: readonly Guide[],
+  operations: readonly Operation[],
+): Omit<Section, 'lower'>[] {
+  const listReference = (id: string, title: string, text: string) => {
     const [url, page] = [`/docs/reference#${id}`, 'API reference'];
     return { url, page, title, text };
   };
@@ -83,7 +107,7 @@ function listSections(guides: readonly Guide[], operations: readonly Operation[]
 }
 
 /** Splits a guide at its headings. */
-function splitGuide({ slug, language, title, html }: Guide): Section[] {
+function splitGuide({ slug, language, title, html }: Guide): Omit<Section, 'lower'>[] {
   const place = language === 'en' ? '' : `/${language}`;
   const own = slug === LEARN_SLUG ? `/learn${place}` : `/docs/${slug}`;
   const path = slug === START_SLUG ? '/docs' : own;

@@ -84,13 +84,14 @@ function renderField(
   const { name, about } = control;
   const look = LOOKS[name] ?? LOOKS[control.kind] ?? (control.kind as Look);
   const isGroup = look === 'class' && context.classes.length <= MAX_BUTTONS;
+  const text = html`${title} <code>${name}</code>`;
   const label = isGroup
-    ? html`<span class="label" id="label-${name}">${title} <code>${name}</code></span>`
-    : html`<label class="label" for="control-${name}">${title} <code>${name}</code></label>`;
+    ? html`<span class="label" id="label-${name}">${text}</span>`
+    : html`<label class="label" id="label-${name}" for="control-${name}">${text}</label>`;
   return html`<div class="field field-${look}" data-parameter="${name}" data-modes="${routes}" data-formats="${control.formats?.join(' ') ?? ''}">
     ${label} ${renderControl(control, look, context, title)}
     <p class="hint" id="hint-${name}">${about}: ${describeExpected(control)}.</p>
-    <p class="fault" id="fault-${name}" hidden></p>
+    <p class="fault" id="fault-${name}" role="alert" hidden></p>
   </div>`;
 }
 
@@ -174,7 +175,7 @@ function renderControl(control: Named, look: Look, context: ControlContext, titl
         </button></span
       >`;
     case 'class':
-      return renderClasses(context.classes, value, described);
+      return renderClasses(LABEL_FIELD, context.classes, value);
     case 'text':
       return html`${typed(without)}${name === 'model' ? html`<datalist id="models">${context.models.map((model) => html`<option value="${model}"></option>`)}</datalist>` : ''}`;
   }
@@ -184,29 +185,39 @@ function renderOption(value: string, isSelected: boolean, text = value): Markup 
   return html`<option value="${value}" ${isSelected ? 'selected' : ''}>${text}</option>`;
 }
 
-function renderClasses(classes: readonly string[], value: string, described: Markup): Markup {
-  return classes.length > MAX_BUTTONS
-    ? html`<select ${described}>${['', ...classes].map((each) => renderOption(each, each === value, each === '' ? 'any' : each))}</select>`
-    : html`<span
-        class="chips"
-        role="radiogroup"
-        aria-labelledby="label-label"
-        aria-describedby="hint-label fault-label"
-        >${renderChips('label', classes, value, 'any')}</span
-      >`;
+/** A choice of a class. @param none  The text for no class. */
+interface ClassField {
+  readonly name: string;
+  readonly none: string;
+  /** Its label and description. */
+  readonly attributes: Markup;
 }
 
-/** Buttons of which one is pressed: each class, and before them none. */
-export function renderChips(
-  name: string,
+const LABEL_FIELD: ClassField = {
+  name: 'label',
+  none: 'any',
+  attributes: html`aria-labelledby="label-label" aria-describedby="hint-label fault-label"`,
+};
+
+/** Buttons of which one is pressed, or a list: each class, and before them none. */
+export function renderClasses(
+  { name, none, attributes }: ClassField,
   classes: readonly string[],
   value: string,
-  none: string,
-): Markup[] {
-  return ['', ...classes].map(
-    (each) =>
-      html`<label class="chip"><input type="radio" name="${name}" value="${each}" ${each === value ? 'checked' : ''} /><span>${each === '' ? none : each}</span></label>`,
-  );
+): Markup {
+  const choices = ['', ...classes].map((each) => ({
+    each,
+    text: each === '' ? none : each,
+    isChosen: each === value,
+  }));
+  return classes.length > MAX_BUTTONS
+    ? html`<select id="control-${name}" name="${name}" ${attributes}>${choices.map(({ each, text, isChosen }) => renderOption(each, isChosen, text))}</select>`
+    : html`<span class="chips" role="radiogroup" ${attributes}
+        >${choices.map(
+          ({ each, text, isChosen }) =>
+            html`<label class="chip"><input type="radio" name="${name}" value="${each}" ${isChosen ? 'checked' : ''} /><span>${text}</span></label>`,
+        )}</span
+      >`;
 }
 
 /** Writes a colour for `<input type=color>`: 6 hex digits, or black. */

@@ -2,13 +2,21 @@
 import { html } from 'hono/html';
 import files from 'page-files';
 import { findFile, WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
+import { BLACK } from '../../../shared/picture/colour.ts';
+import { findOwnColours } from '../../../shared/picture/paper.ts';
 import { hasDigits } from '../../../shared/model/subject.ts';
 import type { Markup } from '../page.ts';
-import { DICE, renderChips } from './controls.ts';
+import { DICE, renderClasses } from './controls.ts';
 import { nameRoute, renderSnippet, TRUNCATION, type ModelView } from './model-view.ts';
 
 /** Pictures a side of the sheet that fills the map's place until the map is drawn. */
 const STILL_SIDE = 7;
+
+const CLASS_FIELD = {
+  name: 'explore-class',
+  none: 'the corners’ own',
+  attributes: html`aria-labelledby="explore-label"`,
+};
 
 export function renderExplorer({ manifest }: ModelView): Markup {
   const { name, version, classes, image, latent } = manifest;
@@ -27,7 +35,8 @@ export function renderExplorer({ manifest }: ModelView): Markup {
     data-name="${name}"
     data-version="${version}"
     data-truncation="${TRUNCATION}"
-    data-channels="${image.channels}"
+    data-classes="${JSON.stringify(classes)}"
+    ${image.channels === 1 ? html`data-ink="${findOwnColours(image.paper).fg === BLACK ? 'dark' : 'light'}"` : ''}
     data-route="${nameRoute(manifest)}"
   >
     <h2 id="explore-title">Walk between four of them</h2>
@@ -86,9 +95,7 @@ export function renderExplorer({ manifest }: ModelView): Markup {
             ? ''
             : html`<div class="field field-class">
                 <span class="label" id="explore-label">Class</span>
-                <span class="chips" role="radiogroup" aria-labelledby="explore-label"
-                  >${renderChips('explore-class', classes, opening, 'the corners’ own')}</span
-                >
+                ${renderClasses(CLASS_FIELD, classes, opening)}
               </div>`
         }
         <fieldset class="sliders" id="sliders" hidden>

@@ -58,7 +58,12 @@ function listExamples({ classes, image }: ModelView['manifest']): [title: string
   ];
 }
 
-export function renderPlayground({ manifest }: ModelView, base: string): Markup {
+/** @param models  The names of all models. */
+export function renderPlayground(
+  { manifest }: ModelView,
+  base: string,
+  models: readonly string[],
+): Markup {
   const { name, version, image, classes } = manifest;
   const { n, seed, scale, margin } = FIRST;
   const alt = `${n} ${describeMany(manifest)}`;
@@ -80,9 +85,9 @@ export function renderPlayground({ manifest }: ModelView, base: string): Markup 
   const url = base + path;
   const snippets = {
     URL: url,
-    HTML: `<img src="${url.replaceAll('&', '&amp;')}" alt="${alt}" width="${width}" height="${height}">`,
+    HTML: `<img src="${url.replaceAll('&', '&amp;')}" alt="${alt}" width="${width}" height="${height}" />`,
     Markdown: `![${alt}](${url})`,
-    curl: `curl -o ${route}s.png '${url}'`,
+    curl: `curl -o ${route}s.png "${url}"`,
   };
   return html`<section id="play" class="play" aria-labelledby="play-title">
     <h2 id="play-title">Play with the URL</h2>
@@ -111,7 +116,7 @@ export function renderPlayground({ manifest }: ModelView, base: string): Markup 
             ><input type="radio" name="route" value="number" /><span>A number <code>/number</code></span></label
           >
         </div>
-        ${renderControls({ classes, route, image, models: [name, `${name}@${version}`], values: { ...values, digits: NUMBER.example, format: 'png' } })}
+        ${renderControls({ classes, route, image, models: [...new Set([name, `${name}@${version}`, ...models])], values: { ...values, digits: NUMBER.example, format: 'png' } })}
       </form>
       <div class="stage">
         <figure>
@@ -130,7 +135,7 @@ export function renderPlayground({ manifest }: ModelView, base: string): Markup 
           <label><input type="radio" name="pin" value="pinned" form="pin-form" /><span>Never changes</span></label>
         </fieldset>
         <p class="soft" id="pin-note">The seed keeps this answer until there is a newer model.</p>
-        <dl class="snippets" id="snippets" data-many="${describeMany(manifest)}" data-one="${describeOne(manifest)}" ${hasDigits(classes) ? 'data-digits' : ''}>
+        <dl class="snippets" id="snippets" data-model="${name}" data-many="${describeMany(manifest)}" data-one="${describeOne(manifest)}" ${hasDigits(classes) ? 'data-digits' : ''}>
           ${Object.entries(snippets).map(
             ([title, text]) =>
               html`<dt>${title}</dt>

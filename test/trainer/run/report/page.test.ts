@@ -66,6 +66,7 @@ const RECORD: RunRecord = {
   ],
   metrics: METRICS,
   grids: [0, 400].map((step) => ({ step, png: makePng(step / 2) })),
+  writtenAt: '2026-01-02T04:05:06.789Z',
 };
 
 function makePng(grey: number): Uint8Array {
@@ -208,6 +209,7 @@ describe('a report of a run', () => {
     }));
     const { page, complaints } = await open({
       name: 'r1-3',
+      writtenAt: RECORD.writtenAt,
       options: RECORD.options,
       sessions: [],
       metrics,
@@ -224,7 +226,12 @@ describe('a report of a run', () => {
   });
 
   it('that is under way, or failed, says so', async () => {
-    expect(await buildReport({ ...RECORD, metrics: METRICS.slice(0, 3) })).toContain('50% done');
+    const half = await buildReport({ ...RECORD, metrics: METRICS.slice(0, 3) });
+    expect(half).toMatch(/50% done[^]* · written 2026-01-02 04:05:06 UTC/);
+    // A curve of one point is a dot.
+    expect(half).not.toContain('stroke-linecap');
+    const first = await buildReport({ ...RECORD, metrics: METRICS.slice(0, 1) });
+    expect(first).toMatch(/<path[^>]* d="M[\d.,]+Z" stroke-linecap="round"/);
     const diverged = {
       ...rest,
       step: 500,
