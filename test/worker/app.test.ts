@@ -150,7 +150,7 @@ test('a pinned URL with a matching ETag is a 304 before any model is acquired', 
   const path = '/digit.png?seed=a&model=seed@0123456789abcdef';
   const { createHash } = await import('node:crypto');
   // The construction of an ETag is not part of the API. The test needs an ETag without a model.
-  const etag = `"${createHash('sha256').update(`5  /digit.png?seed=a&model=seed@0123456789abcdef`).digest('hex').slice(0, 32)}"`;
+  const etag = `"${createHash('sha256').update(`6  /digit.png?seed=a&model=seed@0123456789abcdef`).digest('hex').slice(0, 32)}"`;
   const answer = await app.request(path, { headers: { 'if-none-match': etag } });
   expect(answer.status).toBe(304);
   expect(answer.headers.get('cache-control')).toContain('immutable');

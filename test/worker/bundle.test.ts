@@ -5,7 +5,7 @@ import { measureBundle } from '../../dev/measure-bundle.ts';
 import { readWorkerConfig } from '../support/hosts/worker-config.ts';
 
 /** Bytes after gzip. Raise this limit only on purpose. */
-const BUDGET = { code: 150 * 1024, kernels: 6.25 * 1024, model: 512 * 1024, documents: 98 * 1024 };
+const BUDGET = { code: 150 * 1024, kernels: 6.25 * 1024, model: 512 * 1024, documents: 110 * 1024 };
 
 test('the worker’s bundle is small', async () => {
   const sizes = await measureBundle();

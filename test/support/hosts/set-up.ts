@@ -2,7 +2,7 @@
  * Makes what the processes of a test run share, once and before any test. vitest.config.ts names
  * this file.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import chromium from '@sparticuz/chromium';
@@ -26,6 +26,7 @@ export default async function setUp(project: TestProject): Promise<() => void> {
   process.env['DIGITMINT_CHROMIUM'] = await chromium.executablePath();
   // Everything that tests leave in the temporary folder goes with it, even after a killed process.
   const temporary = mkdtempSync(join(tmpdir(), 'digitmint-tests-'));
+  chmodSync(temporary, 0o755); // A test by root becomes another user in it.
   process.env['TMPDIR'] = temporary;
   // The trainer lies in the repository, where Node finds the packages that are not bundled.
   const parent = join(ROOT, '.digitmint');

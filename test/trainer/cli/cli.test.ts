@@ -87,27 +87,26 @@ beforeAll(async () => {
 });
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
-/** Every machine has wasm. */
 const STEPS = 8;
-const TRAIN = [
-  'train',
-  '--preset',
-  'seed',
-  '--backend',
-  'wasm',
-  '--steps',
-  String(STEPS),
-  '--batch',
-  '8',
-  '--data',
-  data,
-  '--checkpoint-every',
-  '2',
-  '--no-publish',
-];
 
+/** Lists the words of a small run; `changes` replaces flags. Every machine has wasm. */
+function planSmall(changes: Readonly<Record<string, string>> = {}): string[] {
+  const flags = {
+    preset: 'seed',
+    backend: 'wasm',
+    steps: String(STEPS),
+    batch: '8',
+    data,
+    'checkpoint-every': '2',
+    ...changes,
+  };
+  const words = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
+  return ['train', ...words, '--no-publish'];
+}
+
+const TRAIN = planSmall();
 /** For runs that a signal ends. */
-const ENDLESS = [...TRAIN, '--steps', '100000', '--checkpoint-every', '100000'];
+const ENDLESS = planSmall({ steps: '100000', 'checkpoint-every': '100000' });
 
 /** A module that sends its process a signal with the report of the first step. */
 const INTERRUPTING = `data:text/javascript,const { write } = process.stdout;
@@ -457,11 +456,7 @@ describe('npm run train', () => {
       const out = join(parent, 'told');
       const told = ['--name', 'mine', '--weights', 'uint8', '--to', './told-store'];
       const begun = await run(
-        ...TRAIN.slice(0, -1),
-        '--steps',
-        '2',
-        '--data',
-        relative(process.cwd(), data),
+        ...planSmall({ steps: '2', data: relative(process.cwd(), data) }).slice(0, -1),
         '--out',
         out,
         ...told.map((word) => word.replace('.', relative(process.cwd(), parent))),
@@ -517,7 +512,7 @@ describe('npm run train', () => {
     it('takes the next free folder when another run has taken the planned one', async () => {
       const cwd = join(parent, 'at-once');
       await mkdir(cwd);
-      const command = [...TRAIN, '--steps', '1'];
+      const command = planSmall({ steps: '1' });
       const runs = await Promise.all([runIn(cwd, ...command), runIn(cwd, ...command)]);
       expect(runs.map(({ code }) => code)).toEqual([0, 0]);
       expect((await readdir(join(cwd, 'runs'))).sort()).toEqual(['00000-seed', '00001-seed']);
