@@ -37,8 +37,15 @@ beforeAll(async () => {
 });
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
-const SCHEDULE = ['--steps', String(STEPS), '--checkpoint-every', '2', '--image-every', '4'];
-const start = (out: string): string[] => [
+const planSchedule = (steps = STEPS): string[] => [
+  '--steps',
+  String(steps),
+  '--checkpoint-every',
+  '2',
+  '--image-every',
+  '4',
+];
+const start = (out: string, steps?: number): string[] => [
   'train',
   '--preset',
   'seed',
@@ -46,7 +53,7 @@ const start = (out: string): string[] => [
   'wasm',
   '--batch',
   '32',
-  ...SCHEDULE,
+  ...planSchedule(steps),
   '--out',
   out,
 ];
@@ -100,7 +107,7 @@ describe('a run', () => {
   let stopped: string;
   beforeAll(async () => {
     stopped = join(parent, 'stopped');
-    expect((await train(...start(stopped), '--steps', '6', '--data', data)).code).toBe(0);
+    expect((await train(...start(stopped, 6), '--data', data)).code).toBe(0);
     await rm(locate(stopped).model, { recursive: true });
   });
 
