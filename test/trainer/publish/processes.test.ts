@@ -232,12 +232,14 @@ describe.each(PLACES)('in %s', (_, times, isThere, open) => {
         }
         const endsOf = await running;
         const ends = endsOf.flat();
-        // A refusal names its reason: a target that was pruned, or a model that another command
-        // moved.
+        // A refusal names its reason: a target that was pruned, a model that another command
+        // moved, or others that came first in all twelve attempts, as on a busy machine.
         expect(new Set(ends)).toEqual(
           new Set(
             ends.filter((end) =>
-              ['done', 'not_whole', 'served_changed', 'no_previous'].includes(end ?? ''),
+              ['done', 'not_whole', 'served_changed', 'no_previous', 'contended'].includes(
+                end ?? '',
+              ),
             ),
           ),
         );
