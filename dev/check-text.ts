@@ -26,7 +26,7 @@ const COMMENTS: Readonly<Record<string, RegExp>> = {
   run: HASH,
 };
 
-/** “What a caller does wrong” says less than “Requests with faults”. Questions may begin so. */
+/** "What a caller does wrong" says less than "Requests with faults". Questions may begin so. */
 const RIDDLE =
   /(?:^\s*(?:\*|\/\*\*?|\/\/)|[.:!?]|@\w+ +\w+) +(Of|What|Who|Whoever|Whatever) [^?]*$/;
 

@@ -24,4 +24,5 @@ const { status } = spawnSync(
 if (status !== 0) {
   process.exit(1); // The builder has said why.
 }
+// `SERVER_FILE` of build/server.ts, whose import would load the bundler here.
 await import(pathToFileURL(join(FOLDER, 'server.js')).href);

@@ -39,7 +39,7 @@ export const PINNED: Readonly<Record<string, (model: string, n: number) => strin
   weights: (model) => `/models/${model.replace('@', '/')}/weights.bin`,
 };
 
-/** The ones among them that hold URLs. */
+/** The kinds of answers that hold URLs. */
 export const HOLD_ADDRESS: ReadonlySet<string> = new Set(['json', 'ndjson', 'card']);
 
 const PROBLEM = { accept: 'application/problem+json' };

@@ -2,6 +2,7 @@
 
 /** Numbers of drawn samples, and of labels without their pictures. */
 export type Drawn = Readonly<Record<'sample' | 'label', number>>;
+const NONE: Drawn = { sample: 0, label: 0 };
 
 /** Ends are exclusive. Every part lies within the content. */
 export interface Content {
@@ -14,7 +15,7 @@ export interface Content {
 export function holdBytes(bytes: Uint8Array): Content {
   return {
     length: bytes.length,
-    count: () => addDrawn([]),
+    count: () => NONE,
     async *read(first, end) {
       yield bytes.subarray(first, end);
     },
@@ -24,7 +25,7 @@ export function holdBytes(bytes: Uint8Array): Content {
 export function addDrawn(parts: readonly Drawn[]): Drawn {
   return parts.reduce(
     (sum, { sample, label }) => ({ sample: sum.sample + sample, label: sum.label + label }),
-    { sample: 0, label: 0 },
+    NONE,
   );
 }
 
@@ -54,7 +55,7 @@ export function makeRecords(
   return {
     length: count * recordBytes,
     count: (first, end) => ({
-      ...addDrawn([]),
+      ...NONE,
       [kind]: Math.ceil(end / recordBytes) - Math.floor(first / recordBytes),
     }),
     async *read(first, end) {

@@ -108,7 +108,7 @@ export function hasCurrent(c: AppContext, etag: string | undefined, isCertain = 
     return isCertain;
   }
   const strip = (tag: string) => tag.trim().replace(/^W\//, '');
-  return header.split(',').some((tag) => strip(tag) === strip(etag));
+  return header === etag || header.split(',').some((tag) => strip(tag) === strip(etag));
 }
 
 /**

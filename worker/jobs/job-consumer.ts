@@ -6,6 +6,7 @@ import { findClass } from '../../shared/model/classes.ts';
 import type { Defer } from '../context.ts';
 import { readHand } from '../hand.ts';
 import { yieldThread } from '../http/admission.ts';
+import { countPerPart } from '../http/content.ts';
 import { ConcurrencyLimit } from '../http/concurrency-limit.ts';
 import type { Log } from '../http/log.ts';
 import { useModel, type GeneratorSource } from '../models/generator-source.ts';
@@ -35,8 +36,6 @@ interface JobBatch {
 const DEAD = '-dead';
 /** Messages that a queue takes at once. */
 const BATCH = 100;
-/** Digits between two yields to the isolate's other work: they go through the network at once. */
-const PART = 128;
 /** Shards in memory: one is drawn while another is written, and waiting takes no processor time. */
 const SHARDS = { concurrent: 2, waiting: 100, waitMs: 300_000, expiresMs: 300_000 } as const;
 
@@ -113,13 +112,14 @@ export function createJobConsumer(options: {
     const { start, n } = locateShard(record, shard);
     const heads = encodeShardHeads(record, n);
     const size = image.height * image.width * image.channels;
+    const part = countPerPart(size);
     const images = new Uint8Array(heads.images.length + n * size);
     const labels = new Uint8Array(heads.labels.length + (hasLabels ? n : 0));
     images.set(heads.images);
     labels.set(heads.labels);
     const began = clock();
-    for (let done = 0; done < n; done += PART) {
-      const part = { seed, start: start + done, count: Math.min(PART, n - done), truncation };
+    for (let done = 0; done < n; done += part) {
+      const sequence = { seed, start: start + done, count: Math.min(part, n - done), truncation };
       // Each part acquires the model anew, so that a consumer that is cut off keeps no lease.
       const drawn = await useModel(generators, model, defer, ({ sampler }) => {
         const label =
@@ -127,7 +127,7 @@ export function createJobConsumer(options: {
         if (record.label !== null && label === undefined) {
           throw new Error(`the model has no class ${record.label}`);
         }
-        return sampler.draw({ ...part, label, hand });
+        return sampler.draw({ ...sequence, label, hand });
       });
       if ('code' in drawn) {
         return drawn;

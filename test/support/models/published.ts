@@ -11,6 +11,12 @@ import type { ObjectStore } from '../../../storage/object-store.ts';
 import { PublishError, type PublishFailure } from '../../../trainer/publish/publish-error.ts';
 import { buildFixture, type Fixture } from './fixture-artifact.ts';
 
+/** Builds versions of the model `mlp`, one for each seed. */
+export function buildVersions<const Seeds extends readonly string[]>(...seeds: Seeds) {
+  const built = seeds.map((seed) => buildTiny('mlp', seed));
+  return built as { readonly [I in keyof Seeds]: Fixture };
+}
+
 /** A network of 84 weights: 4 latent numbers to a picture of 4 x 4. */
 export function buildTiny(name: string, weightsSeed: string): Fixture {
   const layers = [

@@ -19,20 +19,14 @@ import { createMemoryStore, type MemoryStore } from '../../support/storage/memor
 import { listKeys } from '../../support/storage/object-store-contract.ts';
 import {
   buildTiny,
+  buildVersions,
   readPointer,
   readServed,
   writeArtifact,
 } from '../../support/models/published.ts';
 import { createDyingStore, Death } from '../../support/storage/stepped-store.ts';
 
-const [oldest, older, present, next] = ['oldest', 'older', 'present', 'next'].map((seed) =>
-  buildTiny('mlp', seed),
-) as [
-  ReturnType<typeof buildTiny>,
-  ReturnType<typeof buildTiny>,
-  ReturnType<typeof buildTiny>,
-  ReturnType<typeof buildTiny>,
-];
+const [oldest, older, present, next] = buildVersions('oldest', 'older', 'present', 'next');
 const other = buildTiny('other', 'other');
 const idOf = ({ manifest: { name, version } }: typeof next) => ({ name, version });
 

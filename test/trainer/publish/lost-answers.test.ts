@@ -23,21 +23,14 @@ import {
   type FaultyProxy,
 } from '../../support/storage/faulty-proxy.ts';
 import { listKeys } from '../../support/storage/object-store-contract.ts';
-import { buildTiny, readServed, writeArtifact } from '../../support/models/published.ts';
+import { buildVersions, readServed, writeArtifact } from '../../support/models/published.ts';
 import { hasVersitygw, startVersitygw, type Versitygw } from '../../support/storage/s3-server.ts';
 
 const now = (): Date => new Date();
 /** No test waits between attempts. */
 const waiting = { sleep: () => Promise.resolve(), random: () => 1 };
 
-const [oldest, older, present, next] = ['oldest', 'older', 'present', 'next'].map((seed) =>
-  buildTiny('mlp', seed),
-) as [
-  ReturnType<typeof buildTiny>,
-  ReturnType<typeof buildTiny>,
-  ReturnType<typeof buildTiny>,
-  ReturnType<typeof buildTiny>,
-];
+const [oldest, older, present, next] = buildVersions('oldest', 'older', 'present', 'next');
 const versionOf = ({ manifest }: typeof next): string => manifest.version;
 
 describe.skipIf(!hasVersitygw())(

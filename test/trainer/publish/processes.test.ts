@@ -19,6 +19,7 @@ import { createS3Store } from '../../../storage/s3-store.ts';
 import type { ChildTask } from '../../support/models/models-child.ts';
 import {
   buildTiny,
+  buildVersions,
   readPointer,
   readServed,
   writeArtifact,
@@ -76,14 +77,7 @@ describe.skipIf(!hasVersitygw())(
   'over S3 (versitygw, installed by dev/install-versitygw.sh)',
   () => {
     const FILLED = 'filled';
-    const [oldest, older, present, next] = ['oldest', 'older', 'present', 'next'].map((seed) =>
-      buildTiny('mlp', seed),
-    ) as [
-      ReturnType<typeof buildTiny>,
-      ReturnType<typeof buildTiny>,
-      ReturnType<typeof buildTiny>,
-      ReturnType<typeof buildTiny>,
-    ];
+    const [oldest, older, present, next] = buildVersions('oldest', 'older', 'present', 'next');
     let server: Versitygw;
     beforeAll(async () => {
       server = await startVersitygw();

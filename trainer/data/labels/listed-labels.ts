@@ -232,8 +232,8 @@ function readJson(content: unknown): string[][] {
     return toTable(rows);
   }
   const entries = isObject(content) && !isCoco ? Object.entries(content) : [];
-  // {"file": […], "label": […]} has columns. Other names, such as class_0 and class_1, are those
-  // of classes.
+  // {"file": […], "label": […]} has columns. Other names, such as class_0 and class_1, name
+  // classes.
   const named = entries.filter(([key]) => namesLabels(key)).length;
   const areColumns = named > 0 && (named < entries.length || named === 1);
   if (areColumns && entries.every(([, cells]) => Array.isArray(cells) || isCounted(cells))) {
