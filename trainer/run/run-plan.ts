@@ -394,14 +394,14 @@ const SESSION_FLAGS = [
   'default',
 ] as const;
 
-type ChangingFlags = [
+type ListedFlags = [
   typeof SESSION_FLAGS,
   typeof SCHEDULE_FLAGS,
   typeof DELIVERY_FLAGS,
   typeof READING_FLAGS,
 ];
-/** Flags that only a new run takes. */
-type FixedFlag = Exclude<keyof RunRequest, ChangingFlags[number][number]>;
+/** The other flags, which only a new run takes. Flags of the reading are in a list of their own. */
+type FixedFlag = Exclude<keyof RunRequest, ListedFlags[number][number]>;
 
 /** Refuses flags that would change a run that is resumed. */
 function refuseChanges(
