@@ -1,4 +1,5 @@
 /** Counts requests by key in windows of a fixed length, as Cloudflare's binding does. */
+import { keepNewest } from '../shared/newest.ts';
 import { RATE_WINDOW_SECONDS, type RateLimiter } from '../worker/http/admission.ts';
 
 /** Counts that are kept. The oldest is forgotten, so that a flood refuses no newcomer. */
@@ -20,13 +21,8 @@ export function createRateLimiter(
         beganMs = nowMs;
       }
       const count = (counts.get(key) ?? 0) + 1;
-      // Moves to the end, so that a caller who keeps asking is not forgotten.
-      counts.delete(key);
-      counts.set(key, Math.min(count, requests));
-      const [oldest] = counts.keys();
-      if (counts.size > maxKeys && oldest !== undefined) {
-        counts.delete(oldest);
-      }
+      // A caller who keeps asking is not forgotten.
+      keepNewest(counts, key, Math.min(count, requests), maxKeys);
       return { success: count <= requests };
     },
   };

@@ -9,6 +9,7 @@ import { findClass, listClasses } from '../shared/model/classes.ts';
 import { formatColour, type Colour } from '../shared/picture/colour.ts';
 import type { RouteName } from '../shared/contract/formats.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
+import type { ModelChoice } from '../shared/contract/parameters.ts';
 import {
   pickDigits,
   settleQuery,
@@ -34,23 +35,23 @@ import {
 } from './http/admission.ts';
 import { describeFit } from './http/fitting-work.ts';
 import {
+  buildPinnedHeaders,
   describeLength,
-  describePinned,
   hasCurrent,
   HEADERS,
   listWarnings,
   readHeader,
-  type Pinned,
+  type PinnedSource,
 } from './http/headers.ts';
 import { holdBytes, type Content } from './http/content.ts';
 import { acceptsGzip, negotiateFormat } from './http/negotiation.ts';
 import { checkHand, readHand, settleHand } from './hand.ts';
-import { choosePart, respondBytes, respondPart, respondPieces } from './http/range.ts';
-import { useModel, type ModelChoice } from './models/generator-source.ts';
+import { chooseRange, respondBytes, respondRange, respondPieces } from './http/range.ts';
+import { useModel } from './models/generator-source.ts';
 import type { Generator } from './models/model-cache.ts';
 
 /** A request for something drawn. `P` has all defaults filled in. */
-export interface Drawing<P extends Pinned> {
+export interface Drawing<P extends PinnedSource> {
   readonly query: {
     readonly seed: string | undefined;
     readonly label: string | undefined;
@@ -73,7 +74,7 @@ export interface Drawing<P extends Pinned> {
    * @param manifest  Null before the model is known.
    */
   pin(
-    model: Pinned['model'],
+    model: PinnedSource['model'],
     seed: string,
     label: string | undefined,
     manifest: Manifest | null,
@@ -108,7 +109,7 @@ export interface Drawing<P extends Pinned> {
 type Rendered = Uint8Array<ArrayBuffer> | Pieces;
 type Pieces = AsyncIterable<Uint8Array>;
 
-export async function answerDrawing<P extends Pinned>(
+export async function answerDrawing<P extends PinnedSource>(
   c: AppContext,
   dependencies: AppDependencies,
   drawing: Drawing<P>,
@@ -122,7 +123,7 @@ export async function answerDrawing<P extends Pinned>(
   const vary = [isNegotiated && 'Accept', gzip === 'coding' && 'Accept-Encoding'].filter(Boolean);
   const describe = (pinned: P): Record<string, string> => {
     const [url, { origin }] = [c.get('basePath') + drawing.buildUrl(pinned), c.get('url')];
-    const headers = describePinned(pinned, url, drawing.holdsUrls, query, origin, warnings);
+    const headers = buildPinnedHeaders(pinned, url, drawing.holdsUrls, query, origin, warnings);
     if (vary.length > 0) {
       headers['Vary'] = vary.join(', ');
     }
@@ -177,13 +178,13 @@ export async function answerDrawing<P extends Pinned>(
     };
     const planned = plan(pinned);
     if (planned !== undefined) {
-      const part = choosePart(c, headers['ETag'], planned.length);
+      const part = chooseRange(c, headers['ETag'], planned.length);
       const isHead = c.req.method === 'HEAD';
       return doWork(
         c,
         dependencies,
         isHead ? LIGHT_WORK : measurePart(planned, part.first, part.end),
-        () => respondPart(c, content, planned, part),
+        () => respondRange(c, content, planned, part),
         (maxMs) => (part.status === 206 ? 'a shorter range' : describeFit(pinned, measure, maxMs)),
       );
     }
@@ -439,7 +440,7 @@ export function refuse(parameter: string, received: string, model: string, reaso
   throw new Refusal({ code: 'parameter_not_supported', parameter, received, model, reason });
 }
 
-type PinnedSequence = Pinned & Pick<PinnedDigits, 'start' | 'truncation' | 'hand' | 'vary'>;
+type PinnedSequence = PinnedSource & Pick<PinnedDigits, 'start' | 'truncation' | 'hand' | 'vary'>;
 
 /**
  * Draws samples later. Each turn takes no longer than a light answer and leases the model anew: a

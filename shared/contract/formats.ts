@@ -50,8 +50,8 @@ export const DATASET_FORMATS = /* @__PURE__ */ listTypes('dataset');
 export const JOB_FORMATS = /* @__PURE__ */ listTypes('jobs');
 
 /** The content of a set's or a shard's file. */
-export const PARTS = ['images', 'labels'] as const;
-export type Part = (typeof PARTS)[number];
+export const SET_PARTS = ['images', 'labels'] as const;
+export type SetPart = (typeof SET_PARTS)[number];
 
 /** Whether a file of a set holds either images or labels, not both. */
 export function isInParts(format: DatasetFormat): boolean {

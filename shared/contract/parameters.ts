@@ -8,7 +8,7 @@ import { CLASS_LIMITS } from '../model/classes.ts';
 import { HAND_PATTERN, MAX_HAND_LENGTH } from '../hand/hand-text.ts';
 import type { Colour } from '../picture/colour.ts';
 import { chooseCols } from '../picture/sheet-layout.ts';
-import { FORMATS, PARTS, type RouteName } from './formats.ts';
+import { FORMATS, SET_PARTS, type RouteName } from './formats.ts';
 import { LIMITS } from './limits.ts';
 
 /** Canonical texts of a URL's parameters by name; undefined where a parameter is absent. */
@@ -420,7 +420,7 @@ export const PARAMETERS = {
   },
   part: {
     kind: 'choice',
-    choices: PARTS,
+    choices: SET_PARTS,
     default: 'images',
     formats: ['idx', 'idx.gz', 'npy'],
     about: 'idx, idx.gz and npy hold either images or labels; the other formats hold both',

@@ -26,7 +26,7 @@ const WHOLE = /^(?:0|[1-9][0-9]{0,9})$/;
 /** Any decimals, such as 2.625 or the 1.100000023841858 of a zoomed page. */
 const DECIMAL = /^(?:0|[1-9][0-9]{0,9})(?:\.[0-9]+)?$/;
 /** Decimal numbers are rounded to four places. */
-const PARTS = 10_000;
+const DECIMAL_PARTS = 10_000;
 const MODEL = /^[a-z][a-z0-9-]{0,31}(@[0-9a-f]{16})?$/;
 /** The hex digits of `parseColour` in the terms of JSON Schema. */
 const HEX_COLOUR = '#?([0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})';
@@ -39,7 +39,7 @@ export function parseText(parameter: Kind, text: string): Value | undefined {
       const pattern = parameter.kind === 'whole' ? WHOLE : DECIMAL;
       const value = pattern.test(text) ? Number(text) : NaN;
       const isWithin = value >= parameter.min && value <= parameter.max;
-      return isWithin ? Math.round(value * PARTS) / PARTS : undefined;
+      return isWithin ? Math.round(value * DECIMAL_PARTS) / DECIMAL_PARTS : undefined;
     }
     case 'flag':
       return text === '0' || text === '1' ? text === '1' : undefined;

@@ -39,7 +39,7 @@ const RAISED = 4;
  * Parts of a step. Each measures its share of the slopes and moves the vector, so the next part
  * starts nearer to the digit.
  */
-export const PARTS = 3;
+export const STEP_PARTS = 3;
 
 /**
  * Improves a latent vector part by part. The parts of a step draw as many digits as the vector has
@@ -62,10 +62,10 @@ export function* improveFit(
   const matrix = new Float64Array(size * size);
   for (let turn = 0; ; turn++) {
     yield { latents: Float32Array.from(latents), error: rate(digits, drawn, 0) };
-    const lap = Math.floor(turn / PARTS);
-    const to = Math.ceil((((turn % PARTS) + 1) * size) / PARTS);
+    const lap = Math.floor(turn / STEP_PARTS);
+    const to = Math.ceil((((turn % STEP_PARTS) + 1) * size) / STEP_PARTS);
     const part = {
-      from: Math.ceil(((turn % PARTS) * size) / PARTS),
+      from: Math.ceil(((turn % STEP_PARTS) * size) / STEP_PARTS),
       to,
       // The differences of two steps lie on both sides, so the curves' bends cancel out.
       step: lap % 2 === 0 ? -STEP : STEP,

@@ -6,7 +6,7 @@ import { LOGIT_RANGE, type EncoderPlan } from '../model/encoder.ts';
 import { createEngine, type Kernels } from '../model/engine/engine.ts';
 import type { Sampler } from '../model/sampler.ts';
 import { roundLatents } from './hand-text.ts';
-import { improveFit, PARTS, type DrawInk, type WrittenDigit } from './inversion.ts';
+import { improveFit, STEP_PARTS, type DrawInk, type WrittenDigit } from './inversion.ts';
 
 /** A digit counts as recognised from this certainty among the classes on. */
 const MIN_CERTAINTY = 0.55;
@@ -125,7 +125,7 @@ export function* readHand(
   });
   const fits = improveFit(draw, digits, start);
   let fit = fits.next().value;
-  for (let parts = FIRST_PARTS; ; parts = PARTS) {
+  for (let parts = FIRST_PARTS; ; parts = STEP_PARTS) {
     for (let part = 0; part < parts; part++) {
       fit = fits.next().value;
     }

@@ -8,10 +8,11 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as v from 'valibot';
 import { problemSchema } from '../../shared/contract/answers.ts';
+import type { ModelChoice } from '../../shared/contract/parameters.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp, OPERATIONS } from '../../worker/app.ts';
-import type { GeneratorSource, ModelChoice } from '../../worker/models/generator-source.ts';
+import type { GeneratorSource } from '../../worker/models/generator-source.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import type { ModelFiles } from '../../worker/models/model-store.ts';
 import type { Lease } from '../../worker/models/model-cache.ts';
@@ -64,7 +65,7 @@ const lease = { generator, release: () => undefined } as unknown as Lease;
 const logged: LogEvent[] = [];
 const app = createApp({
   generators: {
-    acquire: async (choice: ModelChoice) =>
+    acquire: async (choice: ModelChoice | undefined) =>
       choice === undefined || choice.name === 'digits'
         ? lease
         : { code: 'model_not_found', model: `${choice.name}@${choice.version}` },

@@ -1,12 +1,13 @@
 /** Counts requests against rate limits, leases models, and draws heavy answers in turn. */
 import { LIMITS } from '../../shared/contract/limits.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
+import type { ModelChoice } from '../../shared/contract/parameters.ts';
 import { Refusal } from '../../shared/contract/refusal.ts';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import type { AppContext, RateKind } from '../context.ts';
 import { BusyError, type ConcurrencyLimit } from './concurrency-limit.ts';
 import { respondError } from './respond-error.ts';
-import { useModel, type GeneratorSource, type ModelChoice } from '../models/generator-source.ts';
+import { useModel, type GeneratorSource } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
 
 /** Counts calls: Cloudflare's `ratelimits` binding, or a host's replacement. */
@@ -100,7 +101,7 @@ export async function withModel(
     readonly generators: Pick<GeneratorSource, 'acquire'>;
     readonly rateLimits?: RateLimits | undefined;
   },
-  choice: ModelChoice,
+  choice: ModelChoice | undefined,
   answer: (generator: Generator) => Response | Promise<Response>,
   refuse = (error: ApiError): Response | Promise<Response> => respondError(c, error),
 ): Promise<Response> {

@@ -2,10 +2,10 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { ApiError } from '../../shared/contract/errors.ts';
+import type { ModelChoice } from '../../shared/contract/parameters.ts';
 import { Refusal } from '../../shared/contract/refusal.ts';
 import type { UnknownName } from '../../shared/contract/query.ts';
 import type { AppContext } from '../context.ts';
-import type { ModelChoice } from '../models/generator-source.ts';
 
 /** This service's own headers: docs/api.md explains them. */
 export const HEADERS = {
@@ -164,7 +164,7 @@ export const CACHE_CONTROL = {
 } as const;
 
 /** The part of a request that determines an answer's bytes together with its format and look. */
-export interface Pinned {
+export interface PinnedSource {
   readonly model: { readonly name: string; readonly version: string };
   readonly seed: string;
 }
@@ -180,11 +180,11 @@ const RENDERING = 6;
  * @param query      The values that the caller fixed.
  * @param warnings   The ignored parameters: see `listWarnings`.
  */
-export function describePinned(
-  { seed, model }: Pinned,
+export function buildPinnedHeaders(
+  { seed, model }: PinnedSource,
   permalink: string,
   holdsUrls: boolean,
-  query: { readonly seed: string | undefined; readonly model: ModelChoice },
+  query: { readonly seed: string | undefined; readonly model: ModelChoice | undefined },
   origin: string,
   warnings: readonly string[],
 ): Record<string, string> {

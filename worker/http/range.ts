@@ -11,7 +11,7 @@ import { streamPieces, type Content } from './content.ts';
 import { describeLength, hasRanges, readHeader } from './headers.ts';
 
 /** The part of an answer to send. Its end is exclusive. */
-export interface Part {
+export interface ByteRange {
   readonly status: 200 | 206;
   readonly first: number;
   readonly end: number;
@@ -23,7 +23,7 @@ export interface Part {
  * @param etag  The answer's; undefined or weak when it has no ranges.
  * @throws Refusal  For ranges that the answer does not have.
  */
-export function choosePart(c: AppContext, etag: string | undefined, length: number): Part {
+export function chooseRange(c: AppContext, etag: string | undefined, length: number): ByteRange {
   const whole = { status: 200, first: 0, end: length } as const;
   const ifRange = c.req.header('if-range') ?? etag; // However long, as If-Match is.
   const [, list] = /^bytes=(.*)$/i.exec(readHeader(c, 'range')?.trim() ?? '') ?? [];
@@ -40,7 +40,7 @@ export function choosePart(c: AppContext, etag: string | undefined, length: numb
   return others.length > 0 ? whole : { status: 206, ...joined };
 }
 
-type Range = Pick<Part, 'first' | 'end'>;
+type Range = Omit<ByteRange, 'status'>;
 
 /** @returns  A range that is empty when the answer ends before it; undefined if malformed. */
 function parseRange(text: string, length: number): Range | undefined {
@@ -67,23 +67,23 @@ function joinRanges(ranges: readonly Range[]): Range[] {
 }
 
 /** Sends a part of an answer that is in memory, or is made as the client reads it. */
-export function respondPart(
+export function respondRange(
   c: AppContext,
   given: Readonly<Record<string, string>>,
   content: Uint8Array<ArrayBuffer> | Content,
-  { status, first, end }: Part,
+  { status, first, end }: ByteRange,
 ): Response {
-  const headers = describePart(given, content.length, { status, first, end });
+  const headers = buildRangeHeaders(given, content.length, { status, first, end });
   return content instanceof Uint8Array
     ? new Response(content.subarray(first, end), { status, headers })
     : respondPieces(c, status, headers, content.read(first, end), { length: end - first });
 }
 
 /** Writes the headers of a part. @param length  Bytes of the whole answer. */
-export function describePart(
+export function buildRangeHeaders(
   headers: Readonly<Record<string, string>>,
   length: number,
-  { status, first, end }: Part,
+  { status, first, end }: ByteRange,
 ): Record<string, string> {
   return {
     ...headers,
@@ -117,13 +117,13 @@ export function respondJson(
   return respondText(JSON.stringify(value), 'application/json', headers, status);
 }
 
-/** Sends bytes in memory. @throws Refusal  As `choosePart` does. */
+/** Sends bytes in memory. @throws Refusal  As `chooseRange` does. */
 export function respondBytes(
   c: AppContext,
   headers: Readonly<Record<string, string>>,
   bytes: Uint8Array<ArrayBuffer>,
 ): Response {
-  return respondPart(c, headers, bytes, choosePart(c, headers['ETag'], bytes.length));
+  return respondRange(c, headers, bytes, chooseRange(c, headers['ETag'], bytes.length));
 }
 
 /** The edge runtime sends the length of such a stream only. */

@@ -8,7 +8,7 @@ import { API_HEADERS, readHeader } from './headers.ts';
 import { asksFor, prefersImage, PROBLEM } from './negotiation.ts';
 import { encodeGif } from '../../shared/animation/gif.ts';
 import { drawErrorPicture, renderErrorSvg } from '../formats/error-picture.ts';
-import { keepNewest } from '../newest.ts';
+import { keepNewest } from '../../shared/newest.ts';
 
 /** Media types of the formats that an error is drawn or written in. All others get the problem. */
 const MEDIA_TYPES: Readonly<Record<string, string>> = {

@@ -9,7 +9,7 @@
  *     jobs/ID/stopped                      why nothing more is drawn
  */
 import { parseAs } from '../../shared/schema.ts';
-import type { Part } from '../../shared/contract/formats.ts';
+import type { SetPart } from '../../shared/contract/formats.ts';
 import {
   encodeShardHeads,
   jobRecordSchema,
@@ -175,7 +175,7 @@ export class JobStore {
     { images, labels, drawMs }: ShardContent,
   ): Promise<boolean> {
     const put = (
-      part: Part,
+      part: SetPart,
       { bytes, sha256 }: ShardContent['images'],
       customMetadata: Record<string, string>,
     ) => {
@@ -222,14 +222,14 @@ export class JobStore {
   }
 
   /** Measures a shard's file in bytes; undefined when there is none. */
-  async measureFile(id: string, part: Part, name: string): Promise<number | undefined> {
+  async measureFile(id: string, part: SetPart, name: string): Promise<number | undefined> {
     return (await this.#bucket.head(`jobs/${id}/${part}/${name}`))?.size;
   }
 
   /** Opens a range of a shard's file, whose end is exclusive. @throws Error  When it is gone. */
   async openFile(
     id: string,
-    part: Part,
+    part: SetPart,
     name: string,
     { first, end }: { readonly first: number; readonly end: number },
   ): Promise<ReadableStream> {

@@ -4,7 +4,7 @@ import type { ApiError } from '../../shared/contract/errors.ts';
 import { createHandReader, type HandReader } from '../../shared/hand/reader.ts';
 import type { Defer } from '../context.ts';
 import type { Log } from '../http/log.ts';
-import { keepNewest } from '../newest.ts';
+import { keepNewest } from '../../shared/newest.ts';
 import { WAITS } from './generator-source.ts';
 import type { Generator } from './model-cache.ts';
 import { limitTime, RETRY_AFTER_SECONDS, type ModelFiles } from './model-store.ts';

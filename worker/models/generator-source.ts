@@ -11,14 +11,14 @@ import {
   type Pointer,
 } from '../../shared/model/artifact.ts';
 import type { ApiError } from '../../shared/contract/errors.ts';
-import type { ModelChoice as NamedModel } from '../../shared/contract/parameters.ts';
+import type { ModelChoice } from '../../shared/contract/parameters.ts';
 import { Refusal } from '../../shared/contract/refusal.ts';
 import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import type { Sampler } from '../../shared/model/sampler.ts';
 import type { Defer } from '../context.ts';
 import { BusyError, ConcurrencyLimit } from '../http/concurrency-limit.ts';
 import type { Log } from '../http/log.ts';
-import { keepNewest } from '../newest.ts';
+import { keepNewest } from '../../shared/newest.ts';
 import { ModelCache, type Generator, type Lease } from './model-cache.ts';
 import {
   limitTime,
@@ -52,9 +52,6 @@ const EXPIRES_MS = 30_000;
 const SILENCE_MS = 40_000;
 /** Loads that requests begin at once: the files and weights of each may take 32 MiB. */
 const LOADS = { concurrent: 2, waiting: 16, expiresMs: EXPIRES_MS };
-
-/** The model that a request names: the default when undefined, a name, or a version of a name. */
-export type ModelChoice = NamedModel | undefined;
 
 /** For /healthz. */
 export interface Health {
@@ -131,7 +128,7 @@ export class GeneratorSource {
    * @param admitLoad  Asked before a named model is loaded. Its error is the result.
    */
   acquire(
-    choice: ModelChoice,
+    choice: ModelChoice | undefined,
     defer: Defer,
     admitLoad?: AdmitLoad,
   ): Lease | Promise<Lease | ApiError> {
@@ -450,7 +447,7 @@ export class GeneratorSource {
 /** Does work with a leased model, at once where it is loaded, and always releases the lease. */
 export function useModel<T>(
   source: Pick<GeneratorSource, 'acquire'>,
-  choice: ModelChoice,
+  choice: ModelChoice | undefined,
   defer: Defer,
   work: (generator: Generator) => T | Promise<T>,
   admitLoad?: AdmitLoad,

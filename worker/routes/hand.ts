@@ -8,7 +8,7 @@ import { parseParameters, type ParameterSet } from '../../shared/contract/query.
 import { formatHand } from '../../shared/hand/hand-text.ts';
 import type { WrittenPicture } from '../../shared/hand/digit-body.ts';
 import type { PictureFile } from '../../shared/hand/picture-file.ts';
-import { PARTS, TRIES } from '../../shared/hand/inversion.ts';
+import { STEP_PARTS, TRIES } from '../../shared/hand/inversion.ts';
 import {
   describeUnrecognised,
   FIRST_PARTS,
@@ -152,8 +152,8 @@ function measureWork(
   { sampler }: Generator,
 ): Work {
   // A step draws one digit for each latent number, and some to choose from.
-  const step = sampler.manifest.latent.size + PARTS * TRIES.length;
-  const samples = GUESS + Math.ceil(step * (refine + FIRST_PARTS / PARTS));
+  const step = sampler.manifest.latent.size + STEP_PARTS * TRIES.length;
+  const samples = GUESS + Math.ceil(step * (refine + FIRST_PARTS / STEP_PARTS));
   return {
     ...measureSamples(sampler.plan, samples * pictures.length),
     decoded: countDecoded(pictures),

@@ -2,7 +2,7 @@
 import { timingSafeEqual } from 'hono/utils/buffer';
 import * as v from 'valibot';
 import type { jobManifestSchema, jobSchema } from '../../shared/contract/answers.ts';
-import { JOB_FORMATS, PARTS, type Part } from '../../shared/contract/formats.ts';
+import { JOB_FORMATS, SET_PARTS, type SetPart } from '../../shared/contract/formats.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
 import { ROUTES, type Parameter } from '../../shared/contract/parameters.ts';
 import { orRefuse, Refusal, refuseValue } from '../../shared/contract/refusal.ts';
@@ -38,7 +38,7 @@ import {
   WORK_ERRORS,
   type OperationEntry,
 } from '../http/operation.ts';
-import { choosePart, describePart, respondJson } from '../http/range.ts';
+import { chooseRange, buildRangeHeaders, respondJson } from '../http/range.ts';
 import { useModel } from '../models/generator-source.ts';
 import type { Generator } from '../models/model-cache.ts';
 
@@ -51,7 +51,7 @@ const ID: Parameter = {
 };
 const PART: Parameter = {
   kind: 'choice',
-  choices: PARTS,
+  choices: SET_PARTS,
   about: 'What the file holds',
   example: 'images',
 };
@@ -320,7 +320,7 @@ async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response>
   }
   const stored = await store.listShards(id, record, page);
   const url = `${c.get('base')}/jobs/${id}`;
-  const describeFile = (part: Part, { name, ...file }: ShardFile) => ({
+  const describeFile = (part: SetPart, { name, ...file }: ShardFile) => ({
     url: `${url}/${part}/${name}`,
     ...file,
   });
@@ -343,7 +343,7 @@ async function answerManifest(c: AppContext, { store }: Jobs): Promise<Response>
 async function answerFile(c: AppContext, { store }: Jobs): Promise<Response> {
   const { part: asked, file = '' } = c.req.param() as Record<string, string>;
   const id = readId(c);
-  const part = PARTS.find((each) => each === asked);
+  const part = SET_PARTS.find((each) => each === asked);
   const [, sha256 = '', extension = ''] = FILE_PATTERN.exec(file) ?? [];
   const missing = () => new Refusal({ code: 'not_found', path: c.req.path });
   if (id === undefined || part === undefined || sha256 === '') {
@@ -364,9 +364,9 @@ async function answerFile(c: AppContext, { store }: Jobs): Promise<Response> {
   if (hasCurrent(c, headers.ETag, true)) {
     return new Response(null, { status: 304, headers });
   }
-  const range = choosePart(c, headers.ETag, length);
+  const range = chooseRange(c, headers.ETag, length);
   const name = `digitmint-${id.slice(0, 8)}-${part}-${file.slice(0, 6)}.${extension}`;
-  const content = describePart(
+  const content = buildRangeHeaders(
     {
       ...headers,
       'Content-Type': JOB_FORMATS[extension as keyof typeof JOB_FORMATS],

@@ -1,6 +1,6 @@
 /** Tests the search of the latent vector that draws a written digit. */
 import { expect, test } from 'vitest';
-import { improveFit, PARTS, TRIES, type DrawInk } from '../../../shared/hand/inversion.ts';
+import { improveFit, STEP_PARTS, TRIES, type DrawInk } from '../../../shared/hand/inversion.ts';
 
 /** A generator of 12 pixels from 3 numbers, whose best fit is known. */
 const draw: DrawInk = (label, latents) =>
@@ -16,7 +16,7 @@ const GUESS = Float32Array.from([0.1, 0.4, 0]);
 
 function follow(digits: Parameters<typeof improveFit>[1], steps: number, guess = GUESS, by = draw) {
   const fits = improveFit(by, digits, guess);
-  return Array.from({ length: steps * PARTS + 1 }, () => fits.next().value);
+  return Array.from({ length: steps * STEP_PARTS + 1 }, () => fits.next().value);
 }
 
 test('a fit never becomes worse, and comes near to the numbers that drew the digit', () => {
@@ -42,7 +42,7 @@ test('a part of a step draws its share of the digits, and comes nearer already',
   const guess = fits.next().value;
   drawn = 0;
   const part = fits.next().value;
-  expect(drawn).toBe(GUESS.length / PARTS + TRIES.length);
+  expect(drawn).toBe(GUESS.length / STEP_PARTS + TRIES.length);
   expect(part.error).toBeLessThan(guess.error);
 });
 

@@ -4,6 +4,7 @@
  */
 import { basename } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
+import { keepNewest } from '../../../shared/newest.ts';
 
 /** The part of a set that a picture belongs to. Only `train` is trained on. */
 export type Split = 'train' | 'val' | 'test';
@@ -76,11 +77,7 @@ export function keepLast(): Keep {
   const kept = new Map<string, Promise<unknown>>();
   return <T>(key: string, read: () => Promise<T>): Promise<T> => {
     const found = kept.get(key) ?? read();
-    kept.set(key, found);
-    const [oldest] = kept.keys();
-    if (kept.size > 2 && oldest !== undefined) {
-      kept.delete(oldest);
-    }
+    keepNewest(kept, key, found, 2);
     return found as Promise<T>;
   };
 }
