@@ -5,11 +5,11 @@ import type { ConcurrencyLimit } from './http/concurrency-limit.ts';
 import type { Log } from './http/log.ts';
 import type { Jobs, NoJobs } from './jobs/job-store.ts';
 import type { EncoderSource } from './models/encoder-source.ts';
-import type { GeneratorSource } from './models/generator-source.ts';
+import type { ModelSource } from './models/model-source.ts';
 import type { ModelFiles } from './models/model-store.ts';
 
 export interface AppDependencies {
-  readonly generators: GeneratorSource;
+  readonly modelSource: ModelSource;
   readonly modelFiles: ModelFiles;
   /** Encoders of the models that hands were read with. */
   readonly encoders: EncoderSource;

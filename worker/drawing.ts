@@ -47,8 +47,8 @@ import { holdBytes, type Content } from './http/content.ts';
 import { acceptsGzip, negotiateFormat } from './http/negotiation.ts';
 import { checkHand, readHand, settleHand } from './hand.ts';
 import { chooseRange, respondBytes, respondRange, respondPieces } from './http/range.ts';
-import { useModel } from './models/generator-source.ts';
-import type { Generator } from './models/model-cache.ts';
+import { useModel } from './models/model-source.ts';
+import type { LoadedModel } from './models/model-cache.ts';
 
 /** A request for something drawn. `P` has all defaults filled in. */
 export interface Drawing<P extends PinnedSource> {
@@ -82,17 +82,17 @@ export interface Drawing<P extends PinnedSource> {
   /** Builds path and query of the canonical URL. */
   buildUrl(pinned: P): string;
   /** @throws Refusal  When the model cannot draw this. */
-  check(pinned: P, generator: Generator): void;
+  check(pinned: P, loaded: LoadedModel): void;
   /** Builds the headers of a 200 that a 304 does not have. */
   describeContent(pinned: P): Record<string, string>;
   /** Measures the work of an answer without a plan. */
-  measureWork(pinned: P, generator: Generator): Work;
+  measureWork(pinned: P, loaded: LoadedModel): Work;
   /** Whether gzip is part of the format, or a coding for clients that accept it. */
   readonly gzip?: 'format' | 'coding';
   /** Plans an answer whose length is known before a digit is drawn. */
-  plan?(pinned: P, generator: Generator, labels: Uint8Array): Content | undefined;
+  plan?(pinned: P, loaded: LoadedModel, labels: Uint8Array): Content | undefined;
   /** Whether drawing decides if the answer is an error, so that HEAD always draws. */
-  mustDraw?(pinned: P, generator: Generator): boolean;
+  mustDraw?(pinned: P, loaded: LoadedModel): boolean;
   /**
    * Draws and encodes an answer without a plan. HEAD draws too if GET has the same bytes, because
    * only drawing tells the length.
@@ -101,9 +101,9 @@ export interface Drawing<P extends PinnedSource> {
    * @returns  Pieces if there can be many.
    * @throws Refusal
    */
-  render(pinned: P, generator: Generator, labels: Uint8Array, markDrawn: () => void): Rendered;
+  render(pinned: P, loaded: LoadedModel, labels: Uint8Array, markDrawn: () => void): Rendered;
   /** Whether pieces are sent as they are drawn, so that the answer has no length. */
-  isLong?(pinned: P, generator: Generator): boolean;
+  isLong?(pinned: P, loaded: LoadedModel): boolean;
 }
 
 type Rendered = Uint8Array<ArrayBuffer> | Pieces;
@@ -146,24 +146,24 @@ export async function answerDrawing<P extends PinnedSource>(
     }
   }
 
-  const began = clock();
-  return withModel(c, dependencies, query.model, (generator) => {
-    const labels = findLabels(query.label, drawing.written, generator);
-    const { name, version, sampler, origin } = generator;
+  const askedAt = clock();
+  return withModel(c, dependencies, query.model, (loaded) => {
+    const labels = findLabels(query.label, drawing.written, loaded);
+    const { name, version, sampler, origin } = loaded;
     const [label] = query.label === undefined ? [] : labels;
     const className = label === undefined ? undefined : sampler.manifest.classes[label];
     const { manifest } = sampler;
     const pinned = drawing.pin({ name, version }, query.seed ?? drawSeed(), className, manifest);
-    checkHand(query, generator);
-    drawing.check(pinned, generator);
+    checkHand(query, loaded);
+    drawing.check(pinned, loaded);
     const headers = describe(pinned);
     headers[HEADERS.modelSource] = origin;
-    const mustDraw = drawing.mustDraw?.(pinned, generator) === true;
+    const mustDraw = drawing.mustDraw?.(pinned, loaded) === true;
     if (hasCurrent(c, headers['ETag'], !mustDraw)) {
       return new Response(null, { status: 304, headers });
     }
     const content: Record<string, string> = { ...headers, ...drawing.describeContent(pinned) };
-    const plan = (each: P) => drawing.plan?.(each, generator, labels);
+    const plan = (each: P) => drawing.plan?.(each, loaded, labels);
     const measurePart = (planned: Content, first: number, end: number): Work => {
       const drawn = planned.count(first, end);
       return { ...measureSamples(sampler.plan, drawn.sample), label: drawn.label };
@@ -173,8 +173,8 @@ export async function answerDrawing<P extends PinnedSource>(
       if (whole !== undefined) {
         return measurePart(whole, 0, whole.length);
       }
-      const work = drawing.measureWork(each, generator);
-      return isCompressed ? { ...work, gzip: countNumbers(work.sample ?? 0, generator) } : work;
+      const work = drawing.measureWork(each, loaded);
+      return isCompressed ? { ...work, gzip: countNumbers(work.sample ?? 0, loaded) } : work;
     };
     const planned = plan(pinned);
     if (planned !== undefined) {
@@ -188,7 +188,7 @@ export async function answerDrawing<P extends PinnedSource>(
         (maxMs) => (part.status === 206 ? 'a shorter range' : describeFit(pinned, measure, maxMs)),
       );
     }
-    const isStreamed = isCompressed || drawing.isLong?.(pinned, generator) === true;
+    const isStreamed = isCompressed || drawing.isLong?.(pinned, loaded) === true;
     const isFresh = headers['ETag'] === undefined;
     if (isStreamed || isFresh) {
       content['Accept-Ranges'] = 'none';
@@ -204,10 +204,10 @@ export async function answerDrawing<P extends PinnedSource>(
       dependencies,
       measure(pinned),
       () => {
-        const loaded = clock();
-        let drawn = loaded;
-        const body = drawing.render(pinned, generator, labels, () => {
-          drawn = clock();
+        const loadedAt = clock();
+        let drawnAt = loadedAt;
+        const body = drawing.render(pinned, loaded, labels, () => {
+          drawnAt = clock();
         });
         if (mustDraw && hasCurrent(c, headers['ETag'], true)) {
           return new Response(null, { status: 304, headers });
@@ -219,9 +219,9 @@ export async function answerDrawing<P extends PinnedSource>(
         }
         const send = (bytes: Uint8Array<ArrayBuffer>) => {
           const timing = [
-            `load;dur=${(loaded - began).toFixed(1)}`,
-            `generate;dur=${(drawn - loaded).toFixed(1)}`,
-            `encode;dur=${(clock() - drawn).toFixed(1)}`,
+            `load;dur=${(loadedAt - askedAt).toFixed(1)}`,
+            `generate;dur=${(drawnAt - loadedAt).toFixed(1)}`,
+            `encode;dur=${(clock() - drawnAt).toFixed(1)}`,
           ].join(', ');
           content['Server-Timing'] = timing;
           if (readHeader(c, 'range') === undefined) {
@@ -301,13 +301,13 @@ function chooseFormat<F extends string>(
 export function findLabels(
   label: string | undefined,
   written: string | readonly string[] | undefined,
-  generator: Generator,
+  loaded: LoadedModel,
 ): Uint8Array {
-  const { name, sampler } = generator;
+  const { name, sampler } = loaded;
   const { classes } = sampler.manifest;
   const isNumber = typeof written === 'string';
   if (isNumber) {
-    checkNumber(written, generator);
+    checkNumber(written, loaded);
   }
   const texts = isNumber ? pickDigits(written) : (written ?? (label === undefined ? [] : [label]));
   const labels: number[] = [];
@@ -322,7 +322,7 @@ export function findLabels(
 }
 
 /** Refuses numbers where a model draws no digits, and signs where it draws in colours. */
-function checkNumber(number: string, { name, sampler }: Generator): void {
+function checkNumber(number: string, { name, sampler }: LoadedModel): void {
   const { classes, image } = sampler.manifest;
   const isDigit = (each: string) => /^[0-9]$/.test(each);
   if (!classes.some(isDigit)) {
@@ -345,7 +345,7 @@ function checkNumber(number: string, { name, sampler }: Generator): void {
 export function checkColours(
   query: { readonly fg: Colour | undefined; readonly bg: Colour | undefined },
   search: URLSearchParams,
-  { name, sampler }: Generator,
+  { name, sampler }: LoadedModel,
 ): void {
   const parameter = query.fg === undefined ? 'bg' : 'fg';
   if (query[parameter] !== undefined && sampler.manifest.image.channels !== 1) {
@@ -448,7 +448,7 @@ type PinnedSequence = PinnedSource & Pick<PinnedDigits, 'start' | 'truncation' |
  */
 export function createDraw(
   c: AppContext,
-  { generators, streamTurns }: Pick<AppDependencies, 'generators' | 'streamTurns'>,
+  { modelSource, streamTurns }: Pick<AppDependencies, 'modelSource' | 'streamTurns'>,
   { model, seed, start, truncation, hand: text, vary }: PinnedSequence,
   label: number | undefined,
 ): (first: number, count: number) => Promise<Samples> {
@@ -457,7 +457,7 @@ export function createDraw(
   return async (first, count) => {
     const parts: Samples[] = [];
     for (let done = 0; done < count;) {
-      const part = await useModel(generators, model, defer, ({ sampler }) =>
+      const part = await useModel(modelSource, model, defer, ({ sampler }) =>
         streamTurns.run(async () => {
           const n = Math.min(count - done, countPerTurn(sampler.plan));
           const at = start + first + done;

@@ -3,7 +3,7 @@ import { HAND_SEED, type ModelChoice } from '../shared/contract/parameters.ts';
 import { Refusal, refuseValue } from '../shared/contract/refusal.ts';
 import { formatHand, parseHand, type Hand } from '../shared/hand/hand-text.ts';
 import type { GivenHand } from '../shared/model/sampler.ts';
-import type { Generator } from './models/model-cache.ts';
+import type { LoadedModel } from './models/model-cache.ts';
 
 interface HandQuery {
   readonly seed?: string | undefined;
@@ -48,7 +48,7 @@ const nameModel = ({ name, version }: ModelChoice): string =>
   version === undefined ? name : `${name}@${version}`;
 
 /** Checks that the hands have as many numbers as the model's latent vectors. @throws Refusal */
-export function checkHand(query: HandQuery, { sampler }: Generator): void {
+export function checkHand(query: HandQuery, { sampler }: LoadedModel): void {
   if (query.hand === undefined) {
     return; // Then `to` has no effect.
   }

@@ -22,7 +22,7 @@ import { createApp } from './app.ts';
 import { checkLoad } from './http/admission.ts';
 import type { App } from './context.ts';
 import type { GivenDependencies } from './dependencies.ts';
-import { GeneratorSource, WAITS } from './models/generator-source.ts';
+import { ModelSource, WAITS } from './models/model-source.ts';
 import {
   createModelFiles,
   createModelStore,
@@ -77,7 +77,7 @@ const BUNDLED_MODELS = [
   bundle(small, smallTopology, smallWeights),
 ] as const;
 
-interface ServiceOptions extends Omit<GivenDependencies, 'generators' | 'modelFiles' | 'png'> {
+interface ServiceOptions extends Omit<GivenDependencies, 'modelSource' | 'modelFiles' | 'png'> {
   /** The store of published models; undefined if only the bundled models serve. */
   readonly models: ObjectReader | undefined;
   /** The only model of the script's own; default: those that ship. */
@@ -100,7 +100,7 @@ export function createDependencies(options: ServiceOptions): GivenDependencies {
   const store = createModelStore(objects, WAITS.readMs, publicKeys);
   return {
     ...given,
-    generators: new GeneratorSource({
+    modelSource: new ModelSource({
       store,
       follows: models !== undefined,
       bundled,

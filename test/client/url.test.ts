@@ -23,7 +23,7 @@ import { describeExpected, type ParameterSet, parseText } from '../../shared/con
 import { NUMBER, ROUTES as CONTRACT } from '../../shared/contract/parameters.ts';
 import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp } from '../../worker/app.ts';
-import type { GeneratorSource } from '../../worker/models/generator-source.ts';
+import type { ModelSource } from '../../worker/models/model-source.ts';
 import type { ModelFiles } from '../../worker/models/model-store.ts';
 import '../support/fast-check.ts';
 
@@ -35,9 +35,9 @@ const CLASSES = Array.from({ length: 10 }, (_, label) => String(label));
  * at.
  */
 const app = createApp({
-  generators: {
+  modelSource: {
     acquire: async () => ({ generator: BLANK, release: () => undefined }),
-  } as unknown as GeneratorSource,
+  } as unknown as ModelSource,
   modelFiles: {} as ModelFiles,
   drawSeed: () => 'drawn',
   drawRequestId: () => 'request',

@@ -9,7 +9,7 @@ import type { App } from '../../worker/context.ts';
 import type { Env } from '../../worker/env.ts';
 import { writeLog } from '../../worker/http/log.ts';
 import { createR2Reader, type Bucket, type BucketObject } from '../../worker/models/r2-reader.ts';
-import { WAITS } from '../../worker/models/generator-source.ts';
+import { WAITS } from '../../worker/models/model-source.ts';
 import { createService } from '../../worker/service.ts';
 import {
   HANGING_FAULTS,

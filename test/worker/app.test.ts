@@ -8,7 +8,7 @@ import { planGenerator } from '../../shared/model/generator.ts';
 import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp } from '../../worker/app.ts';
 import { parseSettings } from '../../worker/env.ts';
-import type { GeneratorSource } from '../../worker/models/generator-source.ts';
+import type { ModelSource } from '../../worker/models/model-source.ts';
 import type { ModelFiles } from '../../worker/models/model-store.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import type { Lease } from '../../worker/models/model-cache.ts';
@@ -16,9 +16,9 @@ import { buildFixture, type FixtureOptions } from '../support/models/fixture-art
 
 const logged: LogEvent[] = [];
 
-function createBrokenApp(generators: Partial<GeneratorSource>) {
+function createBrokenApp(modelSource: Partial<ModelSource>) {
   const dependencies: Parameters<typeof createApp>[0] = {
-    generators: generators as GeneratorSource,
+    modelSource: modelSource as ModelSource,
     modelFiles: {} as ModelFiles,
     drawSeed: () => 'seed',
     drawRequestId: () => 'request-1',
@@ -56,14 +56,14 @@ test('a set whose model goes away half-way is cut off, and the log has the cause
   const { manifest } = buildFixture();
   const { name, version } = manifest;
   const sampler = { manifest, plan: planGenerator(manifest.generator) };
-  const generator = { name, version, origin: 'r2', loadedAt: 0, sampler };
+  const loaded = { name, version, origin: 'r2', loadedAt: 0, sampler };
   const leases: Lease[] = [];
   const app = createBrokenApp({
     acquire: async () => leases.pop() ?? { code: 'model_unavailable', retryAfterSeconds: 10 },
   });
   for (const path of ['/dataset.npy', '/dataset.idx.gz']) {
     logged.length = 0;
-    leases.push({ generator, release: () => undefined } as unknown as Lease);
+    leases.push({ loaded, release: () => undefined } as unknown as Lease);
     const answer = await app.request(`${path}?n=64&seed=a`);
     expect(answer.status).toBe(200);
     await expect(answer.arrayBuffer()).rejects.toThrow('went away');
@@ -107,14 +107,14 @@ test('without any model the answer is a 503 with Retry-After, drawn when a pictu
 test('the home page describes what the serving model draws', async () => {
   const render = async (options: FixtureOptions): Promise<string> => {
     const { manifest } = buildFixture(options);
-    const generator = {
+    const loaded = {
       name: manifest.name,
       version: manifest.version,
       origin: 'r2',
       loadedAt: 0,
       sampler: { manifest, plan: planGenerator(manifest.generator) },
     };
-    const lease = { generator, release: () => undefined } as unknown as Lease;
+    const lease = { loaded, release: () => undefined } as unknown as Lease;
     const list = async () => ({ default: manifest.name, models: [] });
     return (await createBrokenApp({ acquire: async () => lease, list }).request('/')).text();
   };
@@ -174,7 +174,7 @@ test('HEAD draws what GET gives again, and a number whose size depends on its di
     drawMorph: note('morph'),
   };
   const lease = {
-    generator: { name: 'digits', version: manifest.version, origin: 'r2', sampler },
+    loaded: { name: 'digits', version: manifest.version, origin: 'r2', sampler },
     release: () => undefined,
   };
   const app = createBrokenApp({

@@ -14,7 +14,7 @@ import { createApp } from '../../worker/app.ts';
 import { BusyError, ConcurrencyLimit } from '../../worker/http/concurrency-limit.ts';
 import { createDocument } from '../../worker/http/constant-document.ts';
 import type { ModelFiles } from '../../worker/models/model-store.ts';
-import type { GeneratorSource } from '../../worker/models/generator-source.ts';
+import type { ModelSource } from '../../worker/models/model-source.ts';
 import { buildFixture, COLOUR_LAYERS, type Fixture } from '../support/models/fixture-artifact.ts';
 
 const shipped = await readArtifactFolder('models/digits');
@@ -48,11 +48,11 @@ function startApp(
     },
   };
   const { name, version } = sampler.manifest;
-  const generator = { sampler, name, version, origin: 'bundled', loadedAt: 0 } as const;
+  const loaded = { sampler, name, version, origin: 'bundled', loadedAt: 0 } as const;
   const app = createApp({
-    generators: {
-      acquire: async () => ({ generator, release: () => undefined }),
-    } as unknown as GeneratorSource,
+    modelSource: {
+      acquire: async () => ({ loaded, release: () => undefined }),
+    } as unknown as ModelSource,
     modelFiles: {
       readFile: async () => new Uint8Array(1),
       readManifest: async () => ({

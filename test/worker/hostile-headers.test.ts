@@ -7,7 +7,7 @@ import type { Guide } from '../../shared/contract/guides.ts';
 import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp } from '../../worker/app.ts';
 import { parseRateLimits } from '../../worker/env.ts';
-import type { GeneratorSource } from '../../worker/models/generator-source.ts';
+import type { ModelSource } from '../../worker/models/model-source.ts';
 import type { ModelFiles } from '../../worker/models/model-store.ts';
 import { negotiateFormat } from '../../worker/http/negotiation.ts';
 
@@ -45,9 +45,9 @@ const GUIDE: Guide = {
 };
 
 const app = createApp({
-  generators: {
+  modelSource: {
     acquire: async () => ({ code: 'model_not_found', model: 'x' }),
-  } as unknown as GeneratorSource,
+  } as unknown as ModelSource,
   modelFiles: {} as ModelFiles,
   png: pngEncoder,
   guides: new TextEncoder().encode(JSON.stringify([GUIDE])).buffer,

@@ -12,7 +12,7 @@ import type { ModelChoice } from '../../shared/contract/parameters.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
 import { pngEncoder } from '../../trainer/node-kernels.ts';
 import { createApp, OPERATIONS } from '../../worker/app.ts';
-import type { GeneratorSource } from '../../worker/models/generator-source.ts';
+import type { ModelSource } from '../../worker/models/model-source.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import type { ModelFiles } from '../../worker/models/model-store.ts';
 import type { Lease } from '../../worker/models/model-cache.ts';
@@ -48,7 +48,7 @@ const drawn = (count: number) => ({
   pixels: Uint8Array.from({ length: 784 * count }, (_, i) => pixels[i % 784] as number),
   labels: Uint8Array.from({ length: count }, (_, i) => i % CLASSES.length),
 });
-const generator = {
+const loaded = {
   name: 'digits',
   version: manifest.version,
   origin: 'r2',
@@ -61,23 +61,23 @@ const generator = {
     drawMorph: () => ({ ...drawn(4), labels: null }),
   },
 };
-const lease = { generator, release: () => undefined } as unknown as Lease;
+const lease = { loaded, release: () => undefined } as unknown as Lease;
 const logged: LogEvent[] = [];
 const app = createApp({
-  generators: {
+  modelSource: {
     acquire: async (choice: ModelChoice | undefined) =>
       choice === undefined || choice.name === 'digits'
         ? lease
         : { code: 'model_not_found', model: `${choice.name}@${choice.version}` },
-    getHealth: async () => ({ serving: generator, failure: undefined }),
+    getHealth: async () => ({ serving: loaded, failure: undefined }),
     list: async () => ({
       default: 'digits',
       models: [{ name: 'digits', version: manifest.version, publishedAt: null }],
     }),
-  } as unknown as GeneratorSource,
+  } as unknown as ModelSource,
   modelFiles: {
     readManifest: async () => ({
-      parsed: { manifest, plan: generator.sampler.plan },
+      parsed: { manifest, plan: loaded.sampler.plan },
       bytes: new TextEncoder().encode(JSON.stringify(manifest)),
     }),
     readEncoder: async () => ({ code: 'encoder_not_found', model: 'x' }),

@@ -7,8 +7,8 @@ import type { GeneratorPlan } from '../../shared/model/generator.ts';
 import type { AppContext, RateKind } from '../context.ts';
 import { BusyError, type ConcurrencyLimit } from './concurrency-limit.ts';
 import { respondError } from './respond-error.ts';
-import { useModel, type GeneratorSource } from '../models/generator-source.ts';
-import type { Generator } from '../models/model-cache.ts';
+import { useModel, type ModelSource } from '../models/model-source.ts';
+import type { LoadedModel } from '../models/model-cache.ts';
 
 /** Counts calls: Cloudflare's `ratelimits` binding, or a host's replacement. */
 export interface RateLimiter {
@@ -98,16 +98,16 @@ export function nameCaller(address: string): string {
 export async function withModel(
   c: AppContext,
   given: {
-    readonly generators: Pick<GeneratorSource, 'acquire'>;
+    readonly modelSource: Pick<ModelSource, 'acquire'>;
     readonly rateLimits?: RateLimits | undefined;
   },
   choice: ModelChoice | undefined,
-  answer: (generator: Generator) => Response | Promise<Response>,
+  answer: (loaded: LoadedModel) => Response | Promise<Response>,
   refuse = (error: ApiError): Response | Promise<Response> => respondError(c, error),
 ): Promise<Response> {
   // A load costs as much as a heavy answer, even for a small picture.
   const admitLoad = () => countRequest(c, given.rateLimits, true);
-  const answered = await useModel(given.generators, choice, c.get('defer'), answer, admitLoad);
+  const answered = await useModel(given.modelSource, choice, c.get('defer'), answer, admitLoad);
   return answered instanceof Response ? answered : refuse(answered);
 }
 
@@ -173,7 +173,7 @@ export function measureSamples({ effort }: Pick<GeneratorPlan, 'effort'>, sample
 }
 
 /** Counts the numbers of samples: a number for each pixel and channel. */
-export function countNumbers(samples: number, { sampler }: Generator): number {
+export function countNumbers(samples: number, { sampler }: LoadedModel): number {
   const { height, width, channels } = sampler.manifest.image;
   return samples * height * width * channels;
 }

@@ -9,7 +9,7 @@ import { yieldThread } from '../http/admission.ts';
 import { countPerPart } from '../http/content.ts';
 import { ConcurrencyLimit } from '../http/concurrency-limit.ts';
 import type { Log } from '../http/log.ts';
-import { useModel, type GeneratorSource } from '../models/generator-source.ts';
+import { useModel, type ModelSource } from '../models/model-source.ts';
 import {
   encodeShardHeads,
   jobMessageSchema,
@@ -41,14 +41,14 @@ const SHARDS = { concurrent: 2, waiting: 100, waitMs: 300_000, expiresMs: 300_00
 
 /** Makes the consumer of both queues. `delaySeconds` delays a failed message, by its attempts. */
 export function createJobConsumer(options: {
-  readonly generators: GeneratorSource;
+  readonly modelSource: ModelSource;
   readonly log: Log;
   readonly clock?: () => number;
   readonly store: JobStore;
   readonly queue: JobQueue;
   readonly delaySeconds?: (attempts: number) => number;
 }): (batch: JobBatch, defer: Defer) => Promise<void> {
-  const { generators, log, store, queue, clock = () => performance.now() } = options;
+  const { modelSource, log, store, queue, clock = () => performance.now() } = options;
   const { delaySeconds = (attempts) => Math.min(600, 10 * 2 ** (attempts - 1)) } = options;
   const memory = new ConcurrencyLimit(SHARDS, clock);
 
@@ -121,7 +121,7 @@ export function createJobConsumer(options: {
     for (let done = 0; done < n; done += part) {
       const sequence = { seed, start: start + done, count: Math.min(part, n - done), truncation };
       // Each part acquires the model anew, so that a consumer that is cut off keeps no lease.
-      const drawn = await useModel(generators, model, defer, ({ sampler }) => {
+      const drawn = await useModel(modelSource, model, defer, ({ sampler }) => {
         const label =
           record.label === null ? undefined : findClass(sampler.manifest.classes, record.label);
         if (record.label !== null && label === undefined) {

@@ -5,8 +5,8 @@ import { createHandReader, type HandReader } from '../../shared/hand/reader.ts';
 import type { Defer } from '../context.ts';
 import type { Log } from '../http/log.ts';
 import { keepNewest } from '../../shared/newest.ts';
-import { WAITS } from './generator-source.ts';
-import type { Generator } from './model-cache.ts';
+import { WAITS } from './model-source.ts';
+import type { LoadedModel } from './model-cache.ts';
 import { limitTime, RETRY_AFTER_SECONDS, type ModelFiles } from './model-store.ts';
 import { takeKernels } from './open-model.ts';
 
@@ -18,7 +18,7 @@ export type EncoderSource = ReturnType<typeof createEncoderSource>;
 export function createEncoderSource(files: Pick<ModelFiles, 'readEncoder' | 'readFile'>, log: Log) {
   const readers = new Map<string, Promise<HandReader | ApiError>>();
 
-  async function load({ sampler }: Generator): Promise<HandReader | ApiError> {
+  async function load({ sampler }: LoadedModel): Promise<HandReader | ApiError> {
     const encoder = await files.readEncoder(sampler);
     if ('code' in encoder) {
       return encoder;
@@ -37,11 +37,11 @@ export function createEncoderSource(files: Pick<ModelFiles, 'readEncoder' | 'rea
    * Opens the encoder of a model. All callers share one load.
    * @returns  The error when the model has none, or when it cannot be loaded.
    */
-  async function open(generator: Generator, defer: Defer): Promise<HandReader | ApiError> {
-    const key = `${generator.name}@${generator.version}`;
+  async function open(loaded: LoadedModel, defer: Defer): Promise<HandReader | ApiError> {
+    const key = `${loaded.name}@${loaded.version}`;
     let reader = readers.get(key);
     if (reader === undefined) {
-      reader = load(generator);
+      reader = load(loaded);
       defer(reader);
     }
     keepNewest(readers, key, reader, KEPT);

@@ -3,7 +3,7 @@ import type { Sampler } from '../../shared/model/sampler.ts';
 import type { Defer } from '../context.ts';
 import { limitTime } from './model-store.ts';
 
-export interface Generator {
+export interface LoadedModel {
   readonly sampler: Sampler;
   readonly name: string;
   readonly version: string;
@@ -12,18 +12,18 @@ export interface Generator {
   readonly loadedAt: number;
 }
 
-/** Keeps a generator loaded until `release`, which must be called exactly once. */
+/** Keeps a model loaded until `release`, which must be called exactly once. */
 export interface Lease {
-  readonly generator: Generator;
+  readonly loaded: LoadedModel;
   release(): void;
-  /** Acquires the same generator once more, before `release`. */
+  /** Acquires the same model once more, before `release`. */
   renew(): Lease;
 }
 
 interface Entry {
   readonly key: string;
-  readonly loading: Promise<Generator>;
-  generator: Generator | undefined;
+  readonly loading: Promise<LoadedModel>;
+  model: LoadedModel | undefined;
   leases: number;
 }
 
@@ -45,18 +45,17 @@ export class ModelCache {
   }
 
   /** Acquires a model. All callers share one load. @throws  What `load` throws, or StorageError. */
-  async acquire(key: string, load: () => Promise<Generator>, defer: Defer): Promise<Lease> {
+  async acquire(key: string, load: () => Promise<LoadedModel>, defer: Defer): Promise<Lease> {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
-      entry = { key, loading: load(), generator: undefined, leases: 0 };
+      entry = { key, loading: load(), model: undefined, leases: 0 };
       defer(this.#finishLoad(entry));
     }
     this.#touch(entry);
     entry.leases++; // Before the wait, so that the model is not freed as soon as it is loaded.
     try {
-      const generator =
-        entry.generator ?? (await limitTime(entry.loading, this.#waitMs, `loading ${key}`));
-      return this.#createLease(entry, generator);
+      const model = entry.model ?? (await limitTime(entry.loading, this.#waitMs, `loading ${key}`));
+      return this.#createLease(entry, model);
     } catch (cause) {
       this.#unlist(entry); // The next caller loads anew.
       this.#release(entry);
@@ -71,10 +70,10 @@ export class ModelCache {
 
   acquireLoaded(key: string): Lease | undefined {
     const entry = this.#entries.get(key);
-    if (entry?.generator === undefined) {
+    if (entry?.model === undefined) {
       return undefined;
     }
-    return this.#renew(entry, entry.generator);
+    return this.#renew(entry, entry.model);
   }
 
   /** Makes a model the most recently used one. */
@@ -86,26 +85,26 @@ export class ModelCache {
     }
   }
 
-  #renew(entry: Entry, generator: Generator): Lease {
+  #renew(entry: Entry, model: LoadedModel): Lease {
     // If a load was given up, another entry may have its key.
     if (this.#isListed(entry)) {
       this.#touch(entry);
     }
     entry.leases++;
-    return this.#createLease(entry, generator);
+    return this.#createLease(entry, model);
   }
 
-  #createLease(entry: Entry, generator: Generator): Lease {
+  #createLease(entry: Entry, model: LoadedModel): Lease {
     return {
-      generator,
+      loaded: model,
       release: () => this.#release(entry),
-      renew: () => this.#renew(entry, generator),
+      renew: () => this.#renew(entry, model),
     };
   }
 
   async #finishLoad(entry: Entry): Promise<void> {
     try {
-      entry.generator = await entry.loading;
+      entry.model = await entry.loading;
       this.#trim();
       this.#freeUnused(entry);
     } catch {
@@ -131,8 +130,8 @@ export class ModelCache {
 
   #freeUnused(entry: Entry): void {
     if (!this.#isListed(entry) && entry.leases === 0) {
-      entry.generator?.sampler.dispose();
-      entry.generator = undefined;
+      entry.model?.sampler.dispose();
+      entry.model = undefined;
     }
   }
 
@@ -145,7 +144,7 @@ export class ModelCache {
       if (this.#entries.size <= KEPT.models && weightBytes <= KEPT.weightBytes) {
         return;
       }
-      if (entry.leases === 0 && entry.generator !== undefined) {
+      if (entry.leases === 0 && entry.model !== undefined) {
         weightBytes -= countWeightBytes(entry);
         this.#unlist(entry);
         this.#freeUnused(entry);
@@ -154,6 +153,6 @@ export class ModelCache {
   }
 }
 
-function countWeightBytes({ generator }: Entry): number {
-  return (generator?.sampler.plan.parameters ?? 0) * Float32Array.BYTES_PER_ELEMENT;
+function countWeightBytes({ model }: Entry): number {
+  return (model?.sampler.plan.parameters ?? 0) * Float32Array.BYTES_PER_ELEMENT;
 }

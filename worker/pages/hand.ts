@@ -7,7 +7,7 @@ import type { App } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { doWork, LIGHT_WORK, withModel } from '../http/admission.ts';
 import { OF_PAGE, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
-import type { Generator } from '../models/model-cache.ts';
+import type { LoadedModel } from '../models/model-cache.ts';
 import { respondFault } from './fault.ts';
 import { renderPage, type Markup } from './page.ts';
 
@@ -22,11 +22,11 @@ export const HAND_PAGE_OPERATION: OperationEntry = {
 
 export function addHandPageRoute(app: App, dependencies: AppDependencies): void {
   app.get('/hand', (c) => {
-    const render = async (generator: Generator): Promise<Response> => {
-      const { manifest } = generator.sampler;
+    const render = async (loaded: LoadedModel): Promise<Response> => {
+      const { manifest } = loaded.sampler;
       const { name, classes } = manifest;
       const encoder = await doWork(c, dependencies, LIGHT_WORK, () =>
-        dependencies.encoders.open(generator, c.get('defer')),
+        dependencies.encoders.open(loaded, c.get('defer')),
       );
       if ('code' in encoder && encoder.code !== 'encoder_not_found') {
         return respondFault(c, encoder);

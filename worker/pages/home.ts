@@ -24,7 +24,7 @@ import { renderTiles } from './home/tiles.ts';
 import { renderPage, type Markup } from './page.ts';
 import { withModel } from '../http/admission.ts';
 import { OF_PAGE, type OperationEntry } from '../http/operation.ts';
-import type { Generator } from '../models/model-cache.ts';
+import type { LoadedModel } from '../models/model-cache.ts';
 
 export const HOME_OPERATION: OperationEntry = {
   id: 'getHome',
@@ -37,8 +37,8 @@ export const HOME_OPERATION: OperationEntry = {
 
 export function addHomeRoute(app: App, dependencies: AppDependencies): void {
   app.get('/', (c) => {
-    const renderHome = async ({ sampler: { manifest, plan }, origin: source }: Generator) => {
-      const { models } = await dependencies.generators.list(c.get('defer'));
+    const renderHome = async ({ sampler: { manifest, plan }, origin: source }: LoadedModel) => {
+      const { models } = await dependencies.modelSource.list(c.get('defer'));
       const names = models.map((model) => model.name);
       const view: ModelView = { manifest, plan, source };
       const base = c.get('base');

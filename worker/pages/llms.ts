@@ -14,7 +14,7 @@ import { createDocument } from '../http/constant-document.ts';
 import { DOCUMENT_HEADERS } from '../http/headers.ts';
 import type { Operation, OperationEntry } from '../http/operation.ts';
 import { PLAIN_TEXT, respondText } from '../http/range.ts';
-import { findManifest } from '../models/generator-source.ts';
+import { findManifest } from '../models/model-source.ts';
 
 export const LLMS_OPERATION: OperationEntry = {
   id: 'getLlms',
@@ -28,14 +28,14 @@ export const LLMS_OPERATION: OperationEntry = {
 export function addLlmsRoute(
   app: App,
   operations: readonly Operation[],
-  { generators }: AppDependencies,
+  { modelSource }: AppDependencies,
 ): void {
   const writeForDigits = createDocument((base) => describeForModels(operations, base));
   const general = generalize(operations);
   const writeForOthers = createDocument((base) => describeForModels(general, base));
   app.get('/llms.txt', async (c) => {
     const base = c.get('base');
-    const manifest = await findManifest(generators, c.get('defer'));
+    const manifest = await findManifest(modelSource, c.get('defer'));
     const write =
       manifest === undefined || hasDigits(manifest.classes) ? writeForDigits : writeForOthers;
     const text = describeModel(manifest, base) + write(base);

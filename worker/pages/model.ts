@@ -6,7 +6,7 @@ import type { ParsedManifest } from '../../shared/model/artifact.ts';
 import { listClasses } from '../../shared/model/classes.ts';
 import type { modelCardSchema } from '../../shared/contract/answers.ts';
 import type { AppContext } from '../context.ts';
-import type { GeneratorSource } from '../models/generator-source.ts';
+import type { ModelSource } from '../models/model-source.ts';
 import { renderFacts, renderQuality } from './home/about-model.ts';
 import { describeMany } from './home/model-view.ts';
 import { renderPage, type Markup } from './page.ts';
@@ -16,7 +16,7 @@ const [SHOWN, COLS, SCALE] = [60, 10, 2];
 /** The page of all models that serve. */
 export function renderModelsPage(
   c: AppContext,
-  list: Awaited<ReturnType<GeneratorSource['list']>>,
+  list: Awaited<ReturnType<ModelSource['list']>>,
 ): Promise<Response> {
   return renderPage(c, {
     title: 'Models',

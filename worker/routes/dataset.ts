@@ -22,7 +22,7 @@ import { answerDrawing, createDraw, describeFile, findBase, nameSeed, refuse } f
 import { planDataset, renderRows, type DatasetContext } from '../formats/dataset.ts';
 import { countNumbers, measureSamples } from '../http/admission.ts';
 import { DRAWING_ERRORS, listBodies, PARTIAL, type OperationEntry } from '../http/operation.ts';
-import type { Generator } from '../models/model-cache.ts';
+import type { LoadedModel } from '../models/model-cache.ts';
 
 export const DATASET_OPERATION: OperationEntry = {
   id: 'drawDataset',
@@ -81,9 +81,9 @@ function answerDataset(
     holdsUrls: format === 'ndjson',
     pin: (model, seed, label) => pinQuery('dataset', { ...query, label }, format, model, seed),
     buildUrl: (dataset) => buildUrl('dataset', dataset),
-    check({ n, part }, generator) {
-      const { name, sampler } = generator;
-      const numbers = countNumbers(n, generator);
+    check({ n, part }, loaded) {
+      const { name, sampler } = loaded;
+      const numbers = countNumbers(n, loaded);
       const maxNumbers = LIMITS.maxDatasetNumbers;
       if (part === 'labels' && isInParts(format)) {
         if (sampler.manifest.classes.length === 0) {
@@ -100,33 +100,33 @@ function answerDataset(
           : DATASET_FORMATS[format],
       'Content-Disposition': describeFile('attachment', nameDataset(dataset)),
     }),
-    measureWork({ n, part, latent }, generator) {
+    measureWork({ n, part, latent }, loaded) {
       if (part === 'labels' && isInParts(format)) {
         return { label: n };
       }
-      const { plan, manifest } = generator.sampler;
+      const { plan, manifest } = loaded.sampler;
       return {
         ...measureSamples(plan, n),
-        text: isText ? countNumbers(n, generator) : 0,
+        text: isText ? countNumbers(n, loaded) : 0,
         item: format === 'ndjson' ? n : 0,
         latent: latent ? n * manifest.latent.size : 0,
       };
     },
-    plan: (dataset, generator, labels) =>
-      format === 'idx.gz' ? undefined : planDataset(describe(dataset, generator, labels)),
-    render(dataset, generator, labels) {
-      const context = describe(dataset, generator, labels);
+    plan: (dataset, loaded, labels) =>
+      format === 'idx.gz' ? undefined : planDataset(describe(dataset, loaded, labels)),
+    render(dataset, loaded, labels) {
+      const context = describe(dataset, loaded, labels);
       const content = planDataset(context);
       return content?.read(0, content.length) ?? renderRows(context);
     },
-    isLong: ({ n }, generator) => countNumbers(n, generator) > LIMITS.maxMeasuredPixels,
+    isLong: ({ n }, loaded) => countNumbers(n, loaded) > LIMITS.maxMeasuredPixels,
     ...(isText && { gzip: 'coding' }),
     ...(format === 'idx.gz' && { gzip: 'format' }),
   });
 
   function describe(
     dataset: Pinned<'dataset'>,
-    { sampler }: Generator,
+    { sampler }: LoadedModel,
     [label]: Uint8Array,
   ): DatasetContext {
     const { classes, image, latent } = sampler.manifest;

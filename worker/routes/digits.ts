@@ -41,7 +41,7 @@ import {
   WORK_ERRORS,
   type OperationEntry,
 } from '../http/operation.ts';
-import type { Generator } from '../models/model-cache.ts';
+import type { LoadedModel } from '../models/model-cache.ts';
 
 const DIGITS = {
   tag: 'digits',
@@ -226,19 +226,19 @@ function answerDigits(
       return { ...omitOwnColours(pinned, manifest), number: query.number };
     },
     buildUrl: buildDigitUrl,
-    check(digits, generator) {
-      checkColours(query, c.get('url').searchParams, generator);
-      check(digits, query, generator);
+    check(digits, loaded) {
+      checkColours(query, c.get('url').searchParams, loaded);
+      check(digits, query, loaded);
     },
     describeContent,
-    measureWork(digits, generator) {
+    measureWork(digits, loaded) {
       const samples = digits.number?.length ?? digits.n;
-      const { plan, manifest } = generator.sampler;
+      const { plan, manifest } = loaded.sampler;
       const drawn = measureSamples(plan, samples);
-      const numbers = countNumbers(samples, generator);
+      const numbers = countNumbers(samples, loaded);
       switch (format) {
         case 'png':
-          return { ...drawn, ...measurePicture(digits, generator) };
+          return { ...drawn, ...measurePicture(digits, loaded) };
         case 'svg':
           return { ...drawn, outlined: numbers };
         case 'npy':
@@ -252,12 +252,12 @@ function answerDigits(
           return { ...drawn, outlined: numbers / manifest.image.channels / 2 };
       }
     },
-    mustDraw: (digits, generator) =>
+    mustDraw: (digits, loaded) =>
       digits.number !== undefined &&
       ((digits.width ?? digits.height) !== undefined ||
-        isTooLarge(digits, measureWidest(digits, generator))),
-    render(digits, generator, labels, markDrawn) {
-      const { sampler } = generator;
+        isTooLarge(digits, measureWidest(digits, loaded))),
+    render(digits, loaded, labels, markDrawn) {
+      const { sampler } = loaded;
       const { seed, start, n: count, number, truncation } = digits;
       const { classes, latent, subject } = sampler.manifest;
       const hand = digits.hand === undefined ? undefined : readHand(digits.hand, digits.vary);
@@ -286,13 +286,13 @@ function answerDigits(
 const HELD: readonly DigitFormat[] = ['json', 'txt', 'svg'];
 
 /** Measures the work of encoding a sheet as PNG. */
-function measurePicture(digits: PinnedDigits, generator: Generator): Work {
-  const { width, height } = measureWidest(digits, generator);
-  const { channels } = generator.sampler.manifest.image;
+function measurePicture(digits: PinnedDigits, loaded: LoadedModel): Work {
+  const { width, height } = measureWidest(digits, loaded);
+  const { channels } = loaded.sampler.manifest.image;
   const png = width * height * channels;
   const isFitted = (digits.width ?? digits.height) !== undefined;
   const scale = isFitted ? LIMITS.maxScale : digits.scale;
-  const enlarged = countNumbers(digits.number?.length ?? digits.n, generator) * scale ** 2;
+  const enlarged = countNumbers(digits.number?.length ?? digits.n, loaded) * scale ** 2;
   return { png, smooth: digits.smooth ? Math.min(png, enlarged) : 0 };
 }
 
@@ -304,7 +304,7 @@ function fitSheet(digits: PinnedDigits, { dpr }: DigitQuery, sample: Size) {
 }
 
 /** Measures the picture. A number's digits decide its width, so this is the largest it can be. */
-function measureWidest(digits: PinnedDigits, { sampler }: Generator): Size {
+function measureWidest(digits: PinnedDigits, { sampler }: LoadedModel): Size {
   const { image } = sampler.manifest;
   const { number, n, width = Infinity, height = Infinity } = digits;
   const sample = number === undefined ? image : measureWidestJoined(image, number.length);
@@ -323,12 +323,12 @@ function checkSize(digits: PinnedDigits, { width, height }: Size): void {
 }
 
 /** Checks that a model can draw digits in this look and size. @throws Refusal */
-function check(digits: PinnedDigits, query: DigitQuery, generator: Generator): void {
-  const { image } = generator.sampler.manifest;
+function check(digits: PinnedDigits, query: DigitQuery, loaded: LoadedModel): void {
+  const { image } = loaded.sampler.manifest;
   if (digits.format === 'svg' && image.channels !== 1) {
-    refuse('format', 'svg', generator.name, 'it draws in colour, and outlines are of ink');
+    refuse('format', 'svg', loaded.name, 'it draws in colour, and outlines are of ink');
   }
-  const numbers = countNumbers(digits.number?.length ?? digits.n, generator);
+  const numbers = countNumbers(digits.number?.length ?? digits.n, loaded);
   if (HELD.includes(digits.format) && numbers > LIMITS.maxNumbers) {
     throw new Refusal({ code: 'answer_too_large', numbers, maxNumbers: LIMITS.maxNumbers });
   }

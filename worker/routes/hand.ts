@@ -27,7 +27,7 @@ import { API_HEADERS, HEADERS, listWarnings, refuseIfMatch } from '../http/heade
 import { QUERY_ERRORS, WORK_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { respondJson } from '../http/range.ts';
 import { readBody } from '../request-body.ts';
-import type { Generator } from '../models/model-cache.ts';
+import type { LoadedModel } from '../models/model-cache.ts';
 
 const PARAMETERS = {
   label: {
@@ -83,21 +83,21 @@ export function addHandRoute(app: App, dependencies: AppDependencies): void {
     const warnings = listWarnings(unknown, [], 'json');
     refuseIfMatch(c);
     const pictures = await doWork(c, dependencies, LIGHT_WORK, () => readPictures(c));
-    return withModel(c, dependencies, model, async (generator) => {
+    return withModel(c, dependencies, model, async (loaded) => {
       const written = pictures.map((each) => ({
         file: each.file,
-        label: findLabels(each.label ?? label, undefined, generator)[0],
+        label: findLabels(each.label ?? label, undefined, loaded)[0],
       }));
-      const reader = orRefuse(await dependencies.encoders.open(generator, c.get('defer')));
-      const work = measureWork(pictures, refine, generator);
+      const reader = orRefuse(await dependencies.encoders.open(loaded, c.get('defer')));
+      const work = measureWork(pictures, refine, loaded);
       const reading = await doWork(
         c,
         dependencies,
         work,
-        () => read(written, { reader, refine }, generator),
+        () => read(written, { reader, refine }, loaded),
         () => 'fewer or smaller pictures, or less refine',
       );
-      return respondJson(describe(reading, generator, findBase(c, dependencies)), {
+      return respondJson(describe(reading, loaded, findBase(c, dependencies)), {
         ...API_HEADERS,
         'Cache-Control': 'no-store',
         ...(warnings.length > 0 && { [HEADERS.warning]: warnings.join('; ') }),
@@ -149,7 +149,7 @@ async function catchFault<T>(work: () => T | Promise<T>): Promise<T> {
 function measureWork(
   pictures: readonly WrittenPicture[],
   refine: number,
-  { sampler }: Generator,
+  { sampler }: LoadedModel,
 ): Work {
   // A step draws one digit for each latent number, and some to choose from.
   const step = sampler.manifest.latent.size + STEP_PARTS * TRIES.length;
@@ -163,7 +163,7 @@ function measureWork(
 async function read(
   written: readonly { readonly file: PictureFile; readonly label: number | undefined }[],
   { reader, refine }: { readonly reader: HandReader; readonly refine: number },
-  { sampler, name: model }: Generator,
+  { sampler, name: model }: LoadedModel,
 ): Promise<Reading> {
   const { classes, image } = sampler.manifest;
   if (image.height !== DIGIT_SIDE || image.width !== DIGIT_SIDE) {
@@ -204,7 +204,7 @@ async function findDigit(file: PictureFile): Promise<ReturnType<typeof normalise
 
 function describe(
   reading: Reading,
-  { name, version, sampler }: Generator,
+  { name, version, sampler }: LoadedModel,
   base: string | undefined,
 ): v.InferOutput<typeof handSchema> {
   const model = { name, version };

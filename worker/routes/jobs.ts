@@ -39,8 +39,8 @@ import {
   type OperationEntry,
 } from '../http/operation.ts';
 import { chooseRange, buildRangeHeaders, respondJson } from '../http/range.ts';
-import { useModel } from '../models/generator-source.ts';
-import type { Generator } from '../models/model-cache.ts';
+import { useModel } from '../models/model-source.ts';
+import type { LoadedModel } from '../models/model-cache.ts';
 
 const ID: Parameter = {
   kind: 'text',
@@ -221,9 +221,9 @@ async function answerStart(
     refuseValue('vary', String(vary), 'none without hand');
   }
   const query = settleHand(asked);
-  const plan = (generator: Generator) => planJob(query, generator);
-  const { generators } = dependencies;
-  const record = orRefuse(await useModel(generators, query.model, c.get('defer'), plan));
+  const plan = (loaded: LoadedModel) => planJob(query, loaded);
+  const { modelSource } = dependencies;
+  const record = orRefuse(await useModel(modelSource, query.model, c.get('defer'), plan));
   const id = deriveJobId({
     ...record,
     label: record.label ?? undefined,
@@ -249,13 +249,13 @@ async function answerStart(
 }
 
 /** Plans the job's record. @throws Refusal  When the model cannot draw it. */
-function planJob(query: Query<'jobs'>, generator: Generator): JobRecord {
-  const { name, version, sampler } = generator;
+function planJob(query: Query<'jobs'>, loaded: LoadedModel): JobRecord {
+  const { name, version, sampler } = loaded;
   const { seed, start, n, truncation, hand, vary, format } = fillDefaults('jobs', query);
   const { classes, image } = sampler.manifest;
   const { height, width, channels } = image;
-  const [label] = findLabels(query.label, undefined, generator);
-  checkHand(query, generator);
+  const [label] = findLabels(query.label, undefined, loaded);
+  checkHand(query, loaded);
   const shardDigits = chooseShardDigits(height * width * channels, sampler.plan.effort);
   const shards = countShards({ n, shardDigits });
   if (shards > LIMITS.maxJobShards) {

@@ -116,11 +116,11 @@ export const MODEL_OPERATIONS: readonly OperationEntry[] = [
 ];
 
 export function addModelRoutes(app: App, dependencies: AppDependencies): void {
-  const { generators, modelFiles } = dependencies;
+  const { modelSource, modelFiles } = dependencies;
 
   app.get('/models', async (c) => {
     const base = c.get('base');
-    const list = await generators.list(c.get('defer'));
+    const list = await modelSource.list(c.get('defer'));
     const models = list.models.map((model) => ({
       ...model,
       url: `${base}/models/${model.name}`,
@@ -130,7 +130,7 @@ export function addModelRoutes(app: App, dependencies: AppDependencies): void {
 
   app.get('/models/:name', async (c) => {
     const name = c.req.param('name');
-    const { models } = await generators.list(c.get('defer'));
+    const { models } = await modelSource.list(c.get('defer'));
     const model = models.find((each) => each.name === name);
     return model === undefined
       ? respondFault(c, { code: 'model_not_found', model: name })

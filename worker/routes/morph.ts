@@ -39,7 +39,7 @@ import {
   PICTURE_ERRORS,
   type OperationEntry,
 } from '../http/operation.ts';
-import type { Generator } from '../models/model-cache.ts';
+import type { LoadedModel } from '../models/model-cache.ts';
 
 const SHARED = {
   tag: 'morphs',
@@ -111,9 +111,9 @@ function answerMorph(
       return omitOwnColours(pinned, manifest);
     },
     buildUrl: (morph) => buildUrl('morph', morph),
-    check(morph, generator) {
-      checkColours(query, c.get('url').searchParams, generator);
-      checkSize(fitLoop(morph, query, generator), generator);
+    check(morph, loaded) {
+      checkColours(query, c.get('url').searchParams, loaded);
+      checkSize(fitLoop(morph, query, loaded), loaded);
     },
     describeContent(morph) {
       const n = (morph.digits ?? morph.labels) === undefined ? morph.n : 1;
@@ -122,22 +122,22 @@ function answerMorph(
         'Content-Disposition': describeFile('inline', nameFile('morph-', { ...morph, n })),
       };
     },
-    measureWork(morph, generator) {
-      const fitted = fitLoop(morph, query, generator);
-      const { frames, pixels } = measureLoop(fitted, generator);
-      const { plan, manifest } = generator.sampler;
+    measureWork(morph, loaded) {
+      const fitted = fitLoop(morph, query, loaded);
+      const { frames, pixels } = measureLoop(fitted, loaded);
+      const { plan, manifest } = loaded.sampler;
       const { channels } = manifest.image;
       const hasPalette = format === 'gif' && channels > 1;
       return {
         ...measureSamples(plan, frames),
         [format]: pixels * channels,
-        smooth: fitted.smooth ? countNumbers(frames, generator) * fitted.scale ** 2 : 0,
+        smooth: fitted.smooth ? countNumbers(frames, loaded) * fitted.scale ** 2 : 0,
         frame: format === 'png' ? frames : 0,
         palette: hasPalette ? Math.min(pixels, MAX_PALETTE_PIXELS) : 0,
       };
     },
-    render(morph, generator, labels, markDrawn) {
-      const { sampler } = generator;
+    render(morph, loaded, labels, markDrawn) {
+      const { sampler } = loaded;
       const { seed, start, truncation, frames, n: count } = morph;
       const [label] = labels;
       const { hand: text, vary, to } = morph;
@@ -146,7 +146,7 @@ function answerMorph(
       const samples = isWritten ? { labels } : { count, label };
       const drawn = sampler.drawMorph({ seed, start, truncation, frames, hand, ...samples });
       markDrawn();
-      return encodeLoop(c.get('png'), fitLoop(morph, query, generator), drawn);
+      return encodeLoop(c.get('png'), fitLoop(morph, query, loaded), drawn);
     },
   });
 }
@@ -189,21 +189,21 @@ function listDelays({ n, frames, fps, hold }: Pinned<'morph'>, ticks: number): n
 function fitLoop(
   morph: Pinned<'morph'>,
   { dpr }: Query<'morph'>,
-  { sampler }: Generator,
+  { sampler }: LoadedModel,
 ): Pinned<'morph'> {
   const { image } = sampler.manifest;
   return fitInto(morph, dpr, (scale) => measureSheet(image, 1, { ...morph, scale, cols: 1 }));
 }
 
 /** Measures a frame, and counts the pixels of all frames. */
-function measureLoop(morph: Pinned<'morph'>, { sampler }: Generator) {
+function measureLoop(morph: Pinned<'morph'>, { sampler }: LoadedModel) {
   const { width, height } = measureSheet(sampler.manifest.image, 1, { ...morph, cols: 1 });
   const frames = morph.n * morph.frames;
   return { width, height, frames, pixels: width * height * frames };
 }
 
-function checkSize(fitted: Pinned<'morph'>, generator: Generator): void {
-  const { pixels, ...size } = measureLoop(fitted, generator);
+function checkSize(fitted: Pinned<'morph'>, loaded: LoadedModel): void {
+  const { pixels, ...size } = measureLoop(fitted, loaded);
   if (pixels > LIMITS.maxMorphPixels) {
     refuseLargePicture(size, LIMITS.maxMorphPixels, fitted);
   }

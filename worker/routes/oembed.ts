@@ -28,8 +28,8 @@ import { DRAWING_ERRORS, type OperationEntry } from '../http/operation.ts';
 import { countRequest, doWork, LIGHT_WORK, measureSamples } from '../http/admission.ts';
 import { refuseLargePicture } from '../http/fitting-work.ts';
 import { respondJson } from '../http/range.ts';
-import { useModel } from '../models/generator-source.ts';
-import type { Generator } from '../models/model-cache.ts';
+import { useModel } from '../models/model-source.ts';
+import type { LoadedModel } from '../models/model-cache.ts';
 
 /** The embedded form of the page at `/`. */
 const HOME_PICTURE = '/digit.png?n=16&seed=Ada&width=512';
@@ -116,7 +116,7 @@ async function describePhoto(
   url: string,
   max: Size,
 ): Promise<v.InferOutput<typeof oembedSchema>> {
-  const { generators, drawSeed, rateLimits } = dependencies;
+  const { modelSource, drawSeed, rateLimits } = dependencies;
   const base = c.get('base');
   const pasted = findPicture(url, base);
   if (pasted === undefined) {
@@ -125,13 +125,13 @@ async function describePhoto(
   const { kind, number, extension, search } = pasted;
   const query = settleHand(parsePicture(pasted));
   let subject = HANDWRITTEN_DIGITS;
-  const measureSample = (generator: Generator): Size | Promise<Size> => {
-    const { name, version, sampler } = generator;
+  const measureSample = (loaded: LoadedModel): Size | Promise<Size> => {
+    const { name, version, sampler } = loaded;
     subject = sampler.manifest.subject ?? subject;
     const written = query.labels?.split(',') ?? query.digits ?? number;
-    const labels = findLabels(query.label, written, generator);
-    checkColours(query, search, generator);
-    checkHand(query, generator);
+    const labels = findLabels(query.label, written, loaded);
+    checkColours(query, search, loaded);
+    checkHand(query, loaded);
     if (number === undefined) {
       return doWork(c, dependencies, LIGHT_WORK, () => sampler.manifest.image);
     }
@@ -151,7 +151,9 @@ async function describePhoto(
   };
   const admitLoad = () => countRequest(c, rateLimits, true);
   const defer = c.get('defer');
-  const sample = orRefuse(await useModel(generators, query.model, defer, measureSample, admitLoad));
+  const sample = orRefuse(
+    await useModel(modelSource, query.model, defer, measureSample, admitLoad),
+  );
   const n = kind === 'digit' ? (query.n ?? 1) : 1;
   const { scale, width, height } = fitScale(query, n, sample, max);
   const { frames, gap, margin } = query;

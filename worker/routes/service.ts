@@ -83,11 +83,11 @@ const DAY_MS = 86_400_000;
 
 export function addServiceRoutes(
   app: App,
-  { generators, openapi, rateLimits, securityContact }: AppDependencies,
+  { modelSource, openapi, rateLimits, securityContact }: AppDependencies,
 ): void {
   // A 200 while any model serves.
   app.get('/healthz', async (c) => {
-    const { serving, failure } = await generators.getHealth(c.get('defer'));
+    const { serving, failure } = await modelSource.getHealth(c.get('defer'));
     const headers = { ...API_HEADERS, 'Cache-Control': 'no-store' };
     const lastError = failure && { ...failure, at: new Date(failure.at).toISOString() };
     if (serving === undefined) {

@@ -15,7 +15,7 @@ import { pngEncoder } from '../../../trainer/node-kernels.ts';
 import { resolveReferences } from '../../support/references.ts';
 import { attempt } from '../../support/refusals.ts';
 import { createApp, OPERATIONS } from '../../../worker/app.ts';
-import type { GeneratorSource } from '../../../worker/models/generator-source.ts';
+import type { ModelSource } from '../../../worker/models/model-source.ts';
 import { nameSchema } from '../../../worker/openapi/schemas.ts';
 import type { ModelFiles } from '../../../worker/models/model-store.ts';
 
@@ -25,7 +25,7 @@ const readBuilt = (name: string) =>
 const app = createApp({
   guides: readBuilt('guides.bin'),
   openapi: readBuilt('openapi.bin'),
-  generators: {
+  modelSource: {
     acquire: async () => ({ code: 'model_unavailable', retryAfterSeconds: 1 }),
     getHealth: async () => ({ serving: undefined, failure: undefined }),
     list: async () => ({
@@ -36,7 +36,7 @@ const app = createApp({
         publishedAt: null,
       })),
     }),
-  } as unknown as GeneratorSource,
+  } as unknown as ModelSource,
   modelFiles: {
     readManifest: async () => ({ code: 'model_unavailable', retryAfterSeconds: 1 }),
   } as unknown as ModelFiles,

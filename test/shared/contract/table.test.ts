@@ -43,7 +43,7 @@ const app = createApp({
   log: () => undefined,
   drawRequestId: () => '',
   clock: () => 0,
-  generators: { acquire: () => ({ code: 'model_not_found', model: 'digits' }) },
+  modelSource: { acquire: () => ({ code: 'model_not_found', model: 'digits' }) },
 } as unknown as Parameters<typeof createApp>[0]);
 
 test('in the OpenAPI document', () => {

@@ -7,7 +7,7 @@ import { HANDWRITTEN_DIGITS, hasDigits } from '../../../shared/model/subject.ts'
 import type { App, AppContext } from '../../context.ts';
 import { OF_PAGE, type Operation, type OperationEntry } from '../../http/operation.ts';
 import type { AppDependencies } from '../../dependencies.ts';
-import { findManifest } from '../../models/generator-source.ts';
+import { findManifest } from '../../models/model-source.ts';
 import { respondFault } from '../fault.ts';
 import { describeMany } from '../home/model-view.ts';
 import { renderPage, type Markup } from '../page.ts';
@@ -101,7 +101,7 @@ export function addGuideRoutes(
   app: App,
   operations: readonly Operation[],
   guides: Guides,
-  { generators }: AppDependencies,
+  { modelSource }: AppDependencies,
 ): void {
   /** Says first what another model draws. The documentation needs no model. */
   const renderForModel = (c: AppContext, guide: Guide, manifest: Manifest | undefined): Markup => {
@@ -110,7 +110,7 @@ export function addGuideRoutes(
   };
   app.get('/docs', async (c) => {
     const guide = guides.find(START_SLUG);
-    const manifest = await findManifest(generators, c.get('defer'));
+    const manifest = await findManifest(modelSource, c.get('defer'));
     const many = manifest === undefined ? HANDWRITTEN_DIGITS.many : describeMany(manifest);
     return renderDocsPage(c, guides, {
       title: 'Documentation',
@@ -148,7 +148,7 @@ export function addGuideRoutes(
           title: guide.title,
           description: guide.lead,
           path: `/docs/${slug}`,
-          body: renderForModel(c, guide, await findManifest(generators, c.get('defer'))),
+          body: renderForModel(c, guide, await findManifest(modelSource, c.get('defer'))),
         });
   });
   const answerLearn = (c: AppContext, language: string) => {

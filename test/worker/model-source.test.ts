@@ -13,8 +13,8 @@ import {
 } from '../../shared/model/artifact.ts';
 import type { Sampler } from '../../shared/model/sampler.ts';
 import { GENERATOR_LIMITS } from '../../shared/model/generator.ts';
-import { ModelCache, type Generator } from '../../worker/models/model-cache.ts';
-import { GeneratorSource } from '../../worker/models/generator-source.ts';
+import { ModelCache, type LoadedModel } from '../../worker/models/model-cache.ts';
+import { ModelSource } from '../../worker/models/model-source.ts';
 import type { LogEvent } from '../../worker/http/log.ts';
 import { createModelStore } from '../../worker/models/model-store.ts';
 import { createR2Reader, type Bucket } from '../../worker/models/r2-reader.ts';
@@ -41,7 +41,7 @@ let now: number;
 let logged: LogEvent[];
 let alive: Set<string>;
 let deferred: Promise<unknown>[];
-let source: GeneratorSource;
+let source: ModelSource;
 
 const defer: Defer = (work) => {
   deferred.push(work.catch(() => undefined));
@@ -62,8 +62,8 @@ beforeEach(() => {
   source = createSource(REFRESH_MS);
 });
 
-function createSource(refreshMs: number): GeneratorSource {
-  return new GeneratorSource({
+function createSource(refreshMs: number): ModelSource {
+  return new ModelSource({
     store: createModelStore(createR2Reader(bucket), READ_TIMEOUT_MS),
     bundled: [
       {
@@ -130,7 +130,7 @@ async function serve(choice?: { name: string; version: string | undefined }): Pr
   if ('code' in acquired) {
     return acquired.code;
   }
-  const { name, version, origin } = acquired.generator;
+  const { name, version, origin } = acquired.loaded;
   acquired.release();
   return `${origin}:${name}@${version}`;
 }
@@ -383,9 +383,9 @@ describe('the cache', () => {
 
   test('keeps one of the largest models beside those in use', async () => {
     const cache = new ModelCache(1000);
-    const load = vi.fn<() => Promise<Generator>>(async () => {
+    const load = vi.fn<() => Promise<LoadedModel>>(async () => {
       const plan = { parameters: GENERATOR_LIMITS.parameters };
-      return { sampler: { plan, dispose: () => undefined } } as unknown as Generator;
+      return { sampler: { plan, dispose: () => undefined } } as unknown as LoadedModel;
     });
     await cache.acquire('in use', load, defer);
     for (let i = 0; i < 3; i++) {
@@ -415,8 +415,8 @@ describe('the cache', () => {
 });
 
 /** A source whose requests give up before a load ends. */
-function createSlowSource(): GeneratorSource {
-  return new GeneratorSource({
+function createSlowSource(): ModelSource {
+  return new ModelSource({
     store: createModelStore(createR2Reader(bucket), 1000),
     bundled: [{ name: 'bundled', version: 'none', read: () => expect.unreachable() }],
     openModel: async ({ manifest, plan }) => {
@@ -441,7 +441,7 @@ function createSlowSource(): GeneratorSource {
 }
 
 test('an answer fails instead of hanging when no model can be opened', async () => {
-  const broken = new GeneratorSource({
+  const broken = new ModelSource({
     store: createModelStore(createR2Reader(bucket), READ_TIMEOUT_MS),
     bundled: [{ name: 'bundled', version: 'x', read: () => expect.unreachable() }],
     openModel: () => Promise.reject(new Error('no wasm')),
@@ -466,7 +466,7 @@ describe('the load of a named version', () => {
       const acquired = await Promise.all(
         [0, 1, 2].map(async () => source.acquire(pin(first), defer, admitLoad)),
       );
-      expect(acquired.every((lease) => 'generator' in lease)).toBe(true);
+      expect(acquired.every((lease) => 'loaded' in lease)).toBe(true);
     }
     await source.acquire(pin(second), defer, admitLoad);
     expect(admitLoad).toHaveBeenCalledTimes(3);
@@ -491,7 +491,7 @@ describe('the load of a named version', () => {
     expect(reads).toHaveLength(2);
     put(first);
     now -= 3_600_000; // The clock is set back.
-    expect(await source.acquire(pin(first), defer, admitLoad)).toHaveProperty('generator');
+    expect(await source.acquire(pin(first), defer, admitLoad)).toHaveProperty('loaded');
   });
 
   test('is repeated at once after the storage failed', async () => {

@@ -19,7 +19,7 @@ import type { Defer } from '../context.ts';
 import { BusyError, ConcurrencyLimit } from '../http/concurrency-limit.ts';
 import type { Log } from '../http/log.ts';
 import { keepNewest } from '../../shared/newest.ts';
-import { ModelCache, type Generator, type Lease } from './model-cache.ts';
+import { ModelCache, type LoadedModel, type Lease } from './model-cache.ts';
 import {
   limitTime,
   RETRY_AFTER_SECONDS,
@@ -55,7 +55,7 @@ const LOADS = { concurrent: 2, waiting: 16, expiresMs: EXPIRES_MS };
 
 /** For /healthz. */
 export interface Health {
-  readonly serving: Omit<Generator, 'sampler'> | undefined;
+  readonly serving: Omit<LoadedModel, 'sampler'> | undefined;
   /** Why the pointer's model does not serve, worded for the public; `at` is ms since 1970. */
   readonly failure: (ReturnType<typeof describeFailure> & { readonly at: number }) | undefined;
 }
@@ -97,7 +97,7 @@ const MAX_REMEMBERED = 256;
 /** Key of the default model's slot; no name is empty. */
 const DEFAULT_SLOT = '';
 
-export class GeneratorSource {
+export class ModelSource {
   readonly #options: GeneratorSourceOptions;
   readonly #cache: ModelCache;
   /** For loads that requests begin. A refresh loads one model at a time, and never waits. */
@@ -178,8 +178,8 @@ export class GeneratorSource {
       }
       const acquire = () => this.#acquireAsked(target, defer, admitLoad);
       const acquired = await this.#tryAcquire(acquire);
-      if ('generator' in acquired) {
-        this.#follow(slot, acquired.generator);
+      if ('loaded' in acquired) {
+        this.#follow(slot, acquired.loaded);
         return acquired;
       }
       if (own === undefined) {
@@ -263,7 +263,7 @@ export class GeneratorSource {
   /** Acquires the last good model of a slot. @param name  The name that it must have. */
   #acquireHeld(slot: string, name?: string): Lease | undefined {
     const held = this.#slots.get(slot);
-    if (held === undefined || (name !== undefined && held.generator.name !== name)) {
+    if (held === undefined || (name !== undefined && held.loaded.name !== name)) {
       return undefined;
     }
     if (slot !== DEFAULT_SLOT) {
@@ -320,7 +320,10 @@ export class GeneratorSource {
     );
   }
 
-  async #open({ parsed, weights }: StoredModel, origin: Generator['origin']): Promise<Generator> {
+  async #open(
+    { parsed, weights }: StoredModel,
+    origin: LoadedModel['origin'],
+  ): Promise<LoadedModel> {
     const sampler = await this.#options.openModel(parsed, weights);
     const { name, version } = parsed.manifest;
     return { sampler, name, version, origin, loadedAt: this.#options.clock() };
@@ -388,11 +391,11 @@ export class GeneratorSource {
     if (name === undefined || target === undefined) {
       return; // The last good version of a withdrawn name serves while its slot is kept.
     }
-    const held = this.#slots.get(slot)?.generator;
+    const held = this.#slots.get(slot)?.loaded;
     try {
       if (held?.name !== name || held.version !== target.version) {
         const lease = await this.#acquireStored(target, defer);
-        this.#follow(slot, lease.generator);
+        this.#follow(slot, lease.loaded);
         lease.release();
       }
       if (slot === DEFAULT_SLOT) {
@@ -404,8 +407,8 @@ export class GeneratorSource {
   }
 
   /** Makes a loaded model serve its slot, and releases the slot's previous model. */
-  #follow(slot: string, generator: Generator): void {
-    const lease = this.#cache.acquireLoaded(buildCacheKey(generator));
+  #follow(slot: string, loaded: LoadedModel): void {
+    const lease = this.#cache.acquireLoaded(buildCacheKey(loaded));
     if (lease === undefined) {
       return;
     }
@@ -413,7 +416,7 @@ export class GeneratorSource {
     this.#slots.delete(slot);
     this.#slots.set(slot, lease);
     previous?.release();
-    const [from, to] = [this.#served.get(slot) ?? null, nameVersion(generator)];
+    const [from, to] = [this.#served.get(slot) ?? null, nameVersion(loaded)];
     keepNewest(this.#served, slot, to, MAX_REMEMBERED);
     if (to !== from) {
       const isDefault = slot === DEFAULT_SLOT;
@@ -446,10 +449,10 @@ export class GeneratorSource {
 
 /** Does work with a leased model, at once where it is loaded, and always releases the lease. */
 export function useModel<T>(
-  source: Pick<GeneratorSource, 'acquire'>,
+  source: Pick<ModelSource, 'acquire'>,
   choice: ModelChoice | undefined,
   defer: Defer,
-  work: (generator: Generator) => T | Promise<T>,
+  work: (loaded: LoadedModel) => T | Promise<T>,
   admitLoad?: AdmitLoad,
 ): T | ApiError | Promise<T | ApiError> {
   const use = (acquired: Lease | ApiError): T | ApiError | Promise<T> => {
@@ -461,7 +464,7 @@ export function useModel<T>(
     }
     let done: T | Promise<T> | undefined;
     try {
-      done = work(acquired.generator);
+      done = work(acquired.loaded);
       return done instanceof Promise ? done.finally(() => acquired.release()) : done;
     } finally {
       if (!(done instanceof Promise)) {
@@ -479,7 +482,7 @@ export function useModel<T>(
 
 /** Finds the manifest of the default model; undefined where none serves. */
 export async function findManifest(
-  source: Pick<GeneratorSource, 'acquire'>,
+  source: Pick<ModelSource, 'acquire'>,
   defer: Defer,
 ): Promise<Manifest | undefined> {
   const model = await useModel(source, undefined, defer, ({ sampler }) => sampler.manifest);
@@ -487,7 +490,7 @@ export async function findManifest(
 }
 
 /** Answers name the origin, so a version has one entry for each origin. */
-function buildCacheKey(model: Pick<Generator, 'origin' | 'name' | 'version'>): string {
+function buildCacheKey(model: Pick<LoadedModel, 'origin' | 'name' | 'version'>): string {
   return `${model.origin}:${nameVersion(model)}`;
 }
 
@@ -495,7 +498,7 @@ function buildStoredKey({ name, version }: StoredVersion): string {
   return buildCacheKey({ origin: 'r2', name, version });
 }
 
-function nameVersion({ name, version }: Pick<Generator, 'name' | 'version'>): string {
+function nameVersion({ name, version }: Pick<LoadedModel, 'name' | 'version'>): string {
   return `${name}@${version}`;
 }
 
