@@ -1,6 +1,8 @@
 /** The script of the page at `/`, which works without it. */
 import { addCopying } from './copying.ts';
 import { find, markReady, showText } from './elements.ts';
+// Not by import(): where its file does not come once, Chromium does not ask for it again.
+import { startExplorer } from './explorer/explorer.ts';
 import { addPlayground } from './play/playground.ts';
 
 const FIRST =
@@ -166,10 +168,7 @@ function addExplorerStart(section: HTMLElement): void {
     button.ariaDisabled = 'true'; // `disabled` would take the focus away.
     showText(find('explore-fault', HTMLElement), '');
     find('explore-status', HTMLElement).textContent = 'Loading…';
-    const started = import('./explorer/explorer.ts').then(({ startExplorer }) =>
-      startExplorer(section),
-    );
-    started.catch((cause: unknown) => {
+    startExplorer(section).catch((cause: unknown) => {
       button.ariaDisabled = 'false';
       button.textContent = 'Try again';
       find('explore-status', HTMLElement).textContent = '';

@@ -54,7 +54,8 @@ export function addPad(move: (place: Place) => void): (place: Place) => void {
   });
   pad.addEventListener('keydown', (event) => {
     const step = KEYS[event.key];
-    if (step !== undefined) {
+    // With these keys an arrow is a command of the browser, such as Back.
+    if (step !== undefined && !event.altKey && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
       put(step(place, event.shiftKey ? LARGE_STEP : STEP));
     }

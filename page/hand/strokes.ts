@@ -1,7 +1,7 @@
 /** The canvas on which a visitor writes: strokes of finger, mouse or pen, or a picture. */
 import { getStroke } from 'perfect-freehand';
 import { MIN_CONTRAST, type GreyPicture } from '../../shared/hand/ink-map.ts';
-import { isPress } from '../elements.ts';
+import { isPress, make } from '../elements.ts';
 
 /** Side of the canvas in its own pixels. */
 const SIDE = 336;
@@ -148,7 +148,10 @@ export function addStrokePad(canvas: HTMLCanvasElement, onRead: () => void): Str
       ),
     async showFile(file) {
       const own = ++choice;
-      const picture = await createImageBitmap(file);
+      // By way of an image, since createImageBitmap reads no SVG file.
+      const image = make('img', { src: URL.createObjectURL(file) });
+      const decoded = image.decode().finally(() => URL.revokeObjectURL(image.src));
+      const picture = await decoded.then(() => createImageBitmap(image));
       if (own === choice) {
         replace([], picture);
       } else {

@@ -254,7 +254,7 @@ function fillForm(form: HTMLFormElement, query: URLSearchParams): void {
       element.checked =
         element.name === 'route'
           ? (element.value === 'number') === query.has('digits')
-          : element.value === (query.get(element.name) ?? '');
+          : ['', query.get(element.name)].includes(element.value); // A later one replaces ''.
     } else if (element instanceof HTMLInputElement && element.type === 'checkbox') {
       element.checked = query.get(element.name) === element.value;
     } else if (element instanceof HTMLSelectElement) {

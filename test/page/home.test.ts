@@ -351,9 +351,20 @@ describe('the playground', () => {
   });
 
   test('takes the first choice for an address’s value that no list has', async () => {
-    await visit('/?seed=Ada&format=gif', {}, async (page) => {
+    await visit('/?seed=Ada&format=gif&label=17', {}, async (page) => {
       expect(await page.inputValue('#control-format')).toBe('png');
+      expect(await page.locator('input[name=label][value=""]').isChecked()).toBe(true);
       await readUrl(page, '/digit.png?seed=Ada');
+    });
+  });
+
+  test('has room for an example of a class with a long name', async () => {
+    await visit('/', { viewport: { width: 320, height: 800 } }, async (page) => {
+      await page
+        .locator('.example')
+        .first()
+        .evaluate((button) => (button.textContent = 'x'.repeat(64)));
+      expect(await page.evaluate(findLayoutFaults)).toEqual([]);
     });
   });
 
@@ -564,6 +575,9 @@ describe('the explorer', () => {
           (document.querySelector(id) as HTMLCanvasElement).toDataURL();
         return pixels('#seen') === pixels('#corners canvas');
       });
+      // A command of the browser moves nothing.
+      await page.keyboard.press('Control+ArrowRight');
+      expect(await page.getAttribute('#pad', 'aria-valuetext')).toBe('0% across, 0% down');
       await changes(() => page.keyboard.press('Shift+ArrowRight'));
       await changes(() => page.locator('#pad').hover({ position: { x: 300, y: 200 } }));
       // A press holds the place, so that its link can be reached.
@@ -630,6 +644,19 @@ describe('the explorer', () => {
       await page.keyboard.press('Home');
       await compare('start=0');
     });
+  });
+
+  test('loads after the network was away', async () => {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    await page.goto(worker.url.href);
+    await waitForPlayground(page);
+    await page.context().setOffline(true);
+    await page.locator('#explore').scrollIntoViewIfNeeded();
+    await page.getByText('It did not load: ').waitFor();
+    await page.context().setOffline(false);
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.waitForSelector('#explore[data-drawn]');
+    await page.close();
   });
 
   test('says why it did not load, and can be asked again', async () => {
@@ -736,5 +763,8 @@ test('what moves on the front page can be paused, and does not move for whoever 
     await loop.getByRole('button', { name: 'Pause' }).click();
     await expect.poll(readSource).toBe('/digit.png');
     expect(await page.locator('[data-pauses=digits]').textContent()).toBe('Play');
+    // Paper may have the light ink of a dark screen.
+    await page.emulateMedia({ media: 'print' });
+    expect(await loop.isVisible()).toBe(false);
   });
 });

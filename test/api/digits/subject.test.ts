@@ -186,6 +186,12 @@ describe('words of a model’s own subject', () => {
     }
     expect(await getText('/openapi.json')).not.toMatch(/"summary":"Handwritten digits/);
     expect(await getText('/docs/embed')).toMatch(/By default this service draws letters/);
+    const reference = await getText('/docs/reference');
+    expect(reference).toMatch(/By default this service draws letters/);
+    for (const [, path = ''] of reference.matchAll(/class="result" src="([^"]*)"/g)) {
+      const { status } = await worker.fetch(path.replaceAll('&amp;', '&'));
+      expect([path, status]).toEqual([path, 200]);
+    }
     const docs = await getText('/docs');
     expect(docs).toContain('guides for an API of letters.');
     expect(docs).toMatch(/By default this service draws letters:\s*<a href="\/models\/letters">/);

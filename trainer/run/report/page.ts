@@ -188,7 +188,7 @@ function renderContactSheet({ contactSheet, options }: RunRecord): string {
     : renderSection(
         'data',
         'Real pictures',
-        `<p class="note">${note}</p><div class="scroll"><img src="${encodePicture(contactSheet)}" alt="Real pictures"></div>`,
+        `<p class="note">${note}</p><div class="scroll" tabindex="0"><img src="${encodePicture(contactSheet)}" alt="Real pictures"></div>`,
       );
 }
 

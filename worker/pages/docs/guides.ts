@@ -89,7 +89,7 @@ export const GUIDE_OPERATIONS: readonly OperationEntry[] = [
 ];
 
 /** Tells readers of examples with digits what this service draws. */
-function renderSubject(manifest: Manifest): Markup {
+export function renderSubject(manifest: Manifest): Markup {
   return html`<p class="lead">
     The examples show handwritten digits. By default this service draws ${describeMany(manifest)}:
     <a href="/models/${manifest.name}">classes and figures</a>. Use <code>/sample</code> and its

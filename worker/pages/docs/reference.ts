@@ -7,12 +7,15 @@ import {
   describeExpected,
   type ParameterSet,
 } from '../../../shared/contract/query.ts';
+import { hasDigits } from '../../../shared/model/subject.ts';
 import type { App } from '../../context.ts';
 import type { AppDependencies } from '../../dependencies.ts';
 import { HEADERS } from '../../http/headers.ts';
 import { OF_PAGE, TAGS, type Operation, type OperationEntry } from '../../http/operation.ts';
+import { findManifest } from '../../models/generator-source.ts';
 import type { Markup } from '../page.ts';
 import { renderDocsPage, type Guides } from './frame.ts';
+import { renderSubject } from './guides.ts';
 import { writeSamples } from './samples.ts';
 
 export const REFERENCE_OPERATION: OperationEntry = {
@@ -27,21 +30,25 @@ export function addReferenceRoute(
   app: App,
   operations: readonly Operation[],
   guides: Guides,
-  { securityContact }: AppDependencies,
+  { generators, securityContact }: AppDependencies,
 ): void {
-  app.get('/docs/reference', (c) =>
-    renderDocsPage(c, guides, {
+  app.get('/docs/reference', async (c) => {
+    const manifest = await findManifest(generators, c.get('defer'));
+    const areOthers = manifest !== undefined && !hasDigits(manifest.classes);
+    const canShow = areOthers ? isGeneralPicture : isPicture;
+    return renderDocsPage(c, guides, {
       title: 'API reference',
       description: 'Every URL, parameter and error of an API for handwritten digits.',
       path: '/docs/reference',
-      body: renderReference(operations, c.get('base'), securityContact),
-    }),
-  );
+      body: html`${areOthers ? renderSubject(manifest) : ''}${renderReference(operations, c.get('base'), canShow, securityContact)}`,
+    });
+  });
 }
 
 function renderReference(
   operations: readonly Operation[],
   base: string,
+  canShow: typeof isPicture,
   securityContact?: string,
 ): Markup {
   const groups = Object.entries(TAGS).map(([tag, about]) => ({
@@ -73,7 +80,7 @@ function renderReference(
     ${groups.map(
       ({ tag, about, own }) =>
         html`<h2 id="group-${tag}">${about}</h2>
-          ${own.map((operation) => renderOperation(operation, base))}`,
+          ${own.map((operation) => renderOperation(operation, base, canShow))}`,
     )}
     ${renderParameters()}
     <h2 id="everywhere">Everywhere</h2>
@@ -112,10 +119,15 @@ function isPicture(example: string): boolean {
   return /^\/(?:digit|number|morph)\S*\.(?:png|svg|gif)/.test(example);
 }
 
-function renderOperation(operation: Operation, base: string): Markup {
+/** The same where the model draws no digits. */
+function isGeneralPicture(example: string): boolean {
+  return isPicture(example) && !/^\/number|digits=|labels?=|\/\d/.test(example);
+}
+
+function renderOperation(operation: Operation, base: string, canShow: typeof isPicture): Markup {
   const { id, path, method, summary, answers, errors = [], examples, query = {} } = operation;
   const [example] = examples;
-  const picture = examples.find(isPicture);
+  const picture = examples.find(canShow);
   const entries = Object.entries(query);
   const own = entries.filter(([, parameter]) => !SHARED.has(parameter));
   const shared = entries.flatMap(([name, parameter]) => (SHARED.has(parameter) ? [name] : []));

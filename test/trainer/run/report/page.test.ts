@@ -69,8 +69,8 @@ const RECORD: RunRecord = {
   writtenAt: '2026-01-02T04:05:06.789Z',
 };
 
-function makePng(grey: number): Uint8Array {
-  const png = new PNG({ width: 16, height: 16, colorType: 0 });
+function makePng(grey: number, height = 16): Uint8Array {
+  const png = new PNG({ width: 16, height, colorType: 0 });
   png.data.fill(grey);
   return PNG.sync.write(png);
 }
@@ -115,11 +115,15 @@ describe('a report', () => {
   });
 
   it('shows real pictures beside the samples, when the run has them', async () => {
-    const { page } = await open({ ...RECORD, contactSheet: makePng(90) });
+    const { page } = await open({ ...RECORD, contactSheet: makePng(90, 580) });
     const sheet = page.getByRole('img', { name: 'Real pictures' });
     expect(await sheet.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(
       0,
     );
+    // All rows are seen, and the keyboard scrolls a sheet of more classes.
+    const box = sheet.locator('..');
+    expect(await box.evaluate((node) => node.scrollHeight - node.clientHeight)).toBe(0);
+    expect(await box.getAttribute('tabindex')).toBe('0');
   });
 
   it('shows each curve with a name, a description and its values as a table', async () => {
