@@ -14,7 +14,7 @@ import { openModels } from './object-reader.ts';
 import { createRateLimiter } from './rate-limiter.ts';
 import { addSite, keepPrivate, type Fetch } from './site.ts';
 import { describeUsage, parseSettings, type Settings } from './settings.ts';
-import { killProcessAfter } from './watchdog.ts';
+import { killProcessAfter, STOP_SIGNALS } from './watchdog.ts';
 
 /** Time after the grace period to cut off answers and write the log. */
 const EXIT_MARGIN_MS = 5000;
@@ -95,7 +95,7 @@ async function run(settings: Settings): Promise<void> {
   if (others !== undefined) {
     others.onStop(() => isStopping || stop(() => undefined));
   } else {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    for (const signal of STOP_SIGNALS) {
       process.on(signal, () => stop(writeLine, signal));
     }
   }
