@@ -93,6 +93,14 @@ describe('a start that fails', () => {
     }
   });
 
+  test('because of an old Node says which is needed', () => {
+    const old = "Object.defineProperty(process, 'versions', { value: { node: '18.20.8' } })";
+    const { status, stderr } = runServer([], {
+      NODE_OPTIONS: `--import="data:text/javascript,${old}"`,
+    });
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/^digitmint: needs Node 20\.12/)]);
+  });
+
   test('because of a taken port names the port', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
