@@ -6,7 +6,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { RateKind } from '../worker/context.ts';
 import type { RateLimiter } from '../worker/http/admission.ts';
 import type { Log } from '../worker/http/log.ts';
-import { killProcessAfter } from './watchdog.ts';
+import { killProcessAfter, STOP_SIGNALS } from './watchdog.ts';
 
 /** A worker that ends is replaced after this time, so that one that cannot start burns no core. */
 const REPLACE_AFTER_MS = 1000;
@@ -85,7 +85,7 @@ export function runCluster({ script, workers, limiters, stopMs, log }: ClusterOp
   };
   fork();
 
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of STOP_SIGNALS) {
     process.on(signal, () => {
       if (isStopping) {
         Object.values(cluster.workers ?? {}).forEach((worker) => worker?.process.kill('SIGKILL'));
@@ -132,8 +132,7 @@ export function joinCluster() {
     }
   });
   // A terminal sends its signal to all processes; the first one decides.
-  process.on('SIGTERM', () => undefined);
-  process.on('SIGINT', () => undefined);
+  STOP_SIGNALS.forEach((signal) => process.on(signal, () => undefined));
   const tell = (told: Told) => process.send?.(told);
   return {
     tellStarted: (started: Readonly<Record<string, unknown>>) => tell({ started }),

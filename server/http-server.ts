@@ -138,7 +138,11 @@ export async function startHttpServer(options: HttpServerOptions) {
    */
   async function stop(graceMs: number): Promise<void> {
     isStopping = true;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    // The server closes before its sockets do, whose answers must reach the log.
+    const closed = Promise.all([
+      new Promise<void>((resolve) => server.close(() => resolve())),
+      ...[...sockets.keys()].map((socket) => new Promise((end) => socket.once('close', end))),
+    ]);
     for (const [socket, { answers }] of sockets) {
       const last = [...answers].at(-1);
       if (last === undefined) {

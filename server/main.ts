@@ -14,10 +14,12 @@ import { openModels } from './object-reader.ts';
 import { createRateLimiter } from './rate-limiter.ts';
 import { addSite, keepPrivate, type Fetch } from './site.ts';
 import { describeUsage, parseSettings, type Settings } from './settings.ts';
-import { killProcessAfter } from './watchdog.ts';
+import { killProcessAfter, STOP_SIGNALS } from './watchdog.ts';
 
 /** Time after the grace period to cut off answers and write the log. */
 const EXIT_MARGIN_MS = 5000;
+/** Older ones have no `import.meta.dirname` or no `Dirent.parentPath`. */
+const NEEDED_NODE = '20.12';
 
 await main();
 
@@ -26,6 +28,9 @@ async function main(): Promise<void> {
   // the disk has room again.
   process.stdout.on('error', () => undefined);
   try {
+    if (process.versions.node.localeCompare(NEEDED_NODE, 'en', { numeric: true }) < 0) {
+      throw new ExpectedError(`needs Node ${NEEDED_NODE} or newer; this is ${process.version}`);
+    }
     const settings = parseSettings(process.argv.slice(2), process.env);
     if (settings === 'help') {
       process.stdout.write(describeUsage());
@@ -95,7 +100,7 @@ async function run(settings: Settings): Promise<void> {
   if (others !== undefined) {
     others.onStop(() => isStopping || stop(() => undefined));
   } else {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    for (const signal of STOP_SIGNALS) {
       process.on(signal, () => stop(writeLine, signal));
     }
   }

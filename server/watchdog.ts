@@ -1,5 +1,8 @@
-/** Ends the process by force, from its own thread: a main thread that hangs runs no timer. */
+/** The signals that stop the server, and its end by force. */
 import { Worker } from 'node:worker_threads';
+
+/** A closed terminal sends SIGHUP. */
+export const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /** Runs in the thread. A signal, because `process.exit` would end the thread only. */
 const KILL_LATER = `
@@ -7,7 +10,10 @@ const KILL_LATER = `
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), workerData);
 `;
 
-/** Kills this process after `ms`, unless it has ended by then. Does not keep it alive. */
+/**
+ * Kills this process after `ms`, unless it has ended by then. Does not keep it alive. Has its own
+ * thread, because a main thread that hangs runs no timer.
+ */
 export function killProcessAfter(ms: number): void {
   new Worker(KILL_LATER, { eval: true, execArgv: [], workerData: ms }).unref();
 }

@@ -424,13 +424,15 @@ describe('a stop', () => {
     server = undefined;
   });
 
-  test('cuts off the answers in flight after its time limit', async () => {
+  test('cuts off the answers in flight after its time limit, and logs them before its end', async () => {
     const { stream, taken } = createEndless();
     const { url, stop } = await start(() => new Response(stream));
     const { body } = await fetch(url);
     const reading = new Response(body).arrayBuffer();
     const began = performance.now();
-    await Promise.all([stop(300), expect(reading).rejects.toThrow('terminated')]);
+    const lines = stop(300).then(() => [...logged]);
+    await expect(reading).rejects.toThrow('terminated');
+    expect(await lines).toMatchObject([{ event: 'request', left: true }]);
     expect(performance.now() - began).toBeGreaterThan(290);
     await expect.poll(() => taken.cancelled).toBe(true);
     server = undefined;

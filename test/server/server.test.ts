@@ -93,6 +93,14 @@ describe('a start that fails', () => {
     }
   });
 
+  test('because of an old Node says which is needed', () => {
+    const old = "Object.defineProperty(process, 'versions', { value: { node: '18.20.8' } })";
+    const { status, stderr } = runServer([], {
+      NODE_OPTIONS: `--import="data:text/javascript,${old}"`,
+    });
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/^digitmint: needs Node 20\.12/)]);
+  });
+
   test('because of a taken port names the port', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
@@ -187,26 +195,32 @@ test('the built files are enough to start on a bare Node from an empty folder', 
   expect(readdirSync(cwd)).toEqual([]); // The server writes no file.
 });
 
-test('the log is lines of JSON: the start, requests with the id of their answer, the stop', async () => {
-  const server = await start();
-  const answer = await server.fetch('/digit.json?n=0');
-  await answer.text();
-  expect(await server.stop('SIGINT')).toBe(0);
-  const events = server.readLogs().map((line) => JSON.parse(line) as Record<string, unknown>);
-  expect(events).toMatchObject([
-    { level: 'info', event: 'started' },
-    {
-      event: 'request',
-      requestId: answer.headers.get('request-id'),
-      method: 'GET',
-      route: '/digit.json',
-      status: 400,
-      code: 'invalid_parameter',
-    },
-    { event: 'stopping', signal: 'SIGINT' },
-    { event: 'stopped' },
-  ]);
-});
+test.each([
+  ['SIGINT', '1'],
+  ['SIGHUP', '2'],
+] as const)(
+  'the log is lines of JSON: the start, requests with the id of their answer, the stop by %s',
+  async (signal, workers) => {
+    const server = await start({ args: ['--workers', workers] });
+    const answer = await server.fetch('/digit.json?n=0');
+    await answer.text();
+    expect(await server.stop(signal)).toBe(0);
+    const events = server.readLogs().map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(events).toMatchObject([
+      { level: 'info', event: 'started' },
+      {
+        event: 'request',
+        requestId: answer.headers.get('request-id'),
+        method: 'GET',
+        route: '/digit.json',
+        status: 400,
+        code: 'invalid_parameter',
+      },
+      { event: 'stopping', signal },
+      { event: 'stopped' },
+    ]);
+  },
+);
 
 test('a log that nobody reads any more ends no answer', async () => {
   const server = await start();

@@ -348,6 +348,16 @@ describe('a refresh', () => {
     expect(await serve({ name: 'other', version: undefined })).toBe(named(one));
     expect(await failure()).toBeUndefined();
   });
+
+  test('stops serving a name that the pointer no longer has', async () => {
+    const other = buildFixture({ name: 'other' });
+    put(first, other);
+    await refresh();
+    expect(await serve({ name: 'other', version: undefined })).toBe(named(other));
+    put(first);
+    await refresh();
+    expect(await serve({ name: 'other', version: undefined })).toBe('model_not_found');
+  });
 });
 
 describe('the cache', () => {

@@ -389,7 +389,9 @@ export class ModelSource {
     const name = slot === DEFAULT_SLOT ? this.#pointer?.default : slot;
     const target = name === undefined ? undefined : this.#findPublished(name);
     if (name === undefined || target === undefined) {
-      return; // The last good version of a withdrawn name serves while its slot is kept.
+      this.#slots.get(slot)?.release(); // `models remove` took the name away.
+      this.#slots.delete(slot);
+      return;
     }
     const held = this.#slots.get(slot)?.loaded;
     try {
