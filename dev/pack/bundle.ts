@@ -34,6 +34,9 @@ export async function buildBundle(folder: string, { data, platform }: Contents):
   await fs.writeFile(join(folder, launcher), text.replaceAll('@PLATFORM@', platform), {
     mode: 0o755,
   });
+  if (!isWindows) {
+    await fs.copyFile(join(import.meta.dirname, 'gpu-trial'), join(folder, 'gpu-trial'));
+  }
   await fs.copyFile(join(ROOT, 'docs', 'gpu.md'), join(folder, 'README.md'));
 }
 

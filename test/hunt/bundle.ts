@@ -75,7 +75,7 @@ async function proveBundle(bundle: string): Promise<void> {
       const checkpoints = join(work, preset, 'checkpoints');
       await killOnceSaved(bare.start(['train', ...words, ...plan]), checkpoints);
       const resumed = await run('train', '--resume', preset, '--to', './bucket');
-      assert.match(resumed, /backend +webgpu: WebGPU on SwiftShader/);
+      assert.match(resumed, /backend +webgpu: WebGPU on swiftshader/);
       assert.match(resumed, /is published/);
       const model = ['--model', `${preset}/model`];
       await run('sample', ...model, '--n', '16', '--out', `${preset}.png`);

@@ -3,7 +3,17 @@
  * `npm run hunt -- bundle` trains there on SwiftShader, which takes minutes.
  */
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -75,6 +85,7 @@ describe.skipIf(swiftShaderMissing !== undefined)('a bundle of the trainer', () 
       'app',
       'data',
       'digitmint',
+      'gpu-trial',
       'node',
     ]);
     expect((await stat(join(bundle, 'node'))).size).toBeLessThan(
@@ -127,6 +138,21 @@ describe.skipIf(swiftShaderMissing !== undefined)('a bundle of the trainer', () 
         /^digitmint: .*is read-only here; name another file by --json\n$/,
       ),
     });
+  });
+
+  it('leaves the result of each stage of a trial, also where every stage fails', async () => {
+    const out = join(parent, 'trial');
+    const env = { ...process.env, OUT: out, VK_DRIVER_FILES: '/nowhere' };
+    const trial = run('sh', [join(bundle, 'gpu-trial')], { env });
+    await expect(trial).rejects.toMatchObject({ code: 1 });
+    const lines = (await readFile(join(out, 'stages.jsonl'), 'utf8')).trim().split('\n');
+    const stages = lines.map((line) => JSON.parse(line) as { stage: string; status: number });
+    expect(stages.map(({ stage, status }) => [stage, status])).toEqual(
+      ['gpu-check', 'train', 'evaluate'].map((stage) => [stage, 1]),
+    );
+    const check = JSON.parse(await readFile(join(out, 'gpu-check.json'), 'utf8')) as object;
+    expect(check).toMatchObject({ problem: expect.stringMatching(/no GPU/) });
+    expect(await readFile(join(out, 'train.log'), 'utf8')).toMatch(/webgpu: there is no GPU/);
   });
 
   it('names its platform and the system that it needs where its Node does not start', async () => {

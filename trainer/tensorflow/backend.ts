@@ -173,8 +173,9 @@ async function tryBackend(
     if (fault === undefined) {
       return opened;
     }
+    const reason = opened.takeFault?.()?.message ?? fault; // A fault of the device comes first.
     await opened.release();
-    return new BackendUnusable(`${opened.description}: ${fault}`);
+    return new BackendUnusable(`${opened.description}: ${reason}`);
   } catch (error) {
     if (error instanceof BackendUnusable) {
       return error;
@@ -279,7 +280,7 @@ export async function assureDevice(
 ): Promise<void> {
   // A failure may come before the news of its reason.
   await setImmediate();
-  const fault = takeFault?.();
+  const fault = takeFault?.(cause);
   if (fault === undefined) {
     return;
   }

@@ -42,10 +42,12 @@ export interface OpenBackend {
   /** Absent without WebGPU. */
   readonly gpu?: GpuDescription;
   /**
-   * Says what the device reported, once; undefined when all is well. WebGPU's errors are not thrown
-   * where they happen, and later results are wrong. Absent without a device that can fail.
+   * Says what the device reported, once (a loss always); undefined when all is well. WebGPU's
+   * errors are not thrown where they happen, and later results are wrong. Absent without a device
+   * that can fail.
+   * @param cause  The thrown error: a mapped buffer without room may be thrown, not reported.
    */
-  readonly takeFault?: () => DeviceFault | undefined;
+  readonly takeFault?: (cause?: unknown) => DeviceFault | undefined;
   /** Gives the device back. A process that used WebGPU does not end without it. */
   release(): Promise<void>;
 }
@@ -120,7 +122,11 @@ export async function openWasm(): Promise<OpenBackend> {
  * Dawn clears a workgroup's memory before each kernel. All kernels, TensorFlow.js's and ours, write
  * that memory before they read it. On SwiftShader the clearing is most of what is compiled.
  */
-const DAWN_FLAGS = ['enable-dawn-features=disable_workgroup_init'];
+const DAWN_FLAGS = [
+  'enable-dawn-features=disable_workgroup_init',
+  // Against attacks of web pages Dawn makes a GPU's clock as coarse as 65 us: several kernels long.
+  'disable-dawn-features=timestamp_quantization',
+];
 
 /** Software that imitates a GPU: SwiftShader, Mesa's lavapipe, Direct3D's WARP. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|software/i;
@@ -152,8 +158,10 @@ export async function openWebgpu({ acceptsSoftware }: OpenOptions): Promise<Open
     );
   }
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
+  // NVIDIA's description has the driver alone, and its architecture may be empty.
   const name =
-    description || [vendor, architecture].filter(Boolean).join(' ') || 'an unnamed adapter';
+    [device || vendor, description && `(${description})`].filter(Boolean).join(' ') ||
+    'an unnamed adapter';
   const words = [vendor, architecture, device, description].join(' ');
   const isSoftware = isFallbackAdapter || SOFTWARE.test(words);
   if (isSoftware && !acceptsSoftware) {
@@ -219,16 +227,21 @@ export async function useGpu(
   const { device } = tf.backend() as WebGPUBackend;
   let fault: DeviceFault | undefined;
   void device.lost.then(({ reason, message }) => {
-    fault = { kind: 'lost', message: message === '' ? reason : message };
+    const [text = ''] = message.split('\n');
+    fault = { kind: 'lost', message: text === '' ? reason : text };
   });
   // Only the first error says what happened: others follow from it.
   device.onuncapturederror = ({ error }) => {
     const [message = ''] = error.message.split('\n');
     fault ??= { kind: isAboutMemory(error) ? 'memory' : 'refusal', message };
   };
-  const takeFault = (): DeviceFault | undefined => {
+  const takeFault = (cause?: unknown): DeviceFault | undefined => {
+    if (cause instanceof RangeError && cause.message.startsWith('createBuffer')) {
+      fault ??= { kind: 'memory', message: cause.message };
+    }
     const taken = fault;
-    fault = undefined;
+    // A lost device stays lost: it seems to do everything, at once.
+    fault = taken?.kind === 'lost' ? taken : undefined;
     return taken;
   };
   return {

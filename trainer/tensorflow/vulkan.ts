@@ -101,7 +101,7 @@ export function explainMissingGpu(facts: VulkanFacts): string {
     return `there is no GPU that this user may open: ${forbidden.join(', ')}. Add the user to the groups render and video, or give the container the device`;
   }
   const names = usable.map(({ library }) => library).join(', ');
-  return `there is no GPU that WebGPU can use, though a Vulkan driver loads (${names}): no such GPU is in this machine, or its driver is too old; WebGPU needs Vulkan 1.1`;
+  return `there is no GPU that WebGPU can use, though a Vulkan driver loads (${names}): no such GPU is in this machine, or its driver is too old (WebGPU needs Vulkan 1.1); a warning above this line may tell more`;
 }
 
 /** Splits a variable's paths. An empty variable, and an empty path in it, mean none. */

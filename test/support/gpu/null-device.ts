@@ -40,6 +40,8 @@ export interface NullDeviceRun {
   readonly fault: string | null;
   /** The error of a training whose batch the device's memory does not hold. */
   readonly outOfMemory: string;
+  /** Kinds of faults: no room for a mapped buffer; after that, of a lost device, asked twice. */
+  readonly kinds: readonly (string | undefined)[];
 }
 
 export const RUN_STEPS = 32;
@@ -66,7 +68,13 @@ if (process.argv[1] === import.meta.filename) {
   await setImmediate();
   const fault = opened.takeFault?.()?.message ?? null;
   const outOfMemory = await exhaustMemory(opened);
-  console.log(JSON.stringify({ counts, stepsRead, fault, outOfMemory } satisfies NullDeviceRun));
+  const kinds = [opened.takeFault?.(new RangeError('createBuffer failed to allocate'))?.kind];
+  const { device } = tf.backend() as unknown as { device: GPUDevice };
+  device.destroy();
+  await device.lost;
+  kinds.push(opened.takeFault?.()?.kind, opened.takeFault?.()?.kind);
+  const result = { counts, stepsRead, fault, outOfMemory, kinds } satisfies NullDeviceRun;
+  console.log(JSON.stringify(result));
   await opened.release();
 }
 

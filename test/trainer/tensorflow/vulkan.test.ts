@@ -1,7 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { checkGpu, type GpuCheck } from '../../../trainer/gpu-check/check.ts';
 import {
   explainMissingGpu,
   prepareVulkan,
@@ -45,6 +46,18 @@ describe('a missing GPU', () => {
 });
 
 describe.skipIf(process.platform !== 'linux')('descriptions of drivers', () => {
+  it('are in what gpu-check has found when a driver ends the process, beside the part', async () => {
+    vi.stubEnv('VK_DRIVER_FILES', '/nowhere.json');
+    const found: GpuCheck[] = [];
+    const onPart = async (_: string, soFar: GpuCheck): Promise<void> => void found.push(soFar);
+    const dataset = {} as Parameters<typeof checkGpu>[0]['dataset'];
+    await checkGpu({ dataset, maxSeconds: 1, onPart }).finally(() => vi.unstubAllEnvs());
+    expect(found.at(-1)).toMatchObject({
+      problem: 'the check ended while looking for a GPU',
+      vulkan: { drivers: [{ file: '/nowhere.json', fault: 'no such file' }] },
+    });
+  });
+
   it('are read where the user names them, with the reason why one does not load', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'digitmint-icd-'));
     const broken = join(folder, 'broken.json');

@@ -50,6 +50,10 @@ describe('a step on a GPU', () => {
     );
   });
 
+  it('tells of a buffer that found no room, and of a lost device as often as it is asked', () => {
+    expect(run.kinds).toEqual(['memory', 'lost', 'lost']);
+  });
+
   it('reads nothing back, unless it is logged', () => {
     expect(run.stepsRead).toEqual([0, 10, 20, 30, RUN_STEPS - 1]);
   });
