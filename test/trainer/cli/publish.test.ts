@@ -1,6 +1,8 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   buildPublishCommand,
@@ -20,6 +22,7 @@ import {
   type FaultyProxy,
 } from '../../support/storage/faulty-proxy.ts';
 import { hasVersitygw, startVersitygw } from '../../support/storage/s3-server.ts';
+import { TRAINER } from '../../support/trainer-program.ts';
 
 const first = buildFixture({ name: 'mlp', weightsSeed: 'first' });
 const second = buildFixture({ name: 'mlp', weightsSeed: 'second' });
@@ -329,6 +332,19 @@ describe('the publish command', () => {
       }
     },
   );
+});
+
+it('publishes whole when its reader stops, as `head` does', async () => {
+  const bucket = join(cwd, 'bucket');
+  await promisify(execFile)('sh', [
+    '-c',
+    '{ "$@"; echo $? >"$0"; } | true',
+    join(cwd, 'status'),
+    ...[process.execPath, TRAINER, 'publish', '--model', join(cwd, 'first')],
+    ...['--to', `folder:${bucket}`],
+  ]);
+  expect(await readFile(join(cwd, 'status'), 'utf8')).toBe('0\n');
+  expect(await readServed(createFolderStore(bucket))).toEqual({ mlp: first.manifest.version });
 });
 
 describe('the check of a target before the work', () => {

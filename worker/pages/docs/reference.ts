@@ -12,7 +12,7 @@ import type { App } from '../../context.ts';
 import type { AppDependencies } from '../../dependencies.ts';
 import { HEADERS } from '../../http/headers.ts';
 import { OF_PAGE, TAGS, type Operation, type OperationEntry } from '../../http/operation.ts';
-import { findManifest } from '../../models/generator-source.ts';
+import { findManifest } from '../../models/model-source.ts';
 import type { Markup } from '../page.ts';
 import { renderDocsPage, type Guides } from './frame.ts';
 import { renderSubject } from './guides.ts';
@@ -30,10 +30,10 @@ export function addReferenceRoute(
   app: App,
   operations: readonly Operation[],
   guides: Guides,
-  { generators, securityContact }: AppDependencies,
+  { modelSource, securityContact }: AppDependencies,
 ): void {
   app.get('/docs/reference', async (c) => {
-    const manifest = await findManifest(generators, c.get('defer'));
+    const manifest = await findManifest(modelSource, c.get('defer'));
     const areOthers = manifest !== undefined && !hasDigits(manifest.classes);
     const canShow = areOthers ? isGeneralPicture : isPicture;
     return renderDocsPage(c, guides, {
