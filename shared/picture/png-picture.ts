@@ -9,9 +9,9 @@ const PNG_HEADER_BYTES = 33;
 /** Colour types. */
 const RGB = 2;
 const INDEXED = 3;
-/** Types of chunks: "eXIf", "IEND", "IDAT" and "tRNS". */
+/** Types of chunks: "eXIf", "IEND", "IDAT", "tRNS" and "iCCP". */
 const [EXIF, IEND] = [0x65_58_49_66, 0x49_45_4e_44];
-export const [IDAT, TRNS] = [0x49_44_41_54, 0x74_52_4e_53];
+export const [IDAT, TRNS, ICCP] = [0x49_44_41_54, 0x74_52_4e_53, 0x69_43_43_50];
 /** The chunks that the pixels depend on: IHDR, PLTE, tRNS, IDAT and IEND. */
 const OF_PIXELS = [0x49_48_44_52, 0x50_4c_54_45, TRNS, IDAT, IEND];
 /** Added to the limit of packed pixels, which is twice four numbers of 16 bits for each pixel. */

@@ -126,6 +126,23 @@ describe('a picture', () => {
     }
   });
 
+  it('of 16 bits with the profile of sRGB keeps its colours', async () => {
+    const plain = await fields().toColourspace('rgb16').png().toBuffer();
+    const profiled = await fields().withIccProfile('srgb').jpeg().toBuffer();
+    const { icc = Buffer.alloc(0) } = await sharp(profiled).metadata();
+    const chunk = buildChunk('iCCP', Buffer.concat([Buffer.from('sRGB\0\0'), deflateSync(icc)]));
+    const content = Buffer.concat([plain.subarray(0, 33), chunk, plain.subarray(33)]);
+    const pixelsOf = async (bytes: Uint8Array, range?: readonly [number, number]) => [
+      ...(await decode(bytes, { fit: 'stretch', ...(range && { range }) })),
+    ];
+    const expected = await pixelsOf(plain);
+    for (const range of [undefined, [0, 65_534] as const]) {
+      const found = await pixelsOf(content, range);
+      const far = found.filter((value, i) => Math.abs(value - (expected[i] as number)) > 2);
+      expect(far, String(range)).toEqual([]);
+    }
+  });
+
   it('becomes grey by brightness, and inverted', async () => {
     const bytes = await fields().png().toBuffer();
     const grey = await decode(bytes, { fit: 'stretch', grey: true }, 1);

@@ -10,7 +10,12 @@ import { decodeNetpbm, parseNetpbmHeader, readNetpbm } from './netpbm.ts';
 import { identifyPicture, identifyStranger, READ_FORMATS, type ReadFormat } from './format.ts';
 import { encodePixels, type PixelRange } from '../../../shared/picture/pixels.ts';
 import { isOnItsSide } from '../../../shared/orientation.ts';
-import { decodePngPicture, parsePngHeader } from '../../../shared/picture/png-picture.ts';
+import {
+  decodePngPicture,
+  findChunks,
+  ICCP,
+  parsePngHeader,
+} from '../../../shared/picture/png-picture.ts';
 
 /** Larger pictures are refused before they are decoded: a small file may hold any number. */
 const MAX_PIXELS = 100_000_000;
@@ -149,8 +154,9 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
     };
     const [r, g, b] = background;
     const picture = sharp(raw?.pixels ?? (content as Uint8Array), options);
-    if (r !== g || g !== b) {
-      picture.pipelineColourspace('srgb'); // A grey picture would get the background's red alone.
+    if (r !== g || g !== b || facts.isProfiled) {
+      // Else a grey picture gets the background's red alone, and 16 bits the colours of Display P3.
+      picture.pipelineColourspace('srgb');
     }
     const fitted = picture
       .flatten({ background: { r, g, b } })
@@ -182,6 +188,9 @@ export async function openDecoder(load: () => Promise<SharpModule> = loadSharp) 
         throw new UnusablePicture('is a sheet, and sharp cannot be loaded to cut it');
       }
       const picture = sharp(content, { failOn: 'error', autoOrient: true });
+      if (facts.isProfiled) {
+        picture.pipelineColourspace('srgb');
+      }
       return { ...(await render(picture.toColourspace('srgb'), 'uchar')), ...rest };
     },
     /**
@@ -213,11 +222,19 @@ async function loadSharp(): Promise<SharpModule> {
 }
 
 /** `isDeep`: 16 bits a number, grey or RGB, and nothing says how many of them are used. */
-type ContentFacts = Omit<PictureFacts, 'largest'> & { readonly isDeep?: boolean };
+type ContentFacts = Omit<PictureFacts, 'largest'> & {
+  readonly isDeep?: boolean;
+  /** 16 bits a number, with a colour profile. */
+  readonly isProfiled?: boolean;
+};
 
 /** Decodes PNG or TIFF without a change of its numbers. @throws UnusablePicture */
 async function readWords(content: Uint8Array, sharp: SharpModule) {
-  const picture = sharp(content, { limitInputPixels: MAX_PIXELS, autoOrient: true });
+  const picture = sharp(content, {
+    limitInputPixels: MAX_PIXELS,
+    autoOrient: true,
+    ignoreIcc: true,
+  });
   const { channels } = await picture.metadata().catch((cause: Error) => {
     throw toUnusable(cause);
   });
@@ -259,10 +276,10 @@ async function readFacts(
         : `is of the format ${format}: save it as PNG or JPEG`,
     );
   }
-  const describe = (size: Parameters<typeof pickSize>[0], isDeep = false, frames = 1) => ({
+  const describe = (size: Parameters<typeof pickSize>[0], more: Partial<ContentFacts> = {}) => ({
     format: readable,
-    frames,
-    isDeep,
+    frames: 1,
+    ...more,
     ...pickSize(size),
   });
   if (readable === 'BMP') {
@@ -270,15 +287,17 @@ async function readFacts(
   }
   if (readable === 'PGM or PPM') {
     const header = parseNetpbmHeader(content);
-    return describe(header, header.largest === 65_535);
+    return describe(header, { isDeep: header.largest === 65_535 });
   }
   if (readable === 'PNG') {
     try {
       const { width, height, ...header } = parsePngHeader(content);
       const isDeep = header.depth === 16 && [0, 2].includes(header.colourType);
-      return isOnItsSide(header.orientation)
-        ? describe({ width: height, height: width }, isDeep)
-        : describe({ width, height }, isDeep);
+      const isProfiled = header.depth === 16 && findChunks(content, ICCP).length > 0;
+      const size = isOnItsSide(header.orientation)
+        ? { width: height, height: width }
+        : { width, height };
+      return describe(size, { isDeep, isProfiled });
     } catch (error) {
       throw new UnusablePicture((error as Error).message);
     }
@@ -288,12 +307,13 @@ async function readFacts(
   }
   try {
     const metadata = await sharp(content, { failOn: 'error', limitInputPixels: false }).metadata();
-    const { autoOrient, pages = 1, depth, hasAlpha } = metadata;
+    const { autoOrient, pages = 1, depth, hasAlpha, hasProfile } = metadata;
     if (!/^u(?:char|short)$/.test(depth)) {
       throw new UnusablePicture(`holds numbers of the type ${depth}: save it with 8 or 16 bits`);
     }
     const isDeep = readable === 'TIFF' && depth === 'ushort' && !hasAlpha;
-    return describe(autoOrient, isDeep, pages);
+    const isProfiled = depth === 'ushort' && hasProfile;
+    return describe(autoOrient, { frames: pages, isDeep, isProfiled });
   } catch (cause) {
     if (cause instanceof UnusablePicture) {
       throw cause;
