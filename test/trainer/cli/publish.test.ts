@@ -336,13 +336,9 @@ describe('the publish command', () => {
 
 it('publishes whole when its reader stops, as `head` does', async () => {
   const bucket = join(cwd, 'bucket');
-  await promisify(execFile)('sh', [
-    '-c',
-    '{ "$@"; echo $? >"$0"; } | true',
-    join(cwd, 'status'),
-    ...[process.execPath, TRAINER, 'publish', '--model', join(cwd, 'first')],
-    ...['--to', `folder:${bucket}`],
-  ]);
+  const command = [process.execPath, TRAINER, 'publish', '--model', 'first', '--to', './bucket'];
+  const script = '{ "$@"; echo $? >status; } | true';
+  await promisify(execFile)('sh', ['-c', script, 'sh', ...command], { cwd });
   expect(await readFile(join(cwd, 'status'), 'utf8')).toBe('0\n');
   expect(await readServed(createFolderStore(bucket))).toEqual({ mlp: first.manifest.version });
 });
