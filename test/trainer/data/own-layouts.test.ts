@@ -1193,3 +1193,20 @@ it('reads PGM and PPM files, with 8 or 16 bits', async () => {
   await write('d.ppm', Buffer.concat([header('P6', 255), Buffer.alloc(10)]));
   await expect(load()).rejects.toThrow(/d\.ppm is truncated/);
 });
+  it('with a picture for each name are refused, not read as rows of small ones', async () => {
+    for (const name of ['ada', 'bob']) {
+      await write(`${name}.npy`, encodeNpy([16, 16], new Uint8Array(256).fill(200)));
+    }
+    await expect(load()).rejects.toThrow(
+      /2 arrays with as many rows as columns \(ada \[16, 16\], bob \[16, 16\]\): each seems/,
+    );
+  });
+
+  it('have their labels in a list of JSON', async () => {
+    const labels = ['cat', 'dog', 'cat', 'dog'];
+    await write('images.npy', encodeNpy([4, 8, 8], new Uint8Array(256).fill(200)));
+    await write('labels.json', JSON.stringify(labels));
+    const { dataset } = await load();
+    expect([...dataset.labels].map((label) => dataset.classes[label])).toEqual(labels);
+  });
+

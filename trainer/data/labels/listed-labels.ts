@@ -224,7 +224,7 @@ export async function readTable(file: TreeFile, notes: string[]): Promise<string
   return Papa.parse<string[]>(text, { delimitersToGuess, skipEmptyLines: 'greedy', comments }).data;
 }
 
-/** Reads rows, columns, {file: {label}}, {file: label} and {class: [files]}. */
+/** Reads labels in a list, rows, columns, {file: {label}}, {file: label} and {class: [files]}. */
 function readJson(content: unknown): string[][] {
   const isCoco = isObject(content) && 'images' in content && 'annotations' in content;
   const rows = isCoco ? null : readRows(content);
@@ -237,6 +237,9 @@ function readJson(content: unknown): string[][] {
   const named = entries.filter(([key]) => namesLabels(key)).length;
   const areColumns = named > 0 && (named < entries.length || named === 1);
   if (areColumns && entries.every(([, cells]) => Array.isArray(cells) || isCounted(cells))) {
+  if (Array.isArray(content) && content.every((one) => typeof one !== 'object')) {
+    return content.map((one) => [toText(one)]);
+  }
     return toTable(new Map(entries.map(([name, cells]) => [name, Object.values(cells as object)])));
   }
   return entries.length > 0 && entries.every(([, value]) => isObject(value))
