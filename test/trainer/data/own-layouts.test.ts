@@ -682,7 +682,18 @@ describe('an archive', () => {
     await write('locked.zip', bytes);
     await rm(join(root, 'in'), { recursive: true });
     await expect(load()).rejects.toThrow(
-      /it holds nothing\. Not read: (?:cat|dog|eel)\/\d\.png is packed in an unknown way \(and 11 more:/,
+      /it holds nothing\. Not read: (?:cat|dog|eel)\/\d\.png is packed in an unknown way: unpack it \(and 11 more:/,
+    );
+  });
+
+  it('with a link tells what it is', async () => {
+    await drawAll((name, i) => `in/${name}/${i}.png`);
+    await zip('in', 'links.zip');
+    const bytes = await readFile(join(root, 'links.zip'));
+    bytes.writeUInt32LE(0o120777 * 65_536, bytes.indexOf('PK\x01\x02') + 38);
+    await write('links.zip', bytes);
+    await expect(load({}, 'links.zip')).rejects.toThrow(
+      /1 of 12 pictures cannot be used: \S+ is a link in the archive: pack what it points to/,
     );
   });
 
