@@ -859,6 +859,7 @@ describe('folders that are no classes', () => {
     await drawAll((name, i) => `${name === 'cat' ? 'pets' : 'others'}/${name}/${i}.png`);
     expect((await load()).notes).toEqual([
       'The classes are the upper folders; those within are joined (others/dog, others/eel, pets/cat).',
+    ['trainset', 'trainset_b', 'testset', 'testset_b'],
     ]);
   });
 
