@@ -208,6 +208,26 @@ describe('labels beside pictures', () => {
       (rows) => JSON.stringify({ samples: rows.map((r) => ({ file: r.file, label: r.name })) }),
     ],
     [
+      'with blanks before quotes',
+      'labels.csv',
+      (rows) => lines('"file", "label"', rows, (r) => `"${r.file}", "${r.name}"`),
+    ],
+    [
+      'of Label Studio on another machine, with % for other characters',
+      'labels.csv',
+      (rows) =>
+        lines(
+          'image,choice',
+          rows,
+          (r) => `http://localhost:8080/data/local-files/?d=my%20set%2F${r.file},${r.name}`,
+        ),
+    ],
+    [
+      'of Vertex AI, with parts and without a header',
+      'import.csv',
+      (rows) => rows.map((r) => `TRAIN,gs://bucket/${r.file},${r.name}`).join('\n'),
+    ],
+    [
       'with other capitals',
       'labels.csv',
       (rows) => lines('file,label', rows, (r) => `${r.file.toUpperCase()},${r.name}`),
@@ -839,6 +859,7 @@ describe('folders that are no classes', () => {
   it.each([
     ['trainA', 'trainB', 'testA', 'testB'],
     ['tr', 'trn', 'te', 'tst'],
+    ['trainset', 'trainset_b', 'testset', 'testset_b'],
   ])('are parts when they are named %s, %s, %s and %s, and are told', async (...folders) => {
     for (const folder of folders) {
       await draw(`${folder}/a.png`, 'cat');
@@ -859,7 +880,6 @@ describe('folders that are no classes', () => {
     await drawAll((name, i) => `${name === 'cat' ? 'pets' : 'others'}/${name}/${i}.png`);
     expect((await load()).notes).toEqual([
       'The classes are the upper folders; those within are joined (others/dog, others/eel, pets/cat).',
-    ['trainset', 'trainset_b', 'testset', 'testset_b'],
     ]);
   });
 
@@ -1176,6 +1196,23 @@ describe('arrays', () => {
     );
   });
 
+  it('with a picture for each name are refused, not read as rows of small ones', async () => {
+    for (const name of ['ada', 'bob']) {
+      await write(`${name}.npy`, encodeNpy([16, 16], new Uint8Array(256).fill(200)));
+    }
+    await expect(load()).rejects.toThrow(
+      /2 arrays with as many rows as columns \(ada \[16, 16\], bob \[16, 16\]\): each seems/,
+    );
+  });
+
+  it('have their labels in a list of JSON', async () => {
+    const labels = ['cat', 'dog', 'cat', 'dog'];
+    await write('images.npy', encodeNpy([4, 8, 8], new Uint8Array(256).fill(200)));
+    await write('labels.json', JSON.stringify(labels));
+    const { dataset } = await load();
+    expect([...dataset.labels].map((label) => dataset.classes[label])).toEqual(labels);
+  });
+
   it('of labels beside pictures are refused with what to write instead', async () => {
     await draw('images/0.png', 'cat');
     await write('labels.npy', encodeNpy([1], new Uint8Array(1)));
@@ -1205,20 +1242,3 @@ it('reads PGM and PPM files, with 8 or 16 bits', async () => {
   await write('d.ppm', Buffer.concat([header('P6', 255), Buffer.alloc(10)]));
   await expect(load()).rejects.toThrow(/d\.ppm is truncated/);
 });
-  it('with a picture for each name are refused, not read as rows of small ones', async () => {
-    for (const name of ['ada', 'bob']) {
-      await write(`${name}.npy`, encodeNpy([16, 16], new Uint8Array(256).fill(200)));
-    }
-    await expect(load()).rejects.toThrow(
-      /2 arrays with as many rows as columns \(ada \[16, 16\], bob \[16, 16\]\): each seems/,
-    );
-  });
-
-  it('have their labels in a list of JSON', async () => {
-    const labels = ['cat', 'dog', 'cat', 'dog'];
-    await write('images.npy', encodeNpy([4, 8, 8], new Uint8Array(256).fill(200)));
-    await write('labels.json', JSON.stringify(labels));
-    const { dataset } = await load();
-    expect([...dataset.labels].map((label) => dataset.classes[label])).toEqual(labels);
-  });
-
