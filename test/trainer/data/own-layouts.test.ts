@@ -208,6 +208,26 @@ describe('labels beside pictures', () => {
       (rows) => JSON.stringify({ samples: rows.map((r) => ({ file: r.file, label: r.name })) }),
     ],
     [
+      'with blanks before quotes',
+      'labels.csv',
+      (rows) => lines('"file", "label"', rows, (r) => `"${r.file}", "${r.name}"`),
+    ],
+    [
+      'of Label Studio on another machine, with % for other characters',
+      'labels.csv',
+      (rows) =>
+        lines(
+          'image,choice',
+          rows,
+          (r) => `http://localhost:8080/data/local-files/?d=my%20set%2F${r.file},${r.name}`,
+        ),
+    ],
+    [
+      'of Vertex AI, with parts and without a header',
+      'import.csv',
+      (rows) => rows.map((r) => `TRAIN,gs://bucket/${r.file},${r.name}`).join('\n'),
+    ],
+    [
       'with other capitals',
       'labels.csv',
       (rows) => lines('file,label', rows, (r) => `${r.file.toUpperCase()},${r.name}`),
@@ -682,7 +702,18 @@ describe('an archive', () => {
     await write('locked.zip', bytes);
     await rm(join(root, 'in'), { recursive: true });
     await expect(load()).rejects.toThrow(
-      /it holds nothing\. Not read: (?:cat|dog|eel)\/\d\.png is packed in an unknown way \(and 11 more:/,
+      /it holds nothing\. Not read: (?:cat|dog|eel)\/\d\.png is packed in an unknown way: unpack it \(and 11 more:/,
+    );
+  });
+
+  it('with a link tells what it is', async () => {
+    await drawAll((name, i) => `in/${name}/${i}.png`);
+    await zip('in', 'links.zip');
+    const bytes = await readFile(join(root, 'links.zip'));
+    bytes.writeUInt32LE(0o120777 * 65_536, bytes.indexOf('PK\x01\x02') + 38);
+    await write('links.zip', bytes);
+    await expect(load({}, 'links.zip')).rejects.toThrow(
+      /1 of 12 pictures cannot be used: \S+ is a link in the archive: pack what it points to/,
     );
   });
 
@@ -828,6 +859,7 @@ describe('folders that are no classes', () => {
   it.each([
     ['trainA', 'trainB', 'testA', 'testB'],
     ['tr', 'trn', 'te', 'tst'],
+    ['trainset', 'trainset_b', 'testset', 'testset_b'],
   ])('are parts when they are named %s, %s, %s and %s, and are told', async (...folders) => {
     for (const folder of folders) {
       await draw(`${folder}/a.png`, 'cat');
@@ -1162,6 +1194,23 @@ describe('arrays', () => {
     expect((await load()).notes.join()).toMatch(
       /is not used for the names of classes: it has no name for the label/,
     );
+  });
+
+  it('with a picture for each name are refused, not read as rows of small ones', async () => {
+    for (const name of ['ada', 'bob']) {
+      await write(`${name}.npy`, encodeNpy([16, 16], new Uint8Array(256).fill(200)));
+    }
+    await expect(load()).rejects.toThrow(
+      /2 arrays with as many rows as columns \(ada \[16, 16\], bob \[16, 16\]\): each seems/,
+    );
+  });
+
+  it('have their labels in a list of JSON', async () => {
+    const labels = ['cat', 'dog', 'cat', 'dog'];
+    await write('images.npy', encodeNpy([4, 8, 8], new Uint8Array(256).fill(200)));
+    await write('labels.json', JSON.stringify(labels));
+    const { dataset } = await load();
+    expect([...dataset.labels].map((label) => dataset.classes[label])).toEqual(labels);
   });
 
   it('of labels beside pictures are refused with what to write instead', async () => {

@@ -177,9 +177,13 @@ function createFinder(
     );
   };
   const find: Finder['find'] = (name, table) => {
-    const isUrl = /^https?:/.test(name);
-    const [text = ''] = isUrl ? name.split('?') : [name];
-    return findText(text, table) ?? (isUrl ? findText(decodePercent(text), table) : undefined);
+    // Label Studio has the path in the query: /data/local-files/?d=images/cat.png
+    const [path = '', query = ''] = /^https?:|\?d=/.test(name) ? name.split('?') : [name];
+    return (
+      findText(path, table) ??
+      findText(decodePercent(path), table) ??
+      findText(decodePercent(query.replace(/^d=/, '')), table)
+    );
   };
   return { find, isShared: (name) => (byName.get(toKey(basename(name)))?.length ?? 0) > 1 };
 }
@@ -221,12 +225,21 @@ export async function readTable(file: TreeFile, notes: string[]): Promise<string
   const isText = /\.txt$/i.test(file.path);
   const delimitersToGuess = [',', ';', '\t', '|', ...(isText ? [' '] : [])];
   const comments = text.startsWith('#') ? '#' : false;
-  return Papa.parse<string[]>(text, { delimitersToGuess, skipEmptyLines: 'greedy', comments }).data;
+  // ` "cat"` after a comma: Papa Parse would keep the quotes.
+  const quoted = /(?<=[,;\t|]) +(?="(?:[^"\r\n]|"")*" *(?:[,;\t|\r\n]|$))/g;
+  return Papa.parse<string[]>(text.replace(quoted, ''), {
+    delimitersToGuess,
+    skipEmptyLines: 'greedy',
+    comments,
+  }).data;
 }
 
-/** Reads rows, columns, {file: {label}}, {file: label} and {class: [files]}. */
+/** Reads labels in a list, rows, columns, {file: {label}}, {file: label} and {class: [files]}. */
 function readJson(content: unknown): string[][] {
   const isCoco = isObject(content) && 'images' in content && 'annotations' in content;
+  if (Array.isArray(content) && content.every((one) => typeof one !== 'object')) {
+    return content.map((one) => [toText(one)]);
+  }
   const rows = isCoco ? null : readRows(content);
   if (rows !== null) {
     return toTable(rows);
@@ -304,14 +317,13 @@ function takeLabels(
   const rows = table.slice(first);
   // A list without a header may be called list_eval_partition.txt, and number the parts.
   const isNumbered = IS_PARTITION.test(parse(file.path).name);
-  const isOfParts =
-    width === 2 &&
+  const isOfParts = (i: number): boolean =>
     rows.every(
-      ({ [1 - place]: cell = '' }) =>
-        (isNumbered && /^\d?$/.test(cell)) || readPart('partition', cell) !== null,
+      ({ [i]: cell = '' }) =>
+        (isNumbered && width === 2 && /^\d?$/.test(cell)) || readPart('partition', cell) !== null,
     );
   const columns = Array.from({ length: width }, (_, i): Column & { readonly place: number } => ({
-    name: header[i]?.trim() ?? (isOfParts ? 'partition' : `column ${i + 1}`),
+    name: header[i]?.trim() ?? (isOfParts(i) ? 'partition' : `column ${i + 1}`),
     cells: rows.map((row) => row[i] ?? ''),
     place: i,
   })).filter(({ place: own, cells }) => own !== place && cells.some((cell) => cell !== ''));

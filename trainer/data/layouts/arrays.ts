@@ -241,6 +241,15 @@ function arrangeArrays(
       `holds several arrays named ${twice.name}: expected one file for each class, with all its pictures`,
     );
   }
+  const areSquares = images.every(
+    ({ array: { shape } }) => shape.length === 2 && shape[0] === shape[1],
+  );
+  if (byName && areSquares) {
+    throw new ExpectedError(
+      `has ${images.length} arrays with as many rows as columns (${nameSome(images.map(describeArray))}): each seems to be a picture. ` +
+        'Stack them: numpy.savez("set.npz", images=numpy.stack([…]), labels=[…])',
+    );
+  }
   const chosenLabels: NamedArray[] = [];
   const claimed = new Set<Split>();
   const sets = images.map(({ name, array }): PictureRows => {

@@ -340,7 +340,7 @@ async function readTree(
     const found = `it holds ${nameSome(others) || 'nothing'}${unread}`;
     throw new ExpectedError(`${EXPECTED}; ${found}${await adviseOn(files)}`);
   }
-  const text = new Set([...csv, ...isEnding(/\.txt$/i)]);
+  const text = new Set([...csv, ...isEnding(/\.(?:txt|json)$/i)]);
   const beside =
     arrays.length > 0 || tables.length > 0 ? [...text].filter((one) => !tables.includes(one)) : [];
   const labelRows: LabelRows[] = [];

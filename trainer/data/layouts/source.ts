@@ -125,15 +125,15 @@ export type FolderMeaning = (typeof FOLDER_MEANINGS)[number];
 
 /** Whole names of folders, and cells of columns. */
 const EXACT = {
-  train: 'train(?:ing)?',
-  val: 'val(?:id(?:ation)?)?|eval(?:uation)?|dev',
-  test: 'test(?:ing)?\\d?',
+  train: 'train(?:ing)?(?:set)?',
+  val: '(?:val(?:id(?:ation)?)?|eval(?:uation)?|dev)(?:set)?',
+  test: 'test(?:ing)?(?:set)?\\d?',
 } as const;
 /** Words in the names of files, arrays and columns. */
 const WORDS = {
-  train: 'train(?:ing)?',
-  val: 'val(?:id(?:ation)?)?|dev',
-  test: 'test(?:ing)?|t10k',
+  train: 'train(?:ing)?(?:set)?',
+  val: '(?:val(?:id(?:ation)?)?|dev)(?:set)?',
+  test: 'test(?:ing)?(?:set)?|t10k',
   labels: 'y|labels?|lbls?|targets?|class(?:es)?',
   pictures: 'x|images?|imgs?|pictures?|data|features?|inputs?',
 } as const;

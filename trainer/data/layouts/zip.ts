@@ -8,6 +8,8 @@ import { isJunk, MAX_FILES, type Tree, type TreeFile } from './tree.ts';
 
 /** A sound archive may inflate this much, or this many times its size: more is a ZIP bomb. */
 const ALLOWED = { bytes: 1024 ** 3, times: 200 } as const;
+/** The kind of a file that Unix programs put into its first four bits. */
+const UNIX_LINK = 0xa;
 
 /**
  * Lists an archive. Its file stays open until the process ends.
@@ -50,8 +52,13 @@ export async function listZip(from: string | Uint8Array): Promise<Tree> {
       if (path.endsWith('/') || isJunk(path)) {
         continue;
       }
-      if (!entry.canDecodeFileData()) {
-        const reason = entry.isEncrypted() ? 'is encrypted' : 'is packed in an unknown way';
+      const isLink = entry.externalFileAttributes >>> 28 === UNIX_LINK;
+      if (isLink || !entry.canDecodeFileData()) {
+        const reason = isLink
+          ? 'is a link in the archive: pack what it points to (zip without -y)'
+          : entry.isEncrypted()
+            ? 'is encrypted'
+            : 'is packed in an unknown way: unpack it';
         problems.push({ name: path, reason });
         continue;
       }
