@@ -36,7 +36,7 @@ const CLASSES = Array.from({ length: 10 }, (_, label) => String(label));
  */
 const app = createApp({
   modelSource: {
-    acquire: async () => ({ generator: BLANK, release: () => undefined }),
+    acquire: async () => ({ loaded: BLANK, release: () => undefined }),
   } as unknown as ModelSource,
   modelFiles: {} as ModelFiles,
   drawSeed: () => 'drawn',
