@@ -10,6 +10,7 @@ import {
   parseManifest,
   POINTER_KEY,
   WEIGHTS_FILE,
+  type ParsedManifest,
 } from '../../shared/model/artifact.ts';
 import type { Sampler } from '../../shared/model/sampler.ts';
 import { GENERATOR_LIMITS } from '../../shared/model/generator.ts';
@@ -75,21 +76,8 @@ function createSource(refreshMs: number): ModelSource {
         }),
       },
     ],
-    openModel: async ({ manifest, plan }) => {
-      const key = `${manifest.name}@${manifest.version}`;
-      alive.add(key);
-      const [draw, checkOutput] = [() => expect.unreachable(), () => {}];
-      return {
-        manifest,
-        plan,
-        draw,
-        drawHand: draw,
-        drawMorph: draw,
-        drawInk: draw,
-        checkOutput,
-        dispose: () => void alive.delete(key),
-      } as Sampler;
-    },
+    openModel: async (parsed) =>
+      openSampler(parsed, `${parsed.manifest.name}@${parsed.manifest.version}`),
     refreshMs,
     waits: { firstMs: 10_000, silenceMs: 10_000, loadMs: 10_000 },
     clock: () => now,
@@ -117,6 +105,22 @@ const bucket = {
         };
   },
 } as unknown as Bucket;
+
+/** Opens a sampler that draws nothing. Its key is in `alive` until it is disposed. */
+function openSampler({ manifest, plan }: ParsedManifest, key: string): Sampler {
+  alive.add(key);
+  const [draw, checkOutput] = [() => expect.unreachable(), () => {}];
+  return {
+    manifest,
+    plan,
+    draw,
+    drawHand: draw,
+    drawMorph: draw,
+    drawInk: draw,
+    checkOutput,
+    dispose: () => void alive.delete(key),
+  } as Sampler;
+}
 
 function put(...fixtures: [Fixture, ...Fixture[]]): void {
   for (const [key, bytes] of fixtures.flatMap(listObjects)) {
@@ -429,20 +433,7 @@ function createSlowSource(): ModelSource {
   return new ModelSource({
     store: createModelStore(createR2Reader(bucket), 1000),
     bundled: [{ name: 'bundled', version: 'none', read: () => expect.unreachable() }],
-    openModel: async ({ manifest, plan }) => {
-      alive.add('late');
-      const [draw, checkOutput] = [() => expect.unreachable(), () => {}];
-      return {
-        manifest,
-        plan,
-        draw,
-        drawHand: draw,
-        drawMorph: draw,
-        drawInk: draw,
-        checkOutput,
-        dispose: () => void alive.delete('late'),
-      } as Sampler;
-    },
+    openModel: async (parsed) => openSampler(parsed, 'late'),
     refreshMs: REFRESH_MS,
     waits: { firstMs: 5, silenceMs: 5, loadMs: 5 },
     clock: () => now,

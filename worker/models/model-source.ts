@@ -62,7 +62,7 @@ export interface Health {
 
 type OwnModel = Pick<BundledModel, 'name' | 'version' | 'read'>;
 
-interface GeneratorSourceOptions {
+interface ModelSourceOptions {
   readonly store: Pick<ModelStore, 'readPointer' | 'readModel'>;
   /** False when nothing is ever published, so that the bundled model serves by intent. */
   readonly follows?: boolean;
@@ -98,7 +98,7 @@ const MAX_REMEMBERED = 256;
 const DEFAULT_SLOT = '';
 
 export class ModelSource {
-  readonly #options: GeneratorSourceOptions;
+  readonly #options: ModelSourceOptions;
   readonly #cache: ModelCache;
   /** For loads that requests begin. A refresh loads one model at a time, and never waits. */
   readonly #loads: ConcurrencyLimit;
@@ -115,7 +115,7 @@ export class ModelSource {
   #refreshedAt = -Infinity;
   #isRefreshing = false;
 
-  constructor(options: GeneratorSourceOptions) {
+  constructor(options: ModelSourceOptions) {
     const waitMs = options.waits.loadMs;
     this.#options = options;
     this.#cache = new ModelCache(waitMs);
