@@ -21,7 +21,7 @@ import {
 import { planGenerator, type LayerConfig } from '../shared/model/generator.ts';
 import { loadDataFolder, type ReadingRequest } from '../trainer/data/data-folder.ts';
 import { hashDataset } from '../trainer/data/dataset.ts';
-import { encodeIdx } from '../trainer/data/idx.ts';
+import { encodeIdx } from '../shared/array-headers.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { exportArtifact } from '../trainer/export/artifact-writer.ts';
 import { PRESETS, type PresetName, type TrainingConfig } from '../trainer/gan/preset.ts';

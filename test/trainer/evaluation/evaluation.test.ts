@@ -6,7 +6,7 @@ import { planGenerator } from '../../../shared/model/generator.ts';
 import { createSampler } from '../../../shared/model/sampler.ts';
 import { buildEvaluateCommand } from '../../../trainer/cli/evaluate.ts';
 import type { Dataset } from '../../../trainer/data/dataset.ts';
-import { encodeIdx } from '../../../trainer/data/idx.ts';
+import { encodeIdx } from '../../../shared/array-headers.ts';
 import { loadClassifier } from '../../../trainer/evaluation/classifier/classifier-file.ts';
 import {
   drawValidationDigits,

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { encodeNpy } from '../../../shared/array-headers.ts';
 import { loadDataFolder } from '../../../trainer/data/data-folder.ts';
 import { hashDataset } from '../../../trainer/data/dataset.ts';
-import { encodeIdx } from '../../../trainer/data/idx.ts';
+import { encodeIdx } from '../../../shared/array-headers.ts';
 import {
   CLASSIFIER_CONFIG,
   fitClassifier,
