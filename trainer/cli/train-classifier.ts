@@ -18,8 +18,7 @@ import { CLASSIFIER_CONFIG, countRight } from '../evaluation/classifier/network.
 import { trainClassifier } from '../evaluation/classifier/training.ts';
 import { checkDigits, loadTestDigits, SIDE } from '../evaluation/digits.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
-import { buildBackendOption, type BackendChoice } from '../tensorflow/backend-option.ts';
-import { selectBackend } from '../tensorflow/backend.ts';
+import { buildBackendOption, selectBackend, type BackendChoice } from '../tensorflow/backend.ts';
 import { parseWhole } from './arguments.ts';
 
 /** The last training digits, which choose the epoch. */

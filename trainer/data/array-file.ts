@@ -6,6 +6,7 @@
 import { gunzipSync } from 'node:zlib';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { sizeOf } from '../../shared/model/generator.ts';
+import { decodeFloat16 } from '../../shared/model/weight-encoding.ts';
 
 /** The largest size of one array. */
 export const MAX_ARRAY_BYTES = 1024 ** 3;
@@ -49,7 +50,7 @@ const TYPES: Readonly<
   u4: ['uint32', Float32Array, (body, at, little) => body.getUint32(at, little)],
   i8: ['int64', Int32Array, readClampedInt64],
   u8: ['uint64', Int32Array, readClampedInt64],
-  f2: ['float16', Float32Array, readFloat16],
+  f2: ['float16', Int32Array, (body, at, little) => body.getUint16(at, little)],
   f4: ['float32', Float32Array, (body, at, little) => body.getFloat32(at, little)],
   f8: ['float64', Float32Array, (body, at, little) => body.getFloat64(at, little)],
 };
@@ -87,24 +88,9 @@ export function findType(code: string): NumberType | undefined {
     for (let i = 0; i < count; i++) {
       values[i] = readNumber(body, bytes * i, isLittle);
     }
-    return values;
+    return name === 'float16' ? decodeFloat16(Uint16Array.from(values)) : values;
   };
   return { name, bytes, read };
-}
-
-/** IEEE 754 binary16. */
-function readFloat16(body: DataView, offset: number, isLittle: boolean): number {
-  const bits = body.getUint16(offset, isLittle);
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  const size =
-    exponent === 31
-      ? fraction === 0
-        ? Infinity
-        : NaN
-      : exponent === 0
-        ? fraction * 2 ** -24
-        : (1 + fraction / 1024) * 2 ** (exponent - 15);
-  return bits >> 15 === 1 ? -size : size;
 }
 
 /** Clamps, so that a label beyond 32 bits does not become another label. */

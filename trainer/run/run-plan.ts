@@ -19,7 +19,7 @@ import {
   type TrainingConfig,
 } from '../gan/preset.ts';
 import { IS_PACKED } from '../packed.ts';
-import { selectBackend, type BackendName, type SelectedBackend } from '../tensorflow/backend.ts';
+import { selectBackend, type BackendChoice, type SelectedBackend } from '../tensorflow/backend.ts';
 import { loadNewestCheckpoint, type Checkpoint } from './checkpoint.ts';
 import {
   chooseRunFolder,
@@ -47,7 +47,7 @@ export interface RunRequest extends ReadingRequest, Partial<Omit<Delivery, 'make
   readonly data?: string;
   readonly out?: string;
   readonly resume?: string;
-  readonly backend?: BackendName | 'auto';
+  readonly backend?: BackendChoice;
   readonly imageEvery?: number;
   readonly checkpointEvery?: number;
   readonly checkpointMinutes?: number;

@@ -18,6 +18,7 @@ import { measureSquare } from '../labels/table-columns.ts';
 import { decodeMat, isMat } from '../mat-file.ts';
 import { isPickle, nameFour, readPickledArrays, stackArrays } from '../pickle.ts';
 import { decideRange, findExtremes } from '../number-range.ts';
+import { listZip } from './archives.ts';
 import { findBeside } from './picture-files.ts';
 import {
   areClassNames,
@@ -37,7 +38,6 @@ import {
 } from './source.ts';
 import { readFile, type TreeFile } from './tree.ts';
 import { hasPictureEnding } from '../pictures/format.ts';
-import { listZip } from './zip.ts';
 
 const ENDING = /\.(?:np[yz]|mat|idx\d?(?:-ubyte)?|p(?:kl|ickle)?)$/i;
 
