@@ -100,17 +100,17 @@ function readClampedInt64(body: DataView, offset: number, isLittle: boolean): nu
 }
 
 /** Decodes a file. @throws ExpectedError  When it is damaged or no array. */
-export function decodeArrayFile(bytes: Uint8Array): ArrayFile {
+export function decodeArrayFile(bytes: Buffer): ArrayFile {
   const content = unzip(bytes);
-  if (startsWith(content, [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59])) {
+  if (content.toString('latin1', 0, 6) === '\x93NUMPY') {
     return decodeNpy(content);
   }
-  if (startsWith(content, [0, 0]) && content.length >= 4) {
+  if (content.length >= 4 && content.readUInt16BE() === 0) {
     return decodeIdx(content);
   }
-  const start = Array.from(content.subarray(0, 4), (byte) => byte.toString(16).padStart(2, '0'));
+  const start = content.toString('hex', 0, 4).replace(/..(?=.)/g, '$& ');
   throw new ExpectedError(
-    `is neither IDX nor .npy: it starts with ${start.join(' ') || 'nothing'}; ${ALLOWED}`,
+    `is neither IDX nor .npy: it starts with ${start || 'nothing'}; ${ALLOWED}`,
   );
 }
 
@@ -118,14 +118,13 @@ export function decodeArrayFile(bytes: Uint8Array): ArrayFile {
 const QMNIST_COLUMNS = 8;
 
 /** Tells IDX by its first bytes: two zeros, a type, and one to four dimensions. */
-export function isIdx(bytes: Uint8Array): boolean {
-  const [type = 0, rank = 0] = bytes.subarray(2);
-  return startsWith(bytes, [0, 0]) && type >= 8 && type <= 14 && rank >= 1 && rank <= 4;
+export function isIdx([first, second, type = 0, rank = 0]: Uint8Array): boolean {
+  return first === 0 && second === 0 && type >= 8 && type <= 14 && rank >= 1 && rank <= 4;
 }
 
 /** @throws ExpectedError  When gzipped content is damaged, or too large. */
-export function unzip(bytes: Uint8Array): Uint8Array {
-  if (!startsWith(bytes, [0x1f, 0x8b])) {
+export function unzip(bytes: Buffer): Buffer {
+  if (bytes.toString('hex', 0, 2) !== '1f8b') {
     return bytes;
   }
   try {
@@ -141,7 +140,7 @@ export function unzip(bytes: Uint8Array): Uint8Array {
  * Decodes IDX, whose numbers are big-endian.
  * @throws ExpectedError  When type or length are not as the header says.
  */
-export function decodeIdx(bytes: Uint8Array): ArrayFile {
+export function decodeIdx(bytes: Buffer): ArrayFile {
   const code = bytes[2] as number;
   const type = findType(IDX_TYPES.get(code) ?? '');
   if (type === undefined) {
@@ -154,8 +153,7 @@ export function decodeIdx(bytes: Uint8Array): ArrayFile {
   if (bytes.length < header) {
     throw new ExpectedError(`ends within its header of ${header} bytes: it is truncated`);
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + i * 4));
+  const shape = Array.from({ length: rank }, (_, i) => bytes.readUInt32BE(4 + i * 4));
   const format = `IDX, ${type.name}`;
   const values = readBody(bytes, header, type, shape);
   const [count = 0, columns] = shape;
@@ -164,19 +162,18 @@ export function decodeIdx(bytes: Uint8Array): ArrayFile {
     : { format, shape, values };
 }
 
-function decodeNpy(bytes: Uint8Array): ArrayFile {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function decodeNpy(bytes: Buffer): ArrayFile {
   const major = bytes[6] ?? 0;
   // Version 1 counts its header in 2 bytes, versions 2 and 3 in 4.
   const start = major === 1 ? 10 : 12;
   const end =
     bytes.length < start
       ? Infinity
-      : start + (major === 1 ? view.getUint16(8, true) : view.getUint32(8, true));
+      : start + (major === 1 ? bytes.readUInt16LE(8) : bytes.readUInt32LE(8));
   if (major < 1 || major > 3 || end > bytes.length) {
     throw new ExpectedError(`has a damaged .npy header, or is truncated`);
   }
-  const header = new TextDecoder('latin1').decode(bytes.subarray(start, end));
+  const header = bytes.toString('latin1', start, end);
   const code = /'descr':\s*'([^']*)'/.exec(header)?.[1];
   // Python 2 writes sizes as 28L.
   const sizes = /'shape':\s*\(([0-9L, ]*)\)/.exec(header)?.[1];
@@ -201,7 +198,7 @@ function decodeNpy(bytes: Uint8Array): ArrayFile {
  * @throws ExpectedError  When they are of another type, or more or fewer than the shape says.
  */
 export function decodeNumbers(
-  body: Uint8Array,
+  body: Buffer,
   code: string,
   shape: readonly number[],
   isColumnMajor: boolean,
@@ -221,7 +218,7 @@ export function decodeNumbers(
 }
 
 /** Reads NumPy's text of a fixed length: UTF-32 (U), or bytes (S). Zeros fill its end. */
-function readTexts(body: Uint8Array, code: string, shape: readonly number[]): ArrayFile {
+function readTexts(body: Buffer, code: string, shape: readonly number[]): ArrayFile {
   const size = Number(code.slice(2)) * (code[1] === 'U' ? 4 : 1);
   const count = sizeOf(shape);
   if (body.length !== count * size) {
@@ -229,13 +226,12 @@ function readTexts(body: Uint8Array, code: string, shape: readonly number[]): Ar
       `says ${shape.join(' x ')} texts, so ${count * size} bytes; it has ${body.length}`,
     );
   }
-  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const readText = (at: number): string => {
     if (code[1] === 'S') {
-      return Buffer.from(body.subarray(at, at + size)).toString('utf8');
+      return body.toString('utf8', at, at + size);
     }
     const letters = Array.from({ length: size / 4 }, (_, i) =>
-      view.getUint32(at + 4 * i, code[0] !== '>'),
+      code[0] === '>' ? body.readUInt32BE(at + 4 * i) : body.readUInt32LE(at + 4 * i),
     );
     return letters.map((letter) => String.fromCodePoint(Math.min(letter, 0x10ffff))).join('');
   };
@@ -317,8 +313,4 @@ function readBody(
     );
   }
   return type.read(body, count);
-}
-
-function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {
-  return start.every((byte, i) => bytes[i] === byte);
 }

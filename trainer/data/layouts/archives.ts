@@ -31,8 +31,8 @@ import {
 const ENDING = /\.(?:zip|tar(?:\.gz|\.zst)?|tgz|tzst)$/i;
 /** Tells by the content, or by the name of a damaged file. */
 export async function isZipFile(file: TreeFile): Promise<boolean> {
-  const start = Buffer.from(await readStart(file, 2)).toString('latin1');
-  return start === 'PK'
+  const start = await readStart(file, 2);
+  return start.toString('latin1') === 'PK'
     ? !/\.(?:np[yz]|pth?|docx|xlsx|pptx)$/i.test(file.path)
     : /\.zip$/i.test(file.path);
 }
@@ -162,7 +162,7 @@ const UNIX_LINK = 0xa;
  * @param from  Its path, or its bytes when it lies within another archive.
  * @throws ExpectedError  When it is damaged, holds too many files, or would inflate too much.
  */
-export async function listZip(from: string | Uint8Array): Promise<Tree> {
+export async function listZip(from: string | Buffer): Promise<Tree> {
   const files: TreeFile[] = [];
   const problems: Problem[] = [];
   // The names are decoded here, all together.
@@ -173,10 +173,7 @@ export async function listZip(from: string | Uint8Array): Promise<Tree> {
     const zip =
       typeof from === 'string'
         ? await yauzl.openPromise(from, options)
-        : await yauzl.fromBufferPromise(
-            Buffer.from(from.buffer, from.byteOffset, from.byteLength),
-            options,
-          );
+        : await yauzl.fromBufferPromise(from, options);
     if (zip.entryCount > MAX_FILES) {
       throw new ExpectedError(`holds ${zip.entryCount} files, at most ${MAX_FILES} allowed`);
     }
@@ -236,13 +233,13 @@ function readName({ fileNameRaw, extraFields }: Entry): Buffer {
  * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
  * @throws Error  When it is damaged.
  */
-export function listTar(packed: Uint8Array, maxBytes = MAX_ARRAY_BYTES): Listed {
-  const magic = Buffer.from(packed.subarray(0, 4)).toString('hex');
+export function listTar(packed: Buffer, maxBytes = MAX_ARRAY_BYTES): Listed {
+  const magic = packed.toString('hex', 0, 4);
   const bytes = magic.startsWith('1f8b')
     ? unpackWhole(() => gunzipSync(packed, { maxOutputLength: maxBytes }), maxBytes)
     : IS_ZSTANDARD.test(magic)
       ? unpackWhole(() => unpackZstandard(packed, maxBytes), maxBytes)
-      : Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
+      : packed;
   const listed: { path: string; content: Buffer | null; reason?: string }[] = [];
   if (bytes.length < BLOCK) {
     throw new Error('it is truncated');

@@ -148,8 +148,8 @@ async function readIdxPair(files: readonly TreeFile[], set: IdxSet, part: 'train
 }
 
 /** Decodes a file of bytes in one of the `ranks`, the allowed numbers of dimensions. */
-function decodeBytes(bytes: Uint8Array, ranks: readonly number[], others: readonly number[]) {
-  const magic = Buffer.from(bytes.subarray(0, 4)).toString('hex');
+function decodeBytes(bytes: Buffer, ranks: readonly number[], others: readonly number[]) {
+  const magic = bytes.toString('hex', 0, 4);
   const allowed = [...ranks.map((rank) => (UNSIGNED_BYTE << 8) | rank), ...others].map((number) =>
     number.toString(16).padStart(8, '0'),
   );

@@ -201,7 +201,7 @@ const ADVICE = [
 /** Says what to do with a file of a known kind that is not read; empty for none. */
 async function adviseOn(files: readonly TreeFile[]): Promise<string> {
   for (const file of files.slice(0, LOOKED_INTO)) {
-    const start = Buffer.from(await readStart(file, SNIFFED_BYTES).catch(() => Buffer.alloc(0)));
+    const start = await readStart(file, SNIFFED_BYTES).catch(() => Buffer.alloc(0));
     const advice = ADVICE.find(
       ([ending, content]) => ending.test(file.path) || content.test(start.toString('latin1')),
     );
@@ -411,7 +411,7 @@ async function identify(
   if (start === null || identifyPicture(start) !== null) {
     return 'picture';
   }
-  const isParquet = Buffer.from(start.subarray(0, 4)).toString('latin1') === 'PAR1';
+  const isParquet = start.toString('latin1', 0, 4) === 'PAR1';
   return isIdx(start) ? 'array' : isParquet ? 'parquet' : isPickle(start) ? 'pickle' : null;
 }
 
