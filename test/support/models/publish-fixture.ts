@@ -2,13 +2,26 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { publishArtifact } from '../../../trainer/publish/publish.ts';
+import {
+  publishArtifact,
+  type PublishOptions,
+  type PublishResult,
+} from '../../../trainer/publish/publish.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { writeModel, type Fixture } from './fixture-artifact.ts';
 
-export async function publishFixture(store: ObjectStore, fixture: Fixture): Promise<void> {
+/** @param options  By default the model becomes the default one. */
+export async function publishFixture(
+  store: ObjectStore,
+  fixture: Fixture,
+  options: Partial<PublishOptions> = {},
+): Promise<PublishResult> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-fixture-'));
-  await writeModel(folder, fixture);
-  await publishArtifact({ store, folder, makeDefault: true, now: () => new Date() });
-  await rm(folder, { recursive: true });
+  try {
+    await writeModel(folder, fixture);
+    const now = () => new Date();
+    return await publishArtifact({ store, folder, makeDefault: true, now, ...options });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
