@@ -16,6 +16,11 @@ export function encodeIdxHeader(shape: readonly number[]): Uint8Array {
   return bytes;
 }
 
+/** Encodes bytes as IDX. @param shape  1 to 255 sizes, whose product is `data.length`. */
+export function encodeIdx(shape: readonly number[], data: Uint8Array): Uint8Array {
+  return concatBytes(encodeIdxHeader(shape), data);
+}
+
 /** Encodes a .npy file of a C-ordered uint8 array. @param shape  Its product is `data.length`. */
 export function encodeNpy(shape: readonly number[], data: Uint8Array): Uint8Array {
   return concatBytes(encodeNpyHeader(shape), data);

@@ -21,13 +21,13 @@ import {
 import { planGenerator, type LayerConfig } from '../shared/model/generator.ts';
 import { loadDataFolder, type ReadingRequest } from '../trainer/data/data-folder.ts';
 import { hashDataset } from '../trainer/data/dataset.ts';
-import { encodeIdx } from '../trainer/data/idx.ts';
+import { encodeIdx } from '../shared/array-headers.ts';
 import { ExpectedError } from '../shared/expected-error.ts';
 import { exportArtifact } from '../trainer/export/artifact-writer.ts';
 import { PRESETS, type PresetName, type TrainingConfig } from '../trainer/gan/preset.ts';
 import { createRunFolder, locate, saveProgressGif } from '../trainer/run/run-folder.ts';
 import { planRun } from '../trainer/run/run-plan.ts';
-import { buildFixture, buildPointer } from './support/models/fixture-artifact.ts';
+import { buildFixture, buildPointer, writeModel } from './support/models/fixture-artifact.ts';
 import { writePicture } from './support/pictures.ts';
 import { trainQuietly } from './support/training/train-quietly.ts';
 import { putArtifact, startWorker, type TestWorker } from './support/hosts/workerd.ts';
@@ -288,14 +288,11 @@ describe('coloured pictures with classes', () => {
 
   it('are refused in numbers that exceed the memory', async () => {
     const large = join(parent, 'large');
-    await mkdir(large);
     const layers: LayerConfig[] = [
       { type: 'dense', units: 64 * 64 * 3, activation: 'sigmoid' },
       { type: 'reshape', shape: [64, 64, 3] },
     ];
-    for (const [path, bytes] of buildFixture({ layers }).files) {
-      await writeFile(join(large, path), bytes);
-    }
+    await writeModel(large, buildFixture({ layers }));
     const { code, output } = await run(
       'sample',
       '--model',

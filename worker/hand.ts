@@ -2,6 +2,7 @@
 import { HAND_SEED, type ModelChoice } from '../shared/contract/parameters.ts';
 import { Refusal, refuseValue } from '../shared/contract/refusal.ts';
 import { formatHand, parseHand, type Hand } from '../shared/hand/hand-text.ts';
+import { nameVersion } from '../shared/model/artifact.ts';
 import type { GivenHand } from '../shared/model/sampler.ts';
 import type { LoadedModel } from './models/model-cache.ts';
 
@@ -36,16 +37,13 @@ export function settleHand<Q extends HandQuery>(query: Q): Q {
     }
     const { name, version } = hand.model;
     if (model !== undefined && (model.name !== name || (model.version ?? version) !== version)) {
-      const other = { hand: nameModel(hand.model), model: nameModel(model) };
+      const other = { hand: nameVersion(hand.model), model: nameVersion(model) };
       throw new Refusal({ code: 'hand_of_other_model', ...other });
     }
     model = { name, version, parameter };
   }
   return { ...query, model, seed: query.seed ?? HAND_SEED };
 }
-
-const nameModel = ({ name, version }: ModelChoice): string =>
-  version === undefined ? name : `${name}@${version}`;
 
 /** Checks that the hands have as many numbers as the model's latent vectors. @throws Refusal */
 export function checkHand(query: HandQuery, { sampler }: LoadedModel): void {

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { deriveKey, drawWords } from '../../shared/model/random.ts';
-import { encodeIdx } from '../../trainer/data/idx.ts';
+import { encodeIdx } from '../../shared/array-headers.ts';
 
 /** A command of an outline: M, L, Q, C or Z with the points that it has. */
 type Command = Readonly<Record<string, string | number>>;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { loadDataFolder } from '../../trainer/data/data-folder.ts';
-import { encodeIdx } from '../../trainer/data/idx.ts';
+import { encodeIdx } from '../../shared/array-headers.ts';
 import { loadMnistPackage } from '../../trainer/data/mnist-package.ts';
 import { DEFAULT_PRESET, PRESET_SIZES } from '../../trainer/gan/preset.ts';
 import { packCode, ROOT } from './code.ts';

@@ -188,6 +188,11 @@ export type Pointer = v.InferOutput<typeof pointerSchema>;
 export const POINTER_KEY = 'current.json';
 export const MODELS_PREFIX = 'models/';
 
+/** Names a model, and its version where it is known: name@version. */
+export function nameVersion({ name, version }: { name: string; version?: string | undefined }) {
+  return version === undefined ? name : `${name}@${version}`;
+}
+
 export function buildVersionPrefix(name: string, version: string): string {
   return `${MODELS_PREFIX}${name}/${version}/`;
 }

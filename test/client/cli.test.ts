@@ -14,7 +14,7 @@ import { PNG } from 'pngjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
 import { hasCommands } from '../support/clients/installed.ts';
-import { buildFixture, buildPointer } from '../support/models/fixture-artifact.ts';
+import { buildFixture, buildPointer, writeModel } from '../support/models/fixture-artifact.ts';
 import {
   installClient,
   listNodes,
@@ -96,12 +96,7 @@ async function runInOne(commands: readonly string[]): Promise<ReadonlyMap<string
   return new Map(JSON.parse(stdout) as [string, unknown][]);
 }
 
-async function writePets(): Promise<void> {
-  await mkdir(join(folder, 'my-pets'));
-  for (const [path, bytes] of pets.files) {
-    await writeFile(join(folder, 'my-pets', path), bytes);
-  }
-}
+const writePets = (): Promise<void> => writeModel(join(folder, 'my-pets'), pets);
 
 async function getBytes(path: string): Promise<Buffer> {
   const answer = await worker.fetch(path);

@@ -3,14 +3,14 @@
  * another origin with COEP, its commands in a shell.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { POINTER_KEY } from '../../shared/model/artifact.ts';
 import { collectComplaints, startBrowser } from '../support/hosts/browser.ts';
-import { buildFixture, buildPointer } from '../support/models/fixture-artifact.ts';
+import { buildFixture, buildPointer, writeModel } from '../support/models/fixture-artifact.ts';
 import {
   installClient,
   putModules,
@@ -142,10 +142,7 @@ test.each(COMMANDS.map(removeComment))('%s', async (command) => {
     client.folder,
     `command-${COMMANDS.findIndex((line) => line.startsWith(command))}`,
   );
-  await mkdir(join(cwd, 'my-model'), { recursive: true });
-  for (const [path, bytes] of quick.files) {
-    await writeFile(join(cwd, 'my-model', path), bytes);
-  }
+  await writeModel(join(cwd, 'my-model'), quick);
   const path = [join(client.folder, 'node_modules', '.bin'), process.env['PATH']].join(delimiter);
   // As npx does where the package is installed; and fewer digits, since this is the large model.
   const line = command.replace('npx digitmint', 'digitmint').replace('60000', '600');

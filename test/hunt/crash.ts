@@ -17,7 +17,7 @@ import type { Killer, KillReport } from '../support/crash/kill.ts';
 import { createDice } from '../support/dice.ts';
 import { hasVersitygw } from '../support/storage/s3-server.ts';
 import { parseFlags, parseSeed, parseWhole } from '../../trainer/cli/arguments.ts';
-import { BACKEND_NAMES } from '../../trainer/tensorflow/backend.ts';
+import { BACKEND_NAMES } from '../../trainer/tensorflow/open-backend.ts';
 
 interface Flags {
   readonly kills: number;

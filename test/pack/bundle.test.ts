@@ -20,7 +20,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packData } from '../../dev/pack/bundle.ts';
 import { loadDataFolder } from '../../trainer/data/data-folder.ts';
-import { encodeIdx } from '../../trainer/data/idx.ts';
+import { encodeIdx } from '../../shared/array-headers.ts';
 import { createBareRoot, type BareRoot } from './bare-root.ts';
 import { writeSmallMnist } from '../support/training/small-mnist.ts';
 import { swiftShaderMissing } from '../support/training/swiftshader.ts';

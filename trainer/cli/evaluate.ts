@@ -19,7 +19,7 @@ import { saveQuality } from '../evaluation/saved-quality.ts';
 import { saveReport } from '../run/report/record.ts';
 import { locate } from '../run/run-folder.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
-import { buildBackendOption } from '../tensorflow/backend-option.ts';
+import { buildBackendOption } from '../tensorflow/backend.ts';
 import { parseNumber, parseRange, parseSeed, parseWhole } from './arguments.ts';
 
 type EvaluateFlags = EvaluationRequest & { model?: readonly string[]; json?: true; keep?: true };

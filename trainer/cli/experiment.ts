@@ -24,7 +24,7 @@ import { isDone, planRuns, workOff, type PlannedRun } from '../experiments/queue
 import { collectRecords, type ExperimentPoint } from '../experiments/records.ts';
 import { PRESETS } from '../gan/preset.ts';
 import { describeSession } from '../run/run-folder.ts';
-import { loadData } from '../run/run-plan.ts';
+import { loadData } from '../data/data-folder.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
 import { EXIT_INTERRUPTED, parseWhole, STOPPING, stopOnSignals } from './arguments.ts';
 

@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { alignColumns } from '../../shared/text.ts';
 import { prepareFile, writeJson } from '../../storage/files.ts';
 import type { GpuCheck, Speed } from '../gpu-check/check.ts';
-import { loadData } from '../run/run-plan.ts';
+import { loadData } from '../data/data-folder.ts';
 import { parseWhole } from './arguments.ts';
 
 interface Flags {

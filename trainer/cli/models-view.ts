@@ -1,10 +1,9 @@
 /** The output of the `models` command: lines for people, and JSON. */
-import type { Manifest } from '../../shared/model/artifact.ts';
+import { nameVersion, type Manifest } from '../../shared/model/artifact.ts';
 import { alignColumns } from '../../shared/text.ts';
 import type { CatalogueEntry } from '../publish/catalogue.ts';
 import { KEEP_REASONS, type PruneResult } from '../publish/prune.ts';
 import type { CheckedVersion, Verification } from '../publish/verify.ts';
-import { nameVersion } from '../publish/writes.ts';
 import { formatBytes } from './storage-options.ts';
 
 /** Makes a table with one version a line, each model under its name. */

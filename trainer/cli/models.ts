@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import * as v from 'valibot';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { modelNameSchema, modelVersionSchema } from '../../shared/model/artifact.ts';
+import { modelNameSchema, modelVersionSchema, nameVersion } from '../../shared/model/artifact.ts';
 import { encodePublicKey, parsePublicKeys, type PublicKey } from '../../shared/model/signature.ts';
 import { StorageError, type ObjectStore } from '../../storage/object-store.ts';
 import { describeCommand } from '../packed.ts';
@@ -17,7 +17,7 @@ import { pinVersion, pruneStore, unpinVersion, type PinOptions } from '../publis
 import { rollBack } from '../publish/publish.ts';
 import { createKeyFile, hasUnsignedEncoder, readSigner, signVersion } from '../publish/signing.ts';
 import { verifyStore } from '../publish/verify.ts';
-import { nameVersion, type VersionId } from '../publish/writes.ts';
+import type { VersionId } from '../publish/writes.ts';
 import { parseDuration, parseWhole } from './arguments.ts';
 import {
   describeChecked,
@@ -219,10 +219,9 @@ async function verify(call: Call, only: ModelId | undefined): Promise<void> {
   }
 }
 
-function createNotThere({ description }: ObjectStore, { name, version }: ModelId): ExpectedError {
-  const text = version === undefined ? name : `${name}@${version}`;
+function createNotThere({ description }: ObjectStore, id: ModelId): ExpectedError {
   return new ExpectedError(
-    `${description}: there is no ${text}; \`models list\` shows what there is`,
+    `${description}: there is no ${nameVersion(id)}; \`models list\` shows what there is`,
   );
 }
 

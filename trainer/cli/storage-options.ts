@@ -2,10 +2,11 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { quoteArgument } from '../../shared/npm-flags.ts';
+import { nameVersion } from '../../shared/model/artifact.ts';
 import { hideControls } from '../../shared/schema.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { describeCommand } from '../packed.ts';
-import { nameVersion, type WriteOptions } from '../publish/writes.ts';
+import type { WriteOptions } from '../publish/writes.ts';
 import { openTarget, parseTarget, TARGET_FORMS, type Target } from '../../storage/target.ts';
 
 export interface StorageContext {

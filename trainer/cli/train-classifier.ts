@@ -7,8 +7,8 @@ import { version_core } from '@tensorflow/tfjs';
 import { Command, InvalidArgumentError } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { deriveKey } from '../../shared/model/random.ts';
+import { loadDataFolder } from '../data/data-folder.ts';
 import { hashDataset, type Dataset } from '../data/dataset.ts';
-import { loadIdxFolder } from '../data/idx.ts';
 import {
   CLASSIFIER_SHA256,
   requireClassifierPlace,
@@ -18,8 +18,7 @@ import { CLASSIFIER_CONFIG, countRight } from '../evaluation/classifier/network.
 import { trainClassifier } from '../evaluation/classifier/training.ts';
 import { checkDigits, loadTestDigits, SIDE } from '../evaluation/digits.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
-import { buildBackendOption, type BackendChoice } from '../tensorflow/backend-option.ts';
-import { selectBackend } from '../tensorflow/backend.ts';
+import { buildBackendOption, selectBackend, type BackendChoice } from '../tensorflow/backend.ts';
 import { parseWhole } from './arguments.ts';
 
 /** The last training digits, which choose the epoch. */
@@ -35,7 +34,7 @@ export function buildTrainClassifierCommand(): Command {
     .description(
       'Trains the classifier that evaluation scores with, about ten minutes on two cores.',
     )
-    .requiredOption('--data <folder>', "all of MNIST's training digits, as IDX files, plain or .gz")
+    .requiredOption('--data <folder>', "all of MNIST's training digits")
     .requiredOption('--out <folder>', 'where to; models/classifier is the one that evaluation uses')
     .option('--seed <text>', 'all of its randomness comes from it', parseSeed, '1')
     .option(
@@ -57,7 +56,7 @@ async function train(flags: {
 }) {
   const { data, out, seed, epochs } = flags;
   await requireClassifierPlace(out);
-  const all = await loadIdxFolder(data, 'train');
+  const { dataset: all } = await loadDataFolder(data);
   checkDigits(data, all);
   if (all.count <= 2 * VALIDATION_IMAGES) {
     throw new ExpectedError(

@@ -63,8 +63,7 @@ import { readPointer } from '../publish/pointer.ts';
 import { measureResidentBytes } from '../run/observer.ts';
 import { saveComparison, saveReport } from '../run/report/record.ts';
 import { runTraining, type TrainingResult } from '../run/training-loop.ts';
-import { BACKEND_CHOICES } from '../tensorflow/backend-option.ts';
-import { assureDevice, nameDeviceFault } from '../tensorflow/backend.ts';
+import { assureDevice, BACKEND_CHOICES, nameDeviceFault } from '../tensorflow/backend.ts';
 import {
   EXIT_INTERRUPTED,
   parseShare,

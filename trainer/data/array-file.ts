@@ -6,6 +6,7 @@
 import { gunzipSync } from 'node:zlib';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { sizeOf } from '../../shared/model/generator.ts';
+import { decodeFloat16 } from '../../shared/model/weight-encoding.ts';
 
 /** The largest size of one array. */
 export const MAX_ARRAY_BYTES = 1024 ** 3;
@@ -49,7 +50,7 @@ const TYPES: Readonly<
   u4: ['uint32', Float32Array, (body, at, little) => body.getUint32(at, little)],
   i8: ['int64', Int32Array, readClampedInt64],
   u8: ['uint64', Int32Array, readClampedInt64],
-  f2: ['float16', Float32Array, readFloat16],
+  f2: ['float16', Int32Array, (body, at, little) => body.getUint16(at, little)],
   f4: ['float32', Float32Array, (body, at, little) => body.getFloat32(at, little)],
   f8: ['float64', Float32Array, (body, at, little) => body.getFloat64(at, little)],
 };
@@ -87,24 +88,9 @@ export function findType(code: string): NumberType | undefined {
     for (let i = 0; i < count; i++) {
       values[i] = readNumber(body, bytes * i, isLittle);
     }
-    return values;
+    return name === 'float16' ? decodeFloat16(Uint16Array.from(values)) : values;
   };
   return { name, bytes, read };
-}
-
-/** IEEE 754 binary16. */
-function readFloat16(body: DataView, offset: number, isLittle: boolean): number {
-  const bits = body.getUint16(offset, isLittle);
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  const size =
-    exponent === 31
-      ? fraction === 0
-        ? Infinity
-        : NaN
-      : exponent === 0
-        ? fraction * 2 ** -24
-        : (1 + fraction / 1024) * 2 ** (exponent - 15);
-  return bits >> 15 === 1 ? -size : size;
 }
 
 /** Clamps, so that a label beyond 32 bits does not become another label. */
@@ -114,17 +100,17 @@ function readClampedInt64(body: DataView, offset: number, isLittle: boolean): nu
 }
 
 /** Decodes a file. @throws ExpectedError  When it is damaged or no array. */
-export function decodeArrayFile(bytes: Uint8Array): ArrayFile {
+export function decodeArrayFile(bytes: Buffer): ArrayFile {
   const content = unzip(bytes);
-  if (startsWith(content, [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59])) {
+  if (content.toString('latin1', 0, 6) === '\x93NUMPY') {
     return decodeNpy(content);
   }
-  if (startsWith(content, [0, 0]) && content.length >= 4) {
+  if (content.length >= 4 && content.readUInt16BE() === 0) {
     return decodeIdx(content);
   }
-  const start = Array.from(content.subarray(0, 4), (byte) => byte.toString(16).padStart(2, '0'));
+  const start = content.toString('hex', 0, 4).replace(/..(?=.)/g, '$& ');
   throw new ExpectedError(
-    `is neither IDX nor .npy: it starts with ${start.join(' ') || 'nothing'}; ${ALLOWED}`,
+    `is neither IDX nor .npy: it starts with ${start || 'nothing'}; ${ALLOWED}`,
   );
 }
 
@@ -132,14 +118,13 @@ export function decodeArrayFile(bytes: Uint8Array): ArrayFile {
 const QMNIST_COLUMNS = 8;
 
 /** Tells IDX by its first bytes: two zeros, a type, and one to four dimensions. */
-export function isIdx(bytes: Uint8Array): boolean {
-  const [type = 0, rank = 0] = bytes.subarray(2);
-  return startsWith(bytes, [0, 0]) && type >= 8 && type <= 14 && rank >= 1 && rank <= 4;
+export function isIdx([first, second, type = 0, rank = 0]: Uint8Array): boolean {
+  return first === 0 && second === 0 && type >= 8 && type <= 14 && rank >= 1 && rank <= 4;
 }
 
 /** @throws ExpectedError  When gzipped content is damaged, or too large. */
-export function unzip(bytes: Uint8Array): Uint8Array {
-  if (!startsWith(bytes, [0x1f, 0x8b])) {
+export function unzip(bytes: Buffer): Buffer {
+  if (bytes.toString('hex', 0, 2) !== '1f8b') {
     return bytes;
   }
   try {
@@ -155,7 +140,7 @@ export function unzip(bytes: Uint8Array): Uint8Array {
  * Decodes IDX, whose numbers are big-endian.
  * @throws ExpectedError  When type or length are not as the header says.
  */
-export function decodeIdx(bytes: Uint8Array): ArrayFile {
+export function decodeIdx(bytes: Buffer): ArrayFile {
   const code = bytes[2] as number;
   const type = findType(IDX_TYPES.get(code) ?? '');
   if (type === undefined) {
@@ -168,8 +153,7 @@ export function decodeIdx(bytes: Uint8Array): ArrayFile {
   if (bytes.length < header) {
     throw new ExpectedError(`ends within its header of ${header} bytes: it is truncated`);
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + i * 4));
+  const shape = Array.from({ length: rank }, (_, i) => bytes.readUInt32BE(4 + i * 4));
   const format = `IDX, ${type.name}`;
   const values = readBody(bytes, header, type, shape);
   const [count = 0, columns] = shape;
@@ -178,19 +162,18 @@ export function decodeIdx(bytes: Uint8Array): ArrayFile {
     : { format, shape, values };
 }
 
-function decodeNpy(bytes: Uint8Array): ArrayFile {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function decodeNpy(bytes: Buffer): ArrayFile {
   const major = bytes[6] ?? 0;
   // Version 1 counts its header in 2 bytes, versions 2 and 3 in 4.
   const start = major === 1 ? 10 : 12;
   const end =
     bytes.length < start
       ? Infinity
-      : start + (major === 1 ? view.getUint16(8, true) : view.getUint32(8, true));
+      : start + (major === 1 ? bytes.readUInt16LE(8) : bytes.readUInt32LE(8));
   if (major < 1 || major > 3 || end > bytes.length) {
     throw new ExpectedError(`has a damaged .npy header, or is truncated`);
   }
-  const header = new TextDecoder('latin1').decode(bytes.subarray(start, end));
+  const header = bytes.toString('latin1', start, end);
   const code = /'descr':\s*'([^']*)'/.exec(header)?.[1];
   // Python 2 writes sizes as 28L.
   const sizes = /'shape':\s*\(([0-9L, ]*)\)/.exec(header)?.[1];
@@ -215,7 +198,7 @@ function decodeNpy(bytes: Uint8Array): ArrayFile {
  * @throws ExpectedError  When they are of another type, or more or fewer than the shape says.
  */
 export function decodeNumbers(
-  body: Uint8Array,
+  body: Buffer,
   code: string,
   shape: readonly number[],
   isColumnMajor: boolean,
@@ -235,7 +218,7 @@ export function decodeNumbers(
 }
 
 /** Reads NumPy's text of a fixed length: UTF-32 (U), or bytes (S). Zeros fill its end. */
-function readTexts(body: Uint8Array, code: string, shape: readonly number[]): ArrayFile {
+function readTexts(body: Buffer, code: string, shape: readonly number[]): ArrayFile {
   const size = Number(code.slice(2)) * (code[1] === 'U' ? 4 : 1);
   const count = sizeOf(shape);
   if (body.length !== count * size) {
@@ -243,13 +226,12 @@ function readTexts(body: Uint8Array, code: string, shape: readonly number[]): Ar
       `says ${shape.join(' x ')} texts, so ${count * size} bytes; it has ${body.length}`,
     );
   }
-  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const readText = (at: number): string => {
     if (code[1] === 'S') {
-      return Buffer.from(body.subarray(at, at + size)).toString('utf8');
+      return body.toString('utf8', at, at + size);
     }
     const letters = Array.from({ length: size / 4 }, (_, i) =>
-      view.getUint32(at + 4 * i, code[0] !== '>'),
+      code[0] === '>' ? body.readUInt32BE(at + 4 * i) : body.readUInt32LE(at + 4 * i),
     );
     return letters.map((letter) => String.fromCodePoint(Math.min(letter, 0x10ffff))).join('');
   };
@@ -331,8 +313,4 @@ function readBody(
     );
   }
   return type.read(body, count);
-}
-
-function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {
-  return start.every((byte, i) => bytes[i] === byte);
 }

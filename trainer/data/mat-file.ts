@@ -33,8 +33,8 @@ const TYPES = new Map([
 const WIDE_TEXT = [4, 17];
 
 /** @returns  Whether the file begins as one of MATLAB does. */
-export function isMat(bytes: Uint8Array): boolean {
-  return Buffer.from(bytes.subarray(0, 7)).toString('latin1') === 'MATLAB ';
+export function isMat(bytes: Buffer): boolean {
+  return bytes.toString('latin1', 0, 7) === 'MATLAB ';
 }
 
 /**
@@ -45,8 +45,8 @@ export function isMat(bytes: Uint8Array): boolean {
  * @param lost  Gets the names of others.
  * @throws ExpectedError  When the file is damaged or of another level.
  */
-export async function decodeMat(bytes: Uint8Array, lost: string[] = []): Promise<NamedArray[]> {
-  const start = Buffer.from(bytes.subarray(0, 128)).toString('latin1');
+export async function decodeMat(bytes: Buffer, lost: string[]): Promise<NamedArray[]> {
+  const start = bytes.toString('latin1', 0, 128);
   if (!start.startsWith('MATLAB 5.0') || bytes.length < 128) {
     throw new ExpectedError(
       `is ${start.slice(0, 10)}, expected level 5: save it in MATLAB with -v7, or as .npz`,
@@ -54,7 +54,7 @@ export async function decodeMat(bytes: Uint8Array, lost: string[] = []): Promise
   }
   const isLittle = start.endsWith('IM');
   let left = MAX_UNPACKED;
-  const unpack = (data: Uint8Array): Uint8Array => {
+  const unpack = (data: Buffer): Buffer => {
     const maxOutputLength = Math.max(1, Math.min(left, MAX_ARRAY_BYTES));
     const unpacked = inflateSync(data, { maxOutputLength });
     left -= unpacked.length;
@@ -69,10 +69,10 @@ export async function decodeMat(bytes: Uint8Array, lost: string[] = []): Promise
   return await within('', read, (message) => `cannot be read as MATLAB's .mat: ${message}`);
 }
 
-function* readElements(bytes: Uint8Array, isLittle: boolean) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function* readElements(bytes: Buffer, isLittle: boolean) {
+  const tags = view(bytes);
   for (let at = 0; at + 8 <= bytes.length;) {
-    const [type, size] = [view.getUint32(at, isLittle), view.getUint32(at + 4, isLittle)];
+    const [type, size] = [tags.getUint32(at, isLittle), tags.getUint32(at + 4, isLittle)];
     // Up to 4 bytes lie within the tag, whose upper half counts them.
     const isSmall = type >> 16 !== 0;
     const [from, length] = isSmall ? [at + 4, type >> 16] : [at + 8, size];
@@ -84,24 +84,24 @@ function* readElements(bytes: Uint8Array, isLittle: boolean) {
   }
 }
 
-type Element = Readonly<{ type: number; data: Uint8Array }>;
+type Element = Readonly<{ type: number; data: Buffer }>;
 
 function decodeName(name: Element | undefined): string {
-  return Buffer.from(name?.data ?? []).toString('latin1');
+  return name?.data.toString('latin1') ?? '';
 }
 
-const view = (part: Uint8Array = new Uint8Array()): DataView =>
-  new DataView(part.buffer, part.byteOffset, part.byteLength);
+const view = ({ buffer, byteOffset, byteLength }: Buffer = Buffer.alloc(0)): DataView =>
+  new DataView(buffer, byteOffset, byteLength);
 
 /** Takes a matrix apart. */
-function readParts(data: Uint8Array, isLittle: boolean) {
+function readParts(data: Buffer, isLittle: boolean) {
   const [flags, sizes, name, numbers, ...rest] = [...readElements(data, isLittle)];
   const kind = flags === undefined ? 0 : view(flags.data).getUint32(0, isLittle) & 0xff;
   return { kind, sizes, name, numbers, rest };
 }
 
 /** Reads text, one letter a number, column by column; null for anything else. */
-function readText(data: Uint8Array, isLittle: boolean): string | null {
+function readText(data: Buffer, isLittle: boolean): string | null {
   const { kind, numbers } = readParts(data, isLittle);
   if (kind !== TEXT || numbers === undefined) {
     return null;
@@ -110,7 +110,7 @@ function readText(data: Uint8Array, isLittle: boolean): string | null {
   return new TextDecoder(WIDE_TEXT.includes(numbers.type) ? wide : 'utf-8').decode(numbers.data);
 }
 
-function readMatrix(data: Uint8Array, isLittle: boolean, lost: string[]): NamedArray[] {
+function readMatrix(data: Buffer, isLittle: boolean, lost: string[]): NamedArray[] {
   const { kind, sizes, name, numbers, rest } = readParts(data, isLittle);
   const code = TYPES.get(numbers?.type ?? 0);
   if (kind === CELLS && numbers !== undefined) {
@@ -130,10 +130,8 @@ function readMatrix(data: Uint8Array, isLittle: boolean, lost: string[]): NamedA
     const size = view(numbers.data).getInt32(0, isLittle);
     const [names, ...fields] = rest;
     return fields.flatMap((field, i) => {
-      const key = Buffer.from(names?.data.subarray(i * size, (i + 1) * size) ?? []);
-      const path = [Buffer.from(name?.data ?? []), key].map(
-        (one) => one.toString('latin1').split('\0')[0],
-      );
+      const key = names?.data.toString('latin1', i * size, (i + 1) * size) ?? '';
+      const path = [decodeName(name), key].map((one) => one.split('\0')[0]);
       const join = (inner: string): string =>
         [...path, inner].filter((part) => part !== '').join('_');
       const own: string[] = [];

@@ -9,7 +9,7 @@ const DEPTHS = [8, 10, 12, 14, 16];
 /** Pictures whose whitest number is below this one, of 255, have another range. */
 const LEAST_WHITE = 64;
 
-export interface Extremes {
+interface Extremes {
   readonly least: number;
   readonly largest: number;
 }

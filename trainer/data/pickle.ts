@@ -34,8 +34,7 @@ export function isPickle([first, protocol = 0]: Uint8Array): boolean {
 }
 
 /** @returns  The value; bytes and texts of Python 2 are a Buffer. @throws Error */
-export function readPickle(bytes: Uint8Array): unknown {
-  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export function readPickle(file: Buffer): unknown {
   const stack: unknown[] = [];
   const memo = new Map<number, unknown>();
   let at = 0;
@@ -226,7 +225,7 @@ const PARTS = ['train', 'valid', 'test'];
  * @throws ExpectedError  When the pickle is damaged, or has no arrays.
  */
 export async function readPickledArrays(
-  bytes: Uint8Array,
+  bytes: Buffer,
   name: string,
   lost: string[],
 ): Promise<NamedArray[]> {

@@ -14,7 +14,7 @@ import {
   type NetworkPlan,
 } from '../../shared/model/generator.ts';
 import type { PixelRange } from '../../shared/picture/pixels.ts';
-import { clampImages } from '../gan/networks.ts';
+import { clampImages, depthToSpace, spaceToDepth } from '../gan/networks.ts';
 
 /** Weights of the convolutions below, and numbers that the last one gives for 28 x 28 pixels. */
 const CONVOLUTIONS = { parameters: 32_368, outputs: 784 } as const;
@@ -110,22 +110,10 @@ function applyLayer(layer: LayerConfig | EncoderLayer, x: tf.Tensor, rest: tf.Te
         tf.add(tf.conv2d(x as tf.Tensor4D, kernel, 1, 'same'), bias),
       );
     }
-    case 'depthToSpace': {
-      const [batch, height, width, channels] = (x as tf.Tensor4D).shape;
-      const block = layer.blockSize;
-      const depth = channels / (block * block);
-      const blocks = tf.reshape(x, [batch, height, width, block, block, depth]);
-      const rows = tf.transpose(blocks, [0, 1, 3, 2, 4, 5]);
-      return tf.reshape(rows, [batch, height * block, width * block, depth]);
-    }
-    case 'spaceToDepth': {
-      const [batch, height, width, channels] = (x as tf.Tensor4D).shape;
-      const block = layer.blockSize;
-      const [rows, columns] = [height / block, width / block];
-      const blocks = tf.reshape(x, [batch, rows, block, columns, block, channels]);
-      const pixels = tf.transpose(blocks, [0, 1, 3, 2, 4, 5]);
-      return tf.reshape(pixels, [batch, rows, columns, channels * block * block]);
-    }
+    case 'depthToSpace':
+      return depthToSpace(x as tf.Tensor4D, layer.blockSize);
+    case 'spaceToDepth':
+      return spaceToDepth(x as tf.Tensor4D, layer.blockSize);
     case 'flatten':
       return tf.reshape(x, [x.shape[0] as number, -1]);
     case 'reshape':

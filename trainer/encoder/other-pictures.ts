@@ -37,22 +37,19 @@ export async function loadOtherPictures(
   }
   const { dataset } = await loadDataFolder(folder, { part, reading: { grey: true } });
   const { height, width, labels, classes: names, count } = dataset;
-  const pictures: Uint8Array[] = [];
-  const known: number[] = [];
-  for (const i of drawSubset(key, purpose, 0, count, Math.min(count, MOST))) {
-    const pixels = normaliseDigit({ height, width, pixels: viewImage(dataset, i) });
-    if (!('reason' in pixels)) {
-      const place = classes.indexOf(names[labels[i] as number] ?? '');
-      pictures.push(pixels);
-      known.push(place === -1 ? classes.length : place);
-    }
-  }
-  if (!known.includes(classes.length)) {
+  const chosen = drawSubset(key, purpose, 0, count, Math.min(count, MOST));
+  const read = Array.from(chosen, (i): Labelled => {
+    const place = classes.indexOf(names[labels[i] as number] ?? '');
+    const label = place === -1 ? classes.length : place;
+    return [{ height, width, pixels: viewImage(dataset, i) }, label];
+  });
+  const others = collect(dataset.name, read);
+  if (!others.labels.includes(classes.length)) {
     throw new ExpectedError(
       `--others ${folder}: every picture is of a class of the model; expected others, too`,
     );
   }
-  return { ...collect(pictures, known), name: dataset.name };
+  return others;
 }
 
 /**
@@ -66,20 +63,14 @@ export function makeOtherPictures(
   purpose: number,
   count: number,
 ): Dataset {
-  const pictures: Uint8Array[] = [];
-  for (let index = 0; pictures.length < count; index++) {
-    const random = createRandom(drawWords(key, purpose, index, 512));
-    const make = KINDS[index % KINDS.length] as (typeof KINDS)[number];
-    const pixels = normaliseDigit(make(random, written));
-    // Some are refused before an encoder sees them: it need not learn those.
-    if (!('reason' in pixels)) {
-      pictures.push(pixels);
+  function* makeAll(): Generator<Labelled> {
+    for (let index = 0; ; index++) {
+      const random = createRandom(drawWords(key, purpose, index, 512));
+      const make = KINDS[index % KINDS.length] as (typeof KINDS)[number];
+      yield [make(random, written), written.classes.length];
     }
   }
-  return collect(
-    pictures,
-    pictures.map(() => written.classes.length),
-  );
+  return collect('made', makeAll(), count);
 }
 
 /** Writes the first written pictures again with other pens, and keeps their labels. */
@@ -89,23 +80,33 @@ export function rewritePictures(
   purpose: number,
   count: number,
 ): Dataset {
-  const pictures: Uint8Array[] = [];
-  const labels: number[] = [];
-  for (let index = 0; index < count; index++) {
+  const rewritten = Array.from({ length: count }, (_, index): Labelled => {
     const random = createRandom(drawWords(key, purpose, index, 4));
-    const pixels = normaliseDigit(rewrite(random, written, viewImage(written, index)));
-    if (!('reason' in pixels)) {
-      pictures.push(pixels);
-      labels.push(written.labels[index] as number);
-    }
-  }
-  return { ...collect(pictures, labels), name: 'rewritten' };
+    return [rewrite(random, written, viewImage(written, index)), written.labels[index] as number];
+  });
+  return collect('rewritten', rewritten);
 }
 
-function collect(pictures: readonly Uint8Array[], labels: readonly number[]): Dataset {
+type Labelled = readonly [picture: Picture, label: number];
+
+/** Collects pictures in the form of written digits, `most` of them. */
+function collect(name: string, all: Iterable<Labelled>, most = Infinity): Dataset {
+  const pictures: Uint8Array[] = [];
+  const labels: number[] = [];
+  for (const [picture, label] of all) {
+    const pixels = normaliseDigit(picture);
+    // Some are refused before an encoder sees them: it need not learn those.
+    if (!('reason' in pixels)) {
+      pictures.push(pixels);
+      labels.push(label);
+    }
+    if (pictures.length >= most) {
+      break;
+    }
+  }
   const side = Math.sqrt(pictures[0]?.length ?? 0);
   return {
-    name: 'made',
+    name,
     count: pictures.length,
     height: side,
     width: side,

@@ -37,9 +37,8 @@ import {
   type ArtifactFolder,
 } from '../publish/artifact-folder.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
-import { loadData } from '../run/run-plan.ts';
-import { buildBackendOption, type BackendChoice } from '../tensorflow/backend-option.ts';
-import { selectBackend } from '../tensorflow/backend.ts';
+import { loadData } from '../data/data-folder.ts';
+import { buildBackendOption, selectBackend, type BackendChoice } from '../tensorflow/backend.ts';
 import { parseSeed, parseShare, parseWhole } from '../cli/arguments.ts';
 
 /** Another number of threads adds in another order, and gives other weights. */

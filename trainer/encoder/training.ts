@@ -18,11 +18,11 @@ import {
 } from '../evaluation/classifier/network.ts';
 import { augmentImages } from '../evaluation/classifier/training.ts';
 import {
-  applyAveragedAdam,
   createState,
   createVariable,
   disposeState,
   drawInitialArrays,
+  learnStep,
   readState,
   splitWeights,
   type NetworkArrays,
@@ -155,7 +155,7 @@ export async function* trainEncoder(
         ) as tf.Tensor2D;
         const target = judge && runClassifier(CLASSIFIER_CONFIG, judge, images).features;
         const parts: Record<string, tf.Tensor> = {};
-        const { grads } = tf.variableGrads(() => {
+        learnStep(state, average, adam, step, () => {
           const guess = runEncoder(plan, splitWeights(plan.weights, state.weights), images);
           // [batch, latents]
           const own = tf.sum(tf.mul(guess.latents, tf.expandDims(oneHot, 2)), 1);
@@ -179,8 +179,7 @@ export async function* trainEncoder(
             loss = tf.add(loss, tf.mul(feature, training.featureWeight));
           }
           return loss as tf.Scalar;
-        }, [state.weights]);
-        applyAveragedAdam(state, average, grads[state.weights.name] as tf.Tensor1D, adam, step);
+        });
         return parts;
       });
       const done = step + 1;

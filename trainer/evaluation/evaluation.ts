@@ -6,7 +6,7 @@ import { version_core } from '@tensorflow/tfjs';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { measurePaper } from '../export/presentation.ts';
-import { selectBackend, type BackendName } from '../tensorflow/backend.ts';
+import { selectBackend, type BackendChoice, type BackendName } from '../tensorflow/backend.ts';
 import { loadClassifier } from './classifier/classifier-file.ts';
 import { CLASSIFIER_CONFIG } from './classifier/network.ts';
 import { openOwnFeatures, type Features } from './classifier/own-features.ts';
@@ -47,7 +47,7 @@ export interface EvaluationRequest extends SamplesRequest, Keeping {
   readonly data?: string | undefined;
   /** The digits to compare with, `test` by default. `validation` needs all of MNIST as `data`. */
   readonly split?: Split;
-  readonly backend?: 'auto' | BackendName;
+  readonly backend?: BackendChoice;
 }
 
 export interface EvaluatedColumn extends ColumnName {

@@ -2,9 +2,8 @@
 import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { deriveKey } from '../../shared/model/random.ts';
-import type { ReadingRequest } from '../data/data-folder.ts';
+import { loadData, type ReadingRequest } from '../data/data-folder.ts';
 import { drawSubset, hashDataset, type Dataset } from '../data/dataset.ts';
-import { loadData } from '../run/run-plan.ts';
 import { MNIST_TRAINING_SHA256, pickDigits, type RealDigits } from './digits.ts';
 import { SAMPLES_LIMITS } from './protocol.ts';
 import type { OpenedModel } from './samples.ts';

@@ -109,7 +109,7 @@ function computeRunFigures(
 }
 
 /** The measurements in the last third of a run's steps. */
-export function takeLastThird(points: readonly ExperimentPoint[]): ExperimentPoint[] {
+function takeLastThird(points: readonly ExperimentPoint[]): ExperimentPoint[] {
   const steps = points.at(-1)?.step ?? 0;
   return points.filter(({ step }) => step >= (steps * 2) / 3);
 }

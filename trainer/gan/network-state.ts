@@ -203,16 +203,18 @@ interface AveragedAdam {
 /**
  * Does step `step`, from 0, in place: Adam with a warm-up and a cosine learning rate, and a moving
  * average (EMA) of the weights. Classifiers and encoders learn so. Call it within `tf.tidy`.
- * @param average   [parameters]
- * @param gradient  [parameters]
+ * @param average  [parameters]
+ * @returns        The loss before the step.
  */
-export function applyAveragedAdam(
+export function learnStep(
   state: NetworkState,
   average: tf.Variable,
-  gradient: tf.Tensor1D,
   { steps, warmUp, learningRate, emaDecay }: AveragedAdam,
   step: number,
-): void {
+  computeLoss: () => tf.Scalar,
+): tf.Scalar {
+  const { value, grads } = tf.variableGrads(computeLoss, [state.weights]);
+  const gradient = grads[state.weights.name] as tf.Tensor1D;
   const rate =
     learningRate *
     Math.min(1, (step + 1) / warmUp) *
@@ -222,4 +224,5 @@ export function applyAveragedAdam(
   // Early on the average keeps less, so that it forgets the initial weights.
   const decay = Math.min(emaDecay, (1 + step) / (10 + step));
   average.assign(tf.add(tf.mul(average, decay), tf.mul(state.weights, 1 - decay)));
+  return value;
 }

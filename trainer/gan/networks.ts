@@ -117,21 +117,22 @@ function finish(activation: Activation, y: tf.Tensor): tf.Tensor {
   return activation === 'tanh' ? tf.tanh(y) : y;
 }
 
-/** `tf.depthToSpace` with the gradient that TensorFlow.js lacks: the inverse transposition. */
-function depthToSpace(input: tf.Tensor4D, block: number): tf.Tensor4D {
-  const operation = tf.customGrad((x) => {
-    const { shape } = x as tf.Tensor4D;
-    const [batch, height, width, channels] = shape;
-    const depth = channels / (block * block);
-    return {
-      value: tf.depthToSpace(x as tf.Tensor4D, block),
-      gradFunc: (dy: tf.Tensor) => {
-        const blocks = tf.reshape(dy, [batch, height, block, width, block, depth]);
-        return tf.reshape(tf.transpose(blocks, [0, 1, 3, 2, 4, 5]), shape);
-      },
-    };
-  });
+/** `tf.depthToSpace` with the gradient that TensorFlow.js lacks. */
+export function depthToSpace(input: tf.Tensor4D, block: number): tf.Tensor4D {
+  const operation = tf.customGrad((x) => ({
+    value: tf.depthToSpace(x as tf.Tensor4D, block),
+    gradFunc: (dy: tf.Tensor) => spaceToDepth(dy as tf.Tensor4D, block),
+  }));
   return operation(input) as tf.Tensor4D;
+}
+
+/** Reverses {@link depthToSpace}: [batch, height / block, width / block, channels * block^2]. */
+export function spaceToDepth(input: tf.Tensor4D, block: number): tf.Tensor4D {
+  const [batch, height, width, channels] = input.shape;
+  const [rows, columns] = [height / block, width / block];
+  const blocks = tf.reshape(input, [batch, rows, block, columns, block, channels]);
+  const pixels = tf.transpose(blocks, [0, 1, 3, 2, 4, 5]);
+  return tf.reshape(pixels, [batch, rows, columns, channels * block * block]);
 }
 
 /**

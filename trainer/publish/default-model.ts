@@ -2,13 +2,13 @@
  * Which model serves requests that name none: whether a new version may become it, how another one
  * does, and how a model that is not it is removed.
  */
-import type { Manifest } from '../../shared/model/artifact.ts';
+import { nameVersion, type Manifest } from '../../shared/model/artifact.ts';
 import { readManifest } from './catalogue.ts';
 import { whileKept } from './lease.ts';
 import { findServed, readLedger } from './ledger.ts';
 import { movePointer, readPointer, withdrawModel, type StoredPointer } from './pointer.ts';
 import { PublishError } from './publish-error.ts';
-import { nameVersion, type VersionId, type WriteOptions } from './writes.ts';
+import type { VersionId, WriteOptions } from './writes.ts';
 
 /** A training with a smaller share of the served one's images is a trial. */
 const SHORT_SHARE = 0.5;

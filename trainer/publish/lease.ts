@@ -3,13 +3,13 @@
  * delete. A version may have several leases of one kind, but never both kinds.
  */
 import { randomUUID } from 'node:crypto';
+import { nameVersion } from '../../shared/model/artifact.ts';
 import { StorageError } from '../../storage/object-store.ts';
 import { repeat } from '../../storage/retry.ts';
 import { PublishError } from './publish-error.ts';
 import { changeLedger, LEASE_MS, type LeaseEntry, type Ledger } from './ledger.ts';
 import {
   includesVersion,
-  nameVersion,
   requireConditionalWrites,
   type Publication,
   type VersionId,

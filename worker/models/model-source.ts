@@ -5,6 +5,7 @@
  */
 import {
   ArtifactError,
+  nameVersion,
   POINTER_KEY,
   type Manifest,
   type ParsedManifest,
@@ -498,10 +499,6 @@ function buildCacheKey(model: Pick<LoadedModel, 'origin' | 'name' | 'version'>):
 
 function buildStoredKey({ name, version }: StoredVersion): string {
   return buildCacheKey({ origin: 'r2', name, version });
-}
-
-function nameVersion({ name, version }: Pick<LoadedModel, 'name' | 'version'>): string {
-  return `${name}@${version}`;
 }
 
 /**

@@ -2,6 +2,8 @@
  * Small artifacts for tests, complete except that their weights are random. The caller chooses the
  * layers, so a test can make an artifact with every layer that the worker serves.
  */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   buildKey,
   encodeManifest,
@@ -136,6 +138,12 @@ function drawWeights(shapes: readonly (readonly number[])[], seed: string): Floa
     }
   });
   return all;
+}
+
+/** Writes a model's files into a folder, which is made. */
+export async function writeModel(folder: string, { files }: Fixture): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await Promise.all([...files].map(([path, bytes]) => writeFile(join(folder, path), bytes)));
 }
 
 /** The objects of an artifact by their keys in the bucket, without the pointer. */

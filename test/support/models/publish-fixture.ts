@@ -1,16 +1,27 @@
 /** Publishes a fixture as `npm run publish` does. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { publishArtifact } from '../../../trainer/publish/publish.ts';
+import {
+  publishArtifact,
+  type PublishOptions,
+  type PublishResult,
+} from '../../../trainer/publish/publish.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
-import type { Fixture } from './fixture-artifact.ts';
+import { writeModel, type Fixture } from './fixture-artifact.ts';
 
-export async function publishFixture(store: ObjectStore, { files }: Fixture): Promise<void> {
+/** @param options  By default the model becomes the default one. */
+export async function publishFixture(
+  store: ObjectStore,
+  fixture: Fixture,
+  options: Partial<PublishOptions> = {},
+): Promise<PublishResult> {
   const folder = await mkdtemp(join(tmpdir(), 'digitmint-fixture-'));
-  for (const [path, bytes] of files) {
-    await writeFile(join(folder, path), bytes);
+  try {
+    await writeModel(folder, fixture);
+    const now = () => new Date();
+    return await publishArtifact({ store, folder, makeDefault: true, now, ...options });
+  } finally {
+    await rm(folder, { recursive: true });
   }
-  await publishArtifact({ store, folder, makeDefault: true, now: () => new Date() });
-  await rm(folder, { recursive: true });
 }

@@ -3,13 +3,12 @@
  * uses Node's own hash and none of the publishing code.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Pointer } from '../../../shared/model/artifact.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { PublishError, type PublishFailure } from '../../../trainer/publish/publish-error.ts';
-import { buildFixture, type Fixture } from './fixture-artifact.ts';
+import { buildFixture, writeModel, type Fixture } from './fixture-artifact.ts';
 
 /** Builds versions of the model `mlp`, one for each seed. */
 export function buildVersions<const Seeds extends readonly string[]>(...seeds: Seeds) {
@@ -38,10 +37,7 @@ export function buildTiny(name: string, weightsSeed: string): Fixture {
  */
 export async function writeArtifact(base: string, fixture: Fixture): Promise<string> {
   const folder = join(base, `${fixture.manifest.name}-${fixture.manifest.version}`);
-  await mkdir(folder, { recursive: true });
-  await Promise.all(
-    [...fixture.files].map(([path, bytes]) => writeFile(join(folder, path), bytes)),
-  );
+  await writeModel(folder, fixture);
   return folder;
 }
 

@@ -16,7 +16,7 @@ import { PRESETS } from '../../../trainer/gan/preset.ts';
 import { locate, locateSnapshot } from '../../../trainer/run/run-folder.ts';
 import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
 import { createFolderStore } from '../../../storage/folder-store.ts';
-import { buildFixture } from '../../support/models/fixture-artifact.ts';
+import { buildFixture, writeModel } from '../../support/models/fixture-artifact.ts';
 import { readServed } from '../../support/models/published.ts';
 import { writeSmallMnist } from '../../support/training/small-mnist.ts';
 import { TRAINER } from '../../support/trainer-program.ts';
@@ -632,13 +632,8 @@ describe('npm run trainer -- quantize', () => {
 
   it('keeps figures when the weights stay the same', async () => {
     const source = join(parent, 'measured');
-    await mkdir(source);
-    for (const [path, bytes] of buildFixture({
-      dtype: 'float16',
-      alter: (content) => ({ ...content, figures: { f: 1 } }),
-    }).files) {
-      await writeFile(join(source, path), bytes);
-    }
+    const alter = (content: ManifestContent) => ({ ...content, figures: { f: 1 } });
+    await writeModel(source, buildFixture({ dtype: 'float16', alter }));
     const { output, manifest } = await quantize(source, 'float32', 'widened');
     expect(output).toContain('The weights are the same numbers.');
     expect(manifest.figures).toEqual({ f: 1 });
@@ -650,14 +645,11 @@ describe('npm run trainer -- quantize', () => {
 
 it('an encoder is for light ink on black, and measured for the ten digits', async () => {
   const folder = join(parent, 'dark-ink');
-  await mkdir(folder);
   const alter = (content: ManifestContent): ManifestContent => ({
     ...content,
     image: { ...content.image, paper: [255] },
   });
-  for (const [path, bytes] of buildFixture({ alter }).files) {
-    await writeFile(join(folder, path), bytes);
-  }
+  await writeModel(folder, buildFixture({ alter }));
   for (const [command, message] of [
     ['train-encoder', /its paper is not black.*train the model with --invert/],
     ['evaluate-encoder', /draws other things than MNIST's ten digits/],
@@ -670,10 +662,7 @@ it('an encoder is for light ink on black, and measured for the ten digits', asyn
 
 it('an encoder is written beside the model of a run', async () => {
   const folder = join(parent, 'with-encoder');
-  await mkdir(join(folder, 'model'), { recursive: true });
-  for (const [path, bytes] of buildFixture({ classes: 10 }).files) {
-    await writeFile(join(folder, 'model', path), bytes);
-  }
+  await writeModel(join(folder, 'model'), buildFixture({ classes: 10 }));
   const checkpoint = join(parent, 'encoder-run');
   const flags = ['--model', folder, '--run', checkpoint, '--steps', '1', '--backend', 'auto'];
   const { ino } = await stat(join(folder, 'model'));
@@ -686,10 +675,7 @@ it('an encoder is written beside the model of a run', async () => {
 describe('npm run sample', () => {
   it('writes the labels of a model with classes, random or requested', async () => {
     const model = join(parent, 'conditional');
-    await mkdir(model);
-    for (const [path, bytes] of buildFixture({ classes: 10 }).files) {
-      await writeFile(join(model, path), bytes);
-    }
+    await writeModel(model, buildFixture({ classes: 10 }));
     const [digits, labels] = [join(parent, 'd.idx'), join(parent, 'l.idx')];
     const args = [
       'sample',

@@ -1,13 +1,12 @@
 /** The trainer's warnings before it starts. */
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, it } from 'vitest';
 import type { Dataset } from '../../../trainer/data/dataset.ts';
 import { findWarnings } from '../../../trainer/data/findings.ts';
-import { loadIdxFolder } from '../../../trainer/data/idx.ts';
+import { loadTestDigits } from '../../../trainer/evaluation/digits.ts';
 
-const mnist = await loadIdxFolder(join(import.meta.dirname, '../../../data/mnist'), 't10k');
+const { dataset: mnist } = await loadTestDigits();
 
 /** The first digits, of which `change` may replace one's pixels. */
 function take(count: number, change?: (i: number) => Uint8Array | undefined): Dataset {

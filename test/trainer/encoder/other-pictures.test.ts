@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { planEncoder } from '../../../shared/model/encoder.ts';
 import { planGenerator } from '../../../shared/model/generator.ts';
 import { deriveKey } from '../../../shared/model/random.ts';
-import { encodeIdx } from '../../../trainer/data/idx.ts';
+import { encodeIdx } from '../../../shared/array-headers.ts';
 import { loadOtherPictures, makeOtherPictures } from '../../../trainer/encoder/other-pictures.ts';
 import { configureEncoder } from '../../../trainer/encoder/network.ts';
 import { loadWritten } from '../../../trainer/encoder/train-encoder.ts';

@@ -6,7 +6,7 @@ import { planGenerator } from '../../../shared/model/generator.ts';
 import { createSampler } from '../../../shared/model/sampler.ts';
 import { buildEvaluateCommand } from '../../../trainer/cli/evaluate.ts';
 import type { Dataset } from '../../../trainer/data/dataset.ts';
-import { encodeIdx } from '../../../trainer/data/idx.ts';
+import { encodeIdx } from '../../../shared/array-headers.ts';
 import { loadClassifier } from '../../../trainer/evaluation/classifier/classifier-file.ts';
 import {
   drawValidationDigits,
@@ -31,7 +31,11 @@ import { formatTable } from '../../../trainer/evaluation/figure-table.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import { instantiateKernels } from '../../../trainer/node-kernels.ts';
 import { selectBackend } from '../../../trainer/tensorflow/backend.ts';
-import { buildFixture, type FixtureOptions } from '../../support/models/fixture-artifact.ts';
+import {
+  buildFixture,
+  writeModel,
+  type FixtureOptions,
+} from '../../support/models/fixture-artifact.ts';
 
 let folder: string;
 let measure: Measure;
@@ -61,12 +65,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function writeModel(name: string, options: FixtureOptions = {}): Promise<string> {
+async function writeNamed(name: string, options: FixtureOptions = {}): Promise<string> {
   const path = join(folder, name);
-  await mkdir(path);
-  for (const [file, bytes] of buildFixture(options).files) {
-    await writeFile(join(path, file), bytes);
-  }
+  await writeModel(path, buildFixture(options));
   return path;
 }
 
@@ -230,7 +231,7 @@ describe('validation digits', () => {
 
 describe('the samples of a model', () => {
   it('are the sampler’s own bytes, with labels drawn from the seed', async () => {
-    const path = await writeModel('conditional');
+    const path = await writeNamed('conditional');
     const { set } = drawSamples(await readModel(path), 'a seed', 100);
     const { manifest, files } = buildFixture();
     const sampler = createSampler(
@@ -262,7 +263,7 @@ describe('an evaluation is refused', () => {
   };
 
   it('when the model is damaged', async () => {
-    const path = await writeModel('damaged');
+    const path = await writeNamed('damaged');
     const weights = await readFile(join(path, 'weights.bin'));
     weights[5] = (weights[5] as number) ^ 1;
     await writeFile(join(path, 'weights.bin'), weights);
@@ -271,7 +272,7 @@ describe('an evaluation is refused', () => {
   });
 
   it('when one of several models is damaged, or given twice, before anything is drawn', async () => {
-    const whole = await writeModel('whole');
+    const whole = await writeNamed('whole');
     const stages: string[] = [];
     const request = { seed: '1', keptFolder: folder, models: [whole, join(folder, 'gone')] };
     const running = evaluate(
@@ -288,7 +289,7 @@ describe('an evaluation is refused', () => {
   });
 
   it('when the model does not draw digits', async () => {
-    const small = await writeModel('small', {
+    const small = await writeNamed('small', {
       layers: [
         { type: 'dense', units: 64, activation: 'sigmoid' },
         { type: 'reshape', shape: [8, 8, 1] },
@@ -296,7 +297,7 @@ describe('an evaluation is refused', () => {
     });
     const ofOther = /draws no digits of MNIST\. Name its data by --data/;
     await refuse({ models: [small] }, ofOther);
-    await refuse({ models: [await writeModel('letters', { classes: 26 })] }, ofOther);
+    await refuse({ models: [await writeNamed('letters', { classes: 26 })] }, ofOther);
     await expect(readModel(small)).rejects.toThrow(
       'makes images of 8 x 8 x 1, expected 28 x 28 x 1',
     );

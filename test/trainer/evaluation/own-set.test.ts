@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { encodeNpy } from '../../../shared/array-headers.ts';
 import { loadDataFolder } from '../../../trainer/data/data-folder.ts';
 import { hashDataset } from '../../../trainer/data/dataset.ts';
-import { encodeIdx } from '../../../trainer/data/idx.ts';
+import { encodeIdx } from '../../../shared/array-headers.ts';
 import {
   CLASSIFIER_CONFIG,
   fitClassifier,
@@ -33,7 +33,11 @@ import { saveRunOptions, type RunOptions } from '../../../trainer/run/run-folder
 import { TINY_CONFIG } from '../../support/training/tensors.ts';
 import { openModel } from '../../../trainer/evaluation/samples.ts';
 import { listTrainingBackends } from '../../support/training/backends.ts';
-import { buildEncoderFixture, buildFixture } from '../../support/models/fixture-artifact.ts';
+import {
+  buildEncoderFixture,
+  buildFixture,
+  writeModel,
+} from '../../support/models/fixture-artifact.ts';
 import { TRAINER } from '../../support/trainer-program.ts';
 
 const SIDE = 8;
@@ -74,7 +78,7 @@ async function writeSet(
 }
 
 /** Writes a model of noise in the shape of a set. */
-async function writeModel(
+async function writeOwnModel(
   name: string,
   channels: 1 | 3,
   names: readonly string[],
@@ -97,10 +101,7 @@ async function writeModel(
     }),
   });
   const folder = join(parent, `${name}-model`);
-  await mkdir(folder);
-  for (const [path, bytes] of fixture.files) {
-    await writeFile(join(folder, path), bytes);
-  }
+  await writeModel(folder, fixture);
   return folder;
 }
 
@@ -131,7 +132,7 @@ async function runOn(backend: string, ...args: string[]) {
 
 it('a set of fewer pictures is refused with the number needed and a way out', async () => {
   const names = ['cat', 'dog'];
-  const model = await writeModel('small', 1, names);
+  const model = await writeOwnModel('small', 1, names);
   const data = join(parent, 'small');
   await mkdir(data);
   const images = encodeIdx([599, SIDE, SIDE], new Uint8Array(599 * SIDE ** 2).fill(9));
@@ -150,7 +151,7 @@ it.skipIf(tensorflow?.skip)(
   'a coloured set with classes is scored by a classifier of its own, which is kept',
   async () => {
     const names = ['cat', 'dog', 'cow'];
-    const [data, model] = [await writeSet('zoo', 3, names), await writeModel('zoo', 3, names)];
+    const [data, model] = [await writeSet('zoo', 3, names), await writeOwnModel('zoo', 3, names)];
     const args = ['--model', model, '--data', data];
     const { report, stages } = await runOn('tensorflow', ...args, '--fresh');
     expect(report.classifier).toMatchObject({ kind: 'own', features: 72 });
@@ -186,7 +187,7 @@ it.skipIf(tensorflow?.skip)(
 );
 
 it('a set without classes is scored by random features, named as such; dark ink on light paper is ink', async () => {
-  const [data, model] = [await writeSet('plain', 1, []), await writeModel('plain', 1, [])];
+  const [data, model] = [await writeSet('plain', 1, []), await writeOwnModel('plain', 1, [])];
   const { report, text } = await run({ models: [model], data });
   expect(report.classifier).toMatchObject({ kind: 'random', testAccuracy: null });
   const [column] = report.columns;
@@ -215,7 +216,7 @@ it('saved figures are in the manifest, the card and the report of the run', asyn
   const data = await writeSet('saved', 1, []);
   const folder = join(parent, 'run');
   await mkdir(folder);
-  await rename(await writeModel('saved', 1, []), join(folder, 'model'));
+  await rename(await writeOwnModel('saved', 1, []), join(folder, 'model'));
   const config = { ...TINY_CONFIG, steps: 1 };
   const dataset = { name: 'saved', images: COUNT, sha256: '' };
   await saveRunOptions(folder, { config, dataset, data } as unknown as RunOptions);
@@ -277,12 +278,12 @@ it('saved figures leave a model its encoder, and a card written by hand', async 
 
 it('says what is missing or does not fit', async () => {
   const names = ['cat', 'dog', 'cow'];
-  const model = await writeModel('other', 1, names);
+  const model = await writeOwnModel('other', 1, names);
   const zoo = await writeSet('zoo again', 3, names);
   await expect(run({ models: [model] })).rejects.toThrow('Name its data by --data');
-  await expect(run({ models: [await writeModel('birds', 3, ['owl'])], data: zoo })).rejects.toThrow(
-    /makes images of 8 x 8 x 3 in 1 classes, --data .* holds 8 x 8 x 3 in 3/,
-  );
+  await expect(
+    run({ models: [await writeOwnModel('birds', 3, ['owl'])], data: zoo }),
+  ).rejects.toThrow(/makes images of 8 x 8 x 3 in 1 classes, --data .* holds 8 x 8 x 3 in 3/);
   await expect(run({ models: [model], data: zoo, split: 'validation' })).rejects.toThrow(
     '--split validation: only for MNIST',
   );
@@ -338,7 +339,7 @@ it('a set of digits is its own only when the model was trained on it', async () 
   const { dataset } = await loadDataFolder(data);
   const sha256 = hashDataset(dataset);
   const open = async (name: string, hash: string) => [
-    await openModel(await writeModel(name, 1, names, hash)),
+    await openModel(await writeOwnModel(name, 1, names, hash)),
   ];
   expect([
     (await loadTrainedSet(await open('numbers', sha256), data))?.dataset.count,

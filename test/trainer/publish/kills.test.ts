@@ -13,16 +13,16 @@ import { pinVersion } from '../../../trainer/publish/prune.ts';
 import { pruneStore } from '../../../trainer/publish/prune.ts';
 import { signVersion } from '../../../trainer/publish/signing.ts';
 import { verifyStore } from '../../../trainer/publish/verify.ts';
-import { publishArtifact, rollBack } from '../../../trainer/publish/publish.ts';
+import { rollBack } from '../../../trainer/publish/publish.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createMemoryStore, type MemoryStore } from '../../support/storage/memory-store.ts';
 import { listKeys } from '../../support/storage/object-store-contract.ts';
+import { publishFixture } from '../../support/models/publish-fixture.ts';
 import {
   buildTiny,
   buildVersions,
   readPointer,
   readServed,
-  writeArtifact,
 } from '../../support/models/published.ts';
 import { createDyingStore, Death } from '../../support/storage/stepped-store.ts';
 
@@ -49,15 +49,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(base, { recursive: true, force: true }));
 
-async function publish(store: ObjectStore, fixture: typeof next): Promise<void> {
-  await publishArtifact({
-    store,
-    folder: await writeArtifact(base, fixture),
-    makeDefault: false,
-    now,
-    waiting,
-  });
-}
+const publish = (store: ObjectStore, fixture: typeof next) =>
+  publishFixture(store, fixture, { makeDefault: false, now, waiting });
 
 /** Opens a store with a model of three versions and another model. */
 async function openFilled(): Promise<ObjectStore> {

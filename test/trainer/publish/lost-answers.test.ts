@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readLedger } from '../../../trainer/publish/ledger.ts';
 import { pruneStore } from '../../../trainer/publish/prune.ts';
 import { verifyStore } from '../../../trainer/publish/verify.ts';
-import { publishArtifact, rollBack } from '../../../trainer/publish/publish.ts';
+import { rollBack } from '../../../trainer/publish/publish.ts';
 import { createFolderStore } from '../../../storage/folder-store.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createS3Store } from '../../../storage/s3-store.ts';
@@ -23,7 +23,8 @@ import {
   type FaultyProxy,
 } from '../../support/storage/faulty-proxy.ts';
 import { listKeys } from '../../support/storage/object-store-contract.ts';
-import { buildVersions, readServed, writeArtifact } from '../../support/models/published.ts';
+import { publishFixture } from '../../support/models/publish-fixture.ts';
+import { buildVersions, readServed } from '../../support/models/published.ts';
 import { hasVersitygw, startVersitygw, type Versitygw } from '../../support/storage/s3-server.ts';
 
 const now = (): Date => new Date();
@@ -60,14 +61,8 @@ describe.skipIf(!hasVersitygw())(
       await rm(base, { recursive: true, force: true });
     });
 
-    const publish = async (store: ObjectStore, fixture: typeof next) =>
-      publishArtifact({
-        store,
-        folder: await writeArtifact(base, fixture),
-        makeDefault: false,
-        now,
-        waiting,
-      });
+    const publish = (store: ObjectStore, fixture: typeof next) =>
+      publishFixture(store, fixture, { makeDefault: false, now, waiting });
 
     /** A store after three publications, copied under a new prefix for each fault. */
     const FILLED = 'filled';

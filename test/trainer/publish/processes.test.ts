@@ -12,11 +12,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { readLedger } from '../../../trainer/publish/ledger.ts';
 import { pinVersion } from '../../../trainer/publish/prune.ts';
 import { verifyStore } from '../../../trainer/publish/verify.ts';
-import { publishArtifact } from '../../../trainer/publish/publish.ts';
 import { createFolderStore } from '../../../storage/folder-store.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createS3Store } from '../../../storage/s3-store.ts';
 import type { ChildTask } from '../../support/models/models-child.ts';
+import type { Fixture } from '../../support/models/fixture-artifact.ts';
+import { publishFixture } from '../../support/models/publish-fixture.ts';
 import {
   buildTiny,
   buildVersions,
@@ -54,14 +55,8 @@ function runChild(task: ChildTask): Promise<string[] | null> {
   });
 }
 
-async function publish(store: ObjectStore, fixture: ReturnType<typeof buildTiny>): Promise<void> {
-  await publishArtifact({
-    store,
-    folder: await writeArtifact(base, fixture),
-    makeDefault: false,
-    now: () => new Date(),
-  });
-}
+const publish = (store: ObjectStore, fixture: Fixture) =>
+  publishFixture(store, fixture, { makeDefault: false });
 
 /** A new prefix in the server's bucket. */
 function openPrefix(

@@ -31,7 +31,6 @@ import {
   publishArtifact,
   rollBack,
   type PublishOptions,
-  type PublishResult,
 } from '../../../trainer/publish/publish.ts';
 import { LEDGER_KEY } from '../../../trainer/publish/ledger.ts';
 import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
@@ -40,6 +39,7 @@ import { StorageError, type ObjectStore } from '../../../storage/object-store.ts
 import { createS3Store } from '../../../storage/s3-store.ts';
 import { buildFixture, type Fixture } from '../../support/models/fixture-artifact.ts';
 import { listKeys } from '../../support/storage/object-store-contract.ts';
+import { publishFixture } from '../../support/models/publish-fixture.ts';
 import {
   buildTiny,
   catchPublishFailure,
@@ -67,18 +67,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(base, { recursive: true, force: true }));
 
-async function publish(
-  fixture: Fixture,
-  options: Partial<PublishOptions> = {},
-): Promise<PublishResult> {
-  return publishArtifact({
-    store,
-    folder: await writeArtifact(base, fixture),
-    makeDefault: true,
-    now,
-    ...options,
-  });
-}
+const publish = (fixture: Fixture, options: Partial<PublishOptions> = {}) =>
+  publishFixture(store, fixture, { now, ...options });
 
 /** A store that counts puts and may change them. */
 function wrapPuts(

@@ -11,17 +11,13 @@ import { readLedger } from '../../../trainer/publish/ledger.ts';
 import { pinVersion } from '../../../trainer/publish/prune.ts';
 import { pruneStore } from '../../../trainer/publish/prune.ts';
 import { verifyStore } from '../../../trainer/publish/verify.ts';
-import { publishArtifact, rollBack } from '../../../trainer/publish/publish.ts';
+import { rollBack } from '../../../trainer/publish/publish.ts';
 import type { Waiting } from '../../../storage/retry.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createMemoryStore, type MemoryStore } from '../../support/storage/memory-store.ts';
 import { listKeys } from '../../support/storage/object-store-contract.ts';
-import {
-  buildTiny,
-  catchPublishFailure,
-  readServed,
-  writeArtifact,
-} from '../../support/models/published.ts';
+import { publishFixture } from '../../support/models/publish-fixture.ts';
+import { buildTiny, catchPublishFailure, readServed } from '../../support/models/published.ts';
 import { createCountingStore, createPausingStore } from '../../support/storage/stepped-store.ts';
 
 const oldest = buildTiny('mlp', 'oldest');
@@ -48,14 +44,8 @@ type Command = (store: ObjectStore, waiting: Waiting) => Promise<unknown>;
 
 const publish =
   (fixture: typeof oldest): Command =>
-  async (store, waiting) =>
-    publishArtifact({
-      store,
-      folder: await writeArtifact(base, fixture),
-      makeDefault: false,
-      now,
-      waiting,
-    });
+  (store, waiting) =>
+    publishFixture(store, fixture, { makeDefault: false, now, waiting });
 const prune: Command = (store, waiting) =>
   pruneStore({ store, now, waiting, olderThanMs: 0, keep: 0 });
 const rollBackTo =

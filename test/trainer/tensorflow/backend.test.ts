@@ -9,9 +9,10 @@ import * as tf from '@tensorflow/tfjs';
 import * as core from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { BACKEND_NAMES, type Openers, selectBackend } from '../../../trainer/tensorflow/backend.ts';
+import { type Openers, selectBackend } from '../../../trainer/tensorflow/backend.ts';
 import {
   adviseOnDawn,
+  BACKEND_NAMES,
   BackendUnusable,
   openCpu,
   type Opener,

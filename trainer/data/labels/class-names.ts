@@ -21,7 +21,7 @@ export async function findClassNames(
   }
   const labels = [...known].map(Number).sort((a, b) => a - b);
   for (const file of files.filter(({ path }) => LIST.test(path) || MAPPING.test(path))) {
-    const bytes = await readFile(file, MAX_BYTES).catch(() => new Uint8Array());
+    const bytes = await readFile(file, MAX_BYTES).catch(() => Buffer.alloc(0));
     const text = decodeText(bytes);
     const names = MAPPING.test(file.path)
       ? await within(`${file.path} `, () => parseMapping(text))

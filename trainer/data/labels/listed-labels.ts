@@ -419,7 +419,7 @@ export async function findLabelTables(
   const found = new Set<TreeFile>();
   for (const file of names.size === 0 ? [] : tables) {
     const bytes = await within(`${file.path} `, () => readStart(file, LOOKED_INTO));
-    const rows = Buffer.from(bytes)
+    const rows = bytes
       .toString('utf8')
       .split(/[\r\n]+/)
       .map((line) => line.split(/[,;\t]/).map((cell) => basename(cell.replace(/"/g, '').trim())));

@@ -41,7 +41,7 @@ export interface Table extends Columns {
 }
 
 /** Reads the start of a table, in which its columns are found; no letter of UTF-8 is cut. */
-export async function readHeader(file: TreeFile): Promise<Uint8Array> {
+export async function readHeader(file: TreeFile): Promise<Buffer> {
   const bytes = await readStart(file, HEADER_BYTES);
   return bytes.length < HEADER_BYTES ? bytes : dropOpen(bytes);
 }

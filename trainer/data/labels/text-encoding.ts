@@ -29,20 +29,22 @@ const LINE_END = /\r\n?|\n/g;
 const SAMPLED_LINES = 1000;
 
 /** Lines with other characters than those of ASCII. */
-function listForeign(bytes: Uint8Array): Buffer[] {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-  const lines = text.split('\n').filter((line) => /[^\0-\x7f]/.test(line));
+function listForeign(bytes: Buffer): Buffer[] {
+  const lines = bytes
+    .toString('latin1')
+    .split('\n')
+    .filter((line) => /[^\0-\x7f]/.test(line));
   return lines.slice(0, SAMPLED_LINES).map((line) => Buffer.from(line, 'latin1'));
 }
 
 /** Finds the encoding of text that is not Unicode; Windows-1252 where no other fits. */
-function guessEncoding(bytes: Uint8Array): readonly [encoding: string, name: string] {
+function guessEncoding(bytes: Buffer): readonly [encoding: string, name: string] {
   const [encoding, name] = findEncoding(listForeign(bytes)) ?? [];
   return [encoding ?? 'windows-1252', name ?? 'Windows-1252'];
 }
 
 /** Says how text is read that is not Unicode; empty for Unicode. */
-export function describeEncoding(path: string, bytes: Uint8Array): string[] {
+export function describeEncoding(path: string, bytes: Buffer): string[] {
   if (findUnicode(bytes) !== 'utf-8' || isUtf8(bytes)) {
     return [];
   }
@@ -58,14 +60,14 @@ export function describeEncoding(path: string, bytes: Uint8Array): string[] {
  * Decodes UTF-8, UTF-16, or the encoding that old programs wrote.
  * @returns  Lines that end with \n.
  */
-export function decodeText(bytes: Uint8Array): string {
+export function decodeText(bytes: Buffer): string {
   const unicode = findUnicode(bytes);
   const encoding = unicode !== 'utf-8' || isUtf8(bytes) ? unicode : guessEncoding(bytes)[0];
   return new TextDecoder(encoding).decode(bytes).replace(LINE_END, '\n');
 }
 
 /** Decodes a table, without the lines that come before it. */
-export function decodeTable(bytes: Uint8Array): string {
+export function decodeTable(bytes: Buffer): string {
   const text = decodeText(bytes);
   let start = 0;
   for (let end = text.indexOf('\n'); end >= 0 && isBeforeTable(text.slice(start, end));) {
@@ -80,7 +82,7 @@ export async function* readLines(file: TreeFile): AsyncGenerator<string> {
   let decoder: InstanceType<typeof TextDecoder> | undefined;
   let rest = '';
   /** The beginning of a letter of UTF-8, or a letter of Windows-1252. */
-  let open: Uint8Array = new Uint8Array();
+  let open = Buffer.alloc(0);
   for await (const chunk of readChunks(file)) {
     decoder ??= new TextDecoder(findUnicode(chunk), { fatal: true });
     const bytes = Buffer.concat([open, chunk]);
@@ -93,7 +95,7 @@ export async function* readLines(file: TreeFile): AsyncGenerator<string> {
       const whole = bytes.subarray(0, bytes.lastIndexOf('\n') + 1 || bytes.length);
       decoder = new TextDecoder(guessEncoding(whole)[0]);
       decoded = decoder.decode(bytes, { stream: true });
-      open = new Uint8Array();
+      open = Buffer.alloc(0);
     }
     const text = rest + decoded;
     // The last character may be the first of two that end a line.
@@ -108,7 +110,7 @@ export async function* readLines(file: TreeFile): AsyncGenerator<string> {
 }
 
 /** Takes a letter of UTF-8 away that was cut at the end. */
-export function dropOpen(bytes: Uint8Array): Uint8Array {
+export function dropOpen(bytes: Buffer): Buffer {
   return bytes.subarray(0, bytes.length - countOpen(bytes));
 }
 

@@ -1,9 +1,13 @@
-/** Archives within a folder or an archive, tar files, and packed files. */
+/**
+ * Archives within a folder or an archive, and packed files. ZIP is read with yauzl: sizes are
+ * checked, nothing is unpacked to disk.
+ */
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createGunzip, gunzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { decodeNames } from '../file-names.ts';
+import yauzl, { type Entry } from 'yauzl';
+import { decodeCp437, decodeNames } from '../file-names.ts';
 import { MAX_ARRAY_BYTES } from '../array-file.ts';
 import {
   areShards,
@@ -23,13 +27,12 @@ import {
   type Tree,
   type TreeFile,
 } from './tree.ts';
-import { listZip } from './zip.ts';
 
 const ENDING = /\.(?:zip|tar(?:\.gz|\.zst)?|tgz|tzst)$/i;
 /** Tells by the content, or by the name of a damaged file. */
 export async function isZipFile(file: TreeFile): Promise<boolean> {
-  const start = Buffer.from(await readStart(file, 2)).toString('latin1');
-  return start === 'PK'
+  const start = await readStart(file, 2);
+  return start.toString('latin1') === 'PK'
     ? !/\.(?:np[yz]|pth?|docx|xlsx|pptx)$/i.test(file.path)
     : /\.zip$/i.test(file.path);
 }
@@ -55,7 +58,7 @@ export function openPacked(file: TreeFile): TreeFile {
   return { path, size: file.size, open };
 }
 
-/** Honest archives do not unpack to more times their size. */
+/** Honest archives do not unpack to more times their size, unless that is little. */
 const HONEST = 200;
 /** Bytes of a header in a tar file. Files are padded to a multiple of it. */
 const BLOCK = 512;
@@ -151,19 +154,92 @@ async function listArchive(file: TreeFile, maxBytes: number): Promise<Listed> {
   return await within(`${file.path} `, list, (message) => `is no whole archive (${message})`);
 }
 
+/** The kind of a file that Unix programs put into its first four bits. */
+const UNIX_LINK = 0xa;
+
+/**
+ * Lists an archive. Its file stays open until the process ends.
+ * @param from  Its path, or its bytes when it lies within another archive.
+ * @throws ExpectedError  When it is damaged, holds too many files, or would inflate too much.
+ */
+export async function listZip(from: string | Buffer): Promise<Tree> {
+  const files: TreeFile[] = [];
+  const problems: Problem[] = [];
+  // The names are decoded here, all together.
+  const options = { autoClose: false, lazyEntries: true, decodeStrings: false };
+  let inflated = 0;
+  let notes: readonly string[] = [];
+  const list = async (): Promise<void> => {
+    const zip =
+      typeof from === 'string'
+        ? await yauzl.openPromise(from, options)
+        : await yauzl.fromBufferPromise(from, options);
+    if (zip.entryCount > MAX_FILES) {
+      throw new ExpectedError(`holds ${zip.entryCount} files, at most ${MAX_FILES} allowed`);
+    }
+    const entries: Entry[] = [];
+    for await (const entry of zip.eachEntry()) {
+      entries.push(entry);
+    }
+    const names = decodeNames(entries.map(readName));
+    notes = names.notes;
+    for (const [i, entry] of entries.entries()) {
+      const { uncompressedSize: size } = entry;
+      const path = (names.decoded[i] as string).replaceAll('\\', '/');
+      const fault = yauzl.validateFileName(path);
+      inflated += size;
+      if (fault !== null) {
+        problems.push({ name: path, reason: 'has a path out of the archive: pack it without' });
+        continue;
+      }
+      if (path.endsWith('/') || isJunk(path)) {
+        continue;
+      }
+      const isLink = entry.externalFileAttributes >>> 28 === UNIX_LINK;
+      if (isLink || !entry.canDecodeFileData()) {
+        const reason = isLink
+          ? 'is a link in the archive: pack what it points to (zip without -y)'
+          : entry.isEncrypted()
+            ? 'is encrypted'
+            : 'is packed in an unknown way: unpack it';
+        problems.push({ name: path, reason });
+        continue;
+      }
+      files.push({ path, size, open: () => zip.openReadStreamPromise(entry) });
+    }
+    if (inflated > Math.max(MAX_ARRAY_BYTES, zip.fileSize * HONEST)) {
+      throw new ExpectedError(
+        `has ${zip.fileSize} bytes that would inflate to ${inflated}: too much for an honest archive`,
+      );
+    }
+  };
+  await within('', list, (message) => `is no whole ZIP archive (${message})`);
+  // If two members have the same path, the later one counts, as in unpacking.
+  const last = [...new Map(files.map((file) => [file.path, file])).values()];
+  last.sort((a, b) => (a.path < b.path ? -1 : 1));
+  const name = typeof from === 'string' ? basename(from) : '';
+  return { name, files: last, problems, notes, passedOver: [] };
+}
+
+/** A name's bytes. Some programs add the name in UTF-8, which yauzl finds. */
+function readName({ fileNameRaw, extraFields }: Entry): Buffer {
+  const added = yauzl.getFileNameLowLevel(0, fileNameRaw, extraFields, false);
+  return added === decodeCp437(fileNameRaw) ? fileNameRaw : Buffer.from(added);
+}
+
 /**
  * Lists the files of a tar file, plain or packed by gzip or Zstandard. A hard link is the file of
  * that name before it.
  * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
  * @throws Error  When it is damaged.
  */
-export function listTar(packed: Uint8Array, maxBytes = MAX_ARRAY_BYTES): Listed {
-  const magic = Buffer.from(packed.subarray(0, 4)).toString('hex');
+export function listTar(packed: Buffer, maxBytes = MAX_ARRAY_BYTES): Listed {
+  const magic = packed.toString('hex', 0, 4);
   const bytes = magic.startsWith('1f8b')
     ? unpackWhole(() => gunzipSync(packed, { maxOutputLength: maxBytes }), maxBytes)
     : IS_ZSTANDARD.test(magic)
       ? unpackWhole(() => unpackZstandard(packed, maxBytes), maxBytes)
-      : Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
+      : packed;
   const listed: { path: string; content: Buffer | null; reason?: string }[] = [];
   if (bytes.length < BLOCK) {
     throw new Error('it is truncated');

@@ -18,6 +18,7 @@ import { measureSquare } from '../labels/table-columns.ts';
 import { decodeMat, isMat } from '../mat-file.ts';
 import { isPickle, nameFour, readPickledArrays, stackArrays } from '../pickle.ts';
 import { decideRange, findExtremes } from '../number-range.ts';
+import { listZip } from './archives.ts';
 import { findBeside } from './picture-files.ts';
 import {
   areClassNames,
@@ -37,7 +38,6 @@ import {
 } from './source.ts';
 import { readFile, type TreeFile } from './tree.ts';
 import { hasPictureEnding } from '../pictures/format.ts';
-import { listZip } from './zip.ts';
 
 const ENDING = /\.(?:np[yz]|mat|idx\d?(?:-ubyte)?|p(?:kl|ickle)?)$/i;
 
@@ -96,7 +96,7 @@ async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArra
       `is no pickle of protocol 2 or later, which are read. Read it ${SAVE_IN_PYTHON}`,
     );
   }
-  if (Buffer.from(content.subarray(0, 2)).toString('latin1') !== 'PK') {
+  if (content.toString('latin1', 0, 2) !== 'PK') {
     return nameAll(await decodeAny(content, stem, file.path, notes));
   }
   const { files: members } = await listZip(content);
@@ -125,13 +125,12 @@ async function readArrayFile(file: TreeFile, notes: string[]): Promise<NamedArra
 }
 
 /** Files of .npy with objects have a pickle after their header. */
-function isPickled(bytes: Uint8Array): boolean {
-  const start = Buffer.from(bytes.subarray(1, 256)).toString('latin1');
-  return isPickle(bytes) || /^NUMPY.*'descr': '\|O'/s.test(start);
+function isPickled(bytes: Buffer): boolean {
+  return isPickle(bytes) || /^NUMPY.*'descr': '\|O'/s.test(bytes.toString('latin1', 1, 256));
 }
 
 async function decodeAny(
-  bytes: Uint8Array,
+  bytes: Buffer,
   name: string,
   path: string,
   notes: string[],

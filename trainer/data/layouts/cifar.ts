@@ -60,7 +60,7 @@ export async function readCifar(tree: Tree, part: 'train' | 'test'): Promise<Sou
   }
   const pictures = listPictures(sets);
   const classNames = await inFile(listing, (content) => {
-    const lines = Buffer.from(content).toString('utf8').split(/\r?\n/);
+    const lines = content.toString('utf8').split(/\r?\n/);
     return listing.path.endsWith('.txt')
       ? lines.filter((line) => line.trim() !== '')
       : readNames(content);
@@ -80,7 +80,7 @@ export async function readCifar(tree: Tree, part: 'train' | 'test'): Promise<Sou
   };
 }
 
-function inFile<T>(file: TreeFile, read: (content: Uint8Array) => T): Promise<T> {
+function inFile<T>(file: TreeFile, read: (content: Buffer) => T): Promise<T> {
   return within(
     `${file.path} `,
     async () => read(await readFile(file, MAX_ARRAY_BYTES)),
@@ -103,7 +103,7 @@ function readBinary(content: Uint8Array, isHundred: boolean) {
   return { images, labels };
 }
 
-function readPython(content: Uint8Array) {
+function readPython(content: Buffer) {
   const batch = readMap(content);
   const images = findBytes(batch.get('data'));
   const labels = batch.get('fine_labels') ?? batch.get('labels');
@@ -113,7 +113,7 @@ function readPython(content: Uint8Array) {
   return { images: new Uint8Array(images), labels: labels.map(Number) };
 }
 
-function readNames(content: Uint8Array): string[] {
+function readNames(content: Buffer): string[] {
   const meta = readMap(content);
   const names = meta.get('fine_label_names') ?? meta.get('label_names');
   if (!Array.isArray(names)) {
@@ -122,7 +122,7 @@ function readNames(content: Uint8Array): string[] {
   return names.map(String);
 }
 
-function readMap(content: Uint8Array): Map<string, unknown> {
+function readMap(content: Buffer): Map<string, unknown> {
   const value = readPickle(content);
   if (!(value instanceof Map)) {
     throw new Error('it holds no dictionary');

@@ -1,5 +1,4 @@
 /** Tables of pictures as Hugging Face writes them, `image.bytes` and `label`: Parquet and Arrow. */
-import { tableFromIPC, Type } from '@uwdata/flechette';
 import { ExpectedError } from '../../../shared/expected-error.ts';
 import {
   describeObjects,
@@ -14,39 +13,11 @@ import {
   type Column,
 } from '../labels/label-column.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
-import {
-  openJson,
-  readPixelTables,
-  selectPixelTables,
-  type PartTable,
-  type PixelTable,
-} from '../pictures/pixel-columns.ts';
-import { MAX_ARRAY_BYTES } from '../array-file.ts';
 import { parseJson } from '../labels/text-encoding.ts';
-import { openParquet } from './parquet.ts';
-import {
-  findFileSplit,
-  keepLast,
-  nameSome,
-  UnusablePicture,
-  within,
-  type Keep,
-  type PictureTable,
-  type Problem,
-  type Sample,
-  type Source,
-} from './source.ts';
-import { folderOf, MAX_FILES, readFile, type TreeFile } from './tree.ts';
-
-const BINARY = new Set<number>([Type.Binary, Type.LargeBinary, Type.BinaryView]);
-
-const IS_ARROW = /\.arrow$/i;
-/** Files in which `datasets` keeps the results of computations beside a set. */
-const IS_CACHE = /(?:^|\/)(?:cache-[0-9a-z_-]+|indices)\.arrow$/i;
-
-export function isHuggingFace({ path }: TreeFile): boolean {
-  return (IS_ARROW.test(path) && !IS_CACHE.test(path)) || /\.parquet$/i.test(path);
-}
+import { inTable, IS_ARROW, openTables, type PictureTable } from './picture-tables.ts';
+import { readPixelTables, selectPixelTables } from './pixel-columns.ts';
+import { nameSome, UnusablePicture, type Problem, type Sample, type Source } from './source.ts';
+import { folderOf, MAX_FILES, type TreeFile } from './tree.ts';
 
 /** The names of a table's columns. */
 interface Columns {
@@ -64,12 +35,7 @@ export async function readHuggingFace(
   range: PixelRange | undefined,
 ): Promise<Source> {
   const kind = files.some(({ path }) => IS_ARROW.test(path)) ? 'Arrow' : 'Parquet';
-  const keep = keepLast();
-  const tables: PartTable[] = [];
-  for (const file of files) {
-    const table = await inTable(file.path, () => openTable(file, keep));
-    tables.push({ table, split: findFileSplit(file.path), path: file.path });
-  }
+  const tables = await openTables(files);
   const ofPixels = await selectPixelTables(tables);
   if (ofPixels.length === tables.length) {
     return { ...(await readPixelTables(ofPixels, range)), kind };
@@ -129,26 +95,6 @@ export async function readHuggingFace(
     await inTable(path, take);
   }
   return { kind, samples, problems, notes, ...(classNames && { classNames }) };
-}
-
-function openTable(file: TreeFile, keep: Keep): Promise<PictureTable> {
-  return IS_ARROW.test(file.path) ? openArrow(file, keep) : openParquet(file, keep);
-}
-
-function inTable<T>(path: string, read: () => Promise<T>): Promise<T> {
-  return within(`${path} `, read, (message) => `cannot be read (${message})`);
-}
-
-/** Opens the tables of JSON that have the pixels of a picture in each row. */
-export async function openJsonTables(files: readonly TreeFile[]): Promise<PixelTable[]> {
-  const tables: PartTable[] = [];
-  for (const file of files) {
-    const table = await within(`${file.path} `, () => openJson(file));
-    if (table !== null) {
-      tables.push({ table, split: findFileSplit(file.path), path: file.path });
-    }
-  }
-  return await selectPixelTables(tables);
 }
 
 /** Finds the columns by Hugging Face's description of them, else by their types and names. */
@@ -220,33 +166,4 @@ function takeBytes(cell: unknown): Uint8Array {
     );
   }
   return bytes;
-}
-
-/** Opens a file of `datasets`' cache or of its `save_to_disk`, which is read whole. */
-async function openArrow(file: TreeFile, keep: Keep): Promise<PictureTable> {
-  const open = () =>
-    keep(file.path, () =>
-      within(
-        '',
-        async () => tableFromIPC(await readFile(file, MAX_ARRAY_BYTES)),
-        (message) =>
-          /compression codec/.test(message)
-            ? 'is compressed, which Arrow files must not be: save it as Parquet by pyarrow.parquet.write_table'
-            : message,
-      ),
-    );
-  const { schema, names, numRows } = await open();
-  const { fields, metadata } = schema;
-  const holdsBytes = ({ type }: (typeof fields)[number]): boolean =>
-    BINARY.has(type.typeId) ||
-    ('children' in type &&
-      (type.children?.some((child) => child.name === 'bytes' && holdsBytes(child)) ?? false));
-  return {
-    columns: names,
-    count: numRows,
-    description: metadata?.get('huggingface'),
-    holdsBytes: (column) => fields.some((field) => field.name === column && holdsBytes(field)),
-    readColumn: async (column) => (await open()).getChild(column).toArray() as unknown[],
-    openCells: (column) => async (row) => (await open()).getChild(column).at(row) as unknown,
-  };
 }

@@ -22,7 +22,7 @@ export function isIdxFile({ path }: Pick<TreeFile, 'path'>): boolean {
 }
 
 /** Files of one set: those with one prefix in one folder. */
-export interface IdxSet {
+interface IdxSet {
   readonly prefix: string;
   readonly folder: string;
   /** The files by part and kind, such as "train images". A plain file comes before its .gz. */
@@ -30,7 +30,7 @@ export interface IdxSet {
 }
 
 /** Groups files by folder and prefix, or by prefix alone when no folder has a whole set. */
-export function groupSets(files: readonly TreeFile[]): IdxSet[] {
+function groupSets(files: readonly TreeFile[]): IdxSet[] {
   const group = (key: (folder: string, prefix: string) => string): IdxSet[] => {
     const groups = Map.groupBy(files.filter(isIdxFile), ({ path }) =>
       key(folderOf(path), NAME.exec(basename(path))?.[1] ?? ''),
@@ -112,7 +112,7 @@ export async function readIdxFiles(
  * @param files  All, to name them when one is missing.
  * @throws ExpectedError  When files are missing or malformed, or do not belong together.
  */
-export async function readIdxPair(files: readonly TreeFile[], set: IdxSet, part: 'train' | 'test') {
+async function readIdxPair(files: readonly TreeFile[], set: IdxSet, part: 'train' | 'test') {
   const read = async (kind: string, ranks: readonly number[], others: readonly number[]) => {
     const file = set.files.get(`${part} ${kind}`);
     if (file === undefined) {
@@ -148,8 +148,8 @@ export async function readIdxPair(files: readonly TreeFile[], set: IdxSet, part:
 }
 
 /** Decodes a file of bytes in one of the `ranks`, the allowed numbers of dimensions. */
-function decodeBytes(bytes: Uint8Array, ranks: readonly number[], others: readonly number[]) {
-  const magic = Buffer.from(bytes.subarray(0, 4)).toString('hex');
+function decodeBytes(bytes: Buffer, ranks: readonly number[], others: readonly number[]) {
+  const magic = bytes.toString('hex', 0, 4);
   const allowed = [...ranks.map((rank) => (UNSIGNED_BYTE << 8) | rank), ...others].map((number) =>
     number.toString(16).padStart(8, '0'),
   );
@@ -199,7 +199,7 @@ function transpose({ width, height, channels, pixels }: RawPicture): RawPicture 
  * @returns  Undefined without either.
  * @throws ExpectedError  When a label has no name, or a bad one.
  */
-export async function readClassNames(
+async function readClassNames(
   files: readonly TreeFile[],
   { folder, prefix }: IdxSet,
   labels: readonly number[],

@@ -15,13 +15,14 @@ import { findClassNames } from '../labels/class-names.ts';
 import { decodeTable } from '../labels/text-encoding.ts';
 import { readLabelRows, type LabelRows } from '../labels/label-rows.ts';
 import { findLabelTables } from '../labels/listed-labels.ts';
-import { isArchive, isZipFile, openPacked, unpackArchives } from './archives.ts';
+import { isArchive, isZipFile, listZip, openPacked, unpackArchives } from './archives.ts';
 import { readArrays } from './arrays.ts';
-import { IS_JSON, readPixelTables } from '../pictures/pixel-columns.ts';
 import { isCifar, readCifar } from './cifar.ts';
-import { isHuggingFace, openJsonTables, readHuggingFace } from './hugging-face.ts';
+import { readHuggingFace } from './hugging-face.ts';
 import { isIdxFile, readIdxFiles, turnEmnist } from './idx-files.ts';
 import { arrangePictures } from './picture-files.ts';
+import { IS_JSON, isHuggingFace, openTables } from './picture-tables.ts';
+import { readPixelTables, selectPixelTables } from './pixel-columns.ts';
 import {
   findFolderSplit,
   nameProblems,
@@ -43,7 +44,6 @@ import {
   type Tree,
   type TreeFile,
 } from './tree.ts';
-import { listZip } from './zip.ts';
 
 const EXPECTED =
   'expected pictures (PNG, JPEG, WebP, GIF, TIFF, AVIF, SVG, BMP, PGM, PPM; a subfolder for each class, or none), a .zip or .tar of them, ' +
@@ -201,7 +201,7 @@ const ADVICE = [
 /** Says what to do with a file of a known kind that is not read; empty for none. */
 async function adviseOn(files: readonly TreeFile[]): Promise<string> {
   for (const file of files.slice(0, LOOKED_INTO)) {
-    const start = Buffer.from(await readStart(file, SNIFFED_BYTES).catch(() => Buffer.alloc(0)));
+    const start = await readStart(file, SNIFFED_BYTES).catch(() => Buffer.alloc(0));
     const advice = ADVICE.find(
       ([ending, content]) => ending.test(file.path) || content.test(start.toString('latin1')),
     );
@@ -326,7 +326,7 @@ async function readTree(
   }
   await refuseStrangers([...arrays, ...huggingFace, ...csv, ...files.filter(isArchive)]);
   const isAlone = kinds.length === 0 && !files.some(isArchive);
-  const json = isAlone ? await openJsonTables(isEnding(IS_JSON)) : [];
+  const json = isAlone ? await selectPixelTables(await openTables(isEnding(IS_JSON))) : [];
   if (json.length > 0) {
     const source = await readPixelTables(json, request.range);
     return { ...source, kind: 'JSON', problems: placeProblems(tree, source) };
@@ -411,7 +411,7 @@ async function identify(
   if (start === null || identifyPicture(start) !== null) {
     return 'picture';
   }
-  const isParquet = Buffer.from(start.subarray(0, 4)).toString('latin1') === 'PAR1';
+  const isParquet = start.toString('latin1', 0, 4) === 'PAR1';
   return isIdx(start) ? 'array' : isParquet ? 'parquet' : isPickle(start) ? 'pickle' : null;
 }
 

@@ -4,7 +4,6 @@
  */
 import { basename } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { keepNewest } from '../../../shared/newest.ts';
 
 /** The part of a set that a picture belongs to. Only `train` is trained on. */
 export type Split = 'train' | 'val' | 'test';
@@ -54,32 +53,6 @@ export interface Source {
   readonly classNames?: readonly string[];
   /** The common shape of all samples of an array. */
   readonly shape?: Omit<RawPicture, 'pixels' | 'deep'>;
-}
-
-/** A table of pictures that is read by columns: of Parquet, for instance. */
-export interface PictureTable {
-  readonly columns: readonly string[];
-  readonly count: number;
-  /** Hugging Face's description of the columns, JSON. */
-  readonly description: string | undefined;
-  /** Whether a column holds bytes, or structs with bytes. */
-  readonly holdsBytes: (column: string) => boolean;
-  readonly readColumn: (column: string) => Promise<readonly unknown[]>;
-  /** Opens a column whose cells are read one by one, in order. */
-  readonly openCells: (column: string) => (row: number) => Promise<unknown>;
-}
-
-/** Reads something unless it was read before and is kept. */
-export type Keep = <T>(key: string, read: () => Promise<T>) => Promise<T>;
-
-/** Keeps the last two things that were read: pictures are read in order. */
-export function keepLast(): Keep {
-  const kept = new Map<string, Promise<unknown>>();
-  return <T>(key: string, read: () => Promise<T>): Promise<T> => {
-    const found = kept.get(key) ?? read();
-    keepNewest(kept, key, found, 2);
-    return found as Promise<T>;
-  };
 }
 
 /** A picture that cannot be used. The message follows its name: "is empty". */

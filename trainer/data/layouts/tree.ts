@@ -135,7 +135,7 @@ export function describeFault(error: unknown): string {
 }
 
 /** Reads a file up to a number of bytes. @throws UnusablePicture  When it holds more. */
-export async function readFile(file: TreeFile, maxBytes: number): Promise<Uint8Array> {
+export async function readFile(file: TreeFile, maxBytes: number): Promise<Buffer> {
   const check = (bytes: number): void => {
     if (bytes > maxBytes) {
       const [found, most] = [bytes, maxBytes].map((count) => count.toLocaleString('en'));
@@ -177,7 +177,7 @@ export function streamBytes(bytes: Buffer): Readable {
 }
 
 /** Reads the beginning of a file. */
-export async function readStart(file: TreeFile, bytes: number): Promise<Uint8Array> {
+export async function readStart(file: TreeFile, bytes: number): Promise<Buffer> {
   if (file.diskPath !== undefined) {
     // Many times as fast as a stream, which matters for many files.
     const handle = await open(file.diskPath);

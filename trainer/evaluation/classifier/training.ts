@@ -9,10 +9,10 @@ import { decodePixels } from '../../../shared/picture/pixels.ts';
 import { drawWords, type RandomKey } from '../../../shared/model/random.ts';
 import { createBatcher, gatherImages, type Dataset } from '../../data/dataset.ts';
 import {
-  applyAveragedAdam,
   createState,
   disposeState,
   drawInitialArrays,
+  learnStep,
   splitWeights,
   type NetworkArrays,
 } from '../../gan/network-state.ts';
@@ -60,12 +60,10 @@ export async function* trainClassifier(
       const loss = tf.tidy(() => {
         const x = tf.tensor4d(pixels, [batchSize, config.side, config.side, config.channels ?? 1]);
         const y = tf.oneHot(tf.tensor1d(labels, 'int32'), config.classes);
-        const { value, grads } = tf.variableGrads(() => {
+        return learnStep(state, average, adam, step, () => {
           const { logits } = runClassifier(config, splitWeights(specs, state.weights), x);
           return tf.losses.softmaxCrossEntropy(y, logits) as tf.Scalar;
-        }, [state.weights]);
-        applyAveragedAdam(state, average, grads[state.weights.name] as tf.Tensor1D, adam, step);
-        return value;
+        });
       });
       const ends = (step + 1) % batcher.batchesPerEpoch === 0;
       // Disposed before the yield: a caller may stop there.

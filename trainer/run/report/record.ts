@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { MANIFEST_FILE, parseManifest } from '../../../shared/model/artifact.ts';
+import { MANIFEST_FILE, nameVersion, parseManifest } from '../../../shared/model/artifact.ts';
 import { recover, writeAtomically } from '../../../storage/files.ts';
 import { loadQuality } from '../../evaluation/saved-quality.ts';
 import { thinMetrics } from '../log/metrics.ts';
@@ -31,11 +31,9 @@ async function loadRecord(folder: string): Promise<RunRecord> {
 async function loadModelName(folder: string): Promise<string | undefined> {
   const path = join(locate(folder).model, MANIFEST_FILE);
   const bytes = await recover(readFile(path), ['ENOENT'], null);
-  if (bytes === null) {
-    return undefined;
-  }
-  const { name, version } = parseManifest(bytes, { inAnyForm: true }).manifest;
-  return `${name}@${version}`;
+  return bytes === null
+    ? undefined
+    : nameVersion(parseManifest(bytes, { inAnyForm: true }).manifest);
 }
 
 /** Writes a run's report.html. @returns  Its path. @throws ExpectedError */

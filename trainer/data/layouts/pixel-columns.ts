@@ -3,8 +3,6 @@ import { ExpectedError } from '../../../shared/expected-error.ts';
 import { sizeOf } from '../../../shared/model/generator.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
 import { MAX_ARRAY_BYTES, type ArrayFile } from '../array-file.ts';
-import { isObject, readRows, type JsonColumns } from '../labels/json-columns.ts';
-import { decodeText, parseJson, readLines } from '../labels/text-encoding.ts';
 import {
   describeNoClasses,
   describeObjects,
@@ -18,9 +16,9 @@ import {
 import { LEAST_PIXELS, readList, type NumberList } from '../labels/number-lists.ts';
 import { findPixelNames, shapePixels } from '../labels/table-columns.ts';
 import { labelByNames } from '../labels/table-names.ts';
-import { chooseRange, listPictures, type PictureRows } from '../layouts/arrays.ts';
-import { readFile, type TreeFile } from '../layouts/tree.ts';
-import { within, type PictureTable, type Source, type Split } from '../layouts/source.ts';
+import { chooseRange, listPictures, type PictureRows } from './arrays.ts';
+import type { PartTable, PictureTable } from './picture-tables.ts';
+import { within, type Source, type Split } from './source.ts';
 
 /** The columns with the pixels: one with lists, one for each pixel, or none. */
 async function findPixels(table: PictureTable): Promise<readonly string[]> {
@@ -34,14 +32,6 @@ async function findPixels(table: PictureTable): Promise<readonly string[]> {
   }
   const named = findPixelNames(table.columns);
   return named.length < LEAST_PIXELS ? [] : named;
-}
-
-/** A table, with the part that its file's name names. */
-export interface PartTable {
-  readonly table: PictureTable;
-  readonly split: Split;
-  /** For messages. */
-  readonly path: string;
 }
 
 /** A table with the pixels of a picture in each row. */
@@ -140,48 +130,4 @@ async function readPixels(table: PictureTable, names: readonly string[]): Promis
     values.set(found.values, row * size);
   }
   return { format: 'table', shape: [count, ...sizes], values };
-}
-
-export const IS_JSON = /\.(?:json|jsonl|ndjson)$/i;
-/** A text of V8 is no longer. */
-const MAX_JSON_BYTES = 512 * 1024 * 1024;
-
-/**
- * Reads JSON: what `readRows` reads, objects in lines, or cells by the name of their column.
- * @returns  Null for anything else.
- */
-export async function openJson(file: TreeFile): Promise<PictureTable | null> {
-  const lines: unknown[] = [];
-  for await (const line of /\.json$/i.test(file.path) ? [] : readLines(file)) {
-    lines.push(parseJson(line));
-  }
-  const content =
-    lines.length === 0
-      ? parseJson(decodeText(await readFile(file, MAX_JSON_BYTES)))
-      : lines.filter((line) => line !== null);
-  const areLists = Array.isArray(content) && Array.isArray(content[0]);
-  const columns = areLists ? readCells([]) : (readRows(content) ?? readCells(content));
-  const names = [...columns.keys()];
-  const [first] = columns.values();
-  const count = first?.length ?? 0;
-  return count === 0 || [...columns.values()].some(({ length }) => length !== count)
-    ? null
-    : {
-        columns: names,
-        count,
-        description: undefined,
-        holdsBytes: () => false,
-        readColumn: (name) => Promise.resolve(columns.get(name) ?? []),
-        openCells: (name) => (row) => Promise.resolve(columns.get(name)?.[row]),
-      };
-}
-
-/** Reads {"label": [5, 0], "image": […]}; Pandas has objects in place of the lists. */
-function readCells(content: unknown): JsonColumns {
-  return new Map(
-    Object.entries(isObject(content) ? content : {}).map(([name, cells]) => [
-      name,
-      Array.isArray(cells) ? (cells as unknown[]) : Object.values((cells ?? {}) as object),
-    ]),
-  );
 }
