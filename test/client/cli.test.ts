@@ -52,17 +52,19 @@ afterEach(() => rm(folder, { recursive: true }));
 /** The system's Node, which may be older, draws each format. The tests' own Node does the rest. */
 const SYSTEM_NODE = listNodes().at(-1);
 
+const MAX_OUTPUT = 64 * 1024 * 1024;
+
 interface Ended {
   readonly code: number;
   readonly stdout: Buffer;
   readonly stderr: string;
 }
 
-function run(args: readonly string[], node = process.execPath): Promise<Ended> {
+function run(args: readonly string[]): Promise<Ended> {
   const cli = join(client.path, 'cli.js');
   return new Promise((resolve) => {
-    const options = { cwd: folder, encoding: 'buffer', maxBuffer: 64 * 1024 * 1024 } as const;
-    execFile(node, [cli, ...args], options, (error, stdout, stderr) =>
+    const options = { cwd: folder, encoding: 'buffer', maxBuffer: MAX_OUTPUT } as const;
+    execFile(process.execPath, [cli, ...args], options, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr: stderr.toString() }),
     );
   });
@@ -76,24 +78,37 @@ const { stdout, stderr } = process;
 const print = stdout.write.bind(stdout);
 const ended = [];
 for (const [i, command] of commands.entries()) {
-  const told = { code: 0, stdout: '', stderr: '' };
-  stdout.write = (text) => (told.stdout += text) !== '';
-  stderr.write = (text) => (told.stderr += text) !== '';
+  const [written, told] = [[], []];
+  stdout.write = (part) => written.push(Buffer.from(part)) > 0;
+  stderr.write = (part) => told.push(Buffer.from(part)) > 0;
   process.argv = [process.execPath, cli, ...command.split(' ')];
   process.exitCode = 0;
   await import(cli + '?' + i);
-  told.code = process.exitCode;
-  ended.push([command, told]);
+  ended.push({
+    code: process.exitCode,
+    base64: Buffer.concat(written).toString('base64'),
+    stderr: Buffer.concat(told).toString(),
+  });
 }
 process.exitCode = 0;
 print(JSON.stringify(ended));`;
 
-/** Runs commands that end at once in one process, whose start takes longer than they do. */
-async function runInOne(commands: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
+/** Runs commands in one process, whose start takes longer than they do. */
+async function runInOne(
+  commands: readonly string[],
+  node = process.execPath,
+): Promise<ReadonlyMap<string, Ended>> {
   const cli = pathToFileURL(join(client.path, 'cli.js')).href;
   const args = ['--input-type=module', '--eval', IN_ONE, cli, ...commands];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: client.folder });
-  return new Map(JSON.parse(stdout) as [string, unknown][]);
+  const options = { cwd: client.folder, maxBuffer: MAX_OUTPUT };
+  const { stdout } = await promisify(execFile)(node, args, options);
+  const ended = JSON.parse(stdout) as readonly (Omit<Ended, 'stdout'> & { base64: string })[];
+  return new Map(
+    ended.map(({ base64, ...rest }, i) => [
+      commands[i] as string,
+      { ...rest, stdout: Buffer.from(base64, 'base64') },
+    ]),
+  );
 }
 
 async function writePets(): Promise<void> {
@@ -170,7 +185,7 @@ test('hand says what it cannot read, and that a model has no encoder', async () 
 });
 
 describe('draws the worker’s bytes', () => {
-  test.each<[args: string, path: string]>([
+  const DRAWN: readonly [args: string, path: string][] = [
     ['7 --seed a', '/digit.png?label=7&seed=a'],
     [
       '--seed Ada --n 16 --scale 3 --gap 2 --margin 5 --cols 5 --format png',
@@ -207,14 +222,21 @@ describe('draws the worker’s bytes', () => {
     ['dataset --seed c --format npz --n 70', '/dataset.npz?n=70&seed=c'],
     ['dataset --seed c --format parquet --n 70', '/dataset.parquet?n=70&seed=c'],
     ['dataset --seed c --format ndjson --n 5 --base BASE', '/dataset.ndjson?n=5&seed=c'],
-  ])('%s', async (args, path) => {
-    const expected = await getBytes(`${path}&model=digits`);
-    const { code, stdout, stderr } = await run(
-      args.replace('BASE', worker.url.href).split(' '),
+  ];
+  const insertBase = (args: string): string => args.replace('BASE', worker.url.href);
+
+  let ended: ReadonlyMap<string, Ended>;
+  beforeAll(async () => {
+    ended = await runInOne(
+      DRAWN.map(([args]) => insertBase(args)),
       SYSTEM_NODE,
     );
+  });
+
+  test.each(DRAWN)('%s', async (args, path) => {
+    const { code, stdout, stderr } = ended.get(insertBase(args)) as Ended;
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout.equals(expected)).toBe(true);
+    expect(stdout.equals(await getBytes(`${path}&model=digits`))).toBe(true);
   });
 
   test('the path of --base is in every URL', async () => {
@@ -622,13 +644,13 @@ describe('refuses, and names the flag', () => {
     ],
   ];
 
-  let ended: ReadonlyMap<string, unknown>;
+  let ended: ReadonlyMap<string, Ended>;
   beforeAll(async () => {
     ended = await runInOne(REFUSED.map(([args]) => args));
   });
 
   test.each(REFUSED)('%s', (args, message) => {
-    const told = { code: 2, stdout: '', stderr: `digitmint: ${message}\n` };
+    const told = { code: 2, stdout: Buffer.alloc(0), stderr: `digitmint: ${message}\n` };
     expect(ended.get(args)).toEqual(told);
   });
 
