@@ -2,12 +2,14 @@
  * Published models for tests: makes tiny artifacts, and reads a store as a reader does. The reader
  * uses Node's own hash and none of the publishing code.
  */
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
 import type { Pointer } from '../../../shared/model/artifact.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
+import { publishArtifact } from '../../../trainer/publish/publish.ts';
 import { PublishError, type PublishFailure } from '../../../trainer/publish/publish-error.ts';
 import { buildFixture, type Fixture } from './fixture-artifact.ts';
 
@@ -45,6 +47,14 @@ export async function writeArtifact(base: string, fixture: Fixture): Promise<str
   return folder;
 }
 
+/** Publishes a fixture as `npm run publish` does. */
+export async function publishFixture(store: ObjectStore, fixture: Fixture): Promise<void> {
+  const base = await mkdtemp(join(tmpdir(), 'digitmint-fixture-'));
+  const folder = await writeArtifact(base, fixture);
+  await publishArtifact({ store, folder, makeDefault: true, now: () => new Date() });
+  await rm(base, { recursive: true });
+}
+
 export async function readPointer(from: ObjectStore): Promise<Pointer> {
   return JSON.parse(new TextDecoder().decode((await from.get('current.json'))?.bytes)) as Pointer;
 }
@@ -62,11 +72,10 @@ export async function readServed(from: ObjectStore): Promise<Record<string, stri
     (await readPointer(from)).models,
   )) {
     const manifest = await from.get(`models/${name}/${version}/manifest.json`);
-    expect(hash(manifest?.bytes)).toBe(manifestSha256);
+    assert.equal(hash(manifest?.bytes), manifestSha256);
     for (const file of JSON.parse(new TextDecoder().decode(manifest?.bytes)).files) {
-      expect(hash((await from.get(`models/${name}/${version}/${file.path}`))?.bytes)).toBe(
-        file.sha256,
-      );
+      const found = await from.get(`models/${name}/${version}/${file.path}`);
+      assert.equal(hash(found?.bytes), file.sha256);
     }
     served[name] = version;
   }
