@@ -253,22 +253,23 @@ describe('draws the worker’s bytes', () => {
 
   test('without URLs of pictures that no service has', async () => {
     const strip = (digit: object) => ({ ...digit, url: undefined });
-    for (const [args, path] of [
-      ['--n 2 --seed b --json --latent', '/digit.json?n=2&seed=b&latent=1'],
-      ['--number 7 --seed b --json', '/number/7.json?seed=b'],
-    ] as const) {
-      const own = JSON.parse((await run(args.split(' '))).stdout.toString()) as {
-        digits: object[];
-      };
+    const whole = {
+      '--n 2 --seed b --json --latent': '/digit.json?n=2&seed=b&latent=1',
+      '--number 7 --seed b --json': '/number/7.json?seed=b',
+    };
+    const lines = ['', 'dataset '].map((command) => `${command}--n 1 --seed b --format ndjson`);
+    const drawn = await runInOne([...Object.keys(whole), ...lines]);
+    const read = (args: string): unknown => JSON.parse(String(drawn.get(args)?.stdout));
+    for (const [args, path] of Object.entries(whole)) {
+      const own = read(args) as { digits: object[] };
       const { digits, ...head } = JSON.parse(
         (await getBytes(`${path}&model=digits`)).toString(),
       ) as { digits: object[] };
       expect(own).toEqual({ ...head, digits: digits.map(strip) });
       expect(own.digits[0]).not.toHaveProperty('url');
     }
-    for (const command of ['', 'dataset ']) {
-      const { stdout } = await run(`${command}--n 1 --seed b --format ndjson`.split(' '));
-      expect(JSON.parse(stdout.toString())).not.toHaveProperty('url');
+    for (const args of lines) {
+      expect(read(args)).not.toHaveProperty('url');
     }
   });
 
@@ -682,23 +683,27 @@ describe('refuses, and names the flag', () => {
   });
 
   test('nothing where it only warns', async () => {
-    const { code, stderr } = await run(['--format', 'txt', '--scale', '3', '--fg', 'fff']);
-    expect([code, stderr]).toEqual([0, 'digitmint: without effect in txt: --scale, --fg\n']);
-    const varied = await run(['--format', 'png', '--vary', '0.5', '--dark-fg', 'fff']);
-    expect(varied.stderr).toBe(
-      'digitmint: without effect in png: --vary without --hand, --dark-fg\n',
-    );
-    const set = '--format npy --n 2 --pixels base64 --vary 0.3 --base https://digits.example';
-    expect((await run(['dataset', ...set.split(' ')])).stderr).toBe(
-      'digitmint: without effect in npy: --base\n' +
+    const warned = {
+      '--format txt --scale 3 --fg fff': 'digitmint: without effect in txt: --scale, --fg\n',
+      '--format png --vary 0.5 --dark-fg fff':
+        'digitmint: without effect in png: --vary without --hand, --dark-fg\n',
+      'dataset --format npy --n 2 --pixels base64 --vary 0.3 --base https://digits.example':
+        'digitmint: without effect in npy: --base\n' +
         'digitmint: without effect in npy: --vary without --hand, --pixels\n',
-    );
+    };
+    const drawn = await runInOne(Object.keys(warned));
+    for (const [args, stderr] of Object.entries(warned)) {
+      expect(drawn.get(args)).toMatchObject({ code: 0, stderr });
+    }
   });
 });
 
 test('says what it can do, and its version', async () => {
-  const help = await run(['--help']);
-  expect([help.code, help.stderr]).toEqual([0, '']);
+  const commands = ['--help', '-h', 'help', 'dataset --help', 'help morph', '--version'];
+  const told = await runInOne(commands);
+  const read = (args: string): string => String(told.get(args)?.stdout);
+  const help = read('--help');
+  expect(told.get('--help')).toMatchObject({ code: 0, stderr: '' });
   for (const word of [
     '--dark-fg',
     '--number',
@@ -707,12 +712,11 @@ test('says what it can do, and its version', async () => {
     'Exit status',
     'png, json, svg, txt, npy or ndjson',
   ]) {
-    expect(help.stdout.toString().replaceAll(/\s+/g, ' ')).toContain(word);
+    expect(help.replaceAll(/\s+/g, ' ')).toContain(word);
   }
-  expect((await run(['dataset', '--help'])).stdout.toString()).toContain('--labels <file>');
-  expect((await run(['-h'])).stdout.equals(help.stdout)).toBe(true);
-  expect((await run(['help'])).stdout.equals(help.stdout)).toBe(true);
-  const loops = (await run(['help', 'morph'])).stdout.toString();
+  expect(read('dataset --help')).toContain('--labels <file>');
+  expect([read('-h'), read('help')]).toEqual([help, help]);
+  const loops = read('help morph');
   expect(
     ['--digits <text>', '--hold <number>', 'png or gif', '--model'].filter(
       (word) => !loops.includes(word),
@@ -721,5 +725,5 @@ test('says what it can do, and its version', async () => {
   const { version } = JSON.parse(await readFile(join(client.path, 'package.json'), 'utf8')) as {
     version: string;
   };
-  expect((await run(['--version'])).stdout.toString()).toBe(`${version}\n`);
+  expect(read('--version')).toBe(`${version}\n`);
 });
