@@ -3,11 +3,11 @@
 const ORIENTATION_TAG = 0x0112;
 const UPRIGHT = 1;
 
-/** Pixels with 1 or more numbers each. */
+/** Pixels with 1 or more channels. */
 export interface Pixels {
   readonly width: number;
   readonly height: number;
-  /** [height, width, numbers] */
+  /** [height, width, channels] */
   readonly pixels: Uint8Array;
 }
 
@@ -45,7 +45,7 @@ export function orient({ width, height, pixels }: Pixels, orientation = UPRIGHT)
   }
   const isTurned = isOnItsSide(orientation);
   const [columns, rows] = isTurned ? [height, width] : [width, height];
-  const numbers = pixels.length / (width * height);
+  const channels = pixels.length / (width * height);
   const turned = new Uint8Array(pixels.length);
   const fromRight = [2, 3, 7, 8].includes(orientation);
   const fromBottom = [3, 4, 6, 7].includes(orientation);
@@ -54,8 +54,9 @@ export function orient({ width, height, pixels }: Pixels, orientation = UPRIGHT)
       const [across, down] = isTurned ? [row, column] : [column, row];
       const x = fromRight ? width - 1 - across : across;
       const y = fromBottom ? height - 1 - down : down;
-      for (let c = 0; c < numbers; c++) {
-        turned[(row * columns + column) * numbers + c] = pixels[(y * width + x) * numbers + c] ?? 0;
+      for (let c = 0; c < channels; c++) {
+        turned[(row * columns + column) * channels + c] =
+          pixels[(y * width + x) * channels + c] ?? 0;
       }
     }
   }

@@ -25,16 +25,16 @@ export class TextWriter {
     this.#length += this.#encoder.encodeInto(text, this.#bytes.subarray(this.#length)).written;
   }
 
-  /** Writes at least one number, in decimal, with commas between them. */
-  writeNumbers(numbers: Uint8Array): void {
-    this.#reserve(4 * numbers.length);
+  /** Writes at least one value, in decimal, with commas between them. */
+  writeValues(values: Uint8Array): void {
+    this.#reserve(4 * values.length);
     const { words, lengths } = (table ??= makeTable());
     const view = this.#view;
     let at = this.#length;
-    for (let i = 0; i < numbers.length; i++) {
-      const number = numbers[i] as number;
-      view.setUint32(at, words[number] as number, true);
-      at += lengths[number] as number;
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] as number;
+      view.setUint32(at, words[value] as number, true);
+      at += lengths[value] as number;
     }
     this.#length = at - 1; // The last comma.
   }

@@ -24,7 +24,7 @@ import type { Size } from '../shared/picture/sheet-layout.ts';
 import type { AppContext } from './context.ts';
 import type { AppDependencies } from './dependencies.ts';
 import {
-  countNumbers,
+  countValues,
   doWork,
   estimateMs,
   LIGHT_WORK,
@@ -174,7 +174,7 @@ export async function answerDrawing<P extends PinnedSource>(
         return measurePart(whole, 0, whole.length);
       }
       const work = drawing.measureWork(each, loaded);
-      return isCompressed ? { ...work, gzip: countNumbers(work.sample ?? 0, loaded) } : work;
+      return isCompressed ? { ...work, gzip: countValues(work.sample ?? 0, loaded) } : work;
     };
     const planned = plan(pinned);
     if (planned !== undefined) {

@@ -34,9 +34,9 @@ export const measure: Suite = async (quick) => {
     ...digits,
     pixels: digits.pixels.map((_, i) => Math.imul(i + 7, 2654435761) >>> 24),
   };
-  const numbers = digits.pixels.length;
-  const enlarged = numbers * SCALE ** 2;
-  const { mac, number, curve } = fitEngine(time);
+  const values = digits.pixels.length;
+  const enlarged = values * SCALE ** 2;
+  const { mac, value, curve } = fitEngine(time);
   const drawNs = time(() => sampler.draw({ seed: 'cost', start: 0, count: COUNT })) / COUNT;
 
   /**
@@ -51,12 +51,12 @@ export const measure: Suite = async (quick) => {
     const identity = { format: 'svg', model: model.manifest, seed: 'cost' } as const;
     const picture = sheet(false);
     const text = encodeLines(items, samples, 0);
-    const textNs = time(() => encodeLines(items, samples, 0)) / numbers;
+    const textNs = time(() => encodeLines(items, samples, 0)) / values;
     const gif = time(() => encodeGif([picture], COLOURS)) / enlarged;
     const latentSize = model.plan.config.latentSize;
     const drawLatents = planLatents({ ...pinned, seed: 'cost', latent: true }, latentSize);
     const latentNs = time(() => encodeLines({ ...items, drawLatents }, samples, 0));
-    const size = numbers / COUNT;
+    const size = values / COUNT;
     const frames = Array.from({ length: COUNT }, (_, i) => {
       const pixels = walk.pixels.subarray(i * size, (i + 1) * size);
       return buildSheet({ ...walk, count: 1, pixels }, { cols: 1, scale: 1 });
@@ -74,11 +74,11 @@ export const measure: Suite = async (quick) => {
       smooth: time(() => encodePng(pngEncoder, sheet(true), COLOURS)) / enlarged - png,
       gif,
       frame: time(() => encodeApng(pngEncoder, frames, COLOURS, delays)) / COUNT - png * size,
-      palette: (colouredNs - gif * numbers * 3) / MAX_PALETTE_PIXELS,
+      palette: (colouredNs - gif * values * 3) / MAX_PALETTE_PIXELS,
       text: textNs,
-      latent: (latentNs - textNs * numbers) / (COUNT * latentSize),
-      gzip: time(() => gzipSync(text)) / numbers,
-      outlined: time(() => renderSvg({ ...pinned, ...identity }, samples, [])) / numbers,
+      latent: (latentNs - textNs * values) / (COUNT * latentSize),
+      gzip: time(() => gzipSync(text)) / values,
+      outlined: time(() => renderSvg({ ...pinned, ...identity }, samples, [])) / values,
     };
   };
   const load = () =>
@@ -92,7 +92,7 @@ export const measure: Suite = async (quick) => {
   const [plain, noisy] = [encode(digits, walk), encode(noise, noise)];
   const rows = [
     ['effort', COST_NS.effort, mac],
-    ['EFFORT.number, in efforts', EFFORT.number, number / mac],
+    ['EFFORT.value, in efforts', EFFORT.value, value / mac],
     ['EFFORT.curve, in efforts', EFFORT.curve, curve / mac],
     ['sample', COST_NS.sample, drawNs - model.plan.effort * mac],
     ['label', COST_NS.label, time(() => drawLabels(key, 0, 1000, 10)) / 1000],
@@ -168,10 +168,10 @@ function fitEngine(time: (work: () => unknown) => number) {
     const engine = createEngine(instantiateKernels(), plan, weights);
     const inputs = Float32Array.from({ length: ENGINE_BATCH * plan.inputSize }, Math.sin);
     const ns = time(() => engine.run(inputs)) / ENGINE_BATCH;
-    const { macs, numbers, curves } = plan.work;
-    return [macs / ns, numbers / ns, curves / ns];
+    const { macs, values, curves } = plan.work;
+    return [macs / ns, values / ns, curves / ns];
   });
   const ones = Matrix.ones(rows.length, 1);
-  const [mac = 0, number = 0, curve = 0] = solve(new Matrix(rows), ones).to1DArray();
-  return { mac, number, curve };
+  const [mac = 0, value = 0, curve = 0] = solve(new Matrix(rows), ones).to1DArray();
+  return { mac, value, curve };
 }

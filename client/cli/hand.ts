@@ -1,6 +1,7 @@
 /** `digitmint hand photo.png …`: reads the handwriting of digits, on this machine. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { ROUTES } from '../../shared/contract/parameters.ts';
 import { LIMITS } from '../../shared/contract/limits.ts';
@@ -95,16 +96,12 @@ function splitLabel(text: string): readonly [label: string, file: string] | unde
 }
 
 async function read(picture: string): Promise<Uint8Array> {
-  if (picture !== '-') {
-    return readFile(picture).catch((cause: unknown) => {
-      throw new CliError(`${picture} cannot be read (${describeFault(cause)})`, EXIT.usage, {
-        cause,
-      });
+  if (picture === '-') {
+    return buffer(process.stdin);
+  }
+  return readFile(picture).catch((cause: unknown) => {
+    throw new CliError(`${picture} cannot be read (${describeFault(cause)})`, EXIT.usage, {
+      cause,
     });
-  }
-  const pieces: Uint8Array[] = [];
-  for await (const piece of process.stdin) {
-    pieces.push(piece as Uint8Array);
-  }
-  return Buffer.concat(pieces);
+  });
 }

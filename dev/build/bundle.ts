@@ -10,9 +10,7 @@ import { build, type BuildOptions, type BuildResult, type Plugin } from 'esbuild
 export const ROOT = join(import.meta.dirname, '../..');
 
 /** As in wrangler.toml. Wrangler itself would read them, but takes a second to load, and memory. */
-export const ALIAS: Readonly<Record<string, string>> = {
-  'page-files': './.digitmint/page-files.json',
-};
+export const ALIAS = { 'page-files': './.digitmint/page-files.json' };
 
 /**
  * Bundles scripts. For browsers they are split, and fetch wasm from beside them before they run.
@@ -48,25 +46,15 @@ export function bundle(
     chunkNames: '[name]-[hash]',
     assetNames: '[name]-[hash]',
     loader: { '.bin': 'file', '.wasm': 'file', '.svg': 'copy' },
+    alias: ALIAS,
     ...options,
     metafile: true,
-    plugins: [...plugins, replaceModules, dropColourNames, loadBinaries(READERS[platform])],
+    plugins: [...plugins, dropColourNames, loadBinaries(READERS[platform])],
   });
 }
 
 const REQUIRE =
   "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
-
-/** Does what wrangler's `[alias]` does: unlike esbuild's alias it also replaces relative paths. */
-export const replaceModules: Plugin = {
-  name: 'replace-modules',
-  setup({ onResolve }) {
-    onResolve({ filter: /./ }, ({ path }) => {
-      const replacement = ALIAS[path];
-      return replacement === undefined ? undefined : { path: resolve(ROOT, replacement) };
-    });
-  },
-};
 
 /** Leaves the names of colours out where none is looked up: the package freezes its table. */
 const dropColourNames: Plugin = {

@@ -82,7 +82,7 @@ async function readFault(answer: Response): Promise<Fault> {
 }
 
 /** Names the model that a request asks for; undefined where it asks for none. */
-export function readModel({ parameters }: Pick<PlayRequest, 'parameters'>): string | undefined {
+function readModel({ parameters }: Pick<PlayRequest, 'parameters'>): string | undefined {
   return new Map(parameters).get('model')?.split('@')[0];
 }
 

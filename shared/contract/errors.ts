@@ -77,10 +77,10 @@ const ERRORS = {
       parameters: ['n', 'scale', 'dpr'],
     },
   }),
-  answer_too_large: define<{ numbers: number; maxNumbers: number }>({
-    detail: ({ numbers, maxNumbers }) =>
-      `The answer would have ${numbers} pixel values, at most ${maxNumbers} are allowed: lower n.`,
-    example: { numbers: 16_777_216, maxNumbers: 1_000_000 },
+  answer_too_large: define<{ values: number; maxValues: number }>({
+    detail: ({ values, maxValues }) =>
+      `The answer would have ${values} pixel values, at most ${maxValues} are allowed: lower n.`,
+    example: { values: 16_777_216, maxValues: 1_000_000 },
     parameters: ['n'],
   }),
   too_expensive: define<{ ms: number; maxMs: number; fits: string }>({

@@ -6,7 +6,7 @@ import { concatBytes } from '@noble/hashes/utils.js';
 import { Unzlib } from 'fflate';
 import decodeJpeg from 'jpeg-js/lib/decoder.js';
 import { orient, readOrientation } from '../orientation.ts';
-import { findChunks, IDAT, openPngPicture, parsePngHeader, TRNS } from '../picture/png-picture.ts';
+import { findChunks, openPngPicture, parsePngHeader } from '../picture/png-picture.ts';
 import type { GreyPicture } from './ink-map.ts';
 
 /** A picture that cannot be read. The message says why, as the end of a sentence. */
@@ -72,7 +72,7 @@ function openPng(bytes: Uint8Array): PictureFile {
     width,
     height,
     decoded: width * height,
-    isTransparent: colourType >= GREY_ALPHA || findChunks(bytes, TRNS).length > 0,
+    isTransparent: colourType >= GREY_ALPHA || findChunks(bytes, 'tRNS').length > 0,
     async decode(paper) {
       const picture = explain(() => {
         show ??= openChecked();
@@ -99,7 +99,7 @@ function checkInflated(
 ): void {
   // Four channels; interlaced passes add at most a byte for each row of each of them.
   const most = height * (Math.ceil((width * 4 * depth) / 8) + 1) + 7 * (height + width + 8);
-  const packed = concatBytes(...findChunks(bytes, IDAT));
+  const packed = concatBytes(...findChunks(bytes, 'IDAT'));
   if (packed.length * MOST_INFLATED <= HARMLESS_BYTES) {
     return;
   }

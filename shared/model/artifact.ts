@@ -26,7 +26,7 @@ import {
   recordSchema,
   wholeSchema,
 } from '../schema.ts';
-import { decodeNumbers, WEIGHT_BYTES, weightEncodingSchema } from './weight-encoding.ts';
+import { decodeValues, WEIGHT_BYTES, weightEncodingSchema } from './weight-encoding.ts';
 
 /** A hostile object must not exhaust the 128 MB of an isolate. */
 export const ARTIFACT_LIMITS = {
@@ -434,7 +434,7 @@ export function decodeWeights(
   bytes: Uint8Array,
 ): Float32Array[] {
   checkSize(WEIGHTS_FILE, bytes, plan.parameters * WEIGHT_BYTES[manifest.weights.dtype]);
-  return splitWeights(plan, decodeNumbers(plan.weights, manifest.weights, bytes), WEIGHTS_FILE);
+  return splitWeights(plan, decodeValues(plan.weights, manifest.weights, bytes), WEIGHTS_FILE);
 }
 
 /**

@@ -30,7 +30,7 @@ import {
   type NetworkPlan,
 } from './generator.ts';
 import { wholeSchema } from '../schema.ts';
-import { decodeNumbers, WEIGHT_BYTES, weightEncodingSchema } from './weight-encoding.ts';
+import { decodeValues, WEIGHT_BYTES, weightEncodingSchema } from './weight-encoding.ts';
 
 /** An encoder costs about as much as the generator of a digit. */
 export const ENCODER_LIMITS = { parameters: 200_000, macs: 2_000_000 } as const;
@@ -161,6 +161,6 @@ export function decodeEncoderWeights(
   bytes: Uint8Array,
 ): Float32Array[] {
   verifyFile(description.file, bytes);
-  const values = decodeNumbers(plan.weights, description.weights, bytes);
+  const values = decodeValues(plan.weights, description.weights, bytes);
   return splitWeights(plan, values, ENCODER_WEIGHTS_FILE);
 }

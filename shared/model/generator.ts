@@ -17,10 +17,10 @@ export const GENERATOR_LIMITS = {
 } as const;
 
 /**
- * Costs of the engine's other work, in multiply-accumulates: reading or writing a number
+ * Costs of the engine's other work, in multiply-accumulates: reading or writing a value
  * between layers, and computing a sigmoid or tanh. `npm run bench -- cost` fits both.
  */
-export const EFFORT = { number: 45, curve: 75 } as const;
+export const EFFORT = { value: 45, curve: 75 } as const;
 
 /** Slope of every leaky ReLU below 0. */
 export const LEAKY_SLOPE = 0.2;
@@ -74,10 +74,10 @@ export type LayerConfig = v.InferOutput<typeof layerSchema>;
 export type EncoderLayer = v.InferOutput<typeof encoderLayerSchema>;
 export type GeneratorConfig = v.InferOutput<typeof generatorConfigSchema>;
 
-/** Multiply-accumulates, numbers that are read or written, and sigmoids and tanhs. */
+/** Multiply-accumulates, values that are read or written, and sigmoids and tanhs. */
 interface EngineWork {
   readonly macs: number;
-  readonly numbers: number;
+  readonly values: number;
   readonly curves: number;
 }
 
@@ -155,7 +155,7 @@ export function planNetwork(
   const shapes: (readonly number[])[] = [];
   let shape = input;
   let macs = 0;
-  const work = { macs: 0, numbers: 0, curves: 0 };
+  const work = { macs: 0, values: 0, curves: 0 };
   for (const [index, layer] of config.layers.entries()) {
     shapes.push(shape);
     const { output, kernel } = computeLayer(layer, index, shape);
@@ -180,7 +180,7 @@ export function planNetwork(
     }
   }
   const parameters = weights.reduce((sum, weight) => sum + sizeOf(weight.shape), 0);
-  const effort = work.macs + work.numbers * EFFORT.number + work.curves * EFFORT.curve;
+  const effort = work.macs + work.values * EFFORT.value + work.curves * EFFORT.curve;
   return { shapes, outputShape: shape, weights, parameters, macs, work, effort };
 }
 
@@ -201,7 +201,7 @@ function addWork(
   const kernel = layer.type === 'conv2d' ? layer.kernelSize ** 2 : 1;
   const written = (sizeOf(output) / outputs) * Math.ceil(outputs / LANES) * LANES;
   work.macs += written * kernel * Math.ceil(inputs / PAIR) * PAIR;
-  work.numbers += sizeOf(input) + written;
+  work.values += sizeOf(input) + written;
   work.curves += layer.activation === 'sigmoid' || layer.activation === 'tanh' ? written : 0;
 }
 

@@ -39,7 +39,7 @@ export type WeightEncoding = v.InferOutput<typeof weightEncodingSchema>;
  * @param weights  From the plan; for uint8 as many as `encoding.quantization` has entries.
  * @param bytes    Little-endian, of exactly the expected length, at any alignment.
  */
-export function decodeNumbers(
+export function decodeValues(
   weights: readonly WeightSpec[],
   encoding: WeightEncoding,
   bytes: Uint8Array,

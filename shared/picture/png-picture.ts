@@ -2,6 +2,7 @@
 import { concatBytes } from '@noble/hashes/utils.js';
 import { decode, hasPngSignature, type DecodedPng } from 'fast-png';
 import { orient, readOrientation, type Pixels } from '../orientation.ts';
+import { listChunks } from './png.ts';
 
 /** Signature and IHDR chunk. */
 const PNG_HEADER_BYTES = 33;
@@ -9,11 +10,8 @@ const PNG_HEADER_BYTES = 33;
 /** Colour types. */
 const RGB = 2;
 const INDEXED = 3;
-/** Types of chunks: "eXIf", "IEND", "IDAT", "tRNS" and "iCCP". */
-const [EXIF, IEND] = [0x65_58_49_66, 0x49_45_4e_44];
-export const [IDAT, TRNS, ICCP] = [0x49_44_41_54, 0x74_52_4e_53, 0x69_43_43_50];
-/** The chunks that the pixels depend on: IHDR, PLTE, tRNS, IDAT and IEND. */
-const OF_PIXELS = [0x49_48_44_52, 0x50_4c_54_45, TRNS, IDAT, IEND];
+/** The chunks that the pixels depend on. */
+const OF_PIXELS = ['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND'];
 /** Added to the limit of packed pixels, which is twice four numbers of 16 bits for each pixel. */
 const PACKING_BYTES = 65_536;
 
@@ -38,37 +36,17 @@ export function parsePngHeader(bytes: Uint8Array) {
     depth: view.getUint8(24),
     colourType: view.getUint8(25),
     isInterlaced: view.getUint8(28) !== 0,
-    orientation: readOrientation(findChunks(bytes, EXIF)[0] ?? new Uint8Array()),
+    orientation: readOrientation(findChunks(bytes, 'eXIf')[0] ?? new Uint8Array()),
   };
 }
 
 type PngHeader = ReturnType<typeof parsePngHeader>;
 
-/** A chunk with its length, type and checksum; a damaged one may be cut. */
-interface Chunk {
-  readonly type: number;
-  readonly bytes: Uint8Array;
-}
-
-/** Lists the chunks up to the picture's end. */
-function listChunks(bytes: Uint8Array): Chunk[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const chunks: Chunk[] = [];
-  for (let at = 8; at + 12 <= bytes.length && chunks.at(-1)?.type !== IEND;) {
-    const end = at + 12 + view.getUint32(at);
-    chunks.push({ type: view.getUint32(at + 4), bytes: bytes.subarray(at, end) });
-    at = end;
-  }
-  return chunks;
-}
-
 /** Returns the data of all chunks of a type, in the order of the file. */
-export function findChunks(bytes: Uint8Array, type: number): Uint8Array[] {
+export function findChunks(bytes: Uint8Array, type: string): Uint8Array[] {
   const found = listChunks(bytes).filter((chunk) => chunk.type === type);
-  return found.map(takeData);
+  return found.map(({ data }) => data);
 }
-
-const takeData = ({ bytes }: Chunk): Uint8Array => bytes.subarray(8, -4);
 
 const WHITE = [255, 255, 255];
 
@@ -93,7 +71,7 @@ export function openPngPicture(bytes: Uint8Array): (background: readonly number[
   // Without metadata: fast-png would inflate a colour profile to a thousand times its size.
   const chunks = listChunks(bytes).filter(({ type }) => OF_PIXELS.includes(type));
   const packed = chunks.reduce(
-    (sum, chunk) => (chunk.type === IDAT ? sum + takeData(chunk).length : sum),
+    (sum, { type, data }) => (type === 'IDAT' ? sum + data.length : sum),
     0,
   );
   if (packed > header.width * header.height * 16 + PACKING_BYTES) {

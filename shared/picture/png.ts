@@ -3,6 +3,8 @@
  * Integers alone decide every bit, so equal pictures have equal bytes on every host. No platform's
  * own zlib promises that.
  */
+import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import crc32 from 'crc-32';
 
 /** An instance of png.wasm with memory of its own. `shared/kernels/png.ts` documents it. */
 export interface PngKernels {
@@ -39,7 +41,7 @@ const KEPT_BYTES = 8 * 1024 * 1024;
 const PAGE_BYTES = 65_536;
 /** Free bytes behind each array, for reads and writes of several bytes. */
 const SLACK = 64;
-const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
+export const SIGNATURE = Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10);
 /** Bytes of a chunk before its content (length and type) and after it (checksum). */
 const CHUNK = { head: 8, tail: 4 } as const;
 const COLOUR_TYPES = { grey: 0, rgb: 2, palette: 3 } as const;
@@ -94,7 +96,7 @@ function writeFile(kernels: PngKernels, picture: Picture): Uint8Array<ArrayBuffe
     view.setUint32(end + CHUNK.head + length, kernels.crc32(end + 4, 4 + length));
     end += CHUNK.head + length + CHUNK.tail;
   };
-  const writeBytes = (type: string, bytes: readonly number[]): void =>
+  const writeBytes = (type: string, bytes: ArrayLike<number>): void =>
     writeChunk(type, (at) => {
       memory.set(bytes, at);
       return bytes.length;
@@ -102,7 +104,7 @@ function writeFile(kernels: PngKernels, picture: Picture): Uint8Array<ArrayBuffe
 
   const direct = channels === 1 ? COLOUR_TYPES.grey : COLOUR_TYPES.rgb;
   const colourType = palette === undefined ? direct : COLOUR_TYPES.palette;
-  writeBytes('IHDR', [...toBigEndian(width), ...toBigEndian(height), 8, colourType, 0, 0, 0]);
+  writeBytes('IHDR', [...encodeNumbers(width, height), 8, colourType, 0, 0, 0]);
   if (palette !== undefined) {
     const colours = palette.flatMap((colour) => colour.slice(0, 3));
     writeBytes('PLTE', colours);
@@ -135,6 +137,39 @@ function chooseFilter({ smooth, squares = 1 }: Picture, bytes: number): number {
   return squares > 3 && bytes > MANY_BYTES ? FILTERS.up : FILTERS.none;
 }
 
-function toBigEndian(value: number): number[] {
-  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255);
+/** A chunk of a file. */
+export interface Chunk {
+  readonly type: string;
+  readonly data: Uint8Array;
+  /** The whole chunk: length, type, data and checksum. A damaged file may cut it. */
+  readonly bytes: Uint8Array;
+}
+
+/** Lists a file's chunks up to the picture's end. */
+export function listChunks(file: Uint8Array): Chunk[] {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const around = CHUNK.head + CHUNK.tail;
+  const chunks: Chunk[] = [];
+  let at = SIGNATURE.length;
+  while (at + around <= file.length && chunks.at(-1)?.type !== 'IEND') {
+    const end = at + around + view.getUint32(at);
+    const bytes = file.subarray(at, end);
+    const type = String.fromCharCode(...bytes.subarray(4, CHUNK.head));
+    chunks.push({ type, data: bytes.subarray(CHUNK.head, -CHUNK.tail), bytes });
+    at = end;
+  }
+  return chunks;
+}
+
+export function encodeChunk(type: string, ...data: readonly Uint8Array[]): Uint8Array {
+  const body = concatBytes(utf8ToBytes(type), ...data);
+  return concatBytes(encodeNumbers(body.length - 4), body, encodeNumbers(crc32.buf(body)));
+}
+
+/** Encodes 32-bit numbers, big-endian. */
+export function encodeNumbers(...numbers: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(4 * numbers.length);
+  const view = new DataView(bytes.buffer);
+  numbers.forEach((number, i) => view.setInt32(4 * i, number));
+  return bytes;
 }

@@ -52,17 +52,19 @@ afterEach(() => rm(folder, { recursive: true }));
 /** The system's Node, which may be older, draws each format. The tests' own Node does the rest. */
 const SYSTEM_NODE = listNodes().at(-1);
 
+const MAX_OUTPUT = 64 * 1024 * 1024;
+
 interface Ended {
   readonly code: number;
   readonly stdout: Buffer;
   readonly stderr: string;
 }
 
-function run(args: readonly string[], node = process.execPath): Promise<Ended> {
+function run(args: readonly string[]): Promise<Ended> {
   const cli = join(client.path, 'cli.js');
   return new Promise((resolve) => {
-    const options = { cwd: folder, encoding: 'buffer', maxBuffer: 64 * 1024 * 1024 } as const;
-    execFile(node, [cli, ...args], options, (error, stdout, stderr) =>
+    const options = { cwd: folder, encoding: 'buffer', maxBuffer: MAX_OUTPUT } as const;
+    execFile(process.execPath, [cli, ...args], options, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr: stderr.toString() }),
     );
   });
@@ -76,24 +78,37 @@ const { stdout, stderr } = process;
 const print = stdout.write.bind(stdout);
 const ended = [];
 for (const [i, command] of commands.entries()) {
-  const told = { code: 0, stdout: '', stderr: '' };
-  stdout.write = (text) => (told.stdout += text) !== '';
-  stderr.write = (text) => (told.stderr += text) !== '';
+  const [written, told] = [[], []];
+  stdout.write = (part) => written.push(Buffer.from(part)) > 0;
+  stderr.write = (part) => told.push(Buffer.from(part)) > 0;
   process.argv = [process.execPath, cli, ...command.split(' ')];
   process.exitCode = 0;
   await import(cli + '?' + i);
-  told.code = process.exitCode;
-  ended.push([command, told]);
+  ended.push({
+    code: process.exitCode,
+    base64: Buffer.concat(written).toString('base64'),
+    stderr: Buffer.concat(told).toString(),
+  });
 }
 process.exitCode = 0;
 print(JSON.stringify(ended));`;
 
-/** Runs commands that end at once in one process, whose start takes longer than they do. */
-async function runInOne(commands: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
+/** Runs commands in one process, whose start takes longer than they do. */
+async function runInOne(
+  commands: readonly string[],
+  node = process.execPath,
+): Promise<ReadonlyMap<string, Ended>> {
   const cli = pathToFileURL(join(client.path, 'cli.js')).href;
   const args = ['--input-type=module', '--eval', IN_ONE, cli, ...commands];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: client.folder });
-  return new Map(JSON.parse(stdout) as [string, unknown][]);
+  const options = { cwd: client.folder, maxBuffer: MAX_OUTPUT };
+  const { stdout } = await promisify(execFile)(node, args, options);
+  const ended = JSON.parse(stdout) as readonly (Omit<Ended, 'stdout'> & { base64: string })[];
+  return new Map(
+    ended.map(({ base64, ...rest }, i) => [
+      commands[i] as string,
+      { ...rest, stdout: Buffer.from(base64, 'base64') },
+    ]),
+  );
 }
 
 const writePets = (): Promise<void> => writeModel(join(folder, 'my-pets'), pets);
@@ -165,7 +180,7 @@ test('hand says what it cannot read, and that a model has no encoder', async () 
 });
 
 describe('draws the worker’s bytes', () => {
-  test.each<[args: string, path: string]>([
+  const DRAWN: readonly [args: string, path: string][] = [
     ['7 --seed a', '/digit.png?label=7&seed=a'],
     [
       '--seed Ada --n 16 --scale 3 --gap 2 --margin 5 --cols 5 --format png',
@@ -202,14 +217,21 @@ describe('draws the worker’s bytes', () => {
     ['dataset --seed c --format npz --n 70', '/dataset.npz?n=70&seed=c'],
     ['dataset --seed c --format parquet --n 70', '/dataset.parquet?n=70&seed=c'],
     ['dataset --seed c --format ndjson --n 5 --base BASE', '/dataset.ndjson?n=5&seed=c'],
-  ])('%s', async (args, path) => {
-    const expected = await getBytes(`${path}&model=digits`);
-    const { code, stdout, stderr } = await run(
-      args.replace('BASE', worker.url.href).split(' '),
+  ];
+  const insertBase = (args: string): string => args.replace('BASE', worker.url.href);
+
+  let ended: ReadonlyMap<string, Ended>;
+  beforeAll(async () => {
+    ended = await runInOne(
+      DRAWN.map(([args]) => insertBase(args)),
       SYSTEM_NODE,
     );
+  });
+
+  test.each(DRAWN)('%s', async (args, path) => {
+    const { code, stdout, stderr } = ended.get(insertBase(args)) as Ended;
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout.equals(expected)).toBe(true);
+    expect(stdout.equals(await getBytes(`${path}&model=digits`))).toBe(true);
   });
 
   test('the path of --base is in every URL', async () => {
@@ -226,22 +248,23 @@ describe('draws the worker’s bytes', () => {
 
   test('without URLs of pictures that no service has', async () => {
     const strip = (digit: object) => ({ ...digit, url: undefined });
-    for (const [args, path] of [
-      ['--n 2 --seed b --json --latent', '/digit.json?n=2&seed=b&latent=1'],
-      ['--number 7 --seed b --json', '/number/7.json?seed=b'],
-    ] as const) {
-      const own = JSON.parse((await run(args.split(' '))).stdout.toString()) as {
-        digits: object[];
-      };
+    const whole = {
+      '--n 2 --seed b --json --latent': '/digit.json?n=2&seed=b&latent=1',
+      '--number 7 --seed b --json': '/number/7.json?seed=b',
+    };
+    const lines = ['', 'dataset '].map((command) => `${command}--n 1 --seed b --format ndjson`);
+    const drawn = await runInOne([...Object.keys(whole), ...lines]);
+    const read = (args: string): unknown => JSON.parse(String(drawn.get(args)?.stdout));
+    for (const [args, path] of Object.entries(whole)) {
+      const own = read(args) as { digits: object[] };
       const { digits, ...head } = JSON.parse(
         (await getBytes(`${path}&model=digits`)).toString(),
       ) as { digits: object[] };
       expect(own).toEqual({ ...head, digits: digits.map(strip) });
       expect(own.digits[0]).not.toHaveProperty('url');
     }
-    for (const command of ['', 'dataset ']) {
-      const { stdout } = await run(`${command}--n 1 --seed b --format ndjson`.split(' '));
-      expect(JSON.parse(stdout.toString())).not.toHaveProperty('url');
+    for (const args of lines) {
+      expect(read(args)).not.toHaveProperty('url');
     }
   });
 
@@ -617,13 +640,13 @@ describe('refuses, and names the flag', () => {
     ],
   ];
 
-  let ended: ReadonlyMap<string, unknown>;
+  let ended: ReadonlyMap<string, Ended>;
   beforeAll(async () => {
     ended = await runInOne(REFUSED.map(([args]) => args));
   });
 
   test.each(REFUSED)('%s', (args, message) => {
-    const told = { code: 2, stdout: '', stderr: `digitmint: ${message}\n` };
+    const told = { code: 2, stdout: Buffer.alloc(0), stderr: `digitmint: ${message}\n` };
     expect(ended.get(args)).toEqual(told);
   });
 
@@ -655,23 +678,27 @@ describe('refuses, and names the flag', () => {
   });
 
   test('nothing where it only warns', async () => {
-    const { code, stderr } = await run(['--format', 'txt', '--scale', '3', '--fg', 'fff']);
-    expect([code, stderr]).toEqual([0, 'digitmint: without effect in txt: --scale, --fg\n']);
-    const varied = await run(['--format', 'png', '--vary', '0.5', '--dark-fg', 'fff']);
-    expect(varied.stderr).toBe(
-      'digitmint: without effect in png: --vary without --hand, --dark-fg\n',
-    );
-    const set = '--format npy --n 2 --pixels base64 --vary 0.3 --base https://digits.example';
-    expect((await run(['dataset', ...set.split(' ')])).stderr).toBe(
-      'digitmint: without effect in npy: --base\n' +
+    const warned = {
+      '--format txt --scale 3 --fg fff': 'digitmint: without effect in txt: --scale, --fg\n',
+      '--format png --vary 0.5 --dark-fg fff':
+        'digitmint: without effect in png: --vary without --hand, --dark-fg\n',
+      'dataset --format npy --n 2 --pixels base64 --vary 0.3 --base https://digits.example':
+        'digitmint: without effect in npy: --base\n' +
         'digitmint: without effect in npy: --vary without --hand, --pixels\n',
-    );
+    };
+    const drawn = await runInOne(Object.keys(warned));
+    for (const [args, stderr] of Object.entries(warned)) {
+      expect(drawn.get(args)).toMatchObject({ code: 0, stderr });
+    }
   });
 });
 
 test('says what it can do, and its version', async () => {
-  const help = await run(['--help']);
-  expect([help.code, help.stderr]).toEqual([0, '']);
+  const commands = ['--help', '-h', 'help', 'dataset --help', 'help morph', '--version'];
+  const told = await runInOne(commands);
+  const read = (args: string): string => String(told.get(args)?.stdout);
+  const help = read('--help');
+  expect(told.get('--help')).toMatchObject({ code: 0, stderr: '' });
   for (const word of [
     '--dark-fg',
     '--number',
@@ -680,12 +707,11 @@ test('says what it can do, and its version', async () => {
     'Exit status',
     'png, json, svg, txt, npy or ndjson',
   ]) {
-    expect(help.stdout.toString().replaceAll(/\s+/g, ' ')).toContain(word);
+    expect(help.replaceAll(/\s+/g, ' ')).toContain(word);
   }
-  expect((await run(['dataset', '--help'])).stdout.toString()).toContain('--labels <file>');
-  expect((await run(['-h'])).stdout.equals(help.stdout)).toBe(true);
-  expect((await run(['help'])).stdout.equals(help.stdout)).toBe(true);
-  const loops = (await run(['help', 'morph'])).stdout.toString();
+  expect(read('dataset --help')).toContain('--labels <file>');
+  expect([read('-h'), read('help')]).toEqual([help, help]);
+  const loops = read('help morph');
   expect(
     ['--digits <text>', '--hold <number>', 'png or gif', '--model'].filter(
       (word) => !loops.includes(word),
@@ -694,5 +720,5 @@ test('says what it can do, and its version', async () => {
   const { version } = JSON.parse(await readFile(join(client.path, 'package.json'), 'utf8')) as {
     version: string;
   };
-  expect((await run(['--version'])).stdout.toString()).toBe(`${version}\n`);
+  expect(read('--version')).toBe(`${version}\n`);
 });

@@ -13,7 +13,7 @@ import { dirname } from 'node:path';
 import { Command, Option } from 'commander';
 import { createTrainerKiller } from '../support/crash/kill-trainer.ts';
 import { createFolderKiller, createS3Killer } from '../support/crash/kill-publisher.ts';
-import type { Killer, KillReport } from '../support/crash/kill.ts';
+import type { Killer, KillReport } from '../support/crash/deadly-process.ts';
 import { createDice } from '../support/dice.ts';
 import { hasVersitygw } from '../support/storage/s3-server.ts';
 import { parseFlags, parseSeed, parseWhole } from '../../trainer/cli/arguments.ts';

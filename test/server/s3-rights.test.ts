@@ -16,7 +16,7 @@ import { pruneStore } from '../../trainer/publish/prune.ts';
 import { createKeyFile, readSigner, signVersion } from '../../trainer/publish/signing.ts';
 import { startServer, type TestServer } from '../support/hosts/node-server.ts';
 import { buildFixture, type Fixture } from '../support/models/fixture-artifact.ts';
-import { publishFixture } from '../support/models/publish-fixture.ts';
+import { publishFixture } from '../support/models/published.ts';
 import { startFaultyProxy, type Fault, type FaultyProxy } from '../support/storage/faulty-proxy.ts';
 import {
   addUsers,

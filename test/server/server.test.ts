@@ -26,7 +26,7 @@ import { buildFixture } from '../support/models/fixture-artifact.ts';
 import { listNodes } from '../support/hosts/installed-client.ts';
 import { leaveInTheMiddle } from '../support/hosts/raw-request.ts';
 import { startServer, type ServerOptions, type TestServer } from '../support/hosts/node-server.ts';
-import { publishFixture } from '../support/models/publish-fixture.ts';
+import { publishFixture } from '../support/models/published.ts';
 import { hasVersitygw, startVersitygw, type S3Server } from '../support/storage/s3-server.ts';
 import { waitUntil } from '../support/hosts/workerd.ts';
 

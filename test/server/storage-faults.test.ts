@@ -16,7 +16,7 @@ import {
 } from '../support/storage/faulty-proxy.ts';
 import { buildFixture, type Fixture } from '../support/models/fixture-artifact.ts';
 import { startServer, type TestServer } from '../support/hosts/node-server.ts';
-import { publishFixture } from '../support/models/publish-fixture.ts';
+import { publishFixture } from '../support/models/published.ts';
 import { hasVersitygw, startVersitygw, type S3Server } from '../support/storage/s3-server.ts';
 import { waitUntil } from '../support/hosts/workerd.ts';
 

@@ -4,6 +4,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { PNG } from 'pngjs';
+import { buildChunk } from './pictures.ts';
 
 export interface TakenApart {
   /** Number of plays; 0 means for ever. */
@@ -55,12 +56,13 @@ export function takeApart(file: Buffer): TakenApart {
     plays: control.readUInt32BE(4),
     frames: frames.map(({ control: frame, data }) => {
       const parts = [
-        { type: 'IHDR', content: Buffer.concat([frame.subarray(4, 12), header.subarray(8)]) },
-        ...head.slice(1),
-        { type: 'IDAT', content: Buffer.concat(data) },
-        { type: 'IEND', content: Buffer.alloc(0) },
+        file.subarray(0, 8),
+        buildChunk('IHDR', Buffer.concat([frame.subarray(4, 12), header.subarray(8)])),
+        ...head.slice(1).map(({ type, content }) => buildChunk(type, content)),
+        buildChunk('IDAT', Buffer.concat(data)),
+        buildChunk('IEND', Buffer.alloc(0)),
       ];
-      const own = PNG.sync.read(Buffer.concat([file.subarray(0, 8), ...parts.map(writeChunk)]));
+      const own = PNG.sync.read(Buffer.concat(parts));
       // It fails for a frame that is not inside of the picture.
       PNG.bitblt(
         own,
@@ -100,12 +102,4 @@ function readChunks(file: Buffer): Chunk[] {
     at += 12 + length;
   }
   return chunks;
-}
-
-function writeChunk({ type, content }: Chunk): Buffer {
-  const body = Buffer.concat([Buffer.from(type, 'latin1'), content]);
-  const ends = Buffer.alloc(8);
-  ends.writeUInt32BE(content.length, 0);
-  ends.writeUInt32BE(crc32(body), 4);
-  return Buffer.concat([ends.subarray(0, 4), body, ends.subarray(4)]);
 }

@@ -14,7 +14,7 @@ import {
 } from '../../shared/model/artifact.ts';
 import { createSampler } from '../../shared/model/sampler.ts';
 import {
-  decodeNumbers,
+  decodeValues,
   WEIGHT_DTYPES,
   type WeightDtype,
 } from '../../shared/model/weight-encoding.ts';
@@ -76,7 +76,7 @@ async function quantize({ model, weights, products, out }: QuantizeFlags): Promi
   requireFree(out, '--out', 'name another folder');
   const values = joinArrays(decodeWeights(source, source.weightsFile));
   const { encoding, bytes } = encodeWeights(plan, values, dtype);
-  const served = decodeNumbers(plan.weights, encoding, bytes);
+  const served = decodeValues(plan.weights, encoding, bytes);
   // TensorFlow.js writes the topology. Any backend will do.
   await openCpu();
   const narrow =

@@ -1,14 +1,17 @@
 /** Joins frames to an APNG (PNG, third edition, 11.3.6). Ours: upng-js encodes frames anew. */
-import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
-import crc32 from 'crc-32';
-import type { Picture, PngEncoder } from '../../shared/picture/png.ts';
+import { concatBytes } from '@noble/hashes/utils.js';
+import {
+  encodeChunk,
+  encodeNumbers,
+  listChunks,
+  SIGNATURE,
+  type Chunk,
+  type Picture,
+  type PngEncoder,
+} from '../../shared/picture/png.ts';
 import type { SheetColours } from '../../shared/picture/paper.ts';
 import { encodePngs } from '../../shared/picture/sheet.ts';
 import { cutOut, findBox, FIRST_PIXEL, type Box } from '../../shared/box.ts';
-
-const SIGNATURE_BYTES = 8;
-/** Bytes of a chunk beside its content: length, type and checksum. */
-const FRAME_BYTES = 12;
 
 /** Encodes pictures of one size as an endless animation. Delays are 0..65535 ms. */
 export function encodeApng(
@@ -51,25 +54,16 @@ function joinPngs(
   boxes: readonly Box[],
   delaysMs: readonly number[],
 ): Uint8Array<ArrayBuffer> {
-  const first = pngs[0] as Uint8Array;
-  const chunks = listChunks(first);
-  const header = chunks.find(({ type }) => type === 'IHDR')?.content as Uint8Array;
-  const headerEnd = SIGNATURE_BYTES + header.length + FRAME_BYTES;
-  const dataStart = chunks.find(({ type }) => type === 'IDAT')?.start as number;
-  const parts = [
-    first.subarray(0, headerEnd),
-    encodeChunk('acTL', encodeNumbers(pngs.length, 0)),
-    first.subarray(headerEnd, dataStart),
-  ];
+  const files = pngs.map(listChunks);
+  const ofFirst = (...types: readonly string[]): Uint8Array[] =>
+    (files[0] as Chunk[]).filter(({ type }) => types.includes(type)).map(({ bytes }) => bytes);
+  const control = encodeChunk('acTL', encodeNumbers(pngs.length, 0));
+  const parts = [SIGNATURE, ...ofFirst('IHDR'), control, ...ofFirst('PLTE', 'tRNS')];
   let sequence = 0;
-  for (const [i, png] of pngs.entries()) {
+  for (const [i, chunks] of files.entries()) {
     parts.push(encodeFrameControl(sequence++, boxes[i] as Box, delaysMs[i] as number));
-    for (const { type, content, start } of listChunks(png)) {
-      if (type === 'IDAT' && i === 0) {
-        parts.push(png.subarray(start, start + content.length + FRAME_BYTES));
-      } else if (type === 'IDAT') {
-        parts.push(encodeChunk('fdAT', encodeNumbers(sequence++), content));
-      }
+    for (const { bytes, data } of chunks.filter(({ type }) => type === 'IDAT')) {
+      parts.push(i === 0 ? bytes : encodeChunk('fdAT', encodeNumbers(sequence++), data));
     }
   }
   parts.push(encodeChunk('IEND'));
@@ -87,30 +81,4 @@ function encodeFrameControl(
   view.setUint16(0, delayMs);
   view.setUint16(2, 1000);
   return encodeChunk('fcTL', encodeNumbers(sequence, width, height, left, top), delay);
-}
-
-/** @returns  `start` is the chunk's offset in the file. */
-function listChunks(png: Uint8Array) {
-  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
-  const chunks: { type: string; content: Uint8Array; start: number }[] = [];
-  for (let start = SIGNATURE_BYTES; start < png.length;) {
-    const length = view.getUint32(start);
-    const type = String.fromCharCode(...png.subarray(start + 4, start + 8));
-    chunks.push({ type, content: png.subarray(start + 8, start + 8 + length), start });
-    start += length + FRAME_BYTES;
-  }
-  return chunks;
-}
-
-function encodeChunk(type: string, ...contents: readonly Uint8Array[]): Uint8Array {
-  const body = concatBytes(utf8ToBytes(type), ...contents);
-  return concatBytes(encodeNumbers(body.length - 4), body, encodeNumbers(crc32.buf(body)));
-}
-
-/** Encodes 32-bit numbers, big-endian. */
-function encodeNumbers(...numbers: readonly number[]): Uint8Array {
-  const bytes = new Uint8Array(4 * numbers.length);
-  const view = new DataView(bytes.buffer);
-  numbers.forEach((number, i) => view.setInt32(4 * i, number));
-  return bytes;
 }

@@ -102,7 +102,7 @@ function writeRows(
   const size = height * width * channels;
   for (let i = 0; i < count; i++) {
     text.write(labels === null ? '' : `${labels[i]},`);
-    text.writeNumbers(pixels.subarray(i * size, (i + 1) * size));
+    text.writeValues(pixels.subarray(i * size, (i + 1) * size));
     text.write('\n');
   }
 }

@@ -133,7 +133,7 @@ function writeItems(
       text.write(`"${encodeBase64(pixels.slice().buffer)}"}`);
     } else {
       text.write('[');
-      text.writeNumbers(pixels);
+      text.writeValues(pixels);
       text.write(']}');
     }
   }

@@ -2,7 +2,8 @@
  * PNG without compression: all pictures of one size have equally many bytes, so the place of each
  * in a file is known before it is drawn.
  */
-import crc32 from 'crc-32';
+import { concatBytes } from '@noble/hashes/utils.js';
+import { encodeChunk, encodeNumbers, SIGNATURE } from '../../shared/picture/png.ts';
 
 interface Size {
   readonly height: number;
@@ -11,12 +12,6 @@ interface Size {
   readonly channels: number;
 }
 
-const SIGNATURE = Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10);
-/** Types of chunks. */
-const [IHDR, IDAT, IEND] = [0x49484452, 0x49444154, 0x49454e44];
-/** Bytes of a chunk beside its content: length and type before it, the checksum after it. */
-const [BEFORE, AROUND] = [8, 12];
-const HEADER_BYTES = 13;
 /** Most bytes of a stored block of deflate (RFC 1951, 3.2.4), which has a head of 5. */
 const [MAX_BLOCK, BLOCK_HEAD] = [65_535, 5];
 const ZLIB_HEAD = 0x7801; // RFC 1950.
@@ -31,39 +26,32 @@ export function encodeStoredPng(
   for (let y = 0; y < height; y++) {
     rows.set(pixels.subarray(y * rowBytes, (y + 1) * rowBytes), y * (rowBytes + 1) + 1);
   }
-  const headBytes = SIGNATURE.length + AROUND + HEADER_BYTES;
-  const dataBytes = 2 + rows.length + BLOCK_HEAD * Math.ceil(rows.length / MAX_BLOCK) + 4;
-  const png = new Uint8Array(headBytes + AROUND + dataBytes + AROUND);
-  const view = new DataView(png.buffer);
-  png.set(SIGNATURE);
-  let at = SIGNATURE.length + BEFORE;
-  view.setUint32(at, width);
-  view.setUint32(at + 4, height);
-  view.setUint8(at + 8, 8); // Bits.
-  view.setUint8(at + 9, channels === 1 ? 0 : 2); // Grey or RGB.
-  closeChunk(view, IHDR, at, HEADER_BYTES);
-  at = headBytes + BEFORE;
-  view.setUint16(at, ZLIB_HEAD);
-  at += 2;
-  for (let from = 0; from < rows.length; from += MAX_BLOCK) {
-    const block = rows.subarray(from, from + MAX_BLOCK);
-    view.setUint8(at, from + MAX_BLOCK >= rows.length ? 1 : 0); // Whether it is the last.
-    view.setUint16(at + 1, block.length, true);
-    view.setUint16(at + 3, ~block.length, true);
-    png.set(block, at + BLOCK_HEAD);
-    at += BLOCK_HEAD + block.length;
-  }
-  view.setUint32(at, computeAdler32(rows));
-  closeChunk(view, IDAT, headBytes + BEFORE, dataBytes);
-  closeChunk(view, IEND, png.length - 4, 0);
-  return png;
+  const header = Uint8Array.of(8, channels === 1 ? 0 : 2, 0, 0, 0); // 8 bits, grey or RGB.
+  return concatBytes(
+    SIGNATURE,
+    encodeChunk('IHDR', encodeNumbers(width, height), header),
+    encodeChunk('IDAT', storeBytes(rows)),
+    encodeChunk('IEND'),
+  );
 }
 
-/** Writes length, type and checksum around the content of a chunk. */
-function closeChunk(view: DataView, type: number, at: number, bytes: number): void {
-  view.setUint32(at - BEFORE, bytes);
-  view.setUint32(at - 4, type);
-  view.setInt32(at + bytes, crc32.buf(new Uint8Array(view.buffer, at - 4, bytes + 4)));
+/** Makes a zlib stream of stored blocks. fflate's, at level 0, is wrong for 65,535 bytes. */
+function storeBytes(bytes: Uint8Array): Uint8Array {
+  const blocks = Math.ceil(bytes.length / MAX_BLOCK);
+  const stream = new Uint8Array(2 + bytes.length + BLOCK_HEAD * blocks + 4);
+  const view = new DataView(stream.buffer);
+  view.setUint16(0, ZLIB_HEAD);
+  let at = 2;
+  for (let from = 0; from < bytes.length; from += MAX_BLOCK) {
+    const block = bytes.subarray(from, from + MAX_BLOCK);
+    view.setUint8(at, from + MAX_BLOCK >= bytes.length ? 1 : 0); // Whether it is the last.
+    view.setUint16(at + 1, block.length, true);
+    view.setUint16(at + 3, ~block.length, true);
+    stream.set(block, at + BLOCK_HEAD);
+    at += BLOCK_HEAD + block.length;
+  }
+  view.setUint32(at, computeAdler32(bytes));
+  return stream;
 }
 
 /** The most sums of bytes below 2^32 (RFC 1950). */

@@ -134,21 +134,21 @@ export const COST_NS = {
   /** Numbers of samples: as text, and traced as outlines. Half-blocks take half of an outline. */
   text: 11,
   outlined: 250,
-  /** Numbers of latent vectors, drawn again and as text. */
+  /** Values of latent vectors, drawn again and as text. */
   latent: 400,
-  /** Numbers of samples, as text, that gzip compresses. As bytes they take a third. */
+  /** Values of samples, as text, that gzip compresses. As bytes they take a third. */
   gzip: 30,
   /** Frames of a PNG: each small one has codes of its own. */
   frame: 60_000,
   /** Pixels that the palette of a coloured GIF is chosen from. */
   palette: 10_000,
-  /** Numbers of the final picture, of all frames, and those of it that are enlarged smoothly. */
+  /** Values of the final picture, of all frames, and those of it that are enlarged smoothly. */
   png: 18,
   gif: 20,
   smooth: 35,
   /** Pixels of a picture that is decoded, in each scan, and in which ink is looked for. */
   decoded: 60,
-  /** Bytes that are hashed, and numbers of a model that is loaded. */
+  /** Bytes that are hashed, and weights of a model that is loaded. */
   hashed: 5,
   weight: 100,
 } as const;
@@ -172,8 +172,8 @@ export function measureSamples({ effort }: Pick<GeneratorPlan, 'effort'>, sample
   return { effort: effort * samples, sample: samples };
 }
 
-/** Counts the numbers of samples: a number for each pixel and channel. */
-export function countNumbers(samples: number, { sampler }: LoadedModel): number {
+/** Counts the values of samples: one for each pixel and channel. */
+export function countValues(samples: number, { sampler }: LoadedModel): number {
   const { height, width, channels } = sampler.manifest.image;
   return samples * height * width * channels;
 }

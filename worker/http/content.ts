@@ -35,10 +35,10 @@ type Draw = (first: number, count: number) => Uint8Array | Promise<Uint8Array>;
 /**
  * Counts the digits that are drawn and encoded at once: few of large pictures, so that no part
  * takes long.
- * @param numbers  Numbers of one digit.
+ * @param values  Values of one digit.
  */
-export function countPerPart(numbers: number): number {
-  return Math.max(1, Math.min(128, Math.floor(2 ** 18 / numbers)));
+export function countPerPart(values: number): number {
+  return Math.max(1, Math.min(128, Math.floor(2 ** 18 / values)));
 }
 
 /** Labels that are drawn at once. */

@@ -20,7 +20,7 @@ import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import { answerDrawing, createDraw, describeFile, findBase, nameSeed, refuse } from '../drawing.ts';
 import { planDataset, renderRows, type DatasetContext } from '../formats/dataset.ts';
-import { countNumbers, measureSamples } from '../http/admission.ts';
+import { countValues, measureSamples } from '../http/admission.ts';
 import { DRAWING_ERRORS, listBodies, PARTIAL, type OperationEntry } from '../http/operation.ts';
 import type { LoadedModel } from '../models/model-cache.ts';
 
@@ -83,14 +83,14 @@ function answerDataset(
     buildUrl: (dataset) => buildUrl('dataset', dataset),
     check({ n, part }, loaded) {
       const { name, sampler } = loaded;
-      const numbers = countNumbers(n, loaded);
-      const maxNumbers = LIMITS.maxDatasetNumbers;
+      const values = countValues(n, loaded);
+      const maxValues = LIMITS.maxDatasetNumbers;
       if (part === 'labels' && isInParts(format)) {
         if (sampler.manifest.classes.length === 0) {
           refuse('part', 'labels', name, 'it was trained without labels');
         }
-      } else if (numbers > maxNumbers) {
-        throw new Refusal({ code: 'answer_too_large', numbers, maxNumbers });
+      } else if (values > maxValues) {
+        throw new Refusal({ code: 'answer_too_large', values, maxValues });
       }
     },
     describeContent: (dataset) => ({
@@ -107,7 +107,7 @@ function answerDataset(
       const { plan, manifest } = loaded.sampler;
       return {
         ...measureSamples(plan, n),
-        text: isText ? countNumbers(n, loaded) : 0,
+        text: isText ? countValues(n, loaded) : 0,
         item: format === 'ndjson' ? n : 0,
         latent: latent ? n * manifest.latent.size : 0,
       };
@@ -119,7 +119,7 @@ function answerDataset(
       const content = planDataset(context);
       return content?.read(0, content.length) ?? renderRows(context);
     },
-    isLong: ({ n }, loaded) => countNumbers(n, loaded) > LIMITS.maxMeasuredPixels,
+    isLong: ({ n }, loaded) => countValues(n, loaded) > LIMITS.maxMeasuredPixels,
     ...(isText && { gzip: 'coding' }),
     ...(format === 'idx.gz' && { gzip: 'format' }),
   });

@@ -31,7 +31,7 @@ import {
 } from '../drawing.ts';
 import { readHand } from '../hand.ts';
 import { renderDigits } from '../formats/digits.ts';
-import { countNumbers, measureSamples, type Work } from '../http/admission.ts';
+import { countValues, measureSamples, type Work } from '../http/admission.ts';
 import { refuseLargePicture } from '../http/fitting-work.ts';
 import {
   DRAWING_ERRORS,
@@ -235,21 +235,21 @@ function answerDigits(
       const samples = digits.number?.length ?? digits.n;
       const { plan, manifest } = loaded.sampler;
       const drawn = measureSamples(plan, samples);
-      const numbers = countNumbers(samples, loaded);
+      const values = countValues(samples, loaded);
       switch (format) {
         case 'png':
           return { ...drawn, ...measurePicture(digits, loaded) };
         case 'svg':
-          return { ...drawn, outlined: numbers };
+          return { ...drawn, outlined: values };
         case 'npy':
           return drawn;
         case 'json':
         case 'ndjson': {
           const latent = digits.latent ? samples * manifest.latent.size : 0;
-          return { ...drawn, text: numbers, item: samples, latent };
+          return { ...drawn, text: values, item: samples, latent };
         }
         case 'txt':
-          return { ...drawn, outlined: numbers / manifest.image.channels / 2 };
+          return { ...drawn, outlined: values / manifest.image.channels / 2 };
       }
     },
     mustDraw: (digits, loaded) =>
@@ -292,7 +292,7 @@ function measurePicture(digits: PinnedDigits, loaded: LoadedModel): Work {
   const png = width * height * channels;
   const isFitted = (digits.width ?? digits.height) !== undefined;
   const scale = isFitted ? LIMITS.maxScale : digits.scale;
-  const enlarged = countNumbers(digits.number?.length ?? digits.n, loaded) * scale ** 2;
+  const enlarged = countValues(digits.number?.length ?? digits.n, loaded) * scale ** 2;
   return { png, smooth: digits.smooth ? Math.min(png, enlarged) : 0 };
 }
 
@@ -328,9 +328,9 @@ function check(digits: PinnedDigits, query: DigitQuery, loaded: LoadedModel): vo
   if (digits.format === 'svg' && image.channels !== 1) {
     refuse('format', 'svg', loaded.name, 'it draws in colour, and outlines are of ink');
   }
-  const numbers = countNumbers(digits.number?.length ?? digits.n, loaded);
-  if (HELD.includes(digits.format) && numbers > LIMITS.maxNumbers) {
-    throw new Refusal({ code: 'answer_too_large', numbers, maxNumbers: LIMITS.maxNumbers });
+  const values = countValues(digits.number?.length ?? digits.n, loaded);
+  if (HELD.includes(digits.format) && values > LIMITS.maxNumbers) {
+    throw new Refusal({ code: 'answer_too_large', values, maxValues: LIMITS.maxNumbers });
   }
   // The size of a number is known when its digits are drawn.
   if (digits.number === undefined) {

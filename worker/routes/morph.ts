@@ -30,7 +30,7 @@ import {
 import { readHand } from '../hand.ts';
 import { encodeApng } from '../formats/apng.ts';
 import { encodeGif, MAX_PALETTE_PIXELS } from '../../shared/animation/gif.ts';
-import { countNumbers, measureSamples } from '../http/admission.ts';
+import { countValues, measureSamples } from '../http/admission.ts';
 import { refuseLargePicture } from '../http/fitting-work.ts';
 import {
   DRAWING_ERRORS,
@@ -131,7 +131,7 @@ function answerMorph(
       return {
         ...measureSamples(plan, frames),
         [format]: pixels * channels,
-        smooth: fitted.smooth ? countNumbers(frames, loaded) * fitted.scale ** 2 : 0,
+        smooth: fitted.smooth ? countValues(frames, loaded) * fitted.scale ** 2 : 0,
         frame: format === 'png' ? frames : 0,
         palette: hasPalette ? Math.min(pixels, MAX_PALETTE_PIXELS) : 0,
       };

@@ -13,7 +13,7 @@ import {
 } from '../../../shared/model/artifact.ts';
 import { planGenerator } from '../../../shared/model/generator.ts';
 import {
-  decodeNumbers,
+  decodeValues,
   WEIGHT_BYTES,
   WEIGHT_DTYPES,
 } from '../../../shared/model/weight-encoding.ts';
@@ -54,7 +54,7 @@ describe('weights', () => {
     fc.assert(
       fc.property(weightsOf(finite), (values) => {
         const { encoding, bytes } = encodeWeights(plan, values, 'float32');
-        expect(new Uint8Array(decodeNumbers(plan.weights, encoding, bytes).buffer)).toEqual(
+        expect(new Uint8Array(decodeValues(plan.weights, encoding, bytes).buffer)).toEqual(
           new Uint8Array(values.buffer),
         );
       }),
@@ -65,7 +65,7 @@ describe('weights', () => {
     fc.assert(
       fc.property(weightsOf(fc.float({ noNaN: true, min: -65_504, max: 65_504 })), (values) => {
         const { encoding, bytes } = encodeWeights(plan, values, 'float16');
-        decodeNumbers(plan.weights, encoding, bytes).forEach((decoded, i) => {
+        decodeValues(plan.weights, encoding, bytes).forEach((decoded, i) => {
           const value = values[i] as number;
           expect(Math.abs(decoded - value)).toBeLessThanOrEqual(
             Math.max(Math.abs(value) * 2 ** -11, 2 ** -25),
@@ -79,7 +79,7 @@ describe('weights', () => {
     fc.assert(
       fc.property(weightsOf(finite), (values) => {
         const { encoding, bytes } = encodeWeights(plan, values, 'uint8');
-        const decoded = decodeNumbers(plan.weights, encoding, bytes);
+        const decoded = decodeValues(plan.weights, encoding, bytes);
         let next = 0;
         for (const size of [2, 1, 4, 4]) {
           const part = values.subarray(next, next + size);
@@ -101,7 +101,7 @@ describe('weights', () => {
   it('of uint8 keep a constant, and the ends of every range, exactly', () => {
     const values = Float32Array.of(0.3, 0.3, -7, -1, 2, 0, 1, 3.5, 3.5, 3.5, 3.5);
     const { encoding, bytes } = encodeWeights(plan, values, 'uint8');
-    const decoded = decodeNumbers(plan.weights, encoding, bytes);
+    const decoded = decodeValues(plan.weights, encoding, bytes);
     for (const i of [0, 1, 2, 3, 4, 7, 8, 9, 10]) {
       expect(decoded[i]).toBe(values[i]);
     }

@@ -2,7 +2,24 @@
  * Runs the project's command line in its own process and kills it with SIGKILL after a given time.
  */
 import { spawn } from 'node:child_process';
+import type { Dice } from '../dice.ts';
 import { TRAINER } from '../trainer-program.ts';
+
+/** Runs a program that it kills several times. */
+export interface Killer {
+  readonly name: string;
+  kill(dice: Dice): Promise<KillReport>;
+  close(): Promise<void>;
+}
+
+/** The outcome of one run or publication that was killed several times. */
+export interface KillReport {
+  readonly kills: number;
+  /** Describes each loss; empty when nothing was lost. */
+  readonly faults: readonly string[];
+  /** The point of each kill. */
+  readonly where: readonly string[];
+}
 
 export interface Ended {
   /** False when the process ended by itself before the kill. */

@@ -2,7 +2,7 @@
  * Kills publishers at random points and checks that readers of the store always find a whole model.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createFolderStore } from '../../../storage/folder-store.ts';
@@ -10,9 +10,9 @@ import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createS3Store } from '../../../storage/s3-store.ts';
 import type { Dice } from '../dice.ts';
 import { buildFixture } from '../models/fixture-artifact.ts';
+import { writeArtifact } from '../models/published.ts';
 import { startVersitygw } from '../storage/s3-server.ts';
-import { runDeadly, type Ended } from './deadly-process.ts';
-import type { Killer, KillReport } from './kill.ts';
+import { runDeadly, type Ended, type Killer, type KillReport } from './deadly-process.ts';
 
 /** After this many kills a publication may finish. */
 const KILLS_A_PUBLICATION = 3;
@@ -66,11 +66,9 @@ async function createPublisherKiller({ name, store, args, env, close }: Target):
 
   /** Writes a model that was never published. */
   async function write(seed: string): Promise<{ model: string; version: string }> {
-    const { manifest, files } = buildFixture({ name: 'model', weightsSeed: seed });
-    const model = join(parent, manifest.version);
-    await mkdir(model);
-    await Promise.all([...files].map(([path, bytes]) => writeFile(join(model, path), bytes)));
-    return { model, version: manifest.version };
+    const fixture = buildFixture({ name: 'model', weightsSeed: seed });
+    const model = await writeArtifact(parent, fixture);
+    return { model, version: fixture.manifest.version };
   }
 
   const first = await write('first');

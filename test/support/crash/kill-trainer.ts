@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Dice } from '../dice.ts';
 import { writeSmallMnist } from '../training/small-mnist.ts';
-import { runDeadly, type Ended } from './deadly-process.ts';
-import type { Killer, KillReport } from './kill.ts';
+import { runDeadly, type Ended, type Killer, type KillReport } from './deadly-process.ts';
 import { findBroken, findLeftovers, readRunFacts, type RunFacts } from './run-facts.ts';
 
 const IMAGES = 600;

@@ -136,9 +136,9 @@ function bundleOnce(main = '', settings: BuildSettings): ReturnType<typeof bundl
 }
 
 /** Bundles as wrangler does. The first module is the script; it imports the binary ones. */
-async function bundleWorker(main: string, { define, minify, keep_names }: BuildSettings) {
+async function bundleWorker(main: string, { alias, define, minify, keep_names }: BuildSettings) {
   const { build } = await import('esbuild');
-  const { nameAsset, replaceModules } = await import('../../../dev/build/bundle.ts');
+  const { nameAsset } = await import('../../../dev/build/bundle.ts');
   const binaries = new Map<string, { type: 'CompiledWasm' | 'Data'; contents: Buffer }>();
   const keepBinaries: Plugin = {
     name: 'keep-binaries',
@@ -163,8 +163,9 @@ async function bundleWorker(main: string, { define, minify, keep_names }: BuildS
     minify: minify === true,
     keepNames: keep_names !== false,
     define,
+    ...(alias !== undefined && { alias }),
     logLevel: 'silent',
-    plugins: [replaceModules, keepBinaries],
+    plugins: [keepBinaries],
   });
   const script = { type: 'ESModule' as const, contents: outputFiles[0]?.text ?? '' };
   return [['/index.js', script] as const, ...binaries].map(([path, file]) => ({ path, ...file }));

@@ -2,11 +2,18 @@
  * Published models for tests: makes tiny artifacts, and reads a store as a reader does. The reader
  * uses Node's own hash and none of the publishing code.
  */
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
 import type { Pointer } from '../../../shared/model/artifact.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
+import {
+  publishArtifact,
+  type PublishOptions,
+  type PublishResult,
+} from '../../../trainer/publish/publish.ts';
 import { PublishError, type PublishFailure } from '../../../trainer/publish/publish-error.ts';
 import { buildFixture, writeModel, type Fixture } from './fixture-artifact.ts';
 
@@ -41,6 +48,25 @@ export async function writeArtifact(base: string, fixture: Fixture): Promise<str
   return folder;
 }
 
+/**
+ * Publishes a fixture as `npm run publish` does.
+ * @param options  By default the model becomes the default one.
+ */
+export async function publishFixture(
+  store: ObjectStore,
+  fixture: Fixture,
+  options: Partial<PublishOptions> = {},
+): Promise<PublishResult> {
+  const folder = await mkdtemp(join(tmpdir(), 'digitmint-fixture-'));
+  try {
+    await writeModel(folder, fixture);
+    const now = () => new Date();
+    return await publishArtifact({ store, folder, makeDefault: true, now, ...options });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
 export async function readPointer(from: ObjectStore): Promise<Pointer> {
   return JSON.parse(new TextDecoder().decode((await from.get('current.json'))?.bytes)) as Pointer;
 }
@@ -58,11 +84,10 @@ export async function readServed(from: ObjectStore): Promise<Record<string, stri
     (await readPointer(from)).models,
   )) {
     const manifest = await from.get(`models/${name}/${version}/manifest.json`);
-    expect(hash(manifest?.bytes)).toBe(manifestSha256);
+    assert.equal(hash(manifest?.bytes), manifestSha256);
     for (const file of JSON.parse(new TextDecoder().decode(manifest?.bytes)).files) {
-      expect(hash((await from.get(`models/${name}/${version}/${file.path}`))?.bytes)).toBe(
-        file.sha256,
-      );
+      const found = await from.get(`models/${name}/${version}/${file.path}`);
+      assert.equal(hash(found?.bytes), file.sha256);
     }
     served[name] = version;
   }

@@ -6,7 +6,7 @@ import { TOPOLOGY_FILE, WEIGHTS_FILE } from '../../../shared/model/artifact.ts';
 import { planGenerator, sizeOf, type GeneratorConfig } from '../../../shared/model/generator.ts';
 import { buildInput, runGenerator } from '../../../trainer/gan/networks.ts';
 import {
-  decodeNumbers,
+  decodeValues,
   WEIGHT_DTYPES,
   type WeightDtype,
 } from '../../../shared/model/weight-encoding.ts';
@@ -107,7 +107,7 @@ describe('the LayersModel of a generator', () => {
       const model = await loadServed(await encodeTopology(plan, encoding), bytes);
       const loaded = model.getWeights();
       expect(loaded.map(({ shape }) => shape)).toEqual(plan.weights.map(({ shape }) => shape));
-      const expected = decodeNumbers(plan.weights, encoding, bytes);
+      const expected = decodeValues(plan.weights, encoding, bytes);
       expect(loaded.flatMap((tensor) => readBits(tensor.dataSync() as Float32Array))).toEqual(
         readBits(expected),
       );

@@ -17,10 +17,10 @@ import { rollBack } from '../../../trainer/publish/publish.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createMemoryStore, type MemoryStore } from '../../support/storage/memory-store.ts';
 import { listKeys } from '../../support/storage/object-store-contract.ts';
-import { publishFixture } from '../../support/models/publish-fixture.ts';
 import {
   buildTiny,
   buildVersions,
+  publishFixture,
   readPointer,
   readServed,
 } from '../../support/models/published.ts';

@@ -23,8 +23,7 @@ import {
   type FaultyProxy,
 } from '../../support/storage/faulty-proxy.ts';
 import { listKeys } from '../../support/storage/object-store-contract.ts';
-import { publishFixture } from '../../support/models/publish-fixture.ts';
-import { buildVersions, readServed } from '../../support/models/published.ts';
+import { buildVersions, publishFixture, readServed } from '../../support/models/published.ts';
 import { hasVersitygw, startVersitygw, type Versitygw } from '../../support/storage/s3-server.ts';
 
 const now = (): Date => new Date();

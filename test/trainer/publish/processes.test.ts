@@ -17,10 +17,10 @@ import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createS3Store } from '../../../storage/s3-store.ts';
 import type { ChildTask } from '../../support/models/models-child.ts';
 import type { Fixture } from '../../support/models/fixture-artifact.ts';
-import { publishFixture } from '../../support/models/publish-fixture.ts';
 import {
   buildTiny,
   buildVersions,
+  publishFixture,
   readPointer,
   readServed,
   writeArtifact,

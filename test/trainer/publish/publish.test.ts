@@ -39,10 +39,10 @@ import { StorageError, type ObjectStore } from '../../../storage/object-store.ts
 import { createS3Store } from '../../../storage/s3-store.ts';
 import { buildFixture, type Fixture } from '../../support/models/fixture-artifact.ts';
 import { listKeys } from '../../support/storage/object-store-contract.ts';
-import { publishFixture } from '../../support/models/publish-fixture.ts';
 import {
   buildTiny,
   catchPublishFailure,
+  publishFixture,
   readPointer,
   readServed,
   writeArtifact,

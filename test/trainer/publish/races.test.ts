@@ -16,8 +16,12 @@ import type { Waiting } from '../../../storage/retry.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { createMemoryStore, type MemoryStore } from '../../support/storage/memory-store.ts';
 import { listKeys } from '../../support/storage/object-store-contract.ts';
-import { publishFixture } from '../../support/models/publish-fixture.ts';
-import { buildTiny, catchPublishFailure, readServed } from '../../support/models/published.ts';
+import {
+  buildTiny,
+  catchPublishFailure,
+  publishFixture,
+  readServed,
+} from '../../support/models/published.ts';
 import { createCountingStore, createPausingStore } from '../../support/storage/stepped-store.ts';
 
 const oldest = buildTiny('mlp', 'oldest');

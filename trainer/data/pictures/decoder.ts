@@ -13,7 +13,6 @@ import { isOnItsSide } from '../../../shared/orientation.ts';
 import {
   decodePngPicture,
   findChunks,
-  ICCP,
   parsePngHeader,
 } from '../../../shared/picture/png-picture.ts';
 
@@ -293,7 +292,7 @@ async function readFacts(
     try {
       const { width, height, ...header } = parsePngHeader(content);
       const isDeep = header.depth === 16 && [0, 2].includes(header.colourType);
-      const isProfiled = header.depth === 16 && findChunks(content, ICCP).length > 0;
+      const isProfiled = header.depth === 16 && findChunks(content, 'iCCP').length > 0;
       const size = isOnItsSide(header.orientation)
         ? { width: height, height: width }
         : { width, height };
