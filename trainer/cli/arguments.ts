@@ -197,8 +197,7 @@ export function stopOnSignals(stop: AbortController, onStop: () => void = () => 
     }
     end();
   };
-  const streams = [process.stdout, process.stderr];
-  streams.forEach((stream) => stream.on('error', end));
+  [process.stdout, process.stderr].forEach((stream) => stream.on('error', end));
   const signals = ['SIGINT', 'SIGTERM'] as const;
   signals.forEach((signal) => process.on(signal, onSignal));
   process.on('SIGHUP', end);

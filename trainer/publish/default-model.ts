@@ -2,7 +2,7 @@
  * Which model serves requests that name none: whether a new version may become it, how another one
  * does, and how a model that is not it is removed.
  */
-import type { Manifest } from '../../shared/model/artifact.ts';
+import type { Manifest, Pointer } from '../../shared/model/artifact.ts';
 import { shorten } from '../../shared/text.ts';
 import { readManifest } from './catalogue.ts';
 import { whileKept } from './lease.ts';
@@ -96,8 +96,6 @@ export async function removeModel(options: NameOptions): Promise<VersionId> {
   }
   return { name, version: served.version };
 }
-
-type Pointer = NonNullable<StoredPointer>['pointer'];
 
 /** @throws PublishError  `not_served`. */
 async function findModel({ store, name }: NameOptions) {
