@@ -25,10 +25,11 @@ export function alignColumns(
 /** Writes a table in Markdown. @param words  Columns that keep to the left; numbers follow. */
 export function writeMarkdownTable(heads: readonly string[], rows: Rows, words = 1): string[] {
   const rule = heads.map((_, i) => (i < words ? '---' : '--:'));
-  return [heads, rule, ...rows].map(
-    (cells) => `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`,
-  );
+  return [heads, rule, ...rows].map((cells) => `| ${cells.map(escapeCell).join(' | ')} |`);
 }
+
+/** Escapes what would end a cell of a Markdown table. */
+export const escapeCell = (text: string): string => text.replaceAll('|', String.raw`\|`);
 
 /** Writes a whole number with commas: "60,000". */
 export function formatCount(count: number): string {

@@ -2,6 +2,7 @@
  * Object storage over S3: Cloudflare R2, AWS, or any server that honours `If-None-Match: *` and
  * `If-Match` on a put.
  */
+import { createHash } from 'node:crypto';
 import { Agent } from 'node:https';
 import { addAbortSignal, Readable } from 'node:stream';
 import {
@@ -123,6 +124,11 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     }
   }
 
+  function locate(key: string) {
+    checkKey(description, key);
+    return { Bucket: bucket, Key: prefix + key };
+  }
+
   function failWith(detail: string): StorageError {
     return new StorageError(description, { reason: 'unexpected', detail });
   }
@@ -139,9 +145,8 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     maxBytes = Infinity,
     knownEtag?: string,
   ): Promise<StoredObject | 'unchanged' | null> {
-    checkKey(description, key);
     const found = await send<GetObjectCommandOutput, 'unchanged' | 'missing'>(
-      new GetObjectCommand({ Bucket: bucket, Key: prefix + key, IfNoneMatch: knownEtag }),
+      new GetObjectCommand({ ...locate(key), IfNoneMatch: knownEtag }),
       limit(key, maxBytes, maxBytes),
       ({ status, code }) => {
         if (knownEtag !== undefined && status === 304) {
@@ -166,8 +171,9 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     etag: string | null,
     contentType = 'application/octet-stream',
   ): Promise<boolean> {
-    checkKey(description, key);
-    const object = { Bucket: bucket, Key: prefix + key, Body: bytes, ContentType: contentType };
+    // Buckets with object lock require it.
+    const ContentMD5 = createHash('md5').update(bytes).digest('base64');
+    const object = { ...locate(key), Body: bytes, ContentType: contentType, ContentMD5 };
     const limits = limit(key, MAX_DOCUMENT_BYTES, bytes.length);
     const header = etag === null ? 'IfNoneMatch' : 'IfMatch';
     if (refused.has(header)) {
@@ -254,9 +260,8 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     put,
     list,
     async delete(key) {
-      checkKey(description, key);
       await send<DeleteObjectCommandOutput, S3Failure>(
-        new DeleteObjectCommand({ Bucket: bucket, Key: prefix + key }),
+        new DeleteObjectCommand(locate(key)),
         limit(key),
         (failure) => (failure.code === 'NoSuchKey' ? failure : undefined),
       );

@@ -257,6 +257,18 @@ describe('an S3 store on a faulty server', () => {
     );
   });
 
+  it('sends the MD5 of an object, which buckets with object lock require', async () => {
+    let md5: string | undefined;
+    const store = await openAlways({
+      do: 'answer',
+      status: 200,
+      headers: { etag: '"e"' },
+      body: ({ headers }) => ((md5 = headers['content-md5'] as string), ''),
+    });
+    await store.put('key', utf8.encode('x'), absent);
+    expect(md5).toBe('ndTkYSaMgDT1yFZOFVxnpg==');
+  });
+
   it('tells a wrong clock, though the SDK learns the right one from the answer', async () => {
     const store = await openAlways({
       do: 'answer',

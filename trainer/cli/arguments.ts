@@ -151,10 +151,12 @@ export function parseFlags<Flags extends object>(program: Command): Flags {
 /** Runs a program. A failure that its user can mend becomes one line, and exit status 1. */
 export async function runProgram(main: () => Promise<void>): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
-    // A reader that stops, as `head` does, must not end a publication half-way.
-    stream.on('error', (cause: NodeJS.ErrnoException) => {
-      if (cause.code !== 'EPIPE') {
-        throw cause;
+    // Neither a reader that stops, as `head` does, nor a full disk ends a publication half-way.
+    stream.on('error', () => {});
+    stream.once('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code !== 'EPIPE') {
+        console.error(`digitmint: its lines cannot all be written (${code})`);
+        process.once('exit', () => void (process.exitCode ||= 1));
       }
     });
   }
@@ -195,8 +197,7 @@ export function stopOnSignals(stop: AbortController, onStop: () => void = () => 
     }
     end();
   };
-  const streams = [process.stdout, process.stderr];
-  streams.forEach((stream) => stream.on('error', end));
+  [process.stdout, process.stderr].forEach((stream) => stream.on('error', end));
   const signals = ['SIGINT', 'SIGTERM'] as const;
   signals.forEach((signal) => process.on(signal, onSignal));
   process.on('SIGHUP', end);

@@ -11,7 +11,7 @@ import { encodePublicKey, parsePublicKeys, type PublicKey } from '../../shared/m
 import { StorageError, type ObjectStore } from '../../storage/object-store.ts';
 import { describeCommand } from '../packed.ts';
 import { listCatalogue, surveyStore, type ModelId } from '../publish/catalogue.ts';
-import { LEDGER_LIMITS } from '../publish/ledger.ts';
+import { findServed, LEDGER_LIMITS } from '../publish/ledger.ts';
 import { removeModel, setDefault } from '../publish/default-model.ts';
 import { pinVersion, pruneStore, unpinVersion, type PinOptions } from '../publish/prune.ts';
 import { rollBack } from '../publish/publish.ts';
@@ -250,25 +250,25 @@ async function makeDefault({ flags, options, report }: Call, name: string): Prom
 }
 
 async function remove({ store, flags, options, report }: Call, name: string) {
-  const { version } = await removeModel({ ...options, name });
   const { dryRun = false } = options;
-  const survey = await surveyStore(store);
-  const stored = survey.versions.filter((each) => each.name === name);
-  const isPurged = flags.purge === true && !dryRun;
-  const purged = isPurged
-    ? await pruneStore({ ...options, name, olderThanMs: 0, keep: 0 })
-    : undefined;
+  const { purge = false } = flags;
+  const { pointer, versions } = await surveyStore(store);
+  const stored = versions.filter((each) => each.name === name).length;
+  // Removed before, without --purge or by a command that was killed.
+  const isRemoved = purge && stored > 0 && findServed(pointer?.pointer, name) === undefined;
+  const version = isRemoved ? null : (await removeModel({ ...options, name })).version;
+  if (dryRun) {
+    const deleted = purge ? `, and up to ${stored} version(s) be deleted` : '';
+    const done = `${name} would not be served any more${deleted}; nothing was written: --dry-run`;
+    return report({ dryRun, name, version }, [done]);
+  }
+  const purged = purge ? await pruneStore({ ...options, name, olderThanMs: 0, keep: 0 }) : null;
   const kept =
-    `${stored.length} version(s) of it stay stored until prune, or until --purge; ` +
+    `${stored} version(s) of it stay stored until prune, or until --purge; ` +
     `back: ${nameCommand(`rollback ${name}`, flags)}`;
-  const purge = purged === undefined ? {} : toPruneJson(purged);
-  report({ dryRun, name, version, ...purge }, [
-    dryRun
-      ? `${name} would not be served any more` +
-        `${flags.purge ? `, and up to ${stored.length} version(s) be deleted` : ''}; ` +
-        'nothing was written: --dry-run'
-      : `${name} is not served any more, before it was ${version}`,
-    ...(dryRun ? [] : purged === undefined ? [kept] : describePrune(purged, false)),
+  report({ dryRun, name, version, ...(purged && toPruneJson(purged)) }, [
+    `${name} is not served any more${version === null ? '' : `, before it was ${version}`}`,
+    ...(purged === null ? [kept] : describePrune(purged, false)),
   ]);
 }
 

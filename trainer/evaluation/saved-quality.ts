@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { wholeSchema } from '../../shared/schema.ts';
+import { escapeCell } from '../../shared/text.ts';
 import {
   encodeManifest,
   MANIFEST_FILE,
@@ -120,7 +121,8 @@ function listMeasured(own: Figures, real: Figures, n: number): Record<string, nu
 function writeCard(manifest: Manifest, quality: Quality): string {
   const { name, version, image, classes, training, subject = HANDWRITTEN_DIGITS } = manifest;
   const rows = quality.rows.map(
-    ({ title, value, real, explanation }) => `| ${title} | ${value} | ${real} | ${explanation} |`,
+    ({ title, value, real, explanation }) =>
+      `| ${[title, value, real, explanation].map(escapeCell).join(' | ')} |`,
   );
   const colours = image.channels === 1 ? 'grey' : 'RGB';
   return `${CARD_MARK}
@@ -132,8 +134,8 @@ Draws ${subject.many} of ${image.width} × ${image.height} pixels, ${colours}${c
 | | |
 | --- | --- |
 | version | \`${name}@${version}\` |
-| data | ${training.dataset.name}, ${training.dataset.images.toLocaleString('en')} pictures, SHA-256 \`${training.dataset.sha256.slice(0, 16)}…\` |
-| recipe | preset \`${training.preset}\`, ${training.steps.toLocaleString('en')} steps of ${training.batchSize}, seed ${JSON.stringify(training.seed)} |
+| data | ${escapeCell(training.dataset.name)}, ${training.dataset.images.toLocaleString('en')} pictures, SHA-256 \`${training.dataset.sha256.slice(0, 16)}…\` |
+| recipe | preset \`${training.preset}\`, ${training.steps.toLocaleString('en')} steps of ${training.batchSize}, seed ${escapeCell(JSON.stringify(training.seed))} |
 | backend | ${training.backend} |
 
 ## How good it is

@@ -2,7 +2,8 @@
  * Which model serves requests that name none: whether a new version may become it, how another one
  * does, and how a model that is not it is removed.
  */
-import { nameVersion, type Manifest } from '../../shared/model/artifact.ts';
+import { nameVersion, type Manifest, type Pointer } from '../../shared/model/artifact.ts';
+import { shorten } from '../../shared/text.ts';
 import { readManifest } from './catalogue.ts';
 import { whileKept } from './lease.ts';
 import { findServed, readLedger } from './ledger.ts';
@@ -37,7 +38,7 @@ function compareManifests(served: string, present: Manifest, next: Manifest): st
   const describe = ({ image, classes }: Manifest): string =>
     `${image.width} x ${image.height} x ${image.channels}, classes ${classes.join(', ') || 'none'}`;
   if (describe(present) !== describe(next)) {
-    return `it draws ${describe(next)}; ${served} draws ${describe(present)}`;
+    return `it draws ${shorten(describe(next), 100)}; ${served} draws ${shorten(describe(present), 100)}`;
   }
   const [seen, before] = [next, present].map(({ training }) => training.imagesSeen);
   if (seen !== undefined && before !== undefined && seen < SHORT_SHARE * before) {
@@ -95,8 +96,6 @@ export async function removeModel(options: NameOptions): Promise<VersionId> {
   }
   return { name, version: served.version };
 }
-
-type Pointer = NonNullable<StoredPointer>['pointer'];
 
 /** @throws PublishError  `not_served`. */
 async function findModel({ store, name }: NameOptions) {

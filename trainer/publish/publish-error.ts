@@ -9,8 +9,8 @@ const MESSAGES = {
     'published objects never change: if `models verify` calls it damaged, move it elsewhere, ' +
     'then repeat',
   read_back_differs: ({ key }: { key: string }) =>
-    `${key} reads back other than it was written; repeat the command, and if that does not help ` +
-    'do not trust this storage',
+    `${key} reads back other than it was written, or not at all; repeat the command, and if that ` +
+    'does not help do not trust this storage: some never take a deleted key in a bucket with versions',
   pointer_refused: ({ cause }: { cause: ArtifactError }) =>
     cause.failure.reason === 'schema_unknown'
       ? `${cause.message}; nothing was changed`

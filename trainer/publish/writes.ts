@@ -92,14 +92,15 @@ export const JSON_TYPE = 'application/json';
 
 /**
  * Creates an object and reads it back.
- * @throws PublishError  When another publisher took the key, or the store kept other bytes.
+ * @throws PublishError  When another publisher took the key, or the store kept other bytes or none.
  */
 export async function putOnce(store: ObjectStore, { object, content }: Upload): Promise<void> {
   const { key } = object;
   const type = key.endsWith('.json') ? JSON_TYPE : 'application/octet-stream';
   const isNew = await store.put(key, content, null, type);
-  if ((await compareStored(store, object)) !== 'same') {
-    const reason = isNew ? 'read_back_differs' : 'object_differs';
+  const state = await compareStored(store, object);
+  if (state !== 'same') {
+    const reason = isNew || state === 'free' ? 'read_back_differs' : 'object_differs';
     throw new PublishError(store.description, { reason, key });
   }
 }

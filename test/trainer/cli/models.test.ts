@@ -258,6 +258,10 @@ describe('models remove', () => {
     expect(await listKeys(store, 'models/mlp/')).toHaveLength(3);
     expect(await readServed(store)).toEqual({ other: versionOf(other) });
     expect(await run(`rollback mlp --version ${versionOf(older)}`)).toContain('is served');
+    await run(`unpin ${nameOf(older)}`);
+    await run('remove mlp');
+    expect(await run('remove mlp --purge')).toContain('1 version(s) deleted');
+    expect(await catchMessage(run('remove mlp --purge'))).toContain('no model "mlp" is served');
   });
 
   it.each([

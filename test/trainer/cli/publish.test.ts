@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -152,6 +153,7 @@ describe('the publish command', () => {
       ],
       ['worse, as it is noise', { diversity: 1.9 }, /a diversity of 1\.90/],
       ['of other pictures', { classes: 3 }, /it draws 28 x 28 x 1, classes 0, 1, 2; mlp@/],
+      ['of many classes', { classes: 100 }, /classes 0, 1, 2, [^;]{60,80}…; mlp@/],
     ])('that is %s is stored, and served on request only', async (_what, change, reason) => {
       const trial = build('trial', change);
       await write('served', served);
@@ -334,12 +336,15 @@ describe('the publish command', () => {
   );
 });
 
-it('publishes whole when its reader stops, as `head` does', async () => {
+it.each([
+  ['its reader stops, as `head` does', '| true', 0],
+  ...(existsSync('/dev/full') ? [['the disk of its lines is full', '>/dev/full', 1] as const] : []),
+] as const)('publishes whole when %s', async (_what, sink, status) => {
   const bucket = join(cwd, 'bucket');
   const command = [process.execPath, TRAINER, 'publish', '--model', 'first', '--to', './bucket'];
-  const script = '{ "$@"; echo $? >status; } | true';
+  const script = `{ "$@"; echo $? >status; } ${sink}`;
   await promisify(execFile)('sh', ['-c', script, 'sh', ...command], { cwd });
-  expect(await readFile(join(cwd, 'status'), 'utf8')).toBe('0\n');
+  expect(await readFile(join(cwd, 'status'), 'utf8')).toBe(`${status}\n`);
   expect(await readServed(createFolderStore(bucket))).toEqual({ mlp: first.manifest.version });
 });
 

@@ -96,7 +96,7 @@ async function writeOwnModel(
       classes: [...names],
       training: {
         ...content.training,
-        dataset: { ...content.training.dataset, ...(sha256 !== undefined && { sha256 }) },
+        dataset: { images: COUNT, name: 'ink | paper', sha256: sha256 ?? '0'.repeat(64) },
       },
     }),
   });
@@ -237,6 +237,7 @@ it('saved figures are in the manifest, the card and the report of the run', asyn
   expect(Object.keys(manifest.figures).some((name) => name.includes('class'))).toBe(false);
   const card = await readFile(join(folder, 'model', 'README.md'), 'utf8');
   expect(card).toContain(`| version | \`saved@${manifest.version}\` |`);
+  expect(card).toMatch(/^\| data \| ink \\\| paper, .* \|$/m);
   expect(card).toMatch(
     /^\| Fréchet distance \| [\d.]+ \| [\d.]+ \| of Gaussians fitted to .* \|$/m,
   );

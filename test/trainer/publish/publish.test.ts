@@ -437,6 +437,15 @@ describe('a store that fails', () => {
     expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
   });
 
+  it('by refusing a free key, as versitygw does with versions, is not told of other bytes', async () => {
+    const refusing = wrapPuts(store, (_index, key, ...rest) =>
+      key.endsWith(WEIGHTS_FILE) ? Promise.resolve(false) : store.put(key, ...rest),
+    );
+    expect((await catchPublishFailure(publish(first, { store: refusing }))).reason).toBe(
+      'read_back_differs',
+    );
+  });
+
   it('by a folder without hard links is told as such, not as a server without conditions', async () => {
     const detail = 'it needs hard links';
     const usb = wrapPuts(store, () =>
