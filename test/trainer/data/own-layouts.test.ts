@@ -843,6 +843,11 @@ describe('folders that are no classes', () => {
   it.each([
     [['images', 'masks'], /subfolders masks seem to belong to the pictures of the others/],
     [['JPEGImages', 'SegmentationClass'], /subfolders SegmentationClass seem to belong/],
+    [['cat/images', 'cat/masks', 'dog/images'], /subfolders masks seem to belong/],
+    [
+      ['teste/cat', 'teste/dog', 'treino/cat', 'treino/dog'],
+      /teste, treino hold subfolders of the same names \(cat, dog\)\. .*--folders classes/,
+    ],
     [['train', 'train_masks', 'test'], /subfolders train_masks seem to belong/],
     [['val_images', 'val_labels'], /subfolders val_labels seem to belong/],
     [['fold1', 'fold2'], /subfolders fold1, fold2 are named like shards/],
@@ -874,6 +879,13 @@ describe('folders that are no classes', () => {
       await draw(`${folder}/a.png`, 'cat');
     }
     expect((await load()).dataset.classes).toHaveLength(3);
+  });
+
+  it('are not seen in the numbers of WordNet', async () => {
+    for (const folder of ['n02084071', 'n02121808']) {
+      await draw(`${folder}/a.png`, 'cat');
+    }
+    expect((await load()).dataset.classes).toEqual(['n02084071', 'n02121808']);
   });
 
   it('are told when they lie within the classes', async () => {

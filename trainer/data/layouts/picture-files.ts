@@ -323,16 +323,19 @@ function areSplitsWithin(paths: readonly (readonly string[])[]): boolean {
   return [...seconds].every((name) => parseSplit(name) !== null);
 }
 
-/** @throws ExpectedError  When names are those of masks, or of splits or shards, but not surely. */
+/**
+ * @throws ExpectedError  When names are those of masks, or of splits or shards, but not surely, or
+ *                        when all folders hold folders of the same names.
+ */
 function guessMeaning(
   tops: readonly string[],
   paths: readonly (readonly string[])[],
 ): 'classes' | 'splits' {
-  const beside = findBeside(tops);
+  const beside = findBeside([...new Set(paths.flat())]);
   if (beside.length > 0) {
     throw new ExpectedError(
       `the subfolders ${nameSome(beside)} seem to belong to the pictures of the others. ` +
-        'Give the folder of the pictures as --data, or say what the folders are: --folders classes',
+        'Move them away, give the folder of the pictures as --data, or say what the folders are: --folders classes',
     );
   }
   const seeming = tops.filter(namesPart);
@@ -356,6 +359,17 @@ function guessMeaning(
     throw new ExpectedError(
       `the subfolders ${nameSome(tops)} are named like shards of one set. ` +
         'Say what they are: --folders none (one set without classes), or --folders classes',
+    );
+  }
+  const inner = [...Map.groupBy(paths, ([top]) => top).values()].map((own) =>
+    [...new Set(own.flatMap(([, second]) => second ?? []))].sort(),
+  );
+  const [first = []] = inner;
+  const areAlike = inner.every((names) => names.join('/') === first.join('/'));
+  if (areAlike && tops.length > 1 && first.length > 1 && !areSplitsWithin(paths)) {
+    throw new ExpectedError(
+      `the subfolders ${nameSome(tops)} hold subfolders of the same names (${nameSome(first)}). ` +
+        'Say what they are: --folders classes if the upper ones are the classes. If the inner ones are, put the pictures of each into one folder. Call parts of a set train, val and test',
     );
   }
   return 'classes';
