@@ -282,6 +282,8 @@ async function readTree(
   if (pictures.length + arrays.length + huggingFace.length === 0) {
     isEnding(/\.(?:txt|data|dat|tra|tes|train|test)$/i).forEach((file) => csv.push(file));
     arrays.push(...pickles);
+  } else if (arrays.length > 0 && pictures.length === 0) {
+    arrays.push(...pickles.filter(({ path }) => namesLabels(stemOf(path))));
   }
   const tables: TreeFile[] = [];
   const besideNotes: string[] = [];
