@@ -106,6 +106,16 @@ describe('labels beside pictures', () => {
       (rows) => rows.map((r) => `images/${r.file} ${r.name}`).join('\n'),
     ],
     [
+      'of write.table in R',
+      'labels.txt',
+      (rows) => lines('"file" "label"', rows, (r, i) => `"${i + 1}" "${r.file}" "${r.name}"`),
+    ],
+    [
+      'in lists of one label',
+      'labels.csv',
+      (rows) => lines('file,label', rows, (r) => `${r.file},['${r.name}']`),
+    ],
+    [
       'in UTF-16',
       'labels.csv',
       (rows) =>
@@ -518,6 +528,12 @@ describe('labels beside pictures', () => {
       /Not used: features\.csv has 20 columns of pixels/,
     ],
     [
+      'CVAT',
+      'annotations.xml',
+      () => '<annotations/>',
+      /Labels of .* not read \(annotations\.xml\)/,
+    ],
+    [
       'COCO',
       'annotations.json',
       () => JSON.stringify({ images: [], annotations: [] }),
@@ -923,6 +939,14 @@ describe('a table of pixels', () => {
       rows.map(({ name, cells }) => [...cells, NAMES.indexOf(name)].join()).join('\n'),
     ],
     [
+      'names of the rows, as of write.table in R',
+      'a.txt',
+      [
+        ['label', ...PIXELS.map((k) => `p${k}`)].join(' '),
+        ...rows.map(({ name, cells }, i) => [i + 1, NAMES.indexOf(name), ...cells].join(' ')),
+      ].join('\n'),
+    ],
+    [
       'tabs',
       'a.tsv',
       [
@@ -1021,6 +1045,15 @@ describe('a table of pixels', () => {
       await write('a.csv.zst', table.subarray(0, end));
       await expect(load()).rejects.toThrow(/a\.csv is damaged/);
     }
+  });
+
+  it('is told with the others of one set, which may be parts', async () => {
+    const table = [['label', ...PIXELS], ...rows.map(({ name, cells }) => [name, ...cells])];
+    for (const name of ['teste', 'treino']) {
+      await write(`${name}.csv`, table.join('\n'));
+    }
+    const told = /^Trained on together: teste\.csv, treino\.csv\. Call parts of a set train/;
+    expect((await load()).notes).toEqual([expect.stringMatching(told)]);
   });
 
   it('may have all red pixels before the green and blue ones', async () => {
@@ -1229,7 +1262,7 @@ describe('arrays', () => {
     await draw('images/0.png', 'cat');
     await write('labels.npy', encodeNpy([1], new Uint8Array(1)));
     await expect(load()).rejects.toThrow(
-      /name the file or the folder.*CSV table with file names: file,label \(not from labels\.npy\)/,
+      /name the file or the folder.*CSV table with file names: file,label/,
     );
   });
 
