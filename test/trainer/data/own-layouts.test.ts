@@ -864,6 +864,10 @@ describe('folders that are no classes', () => {
       ['teste/cat', 'teste/dog', 'treino/cat', 'treino/dog'],
       /teste, treino hold subfolders of the same names \(cat, dog\)\. .*--folders classes/,
     ],
+    [
+      ['test/ann/cat', 'train/ann/cat', 'train/ann/dog', 'train/bo/cat', 'train/bo/dog'],
+      /ann, bo hold subfolders of the same names \(cat, dog\)\. .*--folders splits/,
+    ],
     [['train', 'train_masks', 'test'], /subfolders train_masks seem to belong/],
     [['val_images', 'val_labels'], /subfolders val_labels seem to belong/],
     [['fold1', 'fold2'], /subfolders fold1, fold2 are named like shards/],
