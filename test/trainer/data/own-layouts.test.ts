@@ -1164,6 +1164,8 @@ it('Parquet is told by its content, and a name of a file is no pattern in advice
   await expect(load()).rejects.toThrow(/a\.pq cannot be read/);
   await write("in/$'.xz", 'a');
   await expect(load({}, 'in')).rejects.toThrow("unpack it: xz -dk $'.xz");
+  await write('wget/a.npy?download=1', 'a');
+  await expect(load({}, 'wget')).rejects.toThrow("take its URL's query off its name");
 });
 
 it('pictures that are named like masks of others are told', async () => {

@@ -171,10 +171,7 @@ export function describeNoClasses(path: string, columns: readonly string[]): str
  * Codes stay: "4E01" without a sign, and "007".
  */
 export function normaliseLabel(cell: string): string {
-  const text = cell
-    .trim()
-    .replace(/^nan$/i, '')
-    .replace(/^\[ *(["'])([^"',]*)\1 *\]$/, '$2');
+  const text = cell.trim().replace(/^nan$|^\[ *(["'])([^"',]*)\1 *\]$/i, '$2');
   const isNumber = /^(?:0|[1-9]\d*)(?:\.\d*|,0)?(?:e[+-]\d+)?$/i.test(text);
   const number = Number(text.replace(',', '.'));
   return isNumber && Number.isSafeInteger(number) ? String(number) : text;

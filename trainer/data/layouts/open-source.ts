@@ -180,6 +180,7 @@ const ADVICE = [
   [/\.xz$/i, /^\xfd7zXZ/, 'unpack it: xz -dk FILE'],
   [/\.(?:rar|7z|gz)$/i, /^(?:Rar!|7z\xbc)/, 'unpack it'],
   [/\.(?:xlsx?|ods|rds|rdata|rda)$/i, /^(?!)/, 'save it as CSV'],
+  [/\.\w+\?[^/]*$/, /^(?!)/, "take its URL's query off its name"], // wget keeps ?download=1.
   [
     /\.joblib$/i,
     /^(?!)/,
