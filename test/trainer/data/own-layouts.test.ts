@@ -1051,6 +1051,13 @@ describe('a table of pixels', () => {
     }
   });
 
+  it('may lie in a partition that is named by a column and its class', async () => {
+    for (const name of ['cat', 'dog']) {
+      await write(`label=${name}/a.csv`, [PIXELS, PIXELS.map((k) => 4 * k)].join('\n'));
+    }
+    expect((await load()).dataset.classes).toEqual(['cat', 'dog']);
+  });
+
   it('is told with the others of one set, which may be parts', async () => {
     const table = [['label', ...PIXELS], ...rows.map(({ name, cells }) => [name, ...cells])];
     for (const name of ['teste', 'treino']) {
