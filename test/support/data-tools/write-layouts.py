@@ -212,6 +212,12 @@ pyarrow.parquet.write_table(pyarrow.table(parts), place("parts.parquet"))
 place("hf/README.md").write_text("A card.")
 
 
+described = pyarrow.table({"image": [x for _, x in lists], "label": labels.astype("i8")})
+pyarrow.parquet.write_table(
+    described.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})}),
+    place("described.parquet"),
+)
+
 # Labels in lists: one, the place of a 1, or several, and objects.
 for name, column in (
     ("listed", [[int(y)] for y in labels]),

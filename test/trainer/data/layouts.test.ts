@@ -219,6 +219,7 @@ describe.skipIf(!hasTools('tables'))('data of other programs', () => {
     ['pandas', { classes: NUMBERS }],
     ['pixels', { classes: NAMES }],
     ['pixels-arrow', { classes: NAMES }],
+    ['described.parquet', { classes: ['zebra', 'ant', 'moth'] }],
     ['wide', { classes: NUMBERS }],
     ['qmnist', { classes: NUMBERS }],
     ['qmnist-renamed', { classes: NUMBERS }],

@@ -179,6 +179,20 @@ describe('a pickle', () => {
     expect([dataset.classes, [...dataset.labels]]).toEqual([['0', '1', '2'], LABELS]);
   });
 
+  it('may have names of the features, which are no classes', async () => {
+    const labels = list(LABELS.map(int));
+    const names = list(['pixel_0', 'pixel_1', 'pixel_2'].map(name));
+    const { dataset } = await load('a.pkl', dictionary({ images, labels, feature_names: names }));
+    expect(dataset.classes).toEqual(['0', '1', '2']);
+  });
+
+  it('may have the labels of an array beside it', async () => {
+    await writeFile(join(root, 'images.npy'), encodeNpy([COUNT, 8, 8], IMAGES));
+    await writeFile(join(root, 'labels.pkl'), save(list(LABELS.map(int))));
+    const { dataset } = await loadDataFolder(root);
+    expect([dataset.classes, [...dataset.labels]]).toEqual([['0', '1', '2'], LABELS]);
+  });
+
   it('may lack some labels', async () => {
     const some = (count: number) =>
       list(Array.from({ length: count }, (_, i) => (i === 7 ? latin('N') : int(i % 2))));

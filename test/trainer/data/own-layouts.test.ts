@@ -106,6 +106,16 @@ describe('labels beside pictures', () => {
       (rows) => rows.map((r) => `images/${r.file} ${r.name}`).join('\n'),
     ],
     [
+      'of write.table in R',
+      'labels.txt',
+      (rows) => lines('"file" "label"', rows, (r, i) => `"${i + 1}" "${r.file}" "${r.name}"`),
+    ],
+    [
+      'in lists of one label',
+      'labels.csv',
+      (rows) => lines('file,label', rows, (r) => `${r.file},['${r.name}']`),
+    ],
+    [
       'in UTF-16',
       'labels.csv',
       (rows) =>
@@ -518,6 +528,12 @@ describe('labels beside pictures', () => {
       /Not used: features\.csv has 20 columns of pixels/,
     ],
     [
+      'CVAT',
+      'annotations.xml',
+      () => '<annotations/>',
+      /Labels of .* not read \(annotations\.xml\)/,
+    ],
+    [
       'COCO',
       'annotations.json',
       () => JSON.stringify({ images: [], annotations: [] }),
@@ -843,6 +859,15 @@ describe('folders that are no classes', () => {
   it.each([
     [['images', 'masks'], /subfolders masks seem to belong to the pictures of the others/],
     [['JPEGImages', 'SegmentationClass'], /subfolders SegmentationClass seem to belong/],
+    [['cat/images', 'cat/masks', 'dog/images'], /subfolders masks seem to belong/],
+    [
+      ['teste/cat', 'teste/dog', 'treino/cat', 'treino/dog'],
+      /teste, treino hold subfolders of the same names \(cat, dog\)\. .*--folders classes/,
+    ],
+    [
+      ['test/ann/cat', 'train/ann/cat', 'train/ann/dog', 'train/bo/cat', 'train/bo/dog'],
+      /ann, bo hold subfolders of the same names \(cat, dog\)\. .*--folders splits/,
+    ],
     [['train', 'train_masks', 'test'], /subfolders train_masks seem to belong/],
     [['val_images', 'val_labels'], /subfolders val_labels seem to belong/],
     [['fold1', 'fold2'], /subfolders fold1, fold2 are named like shards/],
@@ -874,6 +899,13 @@ describe('folders that are no classes', () => {
       await draw(`${folder}/a.png`, 'cat');
     }
     expect((await load()).dataset.classes).toHaveLength(3);
+  });
+
+  it('are not seen in the numbers of WordNet', async () => {
+    for (const folder of ['n02084071', 'n02121808']) {
+      await draw(`${folder}/a.png`, 'cat');
+    }
+    expect((await load()).dataset.classes).toEqual(['n02084071', 'n02121808']);
   });
 
   it('are told when they lie within the classes', async () => {
@@ -909,6 +941,14 @@ describe('a table of pixels', () => {
       'label last, without a header',
       'a.csv',
       rows.map(({ name, cells }) => [...cells, NAMES.indexOf(name)].join()).join('\n'),
+    ],
+    [
+      'names of the rows, as of write.table in R',
+      'a.txt',
+      [
+        ['label', ...PIXELS.map((k) => `p${k}`)].join(' '),
+        ...rows.map(({ name, cells }, i) => [i + 1, NAMES.indexOf(name), ...cells].join(' ')),
+      ].join('\n'),
     ],
     [
       'tabs',
@@ -1009,6 +1049,22 @@ describe('a table of pixels', () => {
       await write('a.csv.zst', table.subarray(0, end));
       await expect(load()).rejects.toThrow(/a\.csv is damaged/);
     }
+  });
+
+  it('may lie in a partition that is named by a column and its class', async () => {
+    for (const name of ['cat', 'dog']) {
+      await write(`label=${name}/a.csv`, [PIXELS, PIXELS.map((k) => 4 * k)].join('\n'));
+    }
+    expect((await load()).dataset.classes).toEqual(['cat', 'dog']);
+  });
+
+  it('is told with the others of one set, which may be parts', async () => {
+    const table = [['label', ...PIXELS], ...rows.map(({ name, cells }) => [name, ...cells])];
+    for (const name of ['teste', 'treino']) {
+      await write(`${name}.csv`, table.join('\n'));
+    }
+    const told = /^Trained on together: teste\.csv, treino\.csv\. Call parts of a set train/;
+    expect((await load()).notes).toEqual([expect.stringMatching(told)]);
   });
 
   it('may have all red pixels before the green and blue ones', async () => {
@@ -1115,6 +1171,8 @@ it('Parquet is told by its content, and a name of a file is no pattern in advice
   await expect(load()).rejects.toThrow(/a\.pq cannot be read/);
   await write("in/$'.xz", 'a');
   await expect(load({}, 'in')).rejects.toThrow("unpack it: xz -dk $'.xz");
+  await write('wget/a.npy?download=1', 'a');
+  await expect(load({}, 'wget')).rejects.toThrow("take its URL's query off its name");
 });
 
 it('pictures that are named like masks of others are told', async () => {
@@ -1173,6 +1231,8 @@ describe('arrays', () => {
   it.each<[string, string, string]>([
     ['the labels as numbers', 'class_names.json', '{"1": "A", "2": "B", "3": "C"}'],
     ['the names before the labels', 'class_names.json', '{"A": 1, "B": 2, "C": 3}'],
+    ['the name of Keras', 'class_indices.json', '{"A": 1, "B": 2, "C": 3}'],
+    ['the name of Udacity', 'cat_to_name.json', '{"1": "A", "2": "B", "3": "C"}'],
     ['numbered lines', 'classes.txt', '1 A\n2 B\n3 C\n'],
     ['an empty line for label 0', 'classes.txt', '\nA\nB\nC\n'],
   ])('with labels from 1 are named by a list with %s', async (_, path, content) => {
@@ -1217,7 +1277,7 @@ describe('arrays', () => {
     await draw('images/0.png', 'cat');
     await write('labels.npy', encodeNpy([1], new Uint8Array(1)));
     await expect(load()).rejects.toThrow(
-      /name the file or the folder.*CSV table with file names: file,label \(not from labels\.npy\)/,
+      /name the file or the folder.*CSV table with file names: file,label/,
     );
   });
 

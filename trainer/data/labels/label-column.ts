@@ -167,10 +167,11 @@ export function describeNoClasses(path: string, columns: readonly string[]): str
 
 /**
  * "3.0", as Pandas writes numbers beside missing ones, with a decimal comma "3,0", and NumPy's
- * "3.0e+00" are label "3". NaN is a missing label. Codes stay: "4E01" without a sign, and "007".
+ * "3.0e+00" are label "3". NaN is a missing label, and "['cat']" a list with the label "cat".
+ * Codes stay: "4E01" without a sign, and "007".
  */
 export function normaliseLabel(cell: string): string {
-  const text = cell.trim().replace(/^nan$/i, '');
+  const text = cell.trim().replace(/^nan$|^\[ *(["'])([^"',]*)\1 *\]$/i, '$2');
   const isNumber = /^(?:0|[1-9]\d*)(?:\.\d*|,0)?(?:e[+-]\d+)?$/i.test(text);
   const number = Number(text.replace(',', '.'));
   return isNumber && Number.isSafeInteger(number) ? String(number) : text;

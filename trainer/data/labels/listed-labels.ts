@@ -29,6 +29,7 @@ import {
   toColumns,
   type JsonColumns,
 } from './json-columns.ts';
+import { nameRows } from './table-columns.ts';
 import { decodeTable, decodeText, describeEncoding, parseJson } from './text-encoding.ts';
 import {
   describeUnreadParts,
@@ -227,11 +228,12 @@ export async function readTable(file: TreeFile, notes: string[]): Promise<string
   const comments = text.startsWith('#') ? '#' : false;
   // ` "cat"` after a comma: Papa Parse would keep the quotes.
   const quoted = /(?<=[,;\t|]) +(?="(?:[^"\r\n]|"")*" *(?:[,;\t|\r\n]|$))/g;
-  return Papa.parse<string[]>(text.replace(quoted, ''), {
+  const { data } = Papa.parse<string[]>(text.replace(quoted, ''), {
     delimitersToGuess,
     skipEmptyLines: 'greedy',
     comments,
-  }).data;
+  });
+  return nameRows(data);
 }
 
 /** Reads labels in a list, rows, columns, {file: {label}}, {file: label} and {class: [files]}. */
@@ -505,7 +507,7 @@ export function describeUnreadLabels(
   const found = others.filter((path) => {
     const [stem = '', ending = ''] = basename(path).split(/\.(?=[^.]*$)/);
     const isBeside = stems.has(stem) && /^(?:txt|xml|json)$/i.test(ending);
-    return isBeside || (/json/i.test(ending) && /annotations?|instances|coco/i.test(path));
+    return isBeside || (/json|xml/i.test(ending) && /annotations?|instances|coco/i.test(path));
   });
   const notes: string[] = [];
   if (found.length > 0) {

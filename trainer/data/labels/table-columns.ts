@@ -65,7 +65,7 @@ async function findColumns(file: TreeFile): Promise<Table | null> {
   if (lists !== null) {
     return { ...lists, delimiter, hasNames: true, isMangled: false };
   }
-  const [cells = [], ...rows] = lines.map((one) => splitLine(one, delimiter));
+  const [cells = [], ...rows] = nameRows(lines.map((one) => splitLine(one, delimiter)));
   // The last line may be cut.
   const whole = rows.filter((row) => row.length === cells.length);
   const first = readFirstLine(cells, whole);
@@ -121,6 +121,13 @@ export function unquote(cell: string): string {
     .trim()
     .replace(/^"(.*)"$/, '$1')
     .trim();
+}
+
+/** Names the column of the rows' names, above which R's write.table leaves nothing. */
+export function nameRows(table: string[][]): string[][] {
+  const [first = [], second = [], ...rest] = table;
+  const isShort = first.length > 1 && second.length === first.length + 1 && second.at(-1) !== '';
+  return isShort ? [['', ...first], second, ...rest] : table;
 }
 
 /** A header may count the columns, and name none. */

@@ -2,6 +2,7 @@
 import { parse } from 'node:path';
 import {
   areClassNames,
+  areShards,
   findFileSplit,
   findSplit,
   namesLabels,
@@ -27,7 +28,7 @@ export function labelByNames<T extends TableRows>(
   );
   const names = isBare ? nameClasses(tables.map(({ name }) => name)) : null;
   if (names === null) {
-    return { tables, notes: [] };
+    return { tables, notes: describeJoined(tables) };
   }
   const labelled = tables.map((table, i) => ({
     ...table,
@@ -35,6 +36,17 @@ export function labelByNames<T extends TableRows>(
   }));
   const note = `The names of the tables are their classes: ${nameSome([...new Set(names)])}.`;
   return { tables: labelled, notes: [note] };
+}
+
+/** Says which tables are trained on together, although no name of a part or a shard says so. */
+function describeJoined(tables: readonly TableRows[]): string[] {
+  const paths = tables
+    .filter(({ hasParts }) => !hasParts)
+    .map(({ name }) => name)
+    .filter((name) => name.split('/').every((part) => findSplit(part) === null));
+  return paths.length < 2 || areShards(paths.map((path) => parse(path).name))
+    ? []
+    : [`Trained on together: ${nameSome(paths)}. Call parts of a set train, val and test.`];
 }
 
 /**
@@ -50,7 +62,8 @@ function nameClasses(paths: readonly string[]): readonly string[] | null {
       .slice(0, -1)
       .filter((name) => parseSplit(name) === null && findSplit(name) === null),
   );
-  const tops = stripCommon(folders).paths.map(([top = '']) => top);
+  // Partitions of Hive, Spark and Pandas are called label=cat.
+  const tops = stripCommon(folders).paths.map(([top = '']) => top.replace(/^\w+=/, ''));
   const stems = paths.map((path) => parse(path).name);
   const isOnce = new Set(stems.map((stem, i) => `${splits[i]}/${stem}`)).size === stems.length;
   // Names that only differ in numbers are parts, unless they are numbers, as those of digits.

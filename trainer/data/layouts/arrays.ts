@@ -391,8 +391,8 @@ function haveSameNumbers(a: ArrayFile, b: ArrayFile): boolean {
 
 /** Whether an array lists the names of the classes. */
 function isListing({ name, array: { shape, texts } }: NamedArray): boolean {
-  const areFiles = /file|path/i.test(name) || texts?.some(hasPictureEnding) === true;
-  return texts?.length === shape[0] && !areFiles && /(?:names?|categories)$/i.test(name);
+  const areOthers = /file|path|feature/i.test(name) || texts?.some(hasPictureEnding) === true;
+  return texts?.length === shape[0] && !areOthers && /(?:names?|categories)$/i.test(name);
 }
 
 /** Whether an array is EMNIST's list of labels and their characters. */

@@ -38,7 +38,11 @@ export async function readHuggingFace(
   const tables = await openTables(files);
   const ofPixels = await selectPixelTables(tables);
   if (ofPixels.length === tables.length) {
-    return { ...(await readPixelTables(ofPixels, range)), kind };
+    const features = Object.values(tables[0] ? readFeatures(tables[0].table) : {});
+    const [described, ...more] = features.filter((one) => one?.['_type'] === 'ClassLabel');
+    const names = more.length === 0 ? described?.['names'] : null;
+    const source = await readPixelTables(ofPixels, range);
+    return { ...source, kind, ...(Array.isArray(names) && { classNames: names.map(String) }) };
   }
   const samples: Sample[] = [];
   const problems: Problem[] = [];

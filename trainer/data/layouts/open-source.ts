@@ -179,7 +179,8 @@ const ADVICE = [
   [/\.bz2$/i, /^BZh/, 'unpack it: bunzip2 -k FILE'],
   [/\.xz$/i, /^\xfd7zXZ/, 'unpack it: xz -dk FILE'],
   [/\.(?:rar|7z|gz)$/i, /^(?:Rar!|7z\xbc)/, 'unpack it'],
-  [/\.(?:xlsx?|ods)$/i, /^(?!)/, 'save it as CSV'],
+  [/\.(?:xlsx?|ods|rds|rdata|rda)$/i, /^(?!)/, 'save it as CSV'],
+  [/\.\w+\?[^/]*$/, /^(?!)/, "take its URL's query off its name"], // wget keeps ?download=1.
   [
     /\.joblib$/i,
     /^(?!)/,
@@ -282,6 +283,8 @@ async function readTree(
   if (pictures.length + arrays.length + huggingFace.length === 0) {
     isEnding(/\.(?:txt|data|dat|tra|tes|train|test)$/i).forEach((file) => csv.push(file));
     arrays.push(...pickles);
+  } else if (arrays.length > 0 && pictures.length === 0) {
+    arrays.push(...pickles.filter(({ path }) => namesLabels(stemOf(path))));
   }
   const tables: TreeFile[] = [];
   const besideNotes: string[] = [];
@@ -315,10 +318,9 @@ async function readTree(
     const found = kinds.map(
       ([kind, [first, ...rest]]) => `${rest.length + 1} ${kind} (${first?.path})`,
     );
-    const labels = [...arrays, ...huggingFace].filter(({ path }) => namesLabels(stemOf(path)));
     const advice =
-      pictures.length > 0 && labels.length > 0
-        ? `. Labels of pictures are read from a CSV table with file names: file,label (not from ${nameSome(labels.map(({ path }) => path))})`
+      pictures.length > 0
+        ? '. Labels of pictures are read from a CSV table with file names: file,label'
         : '';
     throw new ExpectedError(
       `holds ${found.join(' and ')}: name the file or the folder that you mean, or move the others away${advice}`,

@@ -275,6 +275,9 @@ function placePictures(
       return files.map((file) => ({ file, split, label: isClass ? only : null }));
     }
     refuseLoose(files, inner.paths);
+    if (folders === undefined) {
+      refuseAlike(inner.paths, 'splits');
+    }
     return files.map((file, i) => ({ file, split, label: inner.paths[i]?.[0] ?? null }));
   });
   const hasTraining = placed.some(({ split }) => split === 'train');
@@ -309,6 +312,22 @@ function refuseLoose(files: readonly TreeFile[], paths: readonly (readonly strin
   }
 }
 
+/** @throws ExpectedError  When all folders hold several folders of the same names. */
+function refuseAlike(paths: readonly (readonly string[])[], flag: 'classes' | 'splits'): void {
+  const groups = Map.groupBy(paths, ([top]) => top);
+  const inner = [...groups.values()].map((own) =>
+    [...new Set(own.flatMap(([, second]) => second ?? []))].sort(),
+  );
+  const [first = []] = inner;
+  const areAlike = inner.every((names) => names.join('/') === first.join('/'));
+  if (areAlike && groups.size > 1 && first.length > 1 && !areSplitsWithin(paths)) {
+    throw new ExpectedError(
+      `the subfolders ${nameSome([...groups.keys()] as string[])} hold subfolders of the same names (${nameSome(first)}). ` +
+        `Say what they are: --folders ${flag} if the upper ones are the classes. If the inner ones are, put the pictures of each into one folder. Call parts of a set train, val and test`,
+    );
+  }
+}
+
 /** Says when classes of folders within folders could be meant. */
 function describeJoined(paths: readonly (readonly string[])[]): string[] {
   const inner = new Set(paths.filter(({ length }) => length > 1).map(([a, b]) => `${a}/${b}`));
@@ -323,16 +342,19 @@ function areSplitsWithin(paths: readonly (readonly string[])[]): boolean {
   return [...seconds].every((name) => parseSplit(name) !== null);
 }
 
-/** @throws ExpectedError  When names are those of masks, or of splits or shards, but not surely. */
+/**
+ * @throws ExpectedError  When names are those of masks, or of splits or shards, but not surely, or
+ *                        when all folders hold folders of the same names.
+ */
 function guessMeaning(
   tops: readonly string[],
   paths: readonly (readonly string[])[],
 ): 'classes' | 'splits' {
-  const beside = findBeside(tops);
+  const beside = findBeside([...new Set(paths.flat())]);
   if (beside.length > 0) {
     throw new ExpectedError(
       `the subfolders ${nameSome(beside)} seem to belong to the pictures of the others. ` +
-        'Give the folder of the pictures as --data, or say what the folders are: --folders classes',
+        'Move them away, give the folder of the pictures as --data, or say what the folders are: --folders classes or splits',
     );
   }
   const seeming = tops.filter(namesPart);
@@ -358,6 +380,7 @@ function guessMeaning(
         'Say what they are: --folders none (one set without classes), or --folders classes',
     );
   }
+  refuseAlike(paths, 'classes');
   return 'classes';
 }
 

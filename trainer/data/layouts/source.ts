@@ -201,7 +201,8 @@ export function areShards(names: readonly string[]): boolean {
   const areFilledUp =
     stems.size === 1 &&
     new Set(names.map(({ length }) => length)).size === 1 &&
-    names.some((name) => /(?<!\d)0\d{2,}$/.test(name));
+    names.some((name) => /(?<!\d)0\d{2,}$/.test(name)) &&
+    !names.every((name) => /^n\d{8}$/.test(name)); // Numbers of WordNet are ImageNet's classes.
   return areFilledUp || names.every((name) => SHARD.test(name));
 }
 
