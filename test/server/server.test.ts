@@ -204,7 +204,8 @@ test.each([
     const server = await start({ args: ['--workers', workers] });
     const answer = await server.fetch('/digit.json?n=0');
     await answer.text();
-    expect(await server.stop(signal)).toBe(0);
+    server.child.kill(signal);
+    expect(await server.stop(signal)).toBe(0); // A copy, as npm sends one.
     const events = server.readLogs().map((line) => JSON.parse(line) as Record<string, unknown>);
     const request = {
       event: 'request',
