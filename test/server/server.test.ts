@@ -86,6 +86,8 @@ describe('a start that fails', () => {
         ['--host', '203.0.113.1'],
         /^digitmint: --host or HOST is "203.0.113.1", expected an address/,
       ],
+      // A link-local address needs its interface, as in fe80::1%eth0.
+      [['--host', 'fe80::1'], /^digitmint: --host or HOST is "fe80::1", expected an address/],
     ] as const) {
       const { status, stdout, stderr } = runServer([...args]);
       expect(stderr).toMatch(message);
