@@ -32,8 +32,6 @@ const LOCK = join(ROOT, '.digitmint', 'installing');
 
 /** wrangler and vitest need Node 22, and Node runs TypeScript directly from 22.18 on. */
 const NEEDED_NODE = '22.18';
-/** If a process group gets a signal, npm's copy of the signal follows within this time. */
-const COPY_WITHIN_MS = 1000;
 
 const [program, ...programArguments] = process.argv.slice(2);
 if (program === undefined) {
@@ -210,7 +208,10 @@ function run(node) {
   const target = program === '--version' ? program : join(ROOT, program);
   const nodeArguments = ['--disable-warning=ExperimentalWarning', target, ...programArguments];
   const child = spawn(node, nodeArguments, { stdio: 'inherit', env });
-  ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((signal) => passOn(signal, child));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    // A terminal sends Ctrl-C to the whole group. Programs ignore other copies of a signal.
+    process.on(signal, () => (signal === 'SIGINT' && process.stdin.isTTY) || child.kill(signal));
+  }
   child.on('error', (error) => fail(`cannot start ${node}: ${error.message}`));
   child.on('exit', (code, signal) => {
     if (signal === null) {
@@ -218,29 +219,6 @@ function run(node) {
     }
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
-  });
-}
-
-/**
- * Passes a signal on to the program, unless the program already got it. A terminal sends Ctrl-C to
- * the whole process group, and so does a supervisor that ends a service. Under npm this process
- * then gets the signal twice: npm sends a copy.
- */
-function passOn(signal, child) {
-  const isUnderNpm = process.env.npm_lifecycle_event !== undefined && signal !== 'SIGHUP';
-  let waiting;
-  process.on(signal, () => {
-    if (waiting !== undefined) {
-      clearTimeout(waiting);
-      waiting = undefined;
-    } else if (isUnderNpm && !(signal === 'SIGINT' && process.stdin.isTTY)) {
-      waiting = setTimeout(() => {
-        waiting = undefined;
-        child.kill(signal);
-      }, COPY_WITHIN_MS);
-    } else if (signal !== 'SIGINT') {
-      child.kill(signal);
-    }
   });
 }
 

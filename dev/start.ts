@@ -210,26 +210,24 @@ function canListen(port: number, host: string): Promise<boolean> {
   });
 }
 
+/** @throws Error  When there is no answer in time, or no success: a setting may be wrong. */
 async function waitForAnswer(url: string): Promise<void> {
   const end = Date.now() + READY_TIMEOUT_MS;
   for (;;) {
-    try {
-      return await ask(url, 10_000);
-    } catch (error) {
+    const signal = AbortSignal.timeout(10_000);
+    const answer = await fetch(url, { signal }).catch((error: unknown) => {
       if (Date.now() > end) {
         throw error;
       }
-      await sleep(100);
+    });
+    await answer?.arrayBuffer();
+    if (answer?.ok === false) {
+      throw new Error(`${url} answers ${answer.status}`);
     }
-  }
-}
-
-/** @throws Error  When there is no answer in time, or no success. */
-async function ask(url: string, timeoutMs: number): Promise<void> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
-  await answer.arrayBuffer();
-  if (!answer.ok) {
-    throw new Error(`${url} answers ${answer.status}`);
+    if (answer !== undefined) {
+      return;
+    }
+    await sleep(100);
   }
 }
 

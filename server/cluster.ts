@@ -6,7 +6,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { RateKind } from '../worker/context.ts';
 import type { RateLimiter } from '../worker/http/admission.ts';
 import type { Log } from '../worker/http/log.ts';
-import { killProcessAfter, STOP_SIGNALS } from './watchdog.ts';
+import { killProcessAfter, onStopSignals, STOP_SIGNALS } from './watchdog.ts';
 
 /** A worker that ends is replaced after this time, so that one that cannot start burns no core. */
 const REPLACE_AFTER_MS = 1000;
@@ -85,18 +85,15 @@ export function runCluster({ script, workers, limiters, stopMs, log }: ClusterOp
   };
   fork();
 
-  for (const signal of STOP_SIGNALS) {
-    process.on(signal, () => {
-      if (isStopping) {
-        Object.values(cluster.workers ?? {}).forEach((worker) => worker?.process.kill('SIGKILL'));
-        process.exit(1); // A second signal ends it at once.
-      }
+  const listWorkers = () => Object.values(cluster.workers ?? {}) as Worker[];
+  onStopSignals(
+    (signal) => {
       isStopping = true;
       killProcessAfter(stopMs);
       log({ level: 'info', event: 'stopping', signal });
-      const left = Object.values(cluster.workers ?? {}).filter(
-        (worker) => worker?.process.pid !== undefined && !worker.isDead(),
-      ) as Worker[];
+      const left = listWorkers().filter(
+        (worker) => worker.process.pid !== undefined && !worker.isDead(),
+      );
       const ends = left.map((worker) => {
         worker.send({ stop: signal } satisfies Said);
         return new Promise((resolve) => worker.once('exit', resolve));
@@ -105,8 +102,12 @@ export function runCluster({ script, workers, limiters, stopMs, log }: ClusterOp
         log({ level: 'info', event: 'stopped' });
         process.exit(0);
       });
-    });
-  }
+    },
+    () => {
+      listWorkers().forEach((worker) => worker.process.kill('SIGKILL'));
+      process.exit(1);
+    },
+  );
 }
 
 function say(worker: Worker, answer: number, success: boolean): void {

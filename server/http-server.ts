@@ -210,6 +210,8 @@ function describeListenError(cause: NodeJS.ErrnoException, port: number, host: s
     EADDRINUSE: `port ${port} of ${host} is taken; stop what listens there, or choose another with --port or PORT`,
     EACCES: `port ${port} is not allowed to this user; choose one from 1024 on with --port or PORT`,
     EADDRNOTAVAIL: wrongHost,
+    EINVAL: wrongHost, // A link-local address without its interface: fe80::1%eth0.
+    EAFNOSUPPORT: wrongHost, // An IPv6 address on a machine without IPv6.
     ENOTFOUND: wrongHost,
     EAI_AGAIN: wrongHost,
   }[cause.code ?? ''];

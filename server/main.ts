@@ -14,7 +14,7 @@ import { openModels } from './object-reader.ts';
 import { createRateLimiter } from './rate-limiter.ts';
 import { addSite, keepPrivate, type Fetch } from './site.ts';
 import { describeUsage, parseSettings, type Settings } from './settings.ts';
-import { killProcessAfter, STOP_SIGNALS } from './watchdog.ts';
+import { killProcessAfter, onStopSignals } from './watchdog.ts';
 
 /** Time after the grace period to cut off answers and write the log. */
 const EXIT_MARGIN_MS = 5000;
@@ -85,9 +85,6 @@ async function run(settings: Settings): Promise<void> {
 
   let isStopping = false;
   const stop = (say: typeof writeLine, signal?: NodeJS.Signals) => {
-    if (isStopping) {
-      process.exit(1); // A second signal ends it at once.
-    }
     isStopping = true;
     killProcessAfter(settings.graceMs + EXIT_MARGIN_MS);
     say({ level: 'info', event: 'stopping', signal });
@@ -100,9 +97,10 @@ async function run(settings: Settings): Promise<void> {
   if (others !== undefined) {
     others.onStop(() => isStopping || stop(() => undefined));
   } else {
-    for (const signal of STOP_SIGNALS) {
-      process.on(signal, () => stop(writeLine, signal));
-    }
+    onStopSignals(
+      (signal) => stop(writeLine, signal),
+      () => process.exit(1),
+    );
   }
 
   // Loads the model, so that the first request does not wait for it.

@@ -190,14 +190,14 @@ function readFlags(args: readonly string[]): Readonly<Record<string, string | un
   }
 }
 
-/** Node takes an empty host for every address of the machine. */
+/** Node takes an empty host for every address of the machine, and no brackets of a URL. */
 function parseHost({ name, text }: Value): string {
   if (text.trim() === '') {
     throw new ExpectedError(
       `${name} is ${JSON.stringify(text)}, expected an address or a name of this machine`,
     );
   }
-  return text;
+  return text.replace(/^\[(.+)\]$/, '$1');
 }
 
 function parseWhole(max: number, min = 0): (value: Value) => number {

@@ -263,7 +263,7 @@ describe('the launcher', () => {
       });
       await new Promise((resolve) => child.on('close', resolve));
       const [pid = '', ...received] = output.trimEnd().split('\n');
-      // npm's copy of a signal to the whole group can come too late to be told from a second one.
+      // The program gets a signal to the whole group itself, and copies of it.
       expect(isGroup ? received.slice(0, 1) : received).toEqual(['once']);
       expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH');
     }

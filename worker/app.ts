@@ -239,8 +239,8 @@ function addOtherMethods(app: App): void {
       for (const each of method === undefined ? ['GET', 'HEAD'] : [method]) {
         methods.add(each);
       }
-      if (kind === 'api') {
-        methods.add('OPTIONS');
+      if (kind !== 'owner') {
+        methods.add('OPTIONS'); // Also for pages: HAProxy's health check is `OPTIONS /`.
       }
     }
   }

@@ -86,6 +86,8 @@ describe('a start that fails', () => {
         ['--host', '203.0.113.1'],
         /^digitmint: --host or HOST is "203.0.113.1", expected an address/,
       ],
+      // A link-local address needs its interface, as in fe80::1%eth0.
+      [['--host', 'fe80::1'], /^digitmint: --host or HOST is "fe80::1", expected an address/],
     ] as const) {
       const { status, stdout, stderr } = runServer([...args]);
       expect(stderr).toMatch(message);
@@ -204,7 +206,8 @@ test.each([
     const server = await start({ args: ['--workers', workers] });
     const answer = await server.fetch('/digit.json?n=0');
     await answer.text();
-    expect(await server.stop(signal)).toBe(0);
+    server.child.kill(signal);
+    expect(await server.stop(signal)).toBe(0); // A copy, as npm sends one.
     const events = server.readLogs().map((line) => JSON.parse(line) as Record<string, unknown>);
     const request = {
       event: 'request',

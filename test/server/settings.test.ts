@@ -30,10 +30,13 @@ test('flags override variables, and an empty variable counts as unset', () => {
     HSTS_SECONDS: '31536000',
   };
   expect(
-    parseSettings(['--port', '0', '--refresh=0.5', '--grace', '0', '--rate-limit', '300'], env),
+    parseSettings(
+      ['--port', '0', '--host=[::1]', '--refresh=0.5', '--grace', '0', '--rate-limit', '300'],
+      env,
+    ),
   ).toEqual({
     port: 0,
-    host: '127.0.0.1',
+    host: '::1',
     workers: 1,
     models: { kind: 'folder', path: './there' },
     modelRefreshMs: 500,

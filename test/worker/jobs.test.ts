@@ -493,7 +493,7 @@ describe('the API of jobs', () => {
     expect((await listKeys()).some((key) => key.includes(ID))).toBe(false);
   });
 
-  test('limits the rate of guesses at the secret', async () => {
+  test('counts wrong secrets against the limit of their address, and never its owner', async () => {
     const limited = await startWorker(
       undefined,
       { JOBS_SECRET: SECRET, RATE_LIMIT: '5' },
@@ -510,6 +510,10 @@ describe('the API of jobs', () => {
       expect([new Set(statuses), statuses.filter((status) => status === 401).length <= 10]).toEqual(
         [new Set([401, 429]), true],
       );
+      for (let i = 0; i < 12; i++) {
+        const { status } = await limited.fetch(`/jobs/${ID}`, { headers: OWNER });
+        expect(status).toBe(404);
+      }
     } finally {
       await limited.close();
     }

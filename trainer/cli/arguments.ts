@@ -179,20 +179,25 @@ export const EXIT_INTERRUPTED = 130;
 export const STOPPING =
   '\nStopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.';
 
+/** Copies of a signal come within this time: a supervisor, npm and launch.mjs may all send it. */
+const COPIES_MS = 2000;
+
 /**
  * Makes the first Ctrl-C or SIGTERM abort `stop` and call `onStop`, and the second end the process.
  * A closed terminal or pipe does the same: several signals and failed writes report it. The result
  * restores the signals.
  */
 export function stopOnSignals(stop: AbortController, onStop: () => void = () => {}): () => void {
+  let stoppedMs = -Infinity;
   const end = (): void => {
     if (!stop.signal.aborted) {
+      stoppedMs = performance.now();
       stop.abort();
       onStop();
     }
   };
   const onSignal = (): void => {
-    if (stop.signal.aborted) {
+    if (stop.signal.aborted && performance.now() - stoppedMs > COPIES_MS) {
       process.exit(EXIT_INTERRUPTED);
     }
     end();

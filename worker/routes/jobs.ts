@@ -164,14 +164,15 @@ export function addJobRoutes(app: App, dependencies: AppDependencies): void {
   const { jobs = { reason: 'it runs on a host without a queue' } } = dependencies;
   const forOwner =
     (answer: (c: AppContext, jobs: Jobs) => Promise<Response>) =>
-    (c: AppContext): Response | Promise<Response> => {
+    async (c: AppContext): Promise<Response> => {
       if ('reason' in jobs) {
         throw new Refusal({ code: 'jobs_off', reason: jobs.reason });
       }
-      // Counted before the secret is read, so that guesses are limited too.
-      return doWork(c, dependencies, LIGHT_WORK, async () => {
-        await checkOwner(c, jobs);
-        return answer(c, jobs);
+      if (await isOwner(c, jobs)) {
+        return answer(c, jobs); // Not counted: a job has more files than a caller has answers.
+      }
+      return doWork(c, dependencies, LIGHT_WORK, () => {
+        throw new Refusal({ code: 'unauthorized' });
       });
     };
   app.post(
@@ -195,13 +196,11 @@ export function addJobRoutes(app: App, dependencies: AppDependencies): void {
   app.get('/jobs/:id/:part/:file', forOwner(answerFile));
 }
 
-/** Looks for the secret, in a time that does not depend on it. @throws Refusal */
-async function checkOwner(c: AppContext, { secret }: Jobs): Promise<void> {
+/** Looks for the secret, in a time that does not depend on it. */
+async function isOwner(c: AppContext, { secret }: Jobs): Promise<boolean> {
   const authorization = readHeader(c, 'authorization') ?? '';
   const given = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
-  if (given === undefined || !(await timingSafeEqual(given, secret))) {
-    throw new Refusal({ code: 'unauthorized' });
-  }
+  return given !== undefined && (await timingSafeEqual(given, secret));
 }
 
 /** Reads the id, which becomes a key of the bucket. @returns  undefined when it is malformed. */

@@ -108,10 +108,11 @@ const TRAIN = planSmall();
 /** For runs that a signal ends. */
 const ENDLESS = planSmall({ steps: '100000', 'checkpoint-every': '100000' });
 
-/** A module that sends its process a signal with the report of the first step. */
+/** A module that sends its process a signal, and a copy, with the report of the first step. */
 const INTERRUPTING = `data:text/javascript,const { write } = process.stdout;
 process.stdout.write = function (...args) {
   if (String(args[0]).includes('step      0')) {
+    process.kill(process.pid, 'SIGINT');
     process.kill(process.pid, 'SIGINT');
   }
   return write.apply(this, args);
