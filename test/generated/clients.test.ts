@@ -7,7 +7,7 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as v from 'valibot';
-import { healthSchema } from '../../shared/contract/answers.ts';
+import { handSchema, healthSchema } from '../../shared/contract/answers.ts';
 import {
   CONFIGS,
   hasOpenapiClients,
@@ -127,6 +127,10 @@ describe.skipIf(!hasOpenapiClients())('clients (dev/openapi-clients/install.sh)'
       codes: ['invalid_parameter', 'invalid_parameter', 'unauthorized'],
     });
     expect((said['npy'] as number[][][]).map((digit) => digit.flat())).toEqual(pixels);
+    const body = new Uint8Array(await worker.getBytes('/digit.png?seed=Ada&label=7&scale=4'));
+    const answer = await worker.fetch('/hand', { method: 'POST', body });
+    const { hand } = v.parse(handSchema, await answer.json());
+    expect(said['hands']).toEqual([hand, hand]);
     const { model } = v.parse(healthSchema, await (await worker.fetch('/healthz')).json());
     expect(said['loadedAt']).toBe(Date.parse(model?.loadedAt ?? '') / 1000);
   });

@@ -137,19 +137,13 @@ function describeRequest(
   { about, types }: NonNullable<Operation['body']>,
   components: Components,
 ): Json {
-  const numbers = { type: 'array', items: { type: 'integer', minimum: 0, maximum: 255 } };
-  const forms: Readonly<Record<string, Json>> = {
-    'application/json': { schema: { ...numbers, minItems: 784, maxItems: 784 } },
-    // Fields have any name, as classes have. If one were named, the clients of openapi-generator
-    // for Java, Kotlin and TypeScript would import a class that it does not write.
-    'multipart/form-data': {
-      schema: components.share('schemas', ['HandForm'], {
-        type: 'object',
-        additionalProperties: { type: 'string', format: 'binary' },
-      }),
-    },
-  };
-  const content = types.map((type) => [type, forms[type] ?? BYTES]);
+  // Fields have any name, as classes have. If one were named, the clients of openapi-generator for
+  // Java, Kotlin and TypeScript would import a class that it does not write.
+  const schema = components.share('schemas', ['HandForm'], {
+    type: 'object',
+    additionalProperties: BYTES.schema,
+  });
+  const content = types.map((type) => [type, type.startsWith('image/') ? BYTES : { schema }]);
   return { description: `${about}.`, required: true, content: Object.fromEntries(content) };
 }
 

@@ -56,8 +56,9 @@ export const HAND_OPERATION: OperationEntry = {
   summary: 'Reads the handwriting of written digits, for hand= of the other paths',
   query: PARAMETERS,
   body: {
-    about: `One digit of any size on dark or light paper, at most ${LIMITS.maxPictureBytes} bytes: PNG, JPEG, or a list of 784 numbers from 0 to 255. Or up to ${LIMITS.maxWritten} digits of one person, which one hand shall fit: fields of a form, each named picture or as the digit is`,
-    types: ['image/png', 'image/jpeg', 'application/json', 'multipart/form-data'],
+    about: `One digit of any size on dark or light paper, at most ${LIMITS.maxPictureBytes} bytes: PNG, JPEG, or, as application/json, a list of 784 numbers from 0 to 255. Or up to ${LIMITS.maxWritten} digits of one person, which one hand shall fit: fields of a form, each named picture or as the digit is`,
+    // Without JSON: clients in Python would send a picture as JSON, or fail at the choice.
+    types: ['image/png', 'image/jpeg', 'multipart/form-data'],
   },
   answers: { 'application/json': 'handSchema' },
   errors: [

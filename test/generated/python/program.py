@@ -10,10 +10,12 @@ from digits_client import AuthenticatedClient
 from digits_client.api.datasets import draw_dataset_npy
 from digits_client.api.digits import draw_digits, draw_digits_json, draw_digits_npy
 from digits_client.api.digits import draw_digits_png, draw_digits_svg, draw_digits_txt
+from digits_client.api.hands import read_hand
 from digits_client.api.jobs import get_job
 from digits_client.api.morphs import draw_morph
 from digits_client.api.service import get_health
-from digits_client.models import DigitBatch, Health, LoadedModel, PartChoice, Problem
+from digits_client.models import DigitBatch, HandForm, Health, LoadedModel, PartChoice
+from digits_client.models import Problem, WrittenHand
 from digits_client.types import File
 
 client = AuthenticatedClient(
@@ -42,6 +44,16 @@ assert isinstance(health, Health), health
 assert isinstance(health.model, LoadedModel), health.model
 loaded: datetime = health.model.loaded_at
 
+seven = read(draw_digits_png.sync(client=client, seed="Ada", label="7", scale=4))
+form = HandForm()
+form["7"] = File(io.BytesIO(seven))
+hands: list[str] = []
+bodies: list[File | HandForm] = [File(io.BytesIO(seven)), form]
+for body in bodies:
+    written = read_hand.sync(client=client, body=body)
+    assert isinstance(written, WrittenHand), written
+    hands.append(written.hand)
+
 problems = [
     draw_digits_json.sync(client=client, n=0),
     draw_digits_png.sync(client=client, n=0),
@@ -65,6 +77,7 @@ print(
             "txt": draw_digits_txt.sync(client=client, seed="Ada"),
             "negotiated": read(draw_digits.sync(client=client, seed="Ada", n=2)).hex(),
             "morph": read(draw_morph.sync(client=client, seed="Ada")).hex()[:16],
+            "hands": hands,
             "loadedAt": loaded.timestamp(),
             "codes": codes,
         }
