@@ -736,6 +736,10 @@ describe('pages to read', () => {
       const read = (selector: string) =>
         page.locator(selector).evaluate((each) => getComputedStyle(each).direction);
       expect([await read('main'), await read('main pre')]).toEqual(['rtl', 'ltr']);
+      // Paper shows all frames.
+      await page.emulateMedia({ media: 'print' });
+      const strip = page.locator('.strip').first();
+      expect(await strip.evaluate((each) => each.scrollWidth - each.clientWidth)).toBe(0);
     });
   });
 
