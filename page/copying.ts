@@ -26,9 +26,9 @@ async function copy(button: HTMLButtonElement): Promise<void> {
     await navigator.clipboard.writeText(source.textContent ?? '');
     button.textContent = 'Copied';
   } catch {
-    // Without access to the clipboard: the visitor can copy the selection.
+    // Over http there is no clipboard, but browsers copy a selection, or the visitor can.
     getSelection()?.selectAllChildren(source);
-    button.textContent = 'Selected';
+    button.textContent = document.execCommand('copy') ? 'Copied' : 'Selected';
   }
   told.textContent = button.textContent;
   setTimeout(() => {

@@ -27,7 +27,7 @@ function addDice(): void {
   }
 }
 
-/** The link "Draw sixteen more" without reloading the page. */
+/** The link "Draw new ones" without reloading the page. */
 function addDrawing(): void {
   const link = document.querySelector<HTMLAnchorElement>('[data-again]');
   link?.addEventListener('click', (event) => {
@@ -42,8 +42,10 @@ function addDrawing(): void {
   });
 }
 
+/** A phone shows four. */
 function listDigits(): HTMLAnchorElement[] {
-  return [...document.querySelectorAll<HTMLAnchorElement>('.digits a')];
+  const all = document.querySelectorAll<HTMLAnchorElement>('.digits a');
+  return [...all].filter(({ offsetParent }) => offsetParent !== null);
 }
 
 /**
@@ -98,7 +100,7 @@ function changeDigits(end: () => void): Motion {
     end();
   };
   const start = (): void => {
-    const digits = listDigits().filter(({ offsetParent }) => offsetParent !== null);
+    const digits = listDigits();
     const seed = drawWordSeed();
     i = 0;
     timer = setInterval(() => {

@@ -14,6 +14,7 @@ export function escapeHtml(text: string): string {
 /** Takes the tags out of HTML and resolves what {@link escapeHtml} has escaped. */
 export function readHtmlText(html: string): string {
   const parts = html
+    .replaceAll(/<\/?(?:a|code|em|strong)\b[^>]*>/g, '') // These stand inside words and sentences.
     .split('<')
     .map((part, i) => (i === 0 ? part : part.split('>').slice(1).join('>')));
   const text = parts.join(' ').replaceAll(/\s+/g, ' ').trim();

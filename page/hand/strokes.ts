@@ -35,7 +35,8 @@ export function addStrokePad(canvas: HTMLCanvasElement, onRead: () => void): Str
   canvas.width = canvas.height = SIDE;
   const context = canvas.getContext('2d', { willReadFrequently: true }) as CanvasRenderingContext2D;
   let strokes: { points: Point[]; hasPressure: boolean }[] = [];
-  let uploaded: ImageBitmap | undefined;
+  /** No bitmap: of an SVG file without a size there is none, or one of wrong proportions. */
+  let uploaded: HTMLImageElement | undefined;
   let pointer: number | undefined;
   /** Counts what replaces the drawing: a picture that an older choice decodes is not shown. */
   let choice = 0;
@@ -54,8 +55,8 @@ export function addStrokePad(canvas: HTMLCanvasElement, onRead: () => void): Str
     context.clearRect(0, 0, SIDE, SIDE);
     canvas.toggleAttribute('data-picture', uploaded !== undefined);
     if (uploaded !== undefined) {
-      const scale = SIDE / Math.max(uploaded.width, uploaded.height);
-      const [width, height] = [uploaded.width * scale, uploaded.height * scale];
+      const scale = SIDE / Math.max(uploaded.naturalWidth, uploaded.naturalHeight);
+      const [width, height] = [uploaded.naturalWidth * scale, uploaded.naturalHeight * scale];
       context.drawImage(uploaded, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
     }
     for (const { points, hasPressure } of strokes) {
@@ -79,7 +80,6 @@ export function addStrokePad(canvas: HTMLCanvasElement, onRead: () => void): Str
     canvas.setPointerCapture(event.pointerId);
     pointer = event.pointerId;
     if (uploaded !== undefined) {
-      uploaded.close();
       uploaded = undefined;
       strokes = [];
     }
@@ -102,13 +102,18 @@ export function addStrokePad(canvas: HTMLCanvasElement, onRead: () => void): Str
     }
   });
   canvas.addEventListener('pointerup', end);
-  canvas.addEventListener('pointercancel', end);
+  canvas.addEventListener('pointercancel', (event) => {
+    if (event.pointerId === pointer) {
+      strokes.pop(); // The system took the hand that rests on the screen for a finger.
+      paint();
+    }
+    end(event);
+  });
 
-  function replace(next: typeof strokes, picture?: ImageBitmap): void {
+  function replace(next: typeof strokes, picture?: HTMLImageElement): void {
     choice++;
     pointer = undefined; // A stroke that another finger undoes has ended.
     strokes = next;
-    uploaded?.close();
     uploaded = picture;
     paint();
     onChange();
@@ -118,7 +123,7 @@ export function addStrokePad(canvas: HTMLCanvasElement, onRead: () => void): Str
     canvas,
     readPicture() {
       if (uploaded !== undefined) {
-        return readBitmap(uploaded);
+        return readImage(uploaded);
       }
       if (strokes.length === 0) {
         return undefined;
@@ -148,14 +153,11 @@ export function addStrokePad(canvas: HTMLCanvasElement, onRead: () => void): Str
       ),
     async showFile(file) {
       const own = ++choice;
-      // By way of an image, since createImageBitmap reads no SVG file.
       const image = make('img', { src: URL.createObjectURL(file) });
-      const decoded = image.decode().finally(() => URL.revokeObjectURL(image.src));
-      const picture = await decoded.then(() => createImageBitmap(image));
+      await image.decode().finally(() => URL.revokeObjectURL(image.src));
+      readImage(image); // Throws where browsers forbid it, as for an SVG file with HTML in it.
       if (own === choice) {
-        replace([], picture);
-      } else {
-        picture.close();
+        replace([], image);
       }
     },
   };
@@ -178,17 +180,18 @@ function traceOutline(outline: readonly [number, number][]): Path2D {
 }
 
 /** Reads a picture as grey, with white paper below transparency, or black when it has white ink. */
-function readBitmap(bitmap: ImageBitmap): GreyPicture {
-  const scale = Math.min(1, UPLOADED_SIDE / Math.max(bitmap.width, bitmap.height));
-  const width = Math.max(1, Math.round(bitmap.width * scale));
-  const height = Math.max(1, Math.round(bitmap.height * scale));
+function readImage(image: HTMLImageElement): GreyPicture {
+  const { naturalWidth, naturalHeight } = image;
+  const scale = Math.min(1, UPLOADED_SIDE / Math.max(naturalWidth, naturalHeight));
+  const width = Math.max(1, Math.round(naturalWidth * scale));
+  const height = Math.max(1, Math.round(naturalHeight * scale));
   const read = (paper: string): Uint8Array => {
     const context = new OffscreenCanvas(width, height).getContext(
       '2d',
     ) as OffscreenCanvasRenderingContext2D;
     context.fillStyle = paper;
     context.fillRect(0, 0, width, height);
-    context.drawImage(bitmap, 0, 0, width, height);
+    context.drawImage(image, 0, 0, width, height);
     const { data } = context.getImageData(0, 0, width, height);
     return Uint8Array.from({ length: width * height }, (_, i) => {
       const [r, g, b] = data.subarray(4 * i, 4 * i + 3) as unknown as [number, number, number];

@@ -207,9 +207,14 @@ test('a dropped picture is read, any other file is named, and neither leaves the
     await page.waitForSelector('#hand-status:text("Read as 1")');
     expect(await page.locator('#hand-fault').isHidden()).toBe(true);
     await page.locator('#hand-clear').click();
-    const svg =
-      '<svg xmlns="http://www.w3.org/2000/svg" width="28" height="28"><path d="M13 5h2v18h-2z"/></svg>';
-    await drop(page, 'one.svg', 'image/svg+xml', [...Buffer.from(svg)]);
+    const writeSvg = (more: string) => [
+      ...Buffer.from(
+        `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 28 28"><path d="M13 5h2v18h-2z"/>${more}</svg>`,
+      ),
+    ];
+    await drop(page, 'mixed.svg', 'image/svg+xml', writeSvg('<foreignObject/>'));
+    await page.waitForSelector('#hand-fault:text("mixed.svg is no picture that this browser")');
+    await drop(page, 'one.svg', 'image/svg+xml', writeSvg(''));
     await page.waitForSelector('#hand-status:text("Read as 1")');
     // Nearly white ink on transparent paper.
     for (let at = 0; at < picture.data.length; at += 4) {
@@ -277,6 +282,12 @@ test('undo while a stroke is drawn ends that stroke, and the strokes before it s
     await page.locator('#hand-pad').dispatchEvent('pointermove', lost);
     const dot = await readCanvas();
     await page.mouse.move(x + 40, y + 40, { steps: 3 });
+    expect(await readCanvas()).toBe(dot);
+    await page.mouse.up();
+    // The system takes the hand that rests on the screen for no finger any more.
+    await page.mouse.down();
+    await page.mouse.move(x + 90, y + 90, { steps: 3 });
+    await page.locator('#hand-pad').dispatchEvent('pointercancel', { pointerId: 1 });
     expect(await readCanvas()).toBe(dot);
     await page.mouse.up();
   });

@@ -89,6 +89,28 @@ const PAGES = [
 /** A phone with text at 200%, a desktop at 400%, a phone, a tablet, a desktop. */
 const WIDTHS = [190, 320, 390, 768, 1440];
 
+test('code is not for translators', async () => {
+  await visit('/docs/reference', {}, async (page) => {
+    const codes = page.locator('pre, code');
+    expect(
+      await codes.evaluateAll((all) => all.filter((each) => (each as HTMLElement).translate)),
+    ).toEqual([]);
+  });
+});
+
+test('a phone asks for the digits that it shows, and no more', async () => {
+  const options = { viewport: { width: 390, height: 800 }, reducedMotion: 'reduce' } as const;
+  await visit('/', options, async (page) => {
+    const asked = new Set<string>();
+    page.on('request', (request) => asked.add(request.url()));
+    const first = page.locator('.digits img').first();
+    const before = (await first.getAttribute('src')) as string;
+    await page.getByRole('link', { name: 'Draw new ones' }).click();
+    await expect.poll(() => first.getAttribute('src')).not.toBe(before);
+    expect([...asked].filter((url) => url.includes('digit.svg'))).toHaveLength(4);
+  });
+});
+
 test('digits that do not come leave the old ones', async () => {
   const page = await (await browser.newContext({ reducedMotion: 'reduce' })).newPage();
   await page.goto(worker.url.href);
@@ -100,11 +122,11 @@ test('digits that do not come leave the old ones', async () => {
   await page.route('**/digit.svg?**', (route) =>
     route.fulfill({ status: 429, contentType: 'image/svg+xml', body: '<svg/>' }),
   );
-  await page.getByRole('link', { name: 'Draw sixteen more' }).click();
+  await page.getByRole('link', { name: 'Draw new ones' }).click();
   await expect.poll(() => refused).toBe(before.length);
   expect(await readSources()).toEqual(before);
   await page.unroute('**/digit.svg?**');
-  await page.getByRole('link', { name: 'Draw sixteen more' }).click();
+  await page.getByRole('link', { name: 'Draw new ones' }).click();
   await expect
     .poll(async () => (await readSources()).some((url) => before.includes(url)))
     .toBe(false);
@@ -133,6 +155,12 @@ describe.each(['light', 'dark'] as const)('a page that loads in %s', (colorSchem
       for (const width of WIDTHS) {
         await page.setViewportSize({ width, height: 800 });
         expect([width, await page.evaluate(findLayoutFaults)]).toEqual([width, []]);
+      }
+      // Text at 200%, which media queries do not follow.
+      await page.evaluate(() => (document.documentElement.style.fontSize = '200%'));
+      for (const width of [320, 1000, 1280]) {
+        await page.setViewportSize({ width, height: 800 });
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
       }
     });
   });
@@ -471,6 +499,7 @@ describe('the playground', () => {
       await page.getByRole('button', { name: 'A number', exact: true }).click();
       await page.locator('#control-fg').fill('0b7a5b');
       const url = await readUrl(page, 'fg=0b7a5b');
+      await page.getByRole('link', { name: 'Explore' }).click();
       await page.reload();
       expect(await readUrl(page, '/number/')).toBe(url);
     });
@@ -702,6 +731,15 @@ describe('pages to read', () => {
       await film.getByRole('slider').fill('3');
       expect(await screen.getAttribute('alt')).toBe('Samples after 6,000 steps');
       await screen.evaluate((image) => (image as HTMLImageElement).decode());
+      // As a translation into Arabic.
+      await page.locator('h1').evaluate((title) => (title.textContent = 'تعلم'));
+      const read = (selector: string) =>
+        page.locator(selector).evaluate((each) => getComputedStyle(each).direction);
+      expect([await read('main'), await read('main pre')]).toEqual(['rtl', 'ltr']);
+      // Paper shows all frames.
+      await page.emulateMedia({ media: 'print' });
+      const strip = page.locator('.strip').first();
+      expect(await strip.evaluate((each) => each.scrollWidth - each.clientWidth)).toBe(0);
     });
   });
 
@@ -712,7 +750,7 @@ describe('pages to read', () => {
       await operation.getByText(/^200 · application\/json · [\d,]+ bytes · \d+ ms$/).waitFor();
       expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Send');
       await operation.getByRole('button', { name: /^Copy curl/ }).press('Enter');
-      await page.getByRole('status').getByText('Selected').waitFor(); // No clipboard here.
+      await page.getByRole('status').getByText('Copied').waitFor();
       await operation.getByLabel('Try it').fill('https://example.org/');
       await operation.getByRole('button', { name: 'Send' }).click();
       await operation.getByText('expected a path of this service').waitFor();

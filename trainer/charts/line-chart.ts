@@ -131,7 +131,7 @@ export function planLineChart(chart: LineChart): TopLevelSpec | null {
           align: 'right',
           dy: { expr: 'datum.dy' },
           color: 'var(--soft)',
-          fontSize: 11,
+          fontSize: 12,
         },
         encoding: { y: { ...position.y, field: 'value' }, text: { field: 'label' } },
       },

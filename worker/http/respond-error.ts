@@ -10,7 +10,7 @@ import { encodeGif } from '../../shared/animation/gif.ts';
 import { drawErrorPicture, renderErrorSvg } from '../formats/error-picture.ts';
 import { keepNewest } from '../../shared/newest.ts';
 
-/** Media types of the formats that an error is drawn or written in. All others get the problem. */
+/** Media types of the formats that an error is drawn or written in. */
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   png: 'image/png',
   gif: 'image/gif',
@@ -20,24 +20,28 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
 
 /**
  * Chooses the format. Callers that name problem details in Accept get them. Otherwise the path's
- * extension decides, then `format=`, then whether Accept prefers images, as `<img>` does.
+ * extension decides, then `format=`, then whether Accept prefers images, as `<img>` does. Formats
+ * that do not exist decide nothing.
  * @returns  undefined for problem details.
  */
-function chooseFormat(c: AppContext): string | undefined {
+function chooseFormat(c: AppContext, error: ApiError): string | undefined {
   const accept = readHeader(c, 'accept');
   if (asksFor(accept, PROBLEM)) {
     return undefined;
   }
   const { pathname, searchParams } = c.get('url');
   const extension = /\.([a-z][a-z0-9]*)$/.exec(pathname)?.[1]; // 14 in 3.14 is no extension.
-  const format =
-    extension ?? searchParams.get('format') ?? (prefersImage(accept) ? 'png' : 'problem');
-  return Object.hasOwn(MEDIA_TYPES, format) ? format : undefined;
+  const named = extension ?? searchParams.get('format') ?? '';
+  if (Object.hasOwn(MEDIA_TYPES, named)) {
+    return named;
+  }
+  const isData = named !== '' && !describeError(error).parameters.includes('format');
+  return !isData && prefersImage(accept) ? 'png' : undefined;
 }
 
 /** Answers with an error. A picture costs as much as a digit, so its request is counted. */
 export function respondError(c: AppContext, error: ApiError): Response | Promise<Response> {
-  const format = chooseFormat(c);
+  const format = chooseFormat(c, error);
   const counting = format === 'png' || format === 'gif' ? c.get('countPicture')() : undefined;
   return (
     counting?.then((refused) => answerError(c, refused ?? error, format)) ??

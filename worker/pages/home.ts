@@ -106,7 +106,7 @@ function renderHero({ manifest }: ModelView, base: string, seed: string): Markup
     <div class="do">
       ${renderSnippet('hero-url', 'URL', `${base}/${nameRoute(manifest)}.png`)}
       <p class="actions">
-        <a class="button" href="/" data-again>Draw sixteen more</a> <a class="quiet" href="#play">Play with it</a>
+        <a class="button" href="/" data-again>Draw new ones</a> <a class="quiet" href="#play">Play with it</a>
         <button type="button" class="quiet" data-pauses="digits" hidden>Pause</button>
       </p>
     </div>

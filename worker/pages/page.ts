@@ -32,6 +32,8 @@ export interface Page {
   readonly body: Markup;
 }
 
+/** Texts that browsers must not translate: they would be other commands and parameters. */
+const CODE = /<(?:pre|code)\b/g;
 /** The start of an attribute that is a path. Texts hold no quotes: `html` escapes them. */
 const ROOT_LINK = /( (?:href|src|srcset|action|data-painter|data-scribe)=")\//g;
 /** The sheet that previews of links show: 1200 x 640 pixels for digits of 28 x 28. */
@@ -107,7 +109,7 @@ export async function renderPage(c: AppContext, given: Page): Promise<Response> 
           <nav aria-label="Pages">
             ${PLACES.map(
               ([path, name]) =>
-                html`<a href="${path}" ${pathname.startsWith(path) ? html`aria-current="page"` : ''}>${name}</a> `,
+                html`<a href="${pathname === '/' ? path.replace('/#', '#') : path}" ${pathname.startsWith(path) ? html`aria-current="page"` : ''}>${name}</a> `,
             )}
           </nav>
         </header>
@@ -123,10 +125,9 @@ export async function renderPage(c: AppContext, given: Page): Promise<Response> 
       </body>
     </html>`;
   // Links start at the root of the service, which may be a path of its host.
-  const text = String(await page).replaceAll(
-    ROOT_LINK,
-    (_, before: string) => `${before}${c.get('basePath')}/`,
-  );
+  const text = String(await page)
+    .replaceAll(ROOT_LINK, (_, before: string) => `${before}${c.get('basePath')}/`)
+    .replaceAll(CODE, '$& translate="no"');
   const headers = { ...buildPageHeaders(kind), 'Cache-Control': 'no-store' };
   return respondText(text, 'text/html; charset=UTF-8', headers, status);
 }

@@ -454,6 +454,8 @@ describe('errors', () => {
       ['/digit?format=png&n=0', {}, 400],
       ['/digit?n=0', asImage, 400],
       ['/nowhere', asImage, 404],
+      ['/digit.jpg', asImage, 404],
+      ['/digit?format=webp', asImage, 400],
       ['/digit.png', { method: 'POST' }, 405],
     ] as const) {
       const answer = await worker.fetch(path, init);

@@ -63,7 +63,7 @@ test('the page’s code samples work unchanged', async () => {
       .locator('.digits img')
       .evaluateAll((images) => (images as HTMLImageElement[]).map(({ src }) => src));
   const before = await list();
-  await page.getByRole('link', { name: 'Draw sixteen more' }).click();
+  await page.getByRole('link', { name: 'Draw new ones' }).click();
   await expect.poll(async () => new Set([...before, ...(await list())]).size).toBe(32);
   await page.close();
 });

@@ -126,6 +126,12 @@ describe('previews of links', () => {
     expect([png.width, png.height]).toEqual([1200, 640]);
   });
 
+  test('to guides hold no placeholder and no blank of a tag', async () => {
+    for (const path of ['/docs/embed', '/docs/recipe']) {
+      expect((await readTags(path)).get('og:description')).not.toMatch(/YOUR-WORKER|\s[.,]/);
+    }
+  });
+
   test('to a page without a picture are a summary', async () => {
     const tags = await readTags('/errors');
     expect([tags.get('twitter:card'), tags.has('og:image')]).toEqual(['summary', false]);
@@ -181,7 +187,7 @@ describe('the name of a saved file', () => {
 
 test('the samples of the API reference run as they stand', async () => {
   const page = await getText('/docs/reference');
-  const samples = [...page.matchAll(/aria-label="JavaScript: (\w+)"><code>(.*?)<\/code>/gs)]
+  const samples = [...page.matchAll(/aria-label="JavaScript: (\w+)"><code[^>]*>(.*?)<\/code>/gs)]
     .map(([, id = '', code = '']) => [id, code.replaceAll('&#39;', "'").replaceAll('&amp;', '&')])
     .filter(([, code = '']) => !/SECRET|\/[A-Z]+\b/.test(code));
   expect(samples.length).toBeGreaterThan(30);

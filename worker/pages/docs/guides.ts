@@ -164,11 +164,11 @@ export function addGuideRoutes(
       description: guide.lead,
       language,
       head: html`${all.length < 2 ? '' : all.map((each) => html`<link rel="alternate" hreflang="${each.language}" href="${locate(each.language)}" />`)}`,
-      body: html`<main id="main" class="prose learn">
+      body: html`<main id="main" class="prose learn" dir="auto">
         ${
           all.length < 2
             ? ''
-            : html`<nav aria-label="Languages">
+            : html`<nav aria-label="Languages" dir="ltr">
                 ${all.map((each) => html`<a href="${locate(each.language)}" hreflang="${each.language}" lang="${each.language}">${each.title}</a> `)}
               </nav>`
         }

@@ -97,7 +97,7 @@ export function renderPlayground(
       <a href="/docs/reference#parameters">the reference</a> lists every parameter.
     </p>
     <div class="examples" role="group" aria-label="Examples">
-      ${listExamples(manifest).map(([title, query]) => html`<button type="button" class="example" data-query="${query}">${title}</button>`)}
+      ${listExamples(manifest).map(([title, query]) => html`<button type="button" class="quiet example" data-query="${query}">${title}</button>`)}
     </div>
     <div class="bench">
       <form
