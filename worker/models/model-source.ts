@@ -494,7 +494,7 @@ export async function findManifest(
 
 /** Answers name the origin, so a version has one entry for each origin. */
 function buildCacheKey(model: Pick<LoadedModel, 'origin' | 'name' | 'version'>): string {
-  return `${model.origin}:${nameVersion(model)}`;
+  return `${model.origin}:${model.name}@${model.version}`;
 }
 
 function buildStoredKey({ name, version }: StoredVersion): string {
