@@ -22,7 +22,7 @@ export function buildGpuCheckCommand(): Command {
     )
     .option('--json <file>', 'where everything is written', 'gpu-check.json')
     .option('--seconds <count>', 'time for measuring the speed', parseWhole(1, 3600), 90)
-    .option('--data <folder>', 'training data (default: as of train)')
+    .option('--data <folder>', 'training data (default: as with train)')
     .action(run);
 }
 

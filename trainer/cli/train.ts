@@ -114,8 +114,8 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
     parseWhole(2, MAX_BATCH),
   ],
   ['--seed <text>', "all of the run's randomness comes from it (default: 1)", parseSeed],
-  ['--generator-learning-rate <rate>', `of Adam at the first step ${OF_PRESET}`, parseRate],
-  ['--discriminator-learning-rate <rate>', `of Adam at the first step ${OF_PRESET}`, parseRate],
+  ['--generator-learning-rate <rate>', `Adam's, at the first step ${OF_PRESET}`, parseRate],
+  ['--discriminator-learning-rate <rate>', `Adam's, at the first step ${OF_PRESET}`, parseRate],
   [
     '--gamma <weight>',
     `weight of the gradient penalties of preset digits at the first step ${OF_PRESET}`,
