@@ -279,12 +279,12 @@ async function readTree(
       }
     }
   }
+  const hasOnlyArrays = arrays.length > 0 && pictures.length === 0;
+  const ofLabels = hasOnlyArrays ? pickles.filter(({ path }) => namesLabels(stemOf(path))) : [];
   // Beside pictures, text is captions or boxes, and a pickle a model.
   if (pictures.length + arrays.length + huggingFace.length === 0) {
     isEnding(/\.(?:txt|data|dat|tra|tes|train|test)$/i).forEach((file) => csv.push(file));
     arrays.push(...pickles);
-  } else if (arrays.length > 0 && pictures.length === 0) {
-    arrays.push(...pickles.filter(({ path }) => namesLabels(stemOf(path))));
   }
   const tables: TreeFile[] = [];
   const besideNotes: string[] = [];
@@ -358,7 +358,7 @@ async function readTree(
   }
   const found =
     arrays.length > 0
-      ? await readArrays(arrays, labelRows, request.range)
+      ? await readArrays(arrays, ofLabels, labelRows, request.range)
       : huggingFace.length > 0
         ? await readHuggingFace(huggingFace, request.range)
         : tables.length > 0
@@ -370,7 +370,11 @@ async function readTree(
   const unused = files.filter(({ path }) => !used.has(path));
   const list =
     source.classNames === undefined ? await findClassNames(unused, source.samples) : { notes: [] };
-  const read = new Set([...used, list.path, ...[...tables, ...arrays].map(({ path }) => path)]);
+  const read = new Set([
+    ...used,
+    list.path,
+    ...[...tables, ...arrays, ...ofLabels].map(({ path }) => path),
+  ]);
   const ignored = others.filter((path) => !read.has(path));
   return {
     ...source,
