@@ -111,6 +111,12 @@ describe('labels beside pictures', () => {
       (rows) => lines('"file" "label"', rows, (r, i) => `"${i + 1}" "${r.file}" "${r.name}"`),
     ],
     [
+      'with more cells in some rows',
+      'labels.csv',
+      (rows) =>
+        lines('file,label', rows, (r, i) => `${r.file},${r.name}${i === 0 ? ',blurred' : ''}`),
+    ],
+    [
       'in lists of one label',
       'labels.csv',
       (rows) => lines('file,label', rows, (r) => `${r.file},['${r.name}']`),
@@ -894,8 +900,11 @@ describe('folders that are no classes', () => {
     expect(notes).toEqual([expect.stringContaining('are taken for parts of the set')]);
   });
 
-  it('are not seen in classes of masks', async () => {
-    for (const folder of ['mask_incorrect', 'with_mask', 'without_mask']) {
+  it.each([
+    ['mask_incorrect', 'with_mask', 'without_mask'],
+    ['train/Mask', 'train/No Mask', 'train/Scarf'],
+  ])('are not seen in classes of masks: %s, %s, %s', async (...folders) => {
+    for (const folder of folders) {
       await draw(`${folder}/a.png`, 'cat');
     }
     expect((await load()).dataset.classes).toHaveLength(3);
@@ -948,6 +957,14 @@ describe('a table of pixels', () => {
       [
         ['label', ...PIXELS.map((k) => `p${k}`)].join(' '),
         ...rows.map(({ name, cells }, i) => [i + 1, NAMES.indexOf(name), ...cells].join(' ')),
+      ].join('\n'),
+    ],
+    [
+      'lists of pixels, below what write.table in R writes',
+      'a.csv',
+      [
+        '"label","pixels"',
+        ...rows.map(({ name, cells }, i) => `"${i}",${NAMES.indexOf(name)},"${cells.join(' ')}"`),
       ].join('\n'),
     ],
     [

@@ -201,6 +201,8 @@ function read(file: TreeFile): Promise<Uint8Array> {
 /** Folders beside pictures that hold other things, such as masks. */
 const BESIDE = /^(?:masks?|segmentation\w*|annotations?|labels?|depths?|ground[-_ ]?truth|gt)$/i;
 const OF_PICTURES = /[-_ .](?:images?|imgs?|pictures?)$/i;
+/** "no_mask" and "mask" are classes. */
+const WITHOUT = /^(?:non?|without)[-_ ]?(.+)/;
 
 function namesPart(folder: string): boolean {
   return parseSplit(folder) !== null || findSplit(folder) !== null;
@@ -211,9 +213,10 @@ const OF_ALL = /^(?:jpe?g[-_ ]?)?(?:images?|imgs?|pictures?|photos?)$/i;
 
 /** Finds names such as masks, and train_masks beside train or train_images. */
 export function findBeside(tops: readonly string[]): readonly string[] {
+  const denied = tops.map((top) => WITHOUT.exec(top.toLowerCase())?.[1]);
   return tops.filter(
     (top) =>
-      BESIDE.test(top) ||
+      (BESIDE.test(top) && !denied.includes(top.toLowerCase())) ||
       (MASK.test(top) &&
         tops.some((one) => one.replace(OF_PICTURES, '') === top.replace(MASK, ''))),
   );
