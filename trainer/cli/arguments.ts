@@ -202,7 +202,12 @@ export function stopOnSignals(stop: AbortController, onStop: () => void = () => 
     }
     end();
   };
-  [process.stdout, process.stderr].forEach((stream) => stream.on('error', end));
+  const onError = ({ code }: NodeJS.ErrnoException): void => {
+    if (code === 'EPIPE' || code === 'EIO') {
+      end(); // The reader or the terminal is gone. A full disk under the lines stops nothing.
+    }
+  };
+  [process.stdout, process.stderr].forEach((stream) => stream.on('error', onError));
   const signals = ['SIGINT', 'SIGTERM'] as const;
   signals.forEach((signal) => process.on(signal, onSignal));
   process.on('SIGHUP', end);

@@ -12,6 +12,7 @@ import { WEIGHTS_FILE, type ManifestContent } from '../../../shared/model/artifa
 import { planGenerator } from '../../../shared/model/generator.ts';
 import { deriveSeedKey, drawLabels } from '../../../shared/model/random.ts';
 import { WEIGHT_BYTES } from '../../../shared/model/weight-encoding.ts';
+import { stopOnSignals } from '../../../trainer/cli/arguments.ts';
 import { PRESETS } from '../../../trainer/gan/preset.ts';
 import { locate, locateSnapshot } from '../../../trainer/run/run-folder.ts';
 import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
@@ -273,6 +274,17 @@ describe('a wrong command', () => {
 it('a wrong command ends its process with status 1', async () => {
   const { code, output } = await run('train', '--steps', '0');
   expect([code, output]).toEqual([1, expect.stringMatching(/^error: option '--steps <count>'/)]);
+});
+
+it('a reader that is gone stops a run, and a full disk under its lines does not', () => {
+  const stop = new AbortController();
+  const release = stopOnSignals(stop);
+  const fail = (code: string) => process.stdout.emit('error', Object.assign(new Error(), { code }));
+  fail('ENOSPC');
+  expect(stop.signal.aborted).toBe(false);
+  fail('EPIPE');
+  expect(stop.signal.aborted).toBe(true);
+  release();
 });
 
 describe('npm run trainer -- report', () => {
