@@ -43,28 +43,18 @@ const ENDING = /\.(?:np[yz]|mat|idx\d?(?:-ubyte)?|p(?:kl|ickle)?)$/i;
 
 /**
  * Reads pictures and labels of .npy, .npz and .mat files.
- * @param beside  Pickles that may have labels.
  * @param tables  Labels beside arrays that have none.
  * @throws ExpectedError  When arrays are no images, or do not belong together.
  */
 export async function readArrays(
   files: readonly TreeFile[],
-  beside: readonly TreeFile[],
   tables: readonly LabelRows[],
   range: PixelRange | undefined,
 ): Promise<Source> {
   const notes: string[] = [];
   const found: NamedArray[] = [];
-  const faults: Error[] = [];
-  for (const file of [...files, ...beside]) {
-    try {
-      found.push(...(await within(`${file.path} `, () => readArrayFile(file, notes))));
-    } catch (error) {
-      if (files.includes(file)) {
-        throw error;
-      }
-      faults.push(error as Error); // An encoder of scikit-learn, perhaps.
-    }
+  for (const file of files) {
+    found.push(...(await within(`${file.path} `, () => readArrayFile(file, notes))));
   }
   if (found.length === 0) {
     throw new ExpectedError(`holds no array that can be read. ${notes.join(' ')}`);
@@ -72,10 +62,6 @@ export async function readArrays(
   const arrays = files.length === found.length ? joinPictures(files, found) : found;
   const isLabelled = arrays.some((one) => isLabels(one) && namesLabels(one.name));
   const labelRows = isLabelled ? [] : tables;
-  if (faults[0] !== undefined && !isLabelled && tables.length === 0) {
-    throw faults[0];
-  }
-  notes.push(...faults.map(({ message }) => `Not used: ${message}`));
   const source = arrangeArrays([...arrays, ...labelRows], range, notes);
   return { ...source, used: labelRows.map(({ path }) => path) };
 }

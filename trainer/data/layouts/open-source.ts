@@ -26,7 +26,6 @@ import { readPixelTables, selectPixelTables } from './pixel-columns.ts';
 import {
   findFolderSplit,
   nameProblems,
-  namesLabels,
   nameSome,
   SAVE_IN_PYTHON,
   type FolderMeaning,
@@ -72,6 +71,9 @@ const NO_PICTURES = new RegExp(
   `\\.(?:txt|md|cls|[ct]sv|json|jsonl|xml|ya?ml|html?|py|ipynb|pdf|pth?|pkl|pickle|joblib|h5|hdf5|${RAW})$`,
   'i',
 );
+/** Pickles of labels beside arrays. Others, such as label_encoder.pkl, hold no array. */
+const LABELS =
+  /(?:^|\/)(?:(?:train|val|test)\w*[-_])?(?:y|labels?|targets?)(?:[-_](?:train|val|test)\w*)?\.\w+$/i;
 
 /**
  * @param path  A folder, an archive, or a file with a whole set.
@@ -279,12 +281,12 @@ async function readTree(
       }
     }
   }
-  const hasOnlyArrays = arrays.length > 0 && pictures.length === 0;
-  const ofLabels = hasOnlyArrays ? pickles.filter(({ path }) => namesLabels(stemOf(path))) : [];
   // Beside pictures, text is captions or boxes, and a pickle a model.
   if (pictures.length + arrays.length + huggingFace.length === 0) {
     isEnding(/\.(?:txt|data|dat|tra|tes|train|test)$/i).forEach((file) => csv.push(file));
     arrays.push(...pickles);
+  } else if (arrays.length > 0 && pictures.length === 0) {
+    arrays.push(...pickles.filter(({ path }) => LABELS.test(path)));
   }
   const tables: TreeFile[] = [];
   const besideNotes: string[] = [];
@@ -358,7 +360,7 @@ async function readTree(
   }
   const found =
     arrays.length > 0
-      ? await readArrays(arrays, ofLabels, labelRows, request.range)
+      ? await readArrays(arrays, labelRows, request.range)
       : huggingFace.length > 0
         ? await readHuggingFace(huggingFace, request.range)
         : tables.length > 0
@@ -370,11 +372,7 @@ async function readTree(
   const unused = files.filter(({ path }) => !used.has(path));
   const list =
     source.classNames === undefined ? await findClassNames(unused, source.samples) : { notes: [] };
-  const read = new Set([
-    ...used,
-    list.path,
-    ...[...tables, ...arrays, ...ofLabels].map(({ path }) => path),
-  ]);
+  const read = new Set([...used, list.path, ...[...tables, ...arrays].map(({ path }) => path)]);
   const ignored = others.filter((path) => !read.has(path));
   return {
     ...source,
