@@ -1249,6 +1249,7 @@ describe('arrays', () => {
     ['the labels as numbers', 'class_names.json', '{"1": "A", "2": "B", "3": "C"}'],
     ['the names before the labels', 'class_names.json', '{"A": 1, "B": 2, "C": 3}'],
     ['the name of Keras', 'class_indices.json', '{"A": 1, "B": 2, "C": 3}'],
+    ['the name of TorchServe', 'index_to_name.json', '{"1": "A", "2": "B", "3": "C"}'],
     ['the name of Udacity', 'cat_to_name.json', '{"1": "A", "2": "B", "3": "C"}'],
     ['numbered lines', 'classes.txt', '1 A\n2 B\n3 C\n'],
     ['an empty line for label 0', 'classes.txt', '\nA\nB\nC\n'],
