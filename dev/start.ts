@@ -3,7 +3,6 @@ import { mkdirSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { onStopSignals } from '../server/watchdog.ts';
 import { POINTER_KEY } from '../shared/model/artifact.ts';
 import {
   createLocalStore,
@@ -93,10 +92,9 @@ async function main(): Promise<void> {
       process.exit(status);
     }
   };
-  onStopSignals(
-    () => void stop(0),
-    () => process.exit(1),
-  );
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => void stop(0));
+  }
   // Neither note nor lock must outlive the server, however wrangler ends the process.
   process.on('exit', () => {
     rmSync(NOTE_FILE, { force: true });
