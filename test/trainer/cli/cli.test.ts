@@ -276,6 +276,24 @@ it('a wrong command ends its process with status 1', async () => {
   expect([code, output]).toEqual([1, expect.stringMatching(/^error: option '--steps <count>'/)]);
 });
 
+it('a copy of a signal that came during a long step does not end a run', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
+  const stop = new AbortController();
+  const release = stopOnSignals(stop);
+  const signal = process.listeners('SIGTERM').at(-1) as (name: string) => void;
+  signal('SIGTERM');
+  vi.advanceTimersByTime(60_000); // The step.
+  signal('SIGTERM');
+  expect([stop.signal.aborted, exit.mock.calls]).toEqual([true, []]);
+  await new Promise((resolve) => setImmediate(resolve));
+  signal('SIGTERM');
+  expect(exit.mock.calls).toEqual([[130]]);
+  release();
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
 it('a reader that is gone stops a run, and a full disk under its lines does not', () => {
   const stop = new AbortController();
   const release = stopOnSignals(stop);
