@@ -1178,8 +1178,11 @@ it('texts as labels in a file of Arrow lack blanks, and may lack in a few rows',
     const table = tableToIPC(tableFromArrays({ image, label }, { types }), { format: 'file' });
     await write(`${name}.arrow`, table as Uint8Array);
   }
-  const { dataset, findings } = await load();
+  const { dataset, findings, notes } = await load();
   expect([dataset.count, dataset.classes]).toEqual([117, ['cat', 'dog']]);
+  expect(notes).toEqual([
+    expect.stringContaining('Trained on together: a.arrow, b.arrow, c.arrow'),
+  ]);
   expect(findings.problems[0]).toEqual({ name: 'a.arrow, row 7', reason: 'has no label' });
 });
 
