@@ -871,6 +871,10 @@ describe('folders that are no classes', () => {
       /teste, treino hold subfolders of the same names \(cat, dog\)\. .*--folders classes/,
     ],
     [
+      ['amazon/images/cat', 'amazon/images/dog', 'dslr/images/cat', 'dslr/images/dog'],
+      /amazon, dslr hold subfolders of the same names \(cat, dog\)\. .*--folders classes/,
+    ],
+    [
       ['test/ann/cat', 'train/ann/cat', 'train/ann/dog', 'train/bo/cat', 'train/bo/dog'],
       /ann, bo hold subfolders of the same names \(cat, dog\)\. .*--folders splits/,
     ],

@@ -318,9 +318,10 @@ function refuseLoose(files: readonly TreeFile[], paths: readonly (readonly strin
 /** @throws ExpectedError  When all folders hold several folders of the same names. */
 function refuseAlike(paths: readonly (readonly string[])[], flag: 'classes' | 'splits'): void {
   const groups = Map.groupBy(paths, ([top]) => top);
-  const inner = [...groups.values()].map((own) =>
-    [...new Set(own.flatMap(([, second]) => second ?? []))].sort(),
-  );
+  const inner = [...groups.values()].map((own) => {
+    const { paths: inside } = stripCommon(own.map((path) => path.slice(1))); // Or in a/images/.
+    return [...new Set(inside.flatMap(([top]) => top ?? []))].sort();
+  });
   const [first = []] = inner;
   const areAlike = inner.every((names) => names.join('/') === first.join('/'));
   if (areAlike && groups.size > 1 && first.length > 1 && !areSplitsWithin(paths)) {
