@@ -73,7 +73,7 @@ const NO_PICTURES = new RegExp(
 );
 /** Pickles of labels beside arrays. Others, such as label_encoder.pkl, hold no array. */
 const LABELS =
-  /(?:^|\/)(?:(?:train|val|test)\w*[-_])?(?:y|labels?|targets?)(?:[-_](?:train|val|test)\w*)?\.\w+$/i;
+  /(?:^|\/)(?:(?:train|val|test)\w*?)?(?:y|labels?|targets?)(?:[-_]?(?:train|val|test)\w*)?\.\w+$/i;
 
 /**
  * @param path  A folder, an archive, or a file with a whole set.
