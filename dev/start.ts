@@ -213,21 +213,18 @@ function canListen(port: number, host: string): Promise<boolean> {
 /** @throws Error  When there is no answer in time, or no success: a setting may be wrong. */
 async function waitForAnswer(url: string): Promise<void> {
   const end = Date.now() + READY_TIMEOUT_MS;
-  for (;;) {
-    const signal = AbortSignal.timeout(10_000);
-    const answer = await fetch(url, { signal }).catch((error: unknown) => {
+  let answer: Response | undefined;
+  while (answer === undefined) {
+    answer = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch((error: unknown) => {
       if (Date.now() > end) {
         throw error;
       }
+      return sleep(100, undefined);
     });
-    await answer?.arrayBuffer();
-    if (answer?.ok === false) {
-      throw new Error(`${url} answers ${answer.status}`);
-    }
-    if (answer !== undefined) {
-      return;
-    }
-    await sleep(100);
+  }
+  await answer.arrayBuffer();
+  if (!answer.ok) {
+    throw new Error(`${url} answers ${answer.status}`);
   }
 }
 

@@ -9,17 +9,13 @@ const COPIES_MS = 2000;
 
 /** Calls `stop` at the first signal, and `force` at a later one that is no copy of it. */
 export function onStopSignals(stop: (signal: NodeJS.Signals) => void, force: () => void): void {
-  let beganMs: number | undefined;
-  for (const signal of STOP_SIGNALS) {
-    process.on(signal, () => {
-      if (beganMs === undefined) {
-        beganMs = performance.now();
-        stop(signal);
-      } else if (performance.now() - beganMs > COPIES_MS) {
-        force();
-      }
-    });
-  }
+  let act: (signal: NodeJS.Signals) => void = (first) => {
+    act = () => undefined;
+    // A copy that came during long work is read after the timers and before the immediates.
+    setTimeout(() => setImmediate(() => (act = force)), COPIES_MS).unref();
+    stop(first);
+  };
+  STOP_SIGNALS.forEach((signal) => process.on(signal, () => act(signal)));
 }
 
 /** Runs in the thread. A signal, because `process.exit` would end the thread only. */

@@ -188,21 +188,28 @@ const COPIES_MS = 2000;
  * restores the signals.
  */
 export function stopOnSignals(stop: AbortController, onStop: () => void = () => {}): () => void {
-  let stoppedMs = -Infinity;
+  let isCopy = false;
   const end = (): void => {
     if (!stop.signal.aborted) {
-      stoppedMs = performance.now();
+      isCopy = true;
+      // A copy that came during a long step is read after the timers and before the immediates.
+      setTimeout(() => setImmediate(() => (isCopy = false)), COPIES_MS).unref();
       stop.abort();
       onStop();
     }
   };
   const onSignal = (): void => {
-    if (stop.signal.aborted && performance.now() - stoppedMs > COPIES_MS) {
+    if (stop.signal.aborted && !isCopy) {
       process.exit(EXIT_INTERRUPTED);
     }
     end();
   };
-  [process.stdout, process.stderr].forEach((stream) => stream.on('error', end));
+  const onError = ({ code }: NodeJS.ErrnoException): void => {
+    if (code === 'EPIPE' || code === 'EIO') {
+      end(); // The reader or the terminal is gone. A full disk under the lines stops nothing.
+    }
+  };
+  [process.stdout, process.stderr].forEach((stream) => stream.on('error', onError));
   const signals = ['SIGINT', 'SIGTERM'] as const;
   signals.forEach((signal) => process.on(signal, onSignal));
   process.on('SIGHUP', end);

@@ -78,7 +78,7 @@ export async function loadTrainingDigits(given: string | undefined): Promise<Rea
       ? `the ${count} MNIST training digits of ${dataset.name}`
       : sha256 === MNIST_TRAINING_SHA256
         ? `MNIST's ${count} training digits (--data)`
-        : `the ${count} training images of --data, which are not MNIST's`;
+        : `the ${count} training images of --data, which are not MNIST's in its order`;
   return { dataset, sha256, source };
 }
 

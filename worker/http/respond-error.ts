@@ -2,6 +2,7 @@
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { BLACK, WHITE } from '../../shared/picture/colour.ts';
 import { describeError, type ApiError } from '../../shared/contract/errors.ts';
+import { FORMATS } from '../../shared/contract/formats.ts';
 import { encodePng } from '../../shared/picture/sheet.ts';
 import type { AppContext } from '../context.ts';
 import { API_HEADERS, readHeader } from './headers.ts';
@@ -35,7 +36,8 @@ function chooseFormat(c: AppContext, error: ApiError): string | undefined {
   if (Object.hasOwn(MEDIA_TYPES, named)) {
     return named;
   }
-  const isData = named !== '' && !describeError(error).parameters.includes('format');
+  const isKnown = Object.values<readonly string[]>(FORMATS).some((known) => known.includes(named));
+  const isData = isKnown && !describeError(error).parameters.includes('format');
   return !isData && prefersImage(accept) ? 'png' : undefined;
 }
 

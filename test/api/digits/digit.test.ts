@@ -455,6 +455,7 @@ describe('errors', () => {
       ['/digit?n=0', asImage, 400],
       ['/nowhere', asImage, 404],
       ['/digit.jpg', asImage, 404],
+      ['/nowhere.jpg', asImage, 404],
       ['/digit?format=webp', asImage, 400],
       ['/digit.png', { method: 'POST' }, 405],
     ] as const) {

@@ -12,6 +12,7 @@ import { WEIGHTS_FILE, type ManifestContent } from '../../../shared/model/artifa
 import { planGenerator } from '../../../shared/model/generator.ts';
 import { deriveSeedKey, drawLabels } from '../../../shared/model/random.ts';
 import { WEIGHT_BYTES } from '../../../shared/model/weight-encoding.ts';
+import { stopOnSignals } from '../../../trainer/cli/arguments.ts';
 import { PRESETS } from '../../../trainer/gan/preset.ts';
 import { locate, locateSnapshot } from '../../../trainer/run/run-folder.ts';
 import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts';
@@ -273,6 +274,35 @@ describe('a wrong command', () => {
 it('a wrong command ends its process with status 1', async () => {
   const { code, output } = await run('train', '--steps', '0');
   expect([code, output]).toEqual([1, expect.stringMatching(/^error: option '--steps <count>'/)]);
+});
+
+it('a copy of a signal that came during a long step does not end a run', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
+  const stop = new AbortController();
+  const release = stopOnSignals(stop);
+  const signal = process.listeners('SIGTERM').at(-1) as (name: string) => void;
+  signal('SIGTERM');
+  vi.advanceTimersByTime(60_000); // The step.
+  signal('SIGTERM');
+  expect([stop.signal.aborted, exit.mock.calls]).toEqual([true, []]);
+  await new Promise((resolve) => setImmediate(resolve));
+  signal('SIGTERM');
+  expect(exit.mock.calls).toEqual([[130]]);
+  release();
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+it('a reader that is gone stops a run, and a full disk under its lines does not', () => {
+  const stop = new AbortController();
+  const release = stopOnSignals(stop);
+  const fail = (code: string) => process.stdout.emit('error', Object.assign(new Error(), { code }));
+  fail('ENOSPC');
+  expect(stop.signal.aborted).toBe(false);
+  fail('EPIPE');
+  expect(stop.signal.aborted).toBe(true);
+  release();
 });
 
 describe('npm run trainer -- report', () => {

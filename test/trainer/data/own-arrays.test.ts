@@ -189,8 +189,11 @@ describe('a pickle', () => {
   it('may have the labels of an array beside it', async () => {
     await writeFile(join(root, 'images.npy'), encodeNpy([COUNT, 8, 8], IMAGES));
     await writeFile(join(root, 'labels.pkl'), save(list(LABELS.map(int))));
-    const { dataset } = await loadDataFolder(root);
+    // As scikit-learn's encoder, it holds no array.
+    await writeFile(join(root, 'label_encoder.pkl'), dictionary({ cat: int(0) }));
+    const { dataset, notes } = await loadDataFolder(root);
     expect([dataset.classes, [...dataset.labels]]).toEqual([['0', '1', '2'], LABELS]);
+    expect(notes).toEqual(['Passed over what is no picture: label_encoder.pkl']);
   });
 
   it('may lack some labels', async () => {

@@ -111,6 +111,12 @@ describe('labels beside pictures', () => {
       (rows) => lines('"file" "label"', rows, (r, i) => `"${i + 1}" "${r.file}" "${r.name}"`),
     ],
     [
+      'with more cells in some rows',
+      'labels.csv',
+      (rows) =>
+        lines('file,label', rows, (r, i) => `${r.file},${r.name}${i === 0 ? ',blurred' : ''}`),
+    ],
+    [
       'in lists of one label',
       'labels.csv',
       (rows) => lines('file,label', rows, (r) => `${r.file},['${r.name}']`),
@@ -865,6 +871,10 @@ describe('folders that are no classes', () => {
       /teste, treino hold subfolders of the same names \(cat, dog\)\. .*--folders classes/,
     ],
     [
+      ['amazon/images/cat', 'amazon/images/dog', 'dslr/images/cat', 'dslr/images/dog'],
+      /amazon, dslr hold subfolders of the same names \(cat, dog\)\. .*--folders classes/,
+    ],
+    [
       ['test/ann/cat', 'train/ann/cat', 'train/ann/dog', 'train/bo/cat', 'train/bo/dog'],
       /ann, bo hold subfolders of the same names \(cat, dog\)\. .*--folders splits/,
     ],
@@ -894,8 +904,11 @@ describe('folders that are no classes', () => {
     expect(notes).toEqual([expect.stringContaining('are taken for parts of the set')]);
   });
 
-  it('are not seen in classes of masks', async () => {
-    for (const folder of ['mask_incorrect', 'with_mask', 'without_mask']) {
+  it.each([
+    ['mask_incorrect', 'with_mask', 'without_mask'],
+    ['train/Mask', 'train/No Mask', 'train/Scarf'],
+  ])('are not seen in classes of masks: %s, %s, %s', async (...folders) => {
+    for (const folder of folders) {
       await draw(`${folder}/a.png`, 'cat');
     }
     expect((await load()).dataset.classes).toHaveLength(3);
@@ -948,6 +961,14 @@ describe('a table of pixels', () => {
       [
         ['label', ...PIXELS.map((k) => `p${k}`)].join(' '),
         ...rows.map(({ name, cells }, i) => [i + 1, NAMES.indexOf(name), ...cells].join(' ')),
+      ].join('\n'),
+    ],
+    [
+      'lists of pixels, below what write.table in R writes',
+      'a.csv',
+      [
+        '"label","pixels"',
+        ...rows.map(({ name, cells }, i) => `"${i}",${NAMES.indexOf(name)},"${cells.join(' ')}"`),
       ].join('\n'),
     ],
     [
@@ -1161,8 +1182,11 @@ it('texts as labels in a file of Arrow lack blanks, and may lack in a few rows',
     const table = tableToIPC(tableFromArrays({ image, label }, { types }), { format: 'file' });
     await write(`${name}.arrow`, table as Uint8Array);
   }
-  const { dataset, findings } = await load();
+  const { dataset, findings, notes } = await load();
   expect([dataset.count, dataset.classes]).toEqual([117, ['cat', 'dog']]);
+  expect(notes).toEqual([
+    expect.stringContaining('Trained on together: a.arrow, b.arrow, c.arrow'),
+  ]);
   expect(findings.problems[0]).toEqual({ name: 'a.arrow, row 7', reason: 'has no label' });
 });
 
@@ -1232,6 +1256,7 @@ describe('arrays', () => {
     ['the labels as numbers', 'class_names.json', '{"1": "A", "2": "B", "3": "C"}'],
     ['the names before the labels', 'class_names.json', '{"A": 1, "B": 2, "C": 3}'],
     ['the name of Keras', 'class_indices.json', '{"A": 1, "B": 2, "C": 3}'],
+    ['the name of TorchServe', 'index_to_name.json', '{"1": "A", "2": "B", "3": "C"}'],
     ['the name of Udacity', 'cat_to_name.json', '{"1": "A", "2": "B", "3": "C"}'],
     ['numbered lines', 'classes.txt', '1 A\n2 B\n3 C\n'],
     ['an empty line for label 0', 'classes.txt', '\nA\nB\nC\n'],

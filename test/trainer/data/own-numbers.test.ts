@@ -314,6 +314,7 @@ describe('labels in a table of their own', () => {
   it.each([
     ['X_train.csv', 'y_train.csv', ['label', ...labels]],
     ['train_images.csv', 'train_labels.csv', labels],
+    ['X.csv', 'y.csv', ['"x"', ...labels.map((label, i) => `"${i + 1}","${label}"`)]],
     ['x.csv', 'y.csv', ['id,species', ...labels.map((label, i) => `${i},${label}`)]],
   ])('are those of the pixels in %s', async (images, beside, lines) => {
     await write(images, features(6));

@@ -78,7 +78,7 @@ async function findColumns(file: TreeFile): Promise<Table | null> {
 /** Finds the column whose cells list all pixels of a picture: "0 255 12", "[[0, 255], [12, 0]]". */
 function findLists(start: string, delimiter: string): Columns | null {
   const { data } = Papa.parse<string[]>(start, { delimiter, preview: SAMPLED_LINES });
-  const [header = [], ...rows] = data.map((row) => row.map((cell) => cell.trim()));
+  const [header = [], ...rows] = nameRows(data.map((row) => row.map((cell) => cell.trim())));
   const { length: width } = header;
   const place = rows[0]?.findIndex((cell) => readList(cell) !== null) ?? -1;
   if (place === -1 || header.some((cell) => readList(cell) !== null)) {
@@ -126,7 +126,13 @@ export function unquote(cell: string): string {
 /** Names the column of the rows' names, above which R's write.table leaves nothing. */
 export function nameRows(table: string[][]): string[][] {
   const [first = [], second = [], ...rest] = table;
-  const isShort = first.length > 1 && second.length === first.length + 1 && second.at(-1) !== '';
+  const isLonger = ({ length }: readonly string[]): boolean => length === first.length + 1;
+  // A single number counts the rows. Rows may be empty, and the last one may be cut.
+  const isShort =
+    (first.length > 1 || Number.isNaN(Number(first[0]))) &&
+    isLonger(second) &&
+    second.at(-1) !== '' &&
+    rest.slice(0, -1).every((row) => row.length < 2 || isLonger(row));
   return isShort ? [['', ...first], second, ...rest] : table;
 }
 

@@ -39,7 +39,7 @@ export function labelByNames<T extends TableRows>(
 }
 
 /** Says which tables are trained on together, although no name of a part or a shard says so. */
-function describeJoined(tables: readonly TableRows[]): string[] {
+export function describeJoined(tables: readonly Omit<TableRows, 'rows'>[]): string[] {
   const paths = tables
     .filter(({ hasParts }) => !hasParts)
     .map(({ name }) => name)

@@ -13,6 +13,7 @@ import {
   type Column,
 } from '../labels/label-column.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
+import { describeJoined } from '../labels/table-names.ts';
 import { parseJson } from '../labels/text-encoding.ts';
 import { inTable, IS_ARROW, openTables, type PictureTable } from './picture-tables.ts';
 import { readPixelTables, selectPixelTables } from './pixel-columns.ts';
@@ -47,6 +48,7 @@ export async function readHuggingFace(
   const samples: Sample[] = [];
   const problems: Problem[] = [];
   const notes: string[] = [];
+  const joined: { name: string; hasParts: boolean }[] = [];
   let classNames: readonly string[] | undefined;
   const places = new Set(
     tables.filter(({ split }) => split === 'train').map(({ path }) => folderOf(path)),
@@ -60,6 +62,7 @@ export async function readHuggingFace(
     const take = async (): Promise<void> => {
       const { image, label, parts, names, others } = await findColumns(table);
       notes.push(...(parts ? describeUnreadParts(path, parts.name, parts.cells) : []));
+      joined.push({ name: path, hasParts: parts !== undefined });
       classNames ??= names;
       if (
         classNames !== undefined &&
@@ -98,6 +101,7 @@ export async function readHuggingFace(
     };
     await inTable(path, take);
   }
+  notes.push(...describeJoined(joined));
   return { kind, samples, problems, notes, ...(classNames && { classNames }) };
 }
 

@@ -26,7 +26,6 @@ import { readPixelTables, selectPixelTables } from './pixel-columns.ts';
 import {
   findFolderSplit,
   nameProblems,
-  namesLabels,
   nameSome,
   SAVE_IN_PYTHON,
   type FolderMeaning,
@@ -72,6 +71,9 @@ const NO_PICTURES = new RegExp(
   `\\.(?:txt|md|cls|[ct]sv|json|jsonl|xml|ya?ml|html?|py|ipynb|pdf|pth?|pkl|pickle|joblib|h5|hdf5|${RAW})$`,
   'i',
 );
+/** Pickles of labels beside arrays. Others, such as label_encoder.pkl, hold no array. */
+const LABELS =
+  /(?:^|\/)(?:(?:train|val|test)\w*?)?(?:y|labels?|targets?)(?:[-_]?(?:train|val|test)\w*)?\.\w+$/i;
 
 /**
  * @param path  A folder, an archive, or a file with a whole set.
@@ -284,7 +286,7 @@ async function readTree(
     isEnding(/\.(?:txt|data|dat|tra|tes|train|test)$/i).forEach((file) => csv.push(file));
     arrays.push(...pickles);
   } else if (arrays.length > 0 && pictures.length === 0) {
-    arrays.push(...pickles.filter(({ path }) => namesLabels(stemOf(path))));
+    arrays.push(...pickles.filter(({ path }) => LABELS.test(path)));
   }
   const tables: TreeFile[] = [];
   const besideNotes: string[] = [];

@@ -201,6 +201,8 @@ function read(file: TreeFile): Promise<Uint8Array> {
 /** Folders beside pictures that hold other things, such as masks. */
 const BESIDE = /^(?:masks?|segmentation\w*|annotations?|labels?|depths?|ground[-_ ]?truth|gt)$/i;
 const OF_PICTURES = /[-_ .](?:images?|imgs?|pictures?)$/i;
+/** "no_mask" and "mask" are classes. */
+const WITHOUT = /^(?:non?|without)[-_ ]?(.+)/;
 
 function namesPart(folder: string): boolean {
   return parseSplit(folder) !== null || findSplit(folder) !== null;
@@ -211,9 +213,10 @@ const OF_ALL = /^(?:jpe?g[-_ ]?)?(?:images?|imgs?|pictures?|photos?)$/i;
 
 /** Finds names such as masks, and train_masks beside train or train_images. */
 export function findBeside(tops: readonly string[]): readonly string[] {
+  const denied = tops.map((top) => WITHOUT.exec(top.toLowerCase())?.[1]);
   return tops.filter(
     (top) =>
-      BESIDE.test(top) ||
+      (BESIDE.test(top) && !denied.includes(top.toLowerCase())) ||
       (MASK.test(top) &&
         tops.some((one) => one.replace(OF_PICTURES, '') === top.replace(MASK, ''))),
   );
@@ -315,9 +318,10 @@ function refuseLoose(files: readonly TreeFile[], paths: readonly (readonly strin
 /** @throws ExpectedError  When all folders hold several folders of the same names. */
 function refuseAlike(paths: readonly (readonly string[])[], flag: 'classes' | 'splits'): void {
   const groups = Map.groupBy(paths, ([top]) => top);
-  const inner = [...groups.values()].map((own) =>
-    [...new Set(own.flatMap(([, second]) => second ?? []))].sort(),
-  );
+  const inner = [...groups.values()].map((own) => {
+    const { paths: inside } = stripCommon(own.map((path) => path.slice(1))); // Or in a/images/.
+    return [...new Set(inside.flatMap(([top]) => top ?? []))].sort();
+  });
   const [first = []] = inner;
   const areAlike = inner.every((names) => names.join('/') === first.join('/'));
   if (areAlike && groups.size > 1 && first.length > 1 && !areSplitsWithin(paths)) {

@@ -190,7 +190,8 @@ function matchPart(known: IsPart, word: string): Split | null {
 }
 
 /** Names of parts of a set that are no classes: shard-3, HAM_part_1. */
-const SHARD = /^(?:[a-z0-9]+[-_ ])*(?:shard|part|chunk|batch|fold|images?|data|folder)[-_ ]?\d+$/i;
+const SHARD =
+  /^(?:[a-z0-9]+[-_ ])*(?:shard|part|chunk|batch|fold|images?|data|folder)[-_ ]?\d+(?:-of-\d+)?$/i;
 
 /**
  * Whether names are those of parts of one set. They have a word for it, or they only differ in a
