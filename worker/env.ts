@@ -15,8 +15,8 @@ import type { Bucket } from './models/r2-reader.ts';
 export interface Env {
   /** The bucket that models are published to; only read. */
   readonly MODELS: Bucket;
-  /** Seconds between two reads of the bucket's pointer: 0.1 to 3600. */
-  readonly MODEL_REFRESH_SECONDS: string;
+  /** Seconds between two reads of the bucket's pointer: 0.1 to 3600; 20 when absent. */
+  readonly MODEL_REFRESH_SECONDS?: string;
   /** Ed25519 public keys in Base64, separated by commas; none when absent or empty. */
   readonly MODEL_PUBLIC_KEYS?: string;
   /** Seconds of Strict-Transport-Security; 0 or absent for none. */
@@ -27,7 +27,7 @@ export interface Env {
   readonly MAX_CPU_MS?: string;
   /** Counts each caller's answers; absent without a rate limit. */
   readonly RATE_LIMITER?: RateLimiter;
-  /** The limit of RATE_LIMITER, which the binding does not report; `off` ignores the binding. */
+  /** The limit of RATE_LIMITER, which the binding does not report; `off` or `0` ignores it. */
   readonly RATE_LIMIT?: string;
   /** The same for heavy answers. */
   readonly HEAVY_RATE_LIMITER?: RateLimiter;
@@ -41,7 +41,7 @@ export interface Env {
 
 /** Parses the settings that are text. @throws RangeError  When one is wrong; it is named. */
 export function parseSettings({
-  MODEL_REFRESH_SECONDS: text,
+  MODEL_REFRESH_SECONDS: text = '20',
   MODEL_PUBLIC_KEYS: keys = '',
   HSTS_SECONDS: hsts = '0',
   SECURITY_CONTACT: contact = '',
@@ -96,7 +96,7 @@ function pairLimit(
   text: string | undefined,
   limiter: RateLimiter | undefined,
 ): RateLimit | undefined {
-  if (limiter === undefined || text === 'off') {
+  if (limiter === undefined || text === 'off' || text === '0') {
     return undefined;
   }
   if (text === undefined || !/^[1-9][0-9]{0,8}$/.test(text)) {
