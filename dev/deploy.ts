@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeSwallowed } from '../shared/npm-flags.ts';
-import { parseRateLimits, parseSettings, type Env } from '../worker/env.ts';
+import { parseRateLimits, parseSettings } from '../worker/env.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const WRANGLER = join(ROOT, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
@@ -39,10 +39,9 @@ async function findWrongSetting(): Promise<string | null> {
     const read = readConfig({ ...values, config } as object, { hideWarnings: true });
     const limiters = read.ratelimits.map(({ name }: { name: string }) => [name, {}]);
     const replaced = given.map((text) => String(text).split(/:(.*)/s));
-    const all = [...limiters, ...Object.entries(read.vars), ...replaced];
-    const bindings = Object.fromEntries(all) as Env;
-    parseSettings(bindings);
-    parseRateLimits(bindings);
+    const env = Object.fromEntries([...limiters, ...Object.entries(read.vars), ...replaced]);
+    parseSettings(env);
+    parseRateLimits(env);
     return null;
   } catch (cause) {
     // wrangler itself tells all other faults.

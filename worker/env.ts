@@ -46,10 +46,7 @@ export function parseSettings({
   HSTS_SECONDS: hsts = '0',
   SECURITY_CONTACT: contact = '',
   MAX_CPU_MS: cpu = '',
-}: Pick<
-  Env,
-  'MODEL_REFRESH_SECONDS' | 'MODEL_PUBLIC_KEYS' | 'HSTS_SECONDS' | 'SECURITY_CONTACT' | 'MAX_CPU_MS'
->) {
+}: Partial<Env>) {
   const seconds = Number(text);
   if (!(seconds >= 0.1 && seconds <= 3600)) {
     refuse('MODEL_REFRESH_SECONDS', text, 'seconds from 0.1 to 3600');
@@ -81,9 +78,7 @@ function refuse(name: string, text: string | undefined, expected: string): never
 }
 
 /** @returns  undefined without limits. @throws RangeError  For a limiter without a limit. */
-export function parseRateLimits(
-  env: Pick<Env, 'RATE_LIMITER' | 'RATE_LIMIT' | 'HEAVY_RATE_LIMITER' | 'HEAVY_RATE_LIMIT'>,
-): RateLimits | undefined {
+export function parseRateLimits(env: Partial<Env>): RateLimits | undefined {
   const all = pairLimit('RATE_LIMIT', env.RATE_LIMIT, env.RATE_LIMITER);
   const heavy = pairLimit('HEAVY_RATE_LIMIT', env.HEAVY_RATE_LIMIT, env.HEAVY_RATE_LIMITER);
   return all === undefined && heavy === undefined
