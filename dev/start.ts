@@ -25,7 +25,7 @@ const HOSTS: Readonly<Record<string, string>> = {
   '0.0.0.0': '127.0.0.1',
   '::': '[::1]',
 };
-const DEFAULT_PORT = 8787;
+const DEFAULT_PORT = '8787';
 /** A publisher needs seconds. */
 const LOCK_WAIT_MS = 10_000;
 const [READY_TIMEOUT_MS, PAGE_PAUSE_MS] = [60_000, 150];
@@ -46,8 +46,8 @@ async function main(): Promise<void> {
   // On both loopback addresses: a server on one of them would answer in this one's place.
   if (!((await canListen(port, '127.0.0.1')) && (await canListen(port, '::1')))) {
     fail(
-      `port ${port} is taken. Stop what listens there, ` +
-        `or choose another: PORT=${port + 1} npm start`,
+      `port ${port} is taken. Stop what listens there (workerd, if an earlier npm start was ` +
+        `killed), or choose another: PORT=${port + 1} npm start`,
     );
   }
   await lockLocalR2(ROOT, LOCK_WAIT_MS).catch((cause: unknown) =>
@@ -188,10 +188,8 @@ function parseHost(text = ''): string {
   return host;
 }
 
-function parsePort(text: string | undefined): number {
-  if (text === undefined || text === '') {
-    return DEFAULT_PORT;
-  }
+function parsePort(given = ''): number {
+  const text = given.trim() || DEFAULT_PORT;
   const port = Number(text);
   if (!/^[0-9]+$/.test(text) || port < 1 || port > 65_535) {
     fail(`PORT is ${JSON.stringify(text)}, expected a whole number from 1 to 65535`);

@@ -39,6 +39,7 @@ export function runCluster({ script, workers, limiters, stopMs, log }: ClusterOp
 
   const fork = (): void => {
     const worker = cluster.fork();
+    closeLostConnections(worker);
     let hasStarted = false;
     const end = (status: number | null, signal: string | null, cause?: Error): void => {
       if (isStopping) {
@@ -108,6 +109,23 @@ export function runCluster({ script, workers, limiters, stopMs, log }: ClusterOp
       process.exit(1);
     },
   );
+}
+
+/**
+ * Closes the connections that a killed worker had not taken yet. Node (22.23) forgets them, and
+ * their clients would wait until they give up.
+ */
+function closeLostConnections({ process: child }: Worker): void {
+  const untaken = new Map<number, { close(): void }>();
+  const send = child.send.bind(child) as (...args: readonly unknown[]) => boolean;
+  child.send = (message: { act?: string; seq: number }, handle?: unknown, ...rest: unknown[]) => {
+    if (message.act === 'newconn') {
+      untaken.set(message.seq, handle as { close(): void });
+    }
+    return send(message, handle, ...rest);
+  };
+  child.on('internalMessage', ({ ack }: { ack: number }) => untaken.delete(ack));
+  child.once('close', () => untaken.forEach((handle) => handle.close()));
 }
 
 function say(worker: Worker, answer: number, success: boolean): void {

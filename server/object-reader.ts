@@ -1,8 +1,14 @@
 /** Reads published models from a folder or a bucket, as the worker does through its binding. */
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { ExpectedError } from '../shared/expected-error.ts';
-import { ArtifactError, MODELS_PREFIX } from '../shared/model/artifact.ts';
+import {
+  ArtifactError,
+  MANIFEST_FILE,
+  MODELS_PREFIX,
+  POINTER_KEY,
+} from '../shared/model/artifact.ts';
 import { createFolderStore } from '../storage/folder-store.ts';
 import { isForbidden, isTooLarge, isValidKey, type ObjectStore } from '../storage/object-store.ts';
 import type { S3Credentials, S3Location } from '../storage/s3-location.ts';
@@ -20,7 +26,7 @@ export type ModelsPlace =
 /**
  * Opens a place; a folder may still be empty, and a bucket is not asked yet.
  * @returns  undefined for the bundled model, which needs no storage.
- * @throws ExpectedError  When there is no such folder.
+ * @throws ExpectedError  When there is no such folder, or a model lies in it unpublished.
  */
 export async function openModels(place: ModelsPlace): Promise<ObjectReader | undefined> {
   switch (place.kind) {
@@ -48,6 +54,12 @@ async function requireFolder(path: string): Promise<void> {
   });
   if (!facts.isDirectory()) {
     throw new ExpectedError(`models: expected a folder at ${path}, got a file`);
+  }
+  if (existsSync(join(path, MANIFEST_FILE)) && !existsSync(join(path, POINTER_KEY))) {
+    throw new ExpectedError(
+      `models: expected a folder that models were published to, got a model, ${path}; ` +
+        `publish it first: npm run publish -- --model ${path} --to ./published`,
+    );
   }
 }
 

@@ -108,14 +108,14 @@ const OPTIONS = {
     variable: 'RATE_LIMIT',
     preset: '0',
     about: 'answers a minute for each address, 0 for any number',
-    parse: parseWhole(1_000_000),
+    parse: parseLimit,
   },
   heavyRateLimit: {
     usage: '--heavy-rate-limit COUNT',
     variable: 'HEAVY_RATE_LIMIT',
     preset: '0',
     about: 'the same for large answers',
-    parse: parseWhole(1_000_000),
+    parse: parseLimit,
   },
 } as const;
 
@@ -211,10 +211,15 @@ function parseWhole(max: number, min = 0): (value: Value) => number {
   };
 }
 
+/** The worker calls the absence of a limit "off". */
+function parseLimit({ name, text }: Value): number {
+  return parseWhole(1_000_000)({ name, text: text === 'off' ? '0' : text });
+}
+
 /** Parses a setting that the worker has too. Errors name the flag. */
 function parseAsWorker(variable: string, { name, text }: Value) {
   try {
-    return parseWorkerSettings({ MODEL_REFRESH_SECONDS: '20', [variable]: text });
+    return parseWorkerSettings({ [variable]: text });
   } catch (cause) {
     throw new ExpectedError((cause as Error).message.replace(variable, name), { cause });
   }

@@ -37,6 +37,13 @@ const REASONS = new Map(
   ),
 );
 
+/** Why the SDK has no credentials, by its own messages, which may hold secrets. */
+const NO_CREDENTIALS = [
+  [/aws sso login/, 'the login has ended: run aws sso login'],
+  [/aws login/, 'the login has ended: run aws login'],
+  [/^Could not (?:load|resolve) credentials/, 'there are none; does the profile exist?'],
+] as const;
+
 /** Names that the SDK gives to an answer without an error code. */
 const NO_CODE = new Set(['Error', 'NotFound', 'Unknown', 'UnknownError', 'S3ServiceException']);
 
@@ -49,11 +56,11 @@ export function describeError(cause: unknown) {
     $metadata: { httpStatusCode?: number; attempts?: number };
     $response: { statusCode?: number; headers?: Record<string, string> };
   }>;
-  const { name = '', $metadata = {}, $response = {} } = error;
+  const { name = '', message = '', $metadata = {}, $response = {} } = error;
   const status = $response.statusCode ?? $metadata.httpStatusCode;
-  const isCode =
-    (error.$fault !== undefined && !NO_CODE.has(name)) || name === 'CredentialsProviderError';
-  const code = error.message === 'Region is missing' ? 'RegionMissing' : name;
+  const hasCredentials = name !== 'CredentialsProviderError';
+  const isCode = (error.$fault !== undefined && !NO_CODE.has(name)) || !hasCredentials;
+  const code = message === 'Region is missing' ? 'RegionMissing' : name;
   return {
     /** HTTP status; undefined when no answer came. */
     status,
@@ -62,6 +69,7 @@ export function describeError(cause: unknown) {
     /** Node's error code when no answer came. */
     networkCode: status === undefined && !isCode ? error.code : undefined,
     bucketRegion: $response.headers?.['x-amz-bucket-region'],
+    advice: hasCredentials ? undefined : NO_CREDENTIALS.find(([text]) => text.test(message))?.[1],
     attempts: $metadata.attempts ?? 1,
   };
 }
@@ -93,7 +101,7 @@ export function isUnsupported(failure: S3Failure): boolean {
 
 /** @param timeoutMs  Time limit of the request, for the message. */
 export function toStorageFailure(failure: S3Failure, timeoutMs: number): StorageFailure {
-  const { status, code, networkCode, bucketRegion = '' } = failure;
+  const { status, code, networkCode, bucketRegion = '', advice } = failure;
   if (networkCode !== undefined) {
     const isLate = networkCode === 'ETIMEDOUT' || networkCode === 'ABORT_ERR';
     const detail = isLate ? `no answer within ${Math.ceil(timeoutMs / 1000)} s` : networkCode;
@@ -106,6 +114,6 @@ export function toStorageFailure(failure: S3Failure, timeoutMs: number): Storage
   if (reason === 'wrong_region' && /^[A-Za-z0-9-]{1,63}$/.test(bucketRegion)) {
     return { reason, detail: bucketRegion };
   }
-  const shownCode = code ?? 'without an S3 error code: is the endpoint an S3 endpoint?';
+  const shownCode = advice ?? code ?? 'without an S3 error code: is the endpoint an S3 endpoint?';
   return { reason, detail: `${status === undefined ? '' : `HTTP ${status} `}${shownCode}` };
 }

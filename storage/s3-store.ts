@@ -79,8 +79,8 @@ type Command = DeleteObjectCommand | GetObjectCommand | ListObjectsV2Command | P
 export function createS3Store(options: S3StoreOptions): ObjectStore {
   const { bucket, endpoint, region, timeoutMs = 30_000, allowUnsafeConditions = false } = options;
   const prefix = options.prefix ? `${options.prefix}/` : '';
-  const place = endpoint ?? (region === undefined ? 'AWS' : `AWS in ${region}`);
-  const description = `s3://${bucket}${prefix && `/${options.prefix}`} at ${place}`;
+  const name = `s3://${bucket}${prefix && `/${options.prefix}`}`;
+  let description = `${name} at ${endpoint ?? (region === undefined ? 'AWS' : `AWS in ${region}`)}`;
   const client = createS3Client(options);
   /** The headers of conditions that the server refused. */
   const refused = new Set<'IfNoneMatch' | 'IfMatch'>();
@@ -116,6 +116,11 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       const recovered = recover(failure);
       if (recovered !== undefined) {
         return recovered;
+      }
+      // The endpoint of a profile.
+      const found = await client.config.serviceConfiguredEndpoint?.().catch(() => undefined);
+      if (endpoint === undefined && found !== undefined && URL.canParse(found)) {
+        description = `${name} at ${new URL(found).origin}`;
       }
       const credentials = await client.config.credentials().catch(() => ({}));
       const secrets = Object.values(credentials).filter((each) => typeof each === 'string');
@@ -254,7 +259,9 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   }
 
   return {
-    description,
+    get description() {
+      return description;
+    },
     get,
     getIfChanged: (key, etag, maxBytes) => read(key, maxBytes, etag),
     put,

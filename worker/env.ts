@@ -15,8 +15,8 @@ import type { Bucket } from './models/r2-reader.ts';
 export interface Env {
   /** The bucket that models are published to; only read. */
   readonly MODELS: Bucket;
-  /** Seconds between two reads of the bucket's pointer: 0.1 to 3600. */
-  readonly MODEL_REFRESH_SECONDS: string;
+  /** Seconds between two reads of the bucket's pointer: 0.1 to 3600; 20 when absent. */
+  readonly MODEL_REFRESH_SECONDS?: string;
   /** Ed25519 public keys in Base64, separated by commas; none when absent or empty. */
   readonly MODEL_PUBLIC_KEYS?: string;
   /** Seconds of Strict-Transport-Security; 0 or absent for none. */
@@ -27,7 +27,7 @@ export interface Env {
   readonly MAX_CPU_MS?: string;
   /** Counts each caller's answers; absent without a rate limit. */
   readonly RATE_LIMITER?: RateLimiter;
-  /** The limit of RATE_LIMITER, which the binding does not report; `off` ignores the binding. */
+  /** The limit of RATE_LIMITER, which the binding does not report; `off` or `0` ignores it. */
   readonly RATE_LIMIT?: string;
   /** The same for heavy answers. */
   readonly HEAVY_RATE_LIMITER?: RateLimiter;
@@ -41,15 +41,12 @@ export interface Env {
 
 /** Parses the settings that are text. @throws RangeError  When one is wrong; it is named. */
 export function parseSettings({
-  MODEL_REFRESH_SECONDS: text,
+  MODEL_REFRESH_SECONDS: text = '20',
   MODEL_PUBLIC_KEYS: keys = '',
   HSTS_SECONDS: hsts = '0',
   SECURITY_CONTACT: contact = '',
   MAX_CPU_MS: cpu = '',
-}: Pick<
-  Env,
-  'MODEL_REFRESH_SECONDS' | 'MODEL_PUBLIC_KEYS' | 'HSTS_SECONDS' | 'SECURITY_CONTACT' | 'MAX_CPU_MS'
->) {
+}: Partial<Env>) {
   const seconds = Number(text);
   if (!(seconds >= 0.1 && seconds <= 3600)) {
     refuse('MODEL_REFRESH_SECONDS', text, 'seconds from 0.1 to 3600');
@@ -81,9 +78,7 @@ function refuse(name: string, text: string | undefined, expected: string): never
 }
 
 /** @returns  undefined without limits. @throws RangeError  For a limiter without a limit. */
-export function parseRateLimits(
-  env: Pick<Env, 'RATE_LIMITER' | 'RATE_LIMIT' | 'HEAVY_RATE_LIMITER' | 'HEAVY_RATE_LIMIT'>,
-): RateLimits | undefined {
+export function parseRateLimits(env: Partial<Env>): RateLimits | undefined {
   const all = pairLimit('RATE_LIMIT', env.RATE_LIMIT, env.RATE_LIMITER);
   const heavy = pairLimit('HEAVY_RATE_LIMIT', env.HEAVY_RATE_LIMIT, env.HEAVY_RATE_LIMITER);
   return all === undefined && heavy === undefined
@@ -96,7 +91,7 @@ function pairLimit(
   text: string | undefined,
   limiter: RateLimiter | undefined,
 ): RateLimit | undefined {
-  if (limiter === undefined || text === 'off') {
+  if (limiter === undefined || text === 'off' || text === '0') {
     return undefined;
   }
   if (text === undefined || !/^[1-9][0-9]{0,8}$/.test(text)) {

@@ -73,12 +73,13 @@ function begin(env: JobsEnv) {
       store: new JobStore(bucket),
       queue,
       delaySeconds: () => 0,
+      ...(fault.hangingWrites !== undefined && { writeMs: 1000 }),
     }),
   };
 }
 
 /** Uses up one of the remaining failures of a counter. */
-function takes(name: 'failingWrites' | 'lostAnswers' | 'lostMessages'): boolean {
+function takes(name: 'failingWrites' | 'hangingWrites' | 'lostAnswers' | 'lostMessages'): boolean {
   const left = fault[name] ?? 0;
   fault[name] = Math.max(0, left - 1);
   return left > 0;
@@ -98,6 +99,10 @@ function addBucketFaults(bucket: JobBucket): JobBucket {
       const [, shard] = /\/images\/(\d+)-/.exec(key) ?? [];
       if (fault.failingShards?.includes(Number(shard)) === true || takes('failingWrites')) {
         throw new Error('put: We encountered an internal error (10001) at secret-host');
+      }
+      if (takes('hangingWrites')) {
+        // Without a timer the runtime would notice that nothing goes on.
+        return new Promise((resolve) => setTimeout(resolve, 2 ** 31 - 1));
       }
       const done = await bucket.put(key, value, options);
       if (takes('lostAnswers')) {

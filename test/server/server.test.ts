@@ -83,6 +83,10 @@ describe('a start that fails', () => {
       ],
       [['--models', file], /^digitmint: models: expected a folder at .*file, got a file/],
       [
+        ['--models', 'models/digits'],
+        /got a model, .*digits; .* --model .*digits --to .\/published/,
+      ],
+      [
         ['--host', '203.0.113.1'],
         /^digitmint: --host or HOST is "203.0.113.1", expected an address/,
       ],

@@ -50,6 +50,10 @@ test('flags override variables, and an empty variable counts as unset', () => {
   expect(parseSettings(['--models', 'folder:s3'], env)).toMatchObject({
     models: { kind: 'folder', path: 's3' },
   });
+  expect(parseSettings(['--rate-limit', 'off'], { HEAVY_RATE_LIMIT: 'off' })).toMatchObject({
+    rateLimit: 0,
+    heavyRateLimit: 0,
+  });
   expect(parseSettings(['--help'], { PORT: 'x' })).toBe('help');
 });
 

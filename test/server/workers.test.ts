@@ -71,6 +71,30 @@ if (cluster.isPrimary) {
 }
 `;
 
+/** A cluster whose worker is killed between the hand-over of a connection and its acceptance. */
+const STOPPED = `
+import cluster from 'node:cluster';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import { joinCluster, runCluster } from 'CLUSTER';
+if (cluster.isPrimary) {
+  runCluster({ script: import.meta.filename, workers: 1, limiters: {}, stopMs: 0, log: () => {} });
+  cluster.once('listening', ({ process: { pid } }, { port }) => {
+    process.kill(pid, 'SIGSTOP');
+    const client = connect(port, '127.0.0.1', async () => {
+      await new Promise(setImmediate);
+      await new Promise(setImmediate);
+      process.kill(pid, 'SIGKILL');
+      cluster.once('listening', () => process.exit(1)); // The next worker serves already.
+    });
+    client.on('error', () => undefined).once('close', () => process.exit(0));
+  });
+} else {
+  joinCluster().tellStarted({});
+  createServer().listen(0, '127.0.0.1');
+}
+`;
+
 /** A cluster whose worker dies when Node's own file is gone. Stops at the second loss. */
 const WITHOUT_NODE = `
 import cluster from 'node:cluster';
@@ -132,6 +156,10 @@ describe.skipIf(!isLinux)('two workers', () => {
 
   test('one that dies before it is answered takes no other with it', async () => {
     expect((await runModule(DYING)).status).toBe(0);
+  });
+
+  test('one that is killed leaves no client waiting', async () => {
+    expect((await runModule(STOPPED)).status).toBe(0);
   });
 
   test('one that cannot be started is told, and tried again until the stop', async () => {

@@ -589,4 +589,27 @@ describe('an S3 store with a profile', () => {
     await proxy.close();
     await rm(folder, { recursive: true });
   });
+
+  it.each([
+    ['good', '', 'at http://127.0.0.1:9: cannot be reached (ECONNREFUSED)'],
+    ['none', '', 'refused the credentials (there are none; does the profile exist?)'],
+    [
+      'ended',
+      'sso_account_id=1\nsso_role_name=a\nsso_region=a\nsso_start_url=http://127.0.0.1/',
+      'refused the credentials (the login has ended: run aws sso login)',
+    ],
+  ])('names what is wrong with the profile %s', async (name, lines, message) => {
+    const folder = await mkdtemp(join(tmpdir(), 'digitmint-profile-'));
+    const good =
+      'aws_access_key_id = a\naws_secret_access_key = b\nendpoint_url=http://127.0.0.1:9';
+    await writeFile(join(folder, 'config'), `[profile good]\n${good}\n[profile ended]\n${lines}\n`);
+    vi.stubEnv('HOME', folder);
+    vi.stubEnv('AWS_PROFILE', name);
+    vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'config'));
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(folder, 'credentials'));
+    const store = createS3Store({ bucket: 'bucket', region: 'auto', attempts: 1 });
+    await expect(store.get('key')).rejects.toThrow(message);
+    vi.unstubAllEnvs();
+    await rm(folder, { recursive: true });
+  });
 });

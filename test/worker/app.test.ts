@@ -137,10 +137,9 @@ test('the home page describes what the serving model draws', async () => {
 test('no answer demands HTTPS without HSTS_SECONDS, and a wrong one is named', async () => {
   const app = createBrokenApp({ acquire: () => Promise.reject(new Error('down')) });
   expect((await app.request('/docs')).headers.has('strict-transport-security')).toBe(false);
-  const MODEL_REFRESH_SECONDS = '20';
-  expect(parseSettings({ MODEL_REFRESH_SECONDS }).hstsSeconds).toBe(0);
-  expect(parseSettings({ MODEL_REFRESH_SECONDS, HSTS_SECONDS: '60' }).hstsSeconds).toBe(60);
-  expect(() => parseSettings({ MODEL_REFRESH_SECONDS, HSTS_SECONDS: '1y' })).toThrow(
+  expect(parseSettings({})).toMatchObject({ hstsSeconds: 0, modelRefreshMs: 20_000 });
+  expect(parseSettings({ HSTS_SECONDS: '60' }).hstsSeconds).toBe(60);
+  expect(() => parseSettings({ HSTS_SECONDS: '1y' })).toThrow(
     'HSTS_SECONDS is "1y", expected whole seconds',
   );
 });

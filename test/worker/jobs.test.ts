@@ -297,6 +297,17 @@ describe('a job has the same bytes', () => {
     expect(worker.readLogs().some((line) => line.includes('"event":"job_failed"'))).toBe(true);
   });
 
+  test('when a write never ends', async () => {
+    await tellFault({ hangingWrites: 1 });
+    await tell('/test/reset', {}); // The next isolate has a short time limit.
+    const job = await start('seed=hanging&n=652&model=large');
+    await waitFor(job, 'done');
+    const { images } = await readBack(job);
+    expect(images.equals(await readSet('seed=hanging&n=652&model=large', 'images'))).toBe(true);
+    await tellFault({});
+    await tell('/test/reset', {});
+  });
+
   test('when the queue loses messages and the job is started again', async () => {
     await tellFault({ lostMessages: 1 });
     const job = await start('seed=lost&n=1303&model=large'); // The lost message is the page's.

@@ -9,6 +9,7 @@ import { yieldThread } from '../http/admission.ts';
 import { countPerPart } from '../http/content.ts';
 import { ConcurrencyLimit } from '../http/concurrency-limit.ts';
 import type { Log } from '../http/log.ts';
+import { limitTime } from '../models/model-store.ts';
 import { useModel, type ModelSource } from '../models/model-source.ts';
 import {
   encodeShardHeads,
@@ -39,7 +40,10 @@ const BATCH = 100;
 /** Shards in memory: one is drawn while another is written, and waiting takes no processor time. */
 const SHARDS = { concurrent: 2, waiting: 100, waitMs: 300_000, expiresMs: 300_000 } as const;
 
-/** Makes the consumer of both queues. `delaySeconds` delays a failed message, by its attempts. */
+/**
+ * Makes the consumer of both queues. `delaySeconds` delays a failed message, by its attempts. A
+ * shard's write takes `writeMs` at most: on a full disk the local bucket never answers.
+ */
 export function createJobConsumer(options: {
   readonly modelSource: ModelSource;
   readonly log: Log;
@@ -47,8 +51,10 @@ export function createJobConsumer(options: {
   readonly store: JobStore;
   readonly queue: JobQueue;
   readonly delaySeconds?: (attempts: number) => number;
+  readonly writeMs?: number;
 }): (batch: JobBatch, defer: Defer) => Promise<void> {
-  const { modelSource, log, store, queue, clock = () => performance.now() } = options;
+  const { modelSource, log, store, queue, writeMs = 60_000 } = options;
+  const { clock = () => performance.now() } = options;
   const { delaySeconds = (attempts) => Math.min(600, 10 * 2 ** (attempts - 1)) } = options;
   const memory = new ConcurrencyLimit(SHARDS, clock);
 
@@ -96,7 +102,8 @@ export function createJobConsumer(options: {
       log({ level: 'error', event: 'job_stopped', job, why: 'model_gone' });
       return;
     }
-    const isNew = await store.putShard(job, record, shard, content);
+    const writing = store.putShard(job, record, shard, content);
+    const isNew = await limitTime(writing, writeMs, `writing shard ${shard}`);
     const event = isNew ? 'shard_written' : 'shard_there';
     const [bytes, ms] = [content.images.bytes.length, Math.round(content.drawMs)];
     log({ level: 'info', event, job, shard, bytes, ms });

@@ -148,9 +148,11 @@ test('the stated limits equal those of the bindings', async () => {
 test('nobody is limited without a binding; a binding without a stated limit is an error', () => {
   const limiter = { limit: async () => ({ success: true }) };
   expect(parseRateLimits({ RATE_LIMIT: '600', HEAVY_RATE_LIMIT: '60' })).toBeUndefined();
-  expect(parseRateLimits({ RATE_LIMITER: limiter, RATE_LIMIT: 'off' })).toBeUndefined();
+  for (const RATE_LIMIT of ['off', '0']) {
+    expect(parseRateLimits({ RATE_LIMITER: limiter, RATE_LIMIT })).toBeUndefined();
+  }
   expect(parseRateLimits({ RATE_LIMITER: limiter, RATE_LIMIT: '7' })?.all?.requests).toBe(7);
-  for (const text of [undefined, '', '0', '-1', '6e2', 'many']) {
+  for (const text of [undefined, '', '-1', '6e2', 'many']) {
     expect(() =>
       parseRateLimits({ RATE_LIMITER: limiter, ...(text !== undefined && { RATE_LIMIT: text }) }),
     ).toThrow(/RATE_LIMIT is/);

@@ -5,6 +5,8 @@
 export interface JobFault {
   /** Number of image writes that throw. */
   readonly failingWrites?: number;
+  /** Number of image writes that never end. Takes effect in a new isolate. */
+  readonly hangingWrites?: number;
   /**
    * Number of image writes that succeed and then throw, as when a consumer dies before it reports
    * the write.
