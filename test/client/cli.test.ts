@@ -97,10 +97,11 @@ print(JSON.stringify(ended));`;
 async function runInOne(
   commands: readonly string[],
   node = process.execPath,
+  cwd = client.folder,
 ): Promise<ReadonlyMap<string, Ended>> {
   const cli = pathToFileURL(join(client.path, 'cli.js')).href;
   const args = ['--input-type=module', '--eval', IN_ONE, cli, ...commands];
-  const options = { cwd: client.folder, maxBuffer: MAX_OUTPUT };
+  const options = { cwd, maxBuffer: MAX_OUTPUT };
   const { stdout } = await promisify(execFile)(node, args, options);
   const ended = JSON.parse(stdout) as readonly (Omit<Ended, 'stdout'> & { base64: string })[];
   return new Map(
@@ -109,6 +110,12 @@ async function runInOne(
       { ...rest, stdout: Buffer.from(base64, 'base64') },
     ]),
   );
+}
+
+/** Runs commands that need no process of their own in the test's folder. */
+async function runEach<const Commands extends readonly string[]>(...commands: Commands) {
+  const ended = await runInOne(commands, process.execPath, folder);
+  return commands.map((command) => ended.get(command)) as { [I in keyof Commands]: Ended };
 }
 
 const writePets = (): Promise<void> => writeModel(join(folder, 'my-pets'), pets);
@@ -170,12 +177,14 @@ test('hand reads several digits of one person, each guessed or with its label', 
 test('hand says what it cannot read, and that a model has no encoder', async () => {
   await writePets();
   await writeFile(join(folder, 'empty.png'), '');
-  expect((await run(['hand', 'empty.png'])).stderr).toContain('digitmint: empty.png is empty');
-  expect((await run(['hand', 'none.png'])).stderr).toContain(
-    'none.png cannot be read (no such file or directory)',
-  );
   await writeFile(join(folder, 'seven.png'), writeSeven());
-  const bare = await run(['hand', 'seven.png', '--model', 'my-pets']);
+  const [empty, none, bare] = await runEach(
+    'hand empty.png',
+    'hand none.png',
+    'hand seven.png --model my-pets',
+  );
+  expect(empty.stderr).toContain('digitmint: empty.png is empty');
+  expect(none.stderr).toContain('none.png cannot be read (no such file or directory)');
   expect([bare.code, bare.stderr]).toEqual([2, expect.stringContaining('has no encoder')]);
 });
 
@@ -331,10 +340,9 @@ describe('writes', () => {
     )?.[1] as string;
     const png = await readFile(join(folder, 'seven.png'));
     expect(PNG.sync.read(png).width).toBe(28);
-    expect((await run(['7', '--seed', seed])).stdout.equals(png)).toBe(true);
-    await run(['7', '--out', 'seven.svg']);
+    const [again] = await runEach(`7 --seed ${seed}`, '7 --out seven.svg', '7 --out seven --json');
+    expect(again.stdout.equals(png)).toBe(true);
     expect(await readFile(join(folder, 'seven.svg'), 'utf8')).toMatch(/^<svg /);
-    await run(['7', '--out', 'seven', '--json']);
     expect(JSON.parse(await readFile(join(folder, 'seven'), 'utf8'))).toMatchObject({ n: 1 });
   });
 
@@ -374,15 +382,18 @@ describe('writes', () => {
 
   test('all of a file or nothing', async () => {
     await writeFile(join(folder, 'old.png'), 'old');
-    expect((await run(['--scale', '99', '--out', 'old.png'])).code).toBe(2);
+    const [refused, denied, labelled] = await runEach(
+      '--scale 99 --out old.png',
+      '--out nowhere/seven.png',
+      'dataset --n 2 --out a.npy --labels nowhere/b.npy',
+    );
+    expect(refused.code).toBe(2);
     expect(await readFile(join(folder, 'old.png'), 'utf8')).toBe('old');
-    const denied = await run(['--out', 'nowhere/seven.png']);
     expect([denied.code, denied.stderr]).toEqual([
       1,
       'digitmint: --out nowhere/seven.png: cannot be written (no such file or directory)\n',
     ]);
-    const args = ['dataset', '--n', '2', '--out', 'a.npy', '--labels', 'nowhere/b.npy'];
-    expect((await run(args)).stderr).toContain('--labels nowhere/b.npy: cannot be written');
+    expect(labelled.stderr).toContain('--labels nowhere/b.npy: cannot be written');
     expect(await readdir(folder)).toEqual(['old.png']);
     // Nor a second file that replaces the first one.
     await symlink('a.npy', join(folder, 'link.npy'));

@@ -64,7 +64,7 @@ function makeImage(
   squares = 1,
 ): Picture {
   let state = 88_172_645;
-  const pixels = Uint8Array.from({ length: width * height * channels }, (_, i) => {
+  const pixels = new Uint8Array(width * height * channels).map((_, i) => {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
