@@ -28,7 +28,7 @@ export async function createTrainerKiller({
   await writeSmallMnist(data, IMAGES);
   const start = (out: string) => {
     const schedule = ['--steps', String(STEPS), '--checkpoint-every', '2', '--image-every', '3'];
-    const preset = ['--preset', 'seed', '--batch', '8'];
+    const preset = ['--preset', 'seed', '--batch', '32'];
     return ['train', ...preset, '--backend', backend, ...schedule, '--out', out];
   };
   const run = (args: string[], killAfterMs?: number): Promise<Ended> =>

@@ -1,5 +1,5 @@
 /**
- * Tests the command line as a user runs it, with real stops in its own processes.
+ * Tests the command line as a user runs it: in its own processes, with real stops.
  * `long-runs.test.ts` kills them.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
@@ -19,9 +19,13 @@ import { readArtifactFolder } from '../../../trainer/publish/artifact-folder.ts'
 import { createFolderStore } from '../../../storage/folder-store.ts';
 import { buildFixture, writeModel } from '../../support/models/fixture-artifact.ts';
 import { readServed } from '../../support/models/published.ts';
-import { runHere, type Ended } from '../../support/training/run-here.ts';
 import { writeSmallMnist } from '../../support/training/small-mnist.ts';
 import { TRAINER } from '../../support/trainer-program.ts';
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
 
 const run = (...args: string[]): Promise<Ended> => runIn(process.cwd(), ...args);
 
@@ -36,6 +40,38 @@ function runIn(cwd: string, ...args: string[]): Promise<Ended> {
       },
     );
   });
+}
+
+class Exit extends Error {}
+
+/**
+ * Runs a command in this process, which saves the start of another. Only for commands that end at
+ * once.
+ */
+async function runHere(...args: string[]): Promise<Ended> {
+  let output = '';
+  const write = (text: unknown): boolean => {
+    output += text instanceof Exit ? '' : `${String(text)}\n`;
+    return true;
+  };
+  const { argv, exitCode } = process;
+  vi.spyOn(process.stdout, 'write').mockImplementation(write);
+  vi.spyOn(process.stderr, 'write').mockImplementation(write);
+  vi.spyOn(console, 'log').mockImplementation(write);
+  vi.spyOn(console, 'error').mockImplementation(write);
+  vi.spyOn(process, 'exit').mockImplementation(() => {
+    throw new Exit();
+  });
+  try {
+    process.argv = [process.execPath, TRAINER, ...args];
+    process.exitCode = 0;
+    vi.resetModules(); // Importing the program runs it.
+    await import('../../../trainer/main.ts');
+    return { code: process.exitCode, output };
+  } finally {
+    vi.restoreAllMocks();
+    Object.assign(process, { argv, exitCode });
+  }
 }
 
 const parent = mkdtempSync(join(tmpdir(), 'digitmint-cli-'));
@@ -298,8 +334,15 @@ describe('npm run train', () => {
   });
 
   it('warns before it trains convolutions in plain JavaScript', async () => {
-    const flags = ['--preset', 'digits', '--backend', 'cpu', '--data', data];
-    const { code, output } = await runHere('train', ...flags, '--dry-run', '--no-publish');
+    const { code, output } = await run(
+      'train',
+      '--preset',
+      'digits',
+      '--backend',
+      'cpu',
+      '--dry-run',
+      '--no-publish',
+    );
     expect(code).toBe(0);
     expect(output).toMatch(
       /note +Convolutions train a hundred times slower on cpu .*npm run setup:tensorflow/,
@@ -384,7 +427,7 @@ describe('npm run train', () => {
       expect(whole.length).toBe(WEIGHT_BYTES.float16 * PARAMETERS);
       expect((await readArtifactFolder(model)).manifest.weights.dtype).toBe('float16');
       const flags = ['--resume', join(parent, 'whole'), '--no-publish', '--weights', 'float32'];
-      expect((await runHere('train', ...flags)).code).toBe(0);
+      expect((await run('train', ...flags)).code).toBe(0);
       const { manifest, files } = await readArtifactFolder(model);
       expect(manifest.weights.dtype).toBe('float32');
       expect(files.get(WEIGHTS_FILE)?.length).toBe(WEIGHT_BYTES.float32 * PARAMETERS);
@@ -393,13 +436,13 @@ describe('npm run train', () => {
     it('is drawn from by the run’s folder, in the format that the file’s name says', async () => {
       const out = join(parent, 'drawn.npy');
       const args = ['sample', '--model', join(parent, 'whole'), '--n', '2', '--out'];
-      expect((await runHere(...args, out)).code).toBe(0);
+      expect((await run(...args, out)).code).toBe(0);
       expect((await readFile(out)).toString('latin1', 1, 6)).toBe('NUMPY');
     });
 
     it('keeps a model beside every sample grid on request; the last one equals the exported model', async () => {
       const out = join(parent, 'snapshots');
-      const { code } = await runHere(...TRAIN, '--image-every', '5', '--snapshots', '--out', out);
+      const { code } = await run(...TRAIN, '--image-every', '5', '--snapshots', '--out', out);
       expect(code).toBe(0);
       expect(await readdir(locate(out).snapshots)).toEqual([
         'step-0000000',
@@ -421,7 +464,7 @@ describe('npm run train', () => {
     });
 
     it('is resumed with more steps', async () => {
-      const { code, output } = await runHere(
+      const { code, output } = await run(
         'train',
         '--resume',
         join(parent, 'whole'),
@@ -434,7 +477,7 @@ describe('npm run train', () => {
       expect(output).toMatch(/Trained in .* is seed@/);
       expect(code).toBe(0);
       await rm(locate(join(parent, 'whole')).metrics); // A model needs no log.
-      const again = await runHere('train', '--resume', join(parent, 'whole'));
+      const again = await run('train', '--resume', join(parent, 'whole'));
       expect(again.output).toMatch(/steps +9 done, to 9 of 8 images/);
       expect(again.output).toMatch(/All 9 steps were done before .* is seed@/);
       expect(again.output).not.toMatch(/Trained in/);
@@ -483,7 +526,7 @@ describe('npm run train', () => {
         [['train', '--resume', out], locked],
         [[...TRAIN, '--out', out], '--out .*locked: holds a run already'],
       ] as const) {
-        const second = await runHere(...command);
+        const second = await run(...command);
         // Before it reads data or the newest checkpoint.
         expect(second.output).not.toContain('backend');
         expect(second.output).toMatch(new RegExp(message));
@@ -544,7 +587,7 @@ describe('npm run train', () => {
 
 describe('npm run trainer -- quantize', () => {
   const quantize = async (model: string, dtype: string, out: string) => {
-    const { code, output } = await runHere(
+    const { code, output } = await run(
       'quantize',
       '--model',
       model,
@@ -600,7 +643,7 @@ describe('npm run trainer -- quantize', () => {
 
     const out = join(parent, 'products');
     const flags = ['--model', join(parent, 'products-16'), '--products', '8', '--out', out];
-    const { code, output } = await runHere('quantize', ...flags);
+    const { code, output } = await run('quantize', ...flags);
     expect(code).toBe(0);
     // These pixels' contrast is 255: see docs/notes/engine-and-png.md.
     expect(output).toMatch(/256 samples, bytes of 0 to 255: at most \d+ apart, 1\.\d+ in the mean/);
@@ -613,7 +656,7 @@ describe('npm run trainer -- quantize', () => {
 
   it('refuses 8-bit products where only the last layer is a convolution', async () => {
     const flags = ['--model', 'models/seed', '--products', '8', '--out', join(parent, 'none')];
-    const { code, output } = await runHere('quantize', ...flags);
+    const { code, output } = await run('quantize', ...flags);
     expect(code).not.toBe(0);
     expect(output).toContain('--products 8: expected a convolution before the last layer');
   });
@@ -678,14 +721,14 @@ describe('npm run sample', () => {
       '--labels',
       labels,
     ];
-    expect((await runHere(...args)).code).toBe(0);
+    expect((await run(...args)).code).toBe(0);
     expect((await readFile(labels)).subarray(0, 8).toString('hex')).toBe('0000080100000032');
     expect([...(await readFile(labels)).subarray(8)]).toEqual([
       ...drawLabels(deriveSeedKey('1'), 0, 50, 10),
     ]);
-    expect((await runHere(...args, '--force', '--label', '7')).code).toBe(0);
+    expect((await run(...args, '--force', '--label', '7')).code).toBe(0);
     expect(new Set((await readFile(labels)).subarray(8))).toEqual(new Set([7]));
-    expect((await runHere(...args, '--force', '--label', '10')).output).toMatch(
+    expect((await run(...args, '--force', '--label', '10')).output).toMatch(
       /--label 10: fixture has no such class, expected 0 to 9/,
     );
   });
@@ -707,7 +750,7 @@ describe('npm run sample', () => {
     const { code, output } = await run(...args, first);
     expect(output).toMatch(/a\.npy: 100 samples of seed@[0-9a-f]{16}, seed "x", in \d+ ms/);
     expect(code).toBe(0);
-    await runHere(...args, second);
+    await run(...args, second);
     expect(await readFile(second)).toEqual(await readFile(first));
   });
 });

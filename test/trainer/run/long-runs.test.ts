@@ -22,7 +22,6 @@ import { createTrainerKiller } from '../../support/crash/kill-trainer.ts';
 import { readRunFacts } from '../../support/crash/run-facts.ts';
 import { createDice } from '../../support/dice.ts';
 import { LOSSY_CONFIG, type Faults } from '../../support/training/lose-device.ts';
-import { runHere, type Ended } from '../../support/training/run-here.ts';
 import { writeSmallMnist } from '../../support/training/small-mnist.ts';
 import { makeTinyDataset } from '../../support/training/tensors.ts';
 import { TRAINER } from '../../support/trainer-program.ts';
@@ -53,11 +52,16 @@ const start = (out: string, steps?: number): string[] => [
   '--backend',
   'wasm',
   '--batch',
-  '8',
+  '32',
   ...planSchedule(steps),
   '--out',
   out,
 ];
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
 
 /** @param command  A prefix of the command line, such as `taskset`. */
 function run(args: readonly string[], command: readonly string[] = []): Promise<Ended> {
@@ -70,8 +74,6 @@ function run(args: readonly string[], command: readonly string[] = []): Promise<
 }
 
 const train = (...args: string[]): Promise<Ended> => run([...args, '--no-publish']);
-const resume = (out: string, from: string): Promise<Ended> =>
-  runHere('train', '--resume', out, '--steps', String(STEPS), '--data', from, '--no-publish');
 
 describe('kill -9 at random moments', () => {
   it.each([
@@ -117,7 +119,16 @@ describe('a run', () => {
   it('resumes from the checkpoint before a truncated one, reports this, and deletes the bad one', async () => {
     const out = await copyStopped('truncated');
     await truncate(join(locate(out).checkpoints, 'step-0000006.safetensors'), 5000);
-    const { code, output } = await resume(out, data);
+    const { code, output } = await run([
+      'train',
+      '--resume',
+      out,
+      '--steps',
+      String(STEPS),
+      '--data',
+      data,
+      '--no-publish',
+    ]);
     expect(output).toMatch(/note +Passed over a checkpoint: step-0000006\.safetensors: truncated/);
     expect(output).toMatch(/steps +4 done, to 8/);
     expect(code).toBe(0);
@@ -135,7 +146,7 @@ describe('a run', () => {
     for (const name of await readdir(locate(out).checkpoints)) {
       await writeFile(join(locate(out).checkpoints, name), 'nothing');
     }
-    const { code, output } = await resume(out, data);
+    const { code, output } = await run(['train', '--resume', out, '--data', data, '--no-publish']);
     expect(code).toBe(1);
     expect(output).toMatch(
       /no checkpoint in .* is whole: step-0000006\.safetensors: .*step-0000004\.safetensors: /,
@@ -145,7 +156,9 @@ describe('a run', () => {
 
   it('reports data that is missing, truncated or changed by one pixel, and resumes when the data is back', async () => {
     const out = await copyStopped('data');
-    expect(await resume(out, join(parent, 'gone'))).toEqual({
+    const resume = (from: string) =>
+      run(['train', '--resume', out, '--steps', String(STEPS), '--data', from, '--no-publish']);
+    expect(await resume(join(parent, 'gone'))).toEqual({
       code: 1,
       output: expect.stringMatching(/--data .*gone: no such folder/),
     });
@@ -155,20 +168,20 @@ describe('a run', () => {
     const bytes = await readFile(images);
     bytes[5000] = (bytes[5000] as number) ^ 1;
     await writeFile(images, bytes);
-    expect(await resume(out, spoilt)).toEqual({
+    expect(await resume(spoilt)).toEqual({
       code: 1,
       output: expect.stringMatching(
         /the run was trained on \S+ \(IDX files\) \(600 images, SHA-256 .*give the same --data/,
       ),
     });
     await truncate(images, 10_000);
-    expect(await resume(out, spoilt)).toEqual({
+    expect(await resume(spoilt)).toEqual({
       code: 1,
       output: expect.stringMatching(
         /train-images-idx3-ubyte says 600 x 28 x 28, .*: it is truncated/,
       ),
     });
-    expect((await resume(out, data)).code).toBe(0);
+    expect((await resume(data)).code).toBe(0);
     expect((await readRunFacts(out)).hashes['model/weights.bin']).toBe(
       (await readRunFacts(whole)).hashes['model/weights.bin'],
     );
@@ -178,7 +191,16 @@ describe('a run', () => {
     const out = await copyStopped('unforeseen');
     await rm(locate(out).events, { recursive: true });
     await writeFile(locate(out).events, 'a file where a folder should be');
-    const { code, output } = await resume(out, data);
+    const { code, output } = await run([
+      'train',
+      '--resume',
+      out,
+      '--steps',
+      String(STEPS),
+      '--data',
+      data,
+      '--no-publish',
+    ]);
     expect(code).toBe(1);
     expect(output).toMatch(
       /The checkpoints so far are kept: go on with npm run train -- --resume .*unforeseen\n/,
