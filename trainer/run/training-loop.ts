@@ -11,6 +11,7 @@ import { PURPOSES } from '../gan/preset.ts';
 import { createGan, disposeGan, readGan, type StepLosses, type StepSource } from '../gan/step.ts';
 import { pickShippedWeights, type Gan, type Probe } from '../gan/update.ts';
 import { saveCheckpoint, type Checkpoint } from './checkpoint.ts';
+import { learnMatchingClassifier } from './matching-classifier.ts';
 import {
   createObserver,
   DIVERGED_ADVICE,
@@ -68,7 +69,12 @@ export interface TrainingResult {
  */
 export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const { config, dataset, signal, hook, clock = performance.now.bind(performance) } = run;
-  const source = { config, dataset, key: deriveKey('train', config.seed) };
+  const key = deriveKey('train', config.seed);
+  const classifier = await prepareClassifier(run);
+  if (classifier === null) {
+    return { finished: false, step: 0, weights: new Float32Array() };
+  }
+  const source = { config, dataset, key, ...classifier };
   const gan = createGan(source, run.checkpoint);
   const batcher = createBatcher(dataset.count, config.batchSize, source.key, PURPOSES.shuffle);
   const firstStep = run.checkpoint?.step ?? 0;
@@ -124,6 +130,18 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
     stepper.release();
     disposeGan(gan);
   }
+}
+
+/** The classifier that a new run with matching needs; null when the signal came first. */
+async function prepareClassifier(run: TrainingRun): Promise<Pick<StepSource, 'classifier'> | null> {
+  const { config, dataset, checkpoint, signal, reporter } = run;
+  if (config.matching === undefined || checkpoint !== null) {
+    return {};
+  }
+  const key = deriveKey('matching', config.seed);
+  const say = reporter.say.bind(reporter);
+  const classifier = await learnMatchingClassifier(dataset, key, { signal, say });
+  return classifier && { classifier };
 }
 
 /**

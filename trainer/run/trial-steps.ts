@@ -5,6 +5,7 @@ import { createBatcher, type Dataset } from '../data/dataset.ts';
 import { PURPOSES, type TrainingConfig } from '../gan/preset.ts';
 import { createGan, disposeGan, type StepSource } from '../gan/step.ts';
 import { findWebgpu, submitSteps } from '../tensorflow/webgpu/device.ts';
+import { drawMatchingClassifier } from './matching-classifier.ts';
 import { createStepper } from './stepper.ts';
 
 /** Two steps prove and record a graph, one warms up. The last is timed. */
@@ -34,7 +35,9 @@ export async function timeSteps(config: TrainingConfig, dataset: Dataset): Promi
 
 /** Makes networks with starting weights. The caller releases them. */
 export function startSteps(config: TrainingConfig, dataset: Dataset) {
-  const source: StepSource = { config, dataset, key: deriveKey('train', config.seed) };
+  const key = deriveKey('train', config.seed);
+  const classifier = config.matching && drawMatchingClassifier(dataset, key);
+  const source: StepSource = { config, dataset, key, ...(classifier && { classifier }) };
   const gan = createGan(source, null);
   const stepper = createStepper(gan, source);
   const batcher = createBatcher(dataset.count, config.batchSize, source.key, PURPOSES.shuffle);

@@ -7,9 +7,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { planGenerator } from '../../../shared/model/generator.ts';
 import { createState, disposeState, readState } from '../../../trainer/gan/network-state.ts';
-import { buildInput, planDiscriminator } from '../../../trainer/gan/networks.ts';
+import { buildInput, encodeLabels, planDiscriminator } from '../../../trainer/gan/networks.ts';
 import type { AdamConfig } from '../../../trainer/gan/preset.ts';
-import { computeAmounts, encodeLabels } from '../../../trainer/gan/step.ts';
+import { computeAmounts } from '../../../trainer/gan/step.ts';
 import {
   updateDiscriminator,
   updateGenerator,
@@ -84,6 +84,7 @@ export function openProblem(
     generator: createState(plan.weights, withMoments(problem.generatorWeights)),
     discriminator: createState(judge.weights, withMoments(problem.discriminatorWeights)),
     average: null,
+    matching: null,
   };
   const { labels } = problem;
   const batch: Batch = {

@@ -9,8 +9,14 @@ import * as tf from '@tensorflow/tfjs';
 import { deriveKey } from '../../../shared/model/random.ts';
 import { createBatcher } from '../../../trainer/data/dataset.ts';
 import { readSmallMnist } from './small-mnist.ts';
-import { PRESETS, PURPOSES, type TrainingConfig } from '../../../trainer/gan/preset.ts';
+import {
+  PRESETS,
+  PURPOSES,
+  USUAL_MATCHING,
+  type TrainingConfig,
+} from '../../../trainer/gan/preset.ts';
 import { createGan, disposeGan, type StepSource } from '../../../trainer/gan/step.ts';
+import { drawMatchingClassifier } from '../../../trainer/run/matching-classifier.ts';
 import { createStepper } from '../../../trainer/run/stepper.ts';
 import type { Probe, StepFigure } from '../../../trainer/gan/update.ts';
 import { selectBackend, type BackendName } from '../../../trainer/tensorflow/backend.ts';
@@ -169,6 +175,10 @@ if (process.argv[1] === import.meta.filename) {
   const cases: Readonly<Record<string, readonly [TrainingConfig, StepSource['dataset']]>> = {
     digits: [{ ...PRESETS.digits, ...small }, mnist],
     'digits, moved': [{ ...PRESETS.digits, ...small, augment: 0.5 }, mnist],
+    'digits, matched': [
+      { ...PRESETS.digits, ...small, matching: { weight: 3, ...USUAL_MATCHING, cosines: 32 } },
+      mnist,
+    ],
     seed: [{ ...PRESETS.seed, ...small }, mnist],
     'R1, a smoothed target and falling rates': [
       {
@@ -184,7 +194,9 @@ if (process.argv[1] === import.meta.filename) {
   const runs: Record<string, { operations: SteppedRun; graph: SteppedRun }> = {};
   const falsified: Record<string, SteppedRun> = {};
   for (const [label, [config, dataset]] of Object.entries(cases)) {
-    const source = { config, dataset, key: deriveKey('train', config.seed) };
+    const key = deriveKey('train', config.seed);
+    const classifier = config.matching && drawMatchingClassifier(dataset, key);
+    const source = { config, dataset, key, ...(classifier && { classifier }) };
     runs[label] = {
       operations: await doSteps(source, { graphs: false }),
       graph: await doSteps(source, {}),

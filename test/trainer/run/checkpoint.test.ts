@@ -30,6 +30,10 @@ function makeCheckpoint(step: number): Checkpoint {
     generator: arrays(step),
     discriminator: arrays(step + 10),
     average: step % 2 === 0 ? null : makeValues(50, step + 20),
+    matching:
+      step % 2 === 0
+        ? null
+        : { classifier: makeValues(20, step + 30), generated: makeValues(10, step + 40) },
   };
 }
 

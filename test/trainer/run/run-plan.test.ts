@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { encodeNpy } from '../../../shared/array-headers.ts';
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { PRESETS } from '../../../trainer/gan/preset.ts';
+import { PRESETS, USUAL_MATCHING } from '../../../trainer/gan/preset.ts';
 import { printPlan, showPath } from '../../../trainer/run/print-plan.ts';
 import { createRunFolder, hashRun, type RunOptions } from '../../../trainer/run/run-folder.ts';
 import {
@@ -83,6 +83,39 @@ describe('a set of few pictures', () => {
   it('is not augmented when it has more pictures, or for the tutorial’s network', async () => {
     expect((await plan({})).augment).toBeUndefined();
     expect((await plan({ preset: 'seed' })).augment).toBeUndefined();
+  });
+});
+
+describe('a run that matches real images', () => {
+  const plan = async (request: RunRequest) => {
+    const { options, backend, notes } = await planRun({
+      backend: 'cpu',
+      out: 'nowhere',
+      ...request,
+    });
+    await backend.release();
+    return { matching: options.config.matching, notes: notes.join('\n') };
+  };
+
+  it('does so on request, and says so', async () => {
+    const { matching, notes } = await plan({ match: 3 });
+    expect(matching).toEqual({ weight: 3, ...USUAL_MATCHING });
+    expect(notes).toContain('A classifier learns the classes first');
+    expect((await plan({})).matching).toBeUndefined();
+    expect((await plan({ match: 0 })).matching).toBeUndefined();
+  });
+
+  it('needs classes', async () => {
+    await expect(plan({ match: 3, preset: 'seed' })).rejects.toThrow(
+      /^--match 3: .* --preset seed learns no classes\. Leave --match out\.$/,
+    );
+    const folder = await mkdtemp(join(tmpdir(), 'digitmint-one-class-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const data = join(folder, 'few.npy');
+    await writeFile(data, encodeNpy([140, 8, 8], new Uint8Array(140 * 64).fill(200)));
+    await expect(plan({ match: 3, data })).rejects.toThrow(
+      /^--match 3: .* few \(NumPy arrays\) has no classes\. Leave --match out\.$/,
+    );
   });
 });
 

@@ -26,6 +26,7 @@ describe.skipIf(tensorflow?.skip).each([1, 2])('on tfjs-node with %i thread(s)',
     'seed',
     'R1, a smoothed target and falling rates',
     'digits, moved',
+    'digits, matched',
     'another range',
   ])('%s: a graph gives the same bits as the operations', (name) => {
     const { operations, graph } = outcome.runs[name]!;

@@ -155,6 +155,24 @@ describe('a run', () => {
     },
   );
 
+  it('goes on with its classifier and its means where it matches real images', async () => {
+    const config = {
+      generator: { ...TINY_CONFIG.generator, classes: 2 },
+      matching: { weight: 1, labelWeight: 0.1, bandwidths: [1], cosines: 16 },
+      checkpointEvery: 21,
+    };
+    const said: string[] = [];
+    const reporter = { ...SILENT_REPORTER, say: (line: string) => void said.push(line) };
+    const whole = await train({ config: { ...config, steps: 23 }, reporter });
+    expect(said).toHaveLength(40);
+    expect(said.at(-1)).toMatch(/^A classifier learns the classes, .*: pass 40 of 40, loss 0\./);
+    const { folder } = await train({ config: { ...config, steps: 21 } });
+    const resumed = await train({ config: { ...config, steps: 23 }, folder, resume: true });
+    expect(resumed.weights).toEqual(whole.weights);
+    const without = await train({ config: { generator: config.generator, steps: 23 } });
+    expect(without.weights).not.toEqual(whole.weights);
+  });
+
   it('logs and draws on its schedule', async () => {
     const { folder } = await train();
     expect((await readMetrics(folder)).map(({ step }) => step)).toEqual([0, 5, 9]);
