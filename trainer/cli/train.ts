@@ -129,7 +129,7 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   ],
   [
     '--match <weight>',
-    'matches the pictures of each class in the features of a classifier, which learns them first: nearer to real ones, for a fifth more time. 5 suits digits (default: 0)',
+    'matches the pictures of each class in the features of a classifier, which learns them first: nearer to real ones, for a fifth more time. 1 suits digits (default: 0)',
     parseGamma,
   ],
   [

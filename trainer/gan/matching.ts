@@ -34,6 +34,8 @@ const PASSES = 10;
 const COMPARED = 1000;
 /** Copies of one image must not give a scale of 0. */
 const LEAST_DISTANCE = 1e-3;
+/** The least mean kernel of two real images that counts: below, noise would be the most of it. */
+const LEAST_KERNEL = 0.01;
 /** More than any squared distance of features. */
 const FAR = 1e12;
 /** Half of the step between two numbers of `drawUniform`: no probability may be 0. */
@@ -77,6 +79,8 @@ export interface Matching {
     /** Mean cosines of real and of generated images, [classes, cosines in all]. */
     readonly real: tf.Tensor2D;
     readonly generated: tf.Variable<tf.Rank.R2>;
+    /** 1 / the mean kernel of two real images of the class, in the same shape. */
+    readonly weights: tf.Tensor2D;
   };
 }
 
@@ -123,7 +127,8 @@ export function createMatching(source: MatchingSource): Matching {
       return takeImages(dataset, places, range);
     });
     const start = generated === null ? tf.zerosLike(real) : tf.tensor2d(generated, real.shape);
-    return { ...parts, real, generated: tf.variable(start, false) };
+    const weights = weighKernels(real, dataset, config);
+    return { ...parts, real, generated: tf.variable(start, false), weights };
   });
   return { ...about, tensors };
 }
@@ -182,7 +187,9 @@ export function computeMatchingLoss(
 ): tf.Scalar {
   const { config, tensors } = matching;
   const { features, logits } = classify(matching, images);
-  const surplus = tf.matMul(labels, tf.sub(tensors.generated, tensors.real));
+  // Relative to the real images' density, so narrow kernels and wide ones count alike.
+  const difference = tf.mul(tf.sub(tensors.generated, tensors.real), tensors.weights);
+  const surplus = tf.matMul(labels, difference as tf.Tensor2D); // [batch, cosines in all]
   const cosines = computeCosines(matching, features, labels);
   // Above 0 where there are too many generated images, below 0 where there are too few: [batch].
   const excess = tf.sum(tf.mul(surplus, cosines), 1);
@@ -229,6 +236,22 @@ function averageCosines(of: Embedding, passes: number, take: (pass: number) => L
     }) as [tf.Tensor, tf.Tensor];
   }
   return tf.div(sums, tf.maximum(counts, 1)) as tf.Tensor2D;
+}
+
+/** @param real  The mean cosines, [classes, cosines in all]. @returns  See {@link Matching}. */
+function weighKernels(
+  real: tf.Tensor2D,
+  { labels, classes }: Dataset,
+  { bandwidths, cosines }: MatchingConfig,
+): tf.Tensor2D {
+  const shape = [classes.length, bandwidths.length, cosines] as const;
+  const counts = classes.map((_, label) => labels.filter((each) => each === label).length);
+  const count = tf.tensor3d(counts, [classes.length, 1, 1]);
+  const squares = tf.sum(tf.square(tf.reshape(real, [...shape])), 2, true);
+  // The squared mean is the mean kernel of all pairs; images with themselves, which have 1, go.
+  const pairs = tf.div(tf.sub(tf.mul(squares, count), 1), tf.maximum(tf.sub(count, 1), 1));
+  const weights = tf.div(tf.ones([...shape]), tf.maximum(pairs, LEAST_KERNEL));
+  return tf.reshape(weights, real.shape);
 }
 
 /** 1 / the median distance of an image to the nearest of its class: [classes, 1]. */

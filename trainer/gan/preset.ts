@@ -190,8 +190,8 @@ export const PRESETS = {
 
 /** The settings of a run with `--match`, without the weight. */
 export const USUAL_MATCHING = {
-  labelWeight: 0.04,
-  bandwidths: [0.6, 1, 2],
+  labelWeight: 0.015,
+  bandwidths: [0.8, 1.25, 2],
   cosines: 1024,
 } as const satisfies Omit<MatchingConfig, 'weight'>;
 

@@ -232,6 +232,7 @@ export function computeAmounts(config: TrainingConfig, step: number): StepAmount
     generatorRate: generator.rate,
     generatorRoot: generator.root,
     penaltyWeight: (gamma * computeGammaFactor(step, config)) / 2,
+    matchingShare: computeMatchingShare(step, config),
     averageKept,
     averageTaken: 1 - averageKept,
   };
@@ -244,6 +245,15 @@ export function computeFactor(
 ): number {
   const done = steps > 1 ? step / (steps - 1) : 0;
   return finalFactor + ((1 - finalFactor) * (1 + Math.cos(Math.PI * done))) / 2;
+}
+
+/**
+ * The share of matching grows from 0 to 1 as the learning rates fall. While they are high, images
+ * change faster than their means are known.
+ */
+function computeMatchingShare(step: number, config: TrainingConfig): number {
+  const { finalFactor } = config;
+  return finalFactor === 1 ? 1 : (1 - computeFactor(step, config)) / (1 - finalFactor);
 }
 
 /** The factor of the gradient penalties' weight. */

@@ -193,6 +193,8 @@ export interface StepAmounts<T extends Amount = Amount> {
   readonly generatorRoot: T;
   /** Half of gamma: the weight of each gradient penalty. Unused without penalties. */
   readonly penaltyWeight: T;
+  /** The part of the matching loss that counts. Unused without matching. */
+  readonly matchingShare: T;
   /** How far the average moves: average = kept * average + taken * weights. They add up to 1. */
   readonly averageKept: T;
   readonly averageTaken: T;
@@ -269,7 +271,10 @@ export function updateGenerator(
           : computeRelativisticLoss(fakeLogits, realLogits as tf.Tensor2D);
       return matching === null || labels === null
         ? loss
-        : tf.add(loss, computeMatchingLoss(matching, images, labels));
+        : tf.add(
+            loss,
+            tf.mul(computeMatchingLoss(matching, images, labels), amounts.matchingShare),
+          );
     });
   });
 }
