@@ -45,6 +45,9 @@ export interface Stepper {
  */
 export function createStepper(gan: Gan, source: StepSource, options: Options = {}): Stepper {
   const stepper = chooseStepper(gan, source, options);
+  if (gan.matching === null) {
+    return stepper;
+  }
   return {
     ...stepper,
     step(indices, step, probe) {
