@@ -7,6 +7,8 @@ import { planMatchingClassifier } from '../gan/matching.ts';
 /** Images that it sees in all: 5 to 40 times each. */
 const IMAGES_SEEN = 300_000;
 const BATCH = 128;
+/** At most a line in this time, but for the last. */
+const SAID_EVERY_MS = 20_000;
 const TRAINING = { learningRate: 2e-3, emaDecay: 0.998 } as const;
 
 /** @returns  Its weights, flat; null when the signal came first. */
@@ -24,10 +26,14 @@ export async function learnMatchingClassifier(
   };
   const network = planMatchingClassifier(dataset);
   let learned: Float32Array | null = null;
+  let nextLine = 0;
   for await (const state of trainClassifier(network, dataset, training, key)) {
-    say(
-      `A classifier learns the classes, for matching: pass ${state.epoch} of ${epochs}, loss ${state.loss.toFixed(3)}.`,
-    );
+    if (performance.now() >= nextLine || state.epoch === epochs) {
+      say(
+        `A classifier learns the classes, for matching: pass ${state.epoch} of ${epochs}, loss ${state.loss.toFixed(3)}.`,
+      );
+      nextLine = performance.now() + SAID_EVERY_MS;
+    }
     if (signal.aborted) {
       return null;
     }

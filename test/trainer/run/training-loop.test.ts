@@ -164,7 +164,7 @@ describe('a run', () => {
     const said: string[] = [];
     const reporter = { ...SILENT_REPORTER, say: (line: string) => void said.push(line) };
     const whole = await train({ config: { ...config, steps: 23 }, reporter });
-    expect(said).toHaveLength(40);
+    expect(said.length).toBeLessThan(20);
     expect(said.at(-1)).toMatch(/^A classifier learns the classes, .*: pass 40 of 40, loss 0\./);
     const { folder } = await train({ config: { ...config, steps: 21 } });
     const resumed = await train({ config: { ...config, steps: 23 }, folder, resume: true });
