@@ -10,7 +10,7 @@ export function writeSamples(
   const url = base + path;
   const isPicture = /^[^?]*\.(?:png|svg|gif)(?:\?|$)/.test(path);
   const decoder = chooseDecoder(answers, path);
-  const picture = body === undefined ? undefined : `${base}/digit.png?label=7`;
+  const picture = body === undefined ? undefined : `${base}/digit.png?label=7&seed=Ada`;
   const options = [
     ...(method === undefined ? [] : [`method: '${method}'`]),
     ...(kind === 'owner' ? ["headers: { Authorization: 'Bearer SECRET' }"] : []),
