@@ -37,7 +37,7 @@ export async function learnMatchingClassifier(
     if (signal.aborted) {
       return null;
     }
-    learned = state.weights;
+    learned = state.weights.slice();
   }
   return learned;
 }
