@@ -11,6 +11,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { RandomKey } from '../../shared/model/random.ts';
 import { decodePixels, type PixelRange } from '../../shared/picture/pixels.ts';
 import { gatherImages, type Dataset } from '../data/dataset.ts';
+import { countLabels } from '../data/findings.ts';
 import {
   fitClassifier,
   planClassifier,
@@ -241,12 +242,12 @@ function averageCosines(of: Embedding, passes: number, take: (pass: number) => L
 /** @param real  The mean cosines, [classes, cosines in all]. @returns  See {@link Matching}. */
 function weighKernels(
   real: tf.Tensor2D,
-  { labels, classes }: Dataset,
+  dataset: Dataset,
   { bandwidths, cosines }: MatchingConfig,
 ): tf.Tensor2D {
+  const { classes } = dataset;
   const shape = [classes.length, bandwidths.length, cosines] as const;
-  const counts = classes.map((_, label) => labels.filter((each) => each === label).length);
-  const count = tf.tensor3d(counts, [classes.length, 1, 1]);
+  const count = tf.tensor3d(countLabels(dataset), [classes.length, 1, 1]);
   const squares = tf.sum(tf.square(tf.reshape(real, [...shape])), 2, true);
   // The squared mean is the mean kernel of all pairs; images with themselves, which have 1, go.
   const pairs = tf.div(tf.sub(tf.mul(squares, count), 1), tf.maximum(tf.sub(count, 1), 1));

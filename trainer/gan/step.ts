@@ -41,7 +41,7 @@ export interface StepSource {
   /** The key of the run's seed in the domain "train". */
   readonly key: RandomKey;
   /** The weights of the classifier for matching, flat; only a checkpoint has others. */
-  readonly classifier?: Float32Array;
+  readonly classifier?: Float32Array | undefined;
 }
 
 /** The content of both networks, for checkpoints. */

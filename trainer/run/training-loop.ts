@@ -74,7 +74,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   if (classifier === null) {
     return { finished: false, step: 0, weights: new Float32Array() };
   }
-  const source = { config, dataset, key, ...classifier };
+  const source = { config, dataset, key, classifier };
   const gan = createGan(source, run.checkpoint);
   const batcher = createBatcher(dataset.count, config.batchSize, source.key, PURPOSES.shuffle);
   const firstStep = run.checkpoint?.step ?? 0;
@@ -133,15 +133,14 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
 }
 
 /** The classifier that a new run with matching needs; null when the signal came first. */
-async function prepareClassifier(run: TrainingRun): Promise<Pick<StepSource, 'classifier'> | null> {
+async function prepareClassifier(run: TrainingRun): Promise<StepSource['classifier'] | null> {
   const { config, dataset, checkpoint, signal, reporter } = run;
   if (config.matching === undefined || checkpoint !== null) {
-    return {};
+    return undefined;
   }
   const key = deriveKey('matching', config.seed);
   const say = reporter.say.bind(reporter);
-  const classifier = await learnMatchingClassifier(dataset, key, { signal, say });
-  return classifier && { classifier };
+  return await learnMatchingClassifier(dataset, key, { signal, say });
 }
 
 /**

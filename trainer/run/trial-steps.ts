@@ -37,7 +37,7 @@ export async function timeSteps(config: TrainingConfig, dataset: Dataset): Promi
 export function startSteps(config: TrainingConfig, dataset: Dataset) {
   const key = deriveKey('train', config.seed);
   const classifier = config.matching && drawMatchingClassifier(dataset, key);
-  const source: StepSource = { config, dataset, key, ...(classifier && { classifier }) };
+  const source: StepSource = { config, dataset, key, classifier };
   const gan = createGan(source, null);
   const stepper = createStepper(gan, source);
   const batcher = createBatcher(dataset.count, config.batchSize, source.key, PURPOSES.shuffle);

@@ -196,7 +196,7 @@ if (process.argv[1] === import.meta.filename) {
   for (const [label, [config, dataset]] of Object.entries(cases)) {
     const key = deriveKey('train', config.seed);
     const classifier = config.matching && drawMatchingClassifier(dataset, key);
-    const source = { config, dataset, key, ...(classifier && { classifier }) };
+    const source = { config, dataset, key, classifier };
     runs[label] = {
       operations: await doSteps(source, { graphs: false }),
       graph: await doSteps(source, {}),

@@ -55,16 +55,16 @@ describe('a run that would take weeks', () => {
   });
 });
 
+/** Plans a run that is not started: the parts of its settings that depend on flags and data. */
+async function planOnly(request: RunRequest) {
+  const all = { backend: 'cpu', out: 'nowhere', ...request } as const;
+  const { options, backend, notes } = await planRun(all);
+  await backend.release();
+  const { augment, matching } = options.config;
+  return { augment, matching, notes: notes.join('\n') };
+}
+
 describe('a set of few pictures', () => {
-  const plan = async (request: RunRequest) => {
-    const { options, backend, notes } = await planRun({
-      backend: 'cpu',
-      out: 'nowhere',
-      ...request,
-    });
-    await backend.release();
-    return { augment: options.config.augment, notes: notes.join('\n') };
-  };
   let data: string;
   beforeAll(async () => {
     data = join(await mkdtemp(join(tmpdir(), 'digitmint-few-')), 'few.npy');
@@ -73,47 +73,37 @@ describe('a set of few pictures', () => {
   afterAll(() => rm(dirname(data), { recursive: true }));
 
   it('is augmented, says so, and is not on request', async () => {
-    const usual = await plan({ data });
+    const usual = await planOnly({ data });
     expect(usual.augment).toBe(0.5);
     expect(usual.notes).toMatch(/moved, cut and lit, .* 0\.5: --augment 0 turns that off/);
-    expect(await plan({ data, augment: 0 })).toMatchObject({ augment: undefined });
-    expect(await plan({ data, augment: 0.2 })).toMatchObject({ augment: 0.2 });
+    expect(await planOnly({ data, augment: 0 })).toMatchObject({ augment: undefined });
+    expect(await planOnly({ data, augment: 0.2 })).toMatchObject({ augment: 0.2 });
   });
 
   it('is not augmented when it has more pictures, or for the tutorial’s network', async () => {
-    expect((await plan({})).augment).toBeUndefined();
-    expect((await plan({ preset: 'seed' })).augment).toBeUndefined();
+    expect((await planOnly({})).augment).toBeUndefined();
+    expect((await planOnly({ preset: 'seed' })).augment).toBeUndefined();
   });
 });
 
 describe('a run that matches real images', () => {
-  const plan = async (request: RunRequest) => {
-    const { options, backend, notes } = await planRun({
-      backend: 'cpu',
-      out: 'nowhere',
-      ...request,
-    });
-    await backend.release();
-    return { matching: options.config.matching, notes: notes.join('\n') };
-  };
-
   it('does so on request, and says so', async () => {
-    const { matching, notes } = await plan({ match: 3 });
+    const { matching, notes } = await planOnly({ match: 3 });
     expect(matching).toEqual({ weight: 3, ...USUAL_MATCHING });
     expect(notes).toContain('A classifier learns the classes first');
-    expect((await plan({})).matching).toBeUndefined();
-    expect((await plan({ match: 0 })).matching).toBeUndefined();
+    expect((await planOnly({})).matching).toBeUndefined();
+    expect((await planOnly({ match: 0 })).matching).toBeUndefined();
   });
 
   it('needs classes', async () => {
-    await expect(plan({ match: 3, preset: 'seed' })).rejects.toThrow(
+    await expect(planOnly({ match: 3, preset: 'seed' })).rejects.toThrow(
       /^--match 3: .* --preset seed learns no classes\. Leave --match out\.$/,
     );
     const folder = await mkdtemp(join(tmpdir(), 'digitmint-one-class-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     const data = join(folder, 'few.npy');
     await writeFile(data, encodeNpy([140, 8, 8], new Uint8Array(140 * 64).fill(200)));
-    await expect(plan({ match: 3, data })).rejects.toThrow(
+    await expect(planOnly({ match: 3, data })).rejects.toThrow(
       /^--match 3: .* few \(NumPy arrays\) has no classes\. Leave --match out\.$/,
     );
   });
