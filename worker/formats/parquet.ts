@@ -8,7 +8,7 @@ import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { ByteWriter } from 'hyparquet-writer/src/bytewriter.js';
 import { serializeTCompactProtocol } from 'hyparquet-writer/src/thrift.js';
 import { holdBytes, joinContents, makeRecords, type Content } from '../http/content.ts';
-import { encodeStoredPng } from './stored-png.ts';
+import { createStoredPngWriter, type StoredPngWriter } from './stored-png.ts';
 
 interface Rows {
   readonly count: number;
@@ -47,41 +47,35 @@ interface Chunk {
 
 export function makeParquet(rows: Rows): Content {
   const { count, image } = rows;
-  const black = new Uint8Array(image.height * image.width * image.channels);
-  const pngBytes = encodeStoredPng(image, black).length; // The same for all pictures.
+  const png = createStoredPngWriter(image);
   const parts = [holdBytes(MAGIC)];
   const groups: Struct[] = [];
   let at = MAGIC.length;
   for (let first = 0; first < count; first += GROUP_ROWS) {
     const groupRows = Math.min(GROUP_ROWS, count - first);
     const groupStart = at;
-    const columns = listChunks(rows, pngBytes, first, groupRows).map(
-      ({ path, type, level, values }) => {
-        const levels = encodeLevels(groupRows, level);
-        const pageBytes = levels.length + (values?.length ?? 0);
-        const header = encodePageHeader(groupRows, pageBytes);
-        const bytes = header.length + pageBytes;
-        parts.push(
-          holdBytes(concatBytes(header, levels)),
-          ...(values === undefined ? [] : [values]),
-        );
-        const offset = BigInt(at);
-        at += bytes;
-        return {
-          field_2: offset,
-          field_3: {
-            field_1: type,
-            field_2: [ENCODING.plain, ENCODING.rle],
-            field_3: path,
-            field_4: UNCOMPRESSED,
-            field_5: BigInt(groupRows),
-            field_6: BigInt(bytes),
-            field_7: BigInt(bytes),
-            field_9: offset,
-          },
-        };
-      },
-    );
+    const columns = listChunks(rows, png, first, groupRows).map(({ path, type, level, values }) => {
+      const levels = encodeLevels(groupRows, level);
+      const pageBytes = levels.length + (values?.length ?? 0);
+      const header = encodePageHeader(groupRows, pageBytes);
+      const bytes = header.length + pageBytes;
+      parts.push(holdBytes(concatBytes(header, levels)), ...(values === undefined ? [] : [values]));
+      const offset = BigInt(at);
+      at += bytes;
+      return {
+        field_2: offset,
+        field_3: {
+          field_1: type,
+          field_2: [ENCODING.plain, ENCODING.rle],
+          field_3: path,
+          field_4: UNCOMPRESSED,
+          field_5: BigInt(groupRows),
+          field_6: BigInt(bytes),
+          field_7: BigInt(bytes),
+          field_9: offset,
+        },
+      };
+    });
     const bytes = BigInt(at - groupStart);
     groups.push({ field_1: columns, field_2: bytes, field_3: BigInt(groupRows) });
   }
@@ -89,18 +83,17 @@ export function makeParquet(rows: Rows): Content {
   return joinContents([...parts, holdBytes(footer)]);
 }
 
-function listChunks(rows: Rows, pngBytes: number, first: number, count: number): Chunk[] {
+function listChunks(rows: Rows, png: StoredPngWriter, first: number, count: number): Chunk[] {
   const { image, classes } = rows;
   const pixels = image.height * image.width * image.channels;
-  const recordBytes = 4 + pngBytes;
+  const recordBytes = 4 + png.length;
   const pictures = makeRecords(count, recordBytes, async (from, n) => {
     const drawn = await rows.drawPixels(first + from, n);
     const records = new Uint8Array(n * recordBytes);
     const view = new DataView(records.buffer);
     for (let i = 0; i < n; i++) {
-      view.setUint32(i * recordBytes, pngBytes, true);
-      const png = encodeStoredPng(image, drawn.subarray(i * pixels, (i + 1) * pixels));
-      records.set(png, i * recordBytes + 4);
+      view.setUint32(i * recordBytes, png.length, true);
+      png.write(drawn.subarray(i * pixels, (i + 1) * pixels), records, i * recordBytes + 4);
     }
     return records;
   });

@@ -3,6 +3,7 @@
  * in a file is known before it is drawn.
  */
 import { concatBytes } from '@noble/hashes/utils.js';
+import crc32 from 'crc-32';
 import { encodeChunk, encodeNumbers, SIGNATURE } from '../../shared/picture/png.ts';
 
 interface Size {
@@ -16,23 +17,45 @@ interface Size {
 const [MAX_BLOCK, BLOCK_HEAD] = [65_535, 5];
 const ZLIB_HEAD = 0x7801; // RFC 1950.
 
-/** Encodes a picture. @param pixels  Row-major [height, width, channels]. */
-export function encodeStoredPng(
-  { height, width, channels }: Size,
-  pixels: Uint8Array,
-): Uint8Array<ArrayBuffer> {
+/** A writer of pictures of one size. */
+export interface StoredPngWriter {
+  /** Bytes of each picture. */
+  readonly length: number;
+  /**
+   * Writes a picture.
+   * @param pixels  Row-major [height, width, channels].
+   * @param at      Place in `target` of the first byte.
+   */
+  write(pixels: Uint8Array, target: Uint8Array, at: number): void;
+}
+
+/** Makes a writer. It encodes one picture, of which others differ in pixels and checksums alone. */
+export function createStoredPngWriter({ height, width, channels }: Size): StoredPngWriter {
   const rowBytes = width * channels;
   const rows = new Uint8Array(height * (rowBytes + 1)); // Each begins with filter type 0.
-  for (let y = 0; y < height; y++) {
-    rows.set(pixels.subarray(y * rowBytes, (y + 1) * rowBytes), y * (rowBytes + 1) + 1);
-  }
   const header = Uint8Array.of(8, channels === 1 ? 0 : 2, 0, 0, 0); // 8 bits, grey or RGB.
-  return concatBytes(
-    SIGNATURE,
-    encodeChunk('IHDR', encodeNumbers(width, height), header),
-    encodeChunk('IDAT', storeBytes(rows)),
-    encodeChunk('IEND'),
-  );
+  const before = concatBytes(SIGNATURE, encodeChunk('IHDR', encodeNumbers(width, height), header));
+  const stored = storeBytes(rows);
+  const picture = concatBytes(before, encodeChunk('IDAT', stored), encodeChunk('IEND'));
+  const [type, data] = [before.length + 4, before.length + 8];
+  const end = data + stored.length;
+  return {
+    length: picture.length,
+    write(pixels, target, at) {
+      for (let y = 0; y < height; y++) {
+        rows.set(pixels.subarray(y * rowBytes, (y + 1) * rowBytes), y * (rowBytes + 1) + 1);
+      }
+      target.set(picture, at);
+      for (let [from, to] = [0, at + data + 2]; from < rows.length; from += MAX_BLOCK) {
+        const block = rows.subarray(from, from + MAX_BLOCK);
+        target.set(block, to + BLOCK_HEAD);
+        to += BLOCK_HEAD + block.length;
+      }
+      const view = new DataView(target.buffer, target.byteOffset + at, picture.length);
+      view.setUint32(end - 4, computeAdler32(rows));
+      view.setInt32(end, crc32.buf(target.subarray(at + type, at + end)));
+    },
+  };
 }
 
 /** Makes a zlib stream of stored blocks. fflate's, at level 0, is wrong for 65,535 bytes. */

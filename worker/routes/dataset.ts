@@ -110,6 +110,7 @@ function answerDataset(
         text: isText ? countValues(n, loaded) : 0,
         item: format === 'ndjson' ? n : 0,
         latent: latent ? n * manifest.latent.size : 0,
+        hashed: format === 'parquet' ? countValues(n, loaded) : 0, // Checksums of each PNG.
       };
     },
     plan: (dataset, loaded, labels) =>
