@@ -9,7 +9,7 @@ import { nameAsset, ROOT } from './bundle.ts';
 
 /** Runs whose GIF is in docs/: a square of 64 digits, 56 pixels each, a frame every few steps. */
 const FILMS: Readonly<Record<string, { readonly file: string; readonly every: number }>> = {
-  digits: { file: 'digits-progress.gif', every: 2000 },
+  digits: { file: 'digits-progress.gif', every: 1000 },
   seed: { file: 'seed-progress.gif', every: 2000 },
 };
 

@@ -100,7 +100,7 @@ const MAX_FPS = 50;
 const LOOK_FORMATS = ['png', 'json', 'svg', 'ndjson', 'gif'] as const;
 
 /** Zeros in the place of the latents of the shipped model. */
-const EXAMPLE_HAND = `1.digits.54b382adac96ca45.${'A'.repeat(86)}`;
+const EXAMPLE_HAND = `1.digits.3423e331368875c9.${'A'.repeat(86)}`;
 
 const HAND = {
   kind: 'text',

@@ -211,7 +211,7 @@ test('without JavaScript the pages show their digits, a URL to copy and the fram
     expect(await page.locator('#snippet-url').textContent()).toContain('/digit.png?');
     expect(await page.getByText('its script has not loaded').first().isVisible()).toBe(true);
     await page.goto(new URL('/learn', worker.url).href);
-    expect(await page.locator('.strip').first().locator('img').count()).toBe(21);
+    expect(await page.locator('.strip').first().locator('img').count()).toBe(25);
     await page.goto(new URL('/hand', worker.url).href);
     expect(await page.getByText('script has not loaded').isVisible()).toBe(true);
     expect(await page.locator('#hand-pad').isVisible()).toBe(false);
@@ -471,7 +471,7 @@ describe('the playground', () => {
   });
 
   test('says how long the answer of its URL stays', async () => {
-    const hand = `1.digits.54b382adac96ca45.${'A'.repeat(86)}`;
+    const hand = `1.digits.3423e331368875c9.${'A'.repeat(86)}`;
     await visit(`/?format=png&hand=${hand}`, {}, async (page) => {
       const note = page.locator('#pin-note');
       await note.getByText('Always exactly this answer').waitFor();
@@ -725,12 +725,12 @@ describe('pages to read', () => {
     await visit('/learn', {}, async (page) => {
       const film = page.locator('.film').first();
       const screen = film.locator('.screen');
-      expect(await screen.getAttribute('alt')).toBe('Samples after 40,000 steps');
+      expect(await screen.getAttribute('alt')).toBe('Samples after 24,000 steps');
       await film.getByRole('button', { name: 'Play' }).click();
       await film.getByText('step 2,000', { exact: true }).waitFor();
       await film.getByRole('button', { name: 'Pause' }).click();
       await film.getByRole('slider').fill('3');
-      expect(await screen.getAttribute('alt')).toBe('Samples after 6,000 steps');
+      expect(await screen.getAttribute('alt')).toBe('Samples after 3,000 steps');
       await screen.evaluate((image) => (image as HTMLImageElement).decode());
       // As a translation into Arabic.
       await page.locator('h1').evaluate((title) => (title.textContent = 'تعلم'));

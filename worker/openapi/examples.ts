@@ -1,6 +1,6 @@
 /** Examples of answers: of JSON by the name of its schema, against which a test holds them. */
 
-const MODEL = { name: 'digits', version: '54b382adac96ca45' };
+const MODEL = { name: 'digits', version: '3423e331368875c9' };
 const SHA256 = '0123456789abcdef'.repeat(4);
 const JOB = '0123456789abcdef0123456789abcdef';
 /** Replaced by the origin of the service. */
@@ -9,7 +9,7 @@ const MODEL_URL = `${ORIGIN}/models/${MODEL.name}`;
 const IMAGE = { width: 28, height: 28, channels: 1 };
 const TIME = '2026-11-23T09:30:00.000Z';
 
-const HAND_TEXT = `1.digits.54b382adac96ca45.${'A'.repeat(86)}`;
+const HAND_TEXT = `1.digits.3423e331368875c9.${'A'.repeat(86)}`;
 const DIGIT = {
   index: 0,
   label: 7,

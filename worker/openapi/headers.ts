@@ -10,7 +10,7 @@ const DESCRIBED: Readonly<Record<string, readonly [about: string, example: strin
     '3f1c6d0e-8a53-4f6c-9a39-5f2f6e1c7a10',
   ],
   [HEADERS.seed]: ['The seed that was used, percent-encoded', 'Ada'],
-  [HEADERS.model]: ['The model that drew, name@version', 'digits@54b382adac96ca45'],
+  [HEADERS.model]: ['The model that drew, name@version', 'digits@3423e331368875c9'],
   [HEADERS.modelSource]: ['r2 for a published model, bundled for the service’s own', 'bundled'],
   [HEADERS.warning]: [
     'Names the parameters that were ignored, if any',
@@ -25,7 +25,7 @@ const DESCRIBED: Readonly<Record<string, readonly [about: string, example: strin
   'Content-Disposition': ['The name of the file', 'inline; filename="digitmint-Ada-0.png"'],
   'Content-Location': [
     'Path and query of the permanent URL',
-    '/digit.png?seed=Ada&model=digits@54b382adac96ca45',
+    '/digit.png?seed=Ada&model=digits@3423e331368875c9',
   ],
   ETag: [
     'Names the bytes, if the URL has a seed: a request with it in If-None-Match gets a 304 without a body',
@@ -33,7 +33,7 @@ const DESCRIBED: Readonly<Record<string, readonly [about: string, example: strin
   ],
   Link: [
     'The permanent URL',
-    '<https://YOUR-WORKER/digit.png?seed=Ada&model=digits@54b382adac96ca45>; rel="canonical"',
+    '<https://YOUR-WORKER/digit.png?seed=Ada&model=digits@3423e331368875c9>; rel="canonical"',
   ],
   Location: [
     'The URL of the job’s progress',
