@@ -133,6 +133,7 @@ export class DigitMintElement extends Base {
       return;
     }
     const { src, srcset, ...others } = attributes;
+    readFailures(image.ownerDocument.defaultView);
     // `src` comes last, since setting it starts loading with the other attributes.
     const wanted = { ...others, srcset, src };
     for (const [name, value] of Object.entries({ width: undefined, ...wanted })) {
@@ -151,8 +152,9 @@ export class DigitMintElement extends Base {
     // Canvases may read the picture, and the browser reveals the status.
     image.crossOrigin = 'anonymous';
     image.addEventListener('load', () => {
-      const status = readStatus(image);
-      if (status === undefined || status < 400) {
+      // The browser reveals it: older ones do not.
+      const status = readFailures(image.ownerDocument.defaultView)?.get(image.currentSrc);
+      if (status === undefined) {
         this.dispatchEvent(new Event('load'));
       } else {
         this.#fail(`the service answered ${status}; the picture says why`, status);
@@ -279,12 +281,27 @@ function applyStyle(root: Partial<ShadowRoot>): void {
   }
 }
 
-/** @returns  undefined in older browsers, and for pictures from the cache. */
-function readStatus({ ownerDocument, currentSrc }: HTMLImageElement): number | undefined {
-  const [entry] = (ownerDocument.defaultView?.performance
-    .getEntriesByName(currentSrc, 'resource')
-    .slice(-1) ?? []) as PerformanceResourceTiming[];
-  return entry?.responseStatus === 0 ? undefined : entry?.responseStatus;
+/** Reads the failed requests of each window that had a picture: statuses by URL. */
+const windows = new WeakMap<Window, () => ReadonlyMap<string, number>>();
+
+/** Begins to observe a window's requests. Its own list of them ends after 250. */
+function readFailures(view: (Window & typeof globalThis) | null) {
+  let read = view && windows.get(view);
+  if (view && !read) {
+    const statuses = new Map<string, number>();
+    const note = (entries: PerformanceEntryList) =>
+      (entries as PerformanceResourceTiming[]).forEach(({ name, responseStatus }) =>
+        responseStatus >= 400 ? statuses.set(name, responseStatus) : statuses.delete(name),
+      );
+    const observer = new view.PerformanceObserver((list) => note(list.getEntries()));
+    observer.observe({ type: 'resource', buffered: true });
+    read = () => {
+      note(observer.takeRecords());
+      return statuses;
+    };
+    windows.set(view, read);
+  }
+  return read?.();
 }
 
 function drawSeed(): string {

@@ -295,6 +295,20 @@ test('keeps its style and tells its status in another document of the page', asy
   await page.close();
 });
 
+test('tells an error after more requests than the page lists', async () => {
+  const { page, complaints } = await openPage('<digit-mint base="BASE" seed="a"></digit-mint>');
+  await waitForEvents(page, 1);
+  await page.evaluate(() => {
+    performance.setResourceTimingBufferSize(0);
+    document.querySelector('digit-mint')?.setAttribute('label', 'cat');
+  });
+  expect((await waitForEvents(page, 2))[1]).toMatchObject({ type: 'error', status: 400 });
+  await page.evaluate(() => document.querySelector('digit-mint')?.setAttribute('label', '3'));
+  expect((await waitForEvents(page, 3))[2]).toMatchObject({ type: 'load' });
+  expect(complaints.filter((each) => !each.includes('400'))).toEqual([]);
+  await page.close();
+});
+
 test('loads when it comes near', async () => {
   const { page } = await openPage(
     `<p id="far"></p><digit-mint base="BASE" seed="far" id="low"></digit-mint>

@@ -95,7 +95,7 @@ test('the licences of what its command line holds go along', async () => {
 /** Bytes, gzipped: what a page pays. Raise them knowingly. */
 const BUDGET = {
   index: 6.8 * 1024,
-  element: 5.8 * 1024,
+  element: 5.9 * 1024,
   urlsOnly: 3.42 * 1024,
   tarball: 800 * 1024,
 };
