@@ -24,7 +24,7 @@ import { isDone, planRuns, workOff, type PlannedRun } from '../experiments/queue
 import { collectRecords, type ExperimentPoint } from '../experiments/records.ts';
 import { PRESETS } from '../gan/preset.ts';
 import { describeSession } from '../run/run-folder.ts';
-import { loadData } from '../data/data-folder.ts';
+import { loadAndReport } from '../data/data-folder.ts';
 import { selectBackend } from '../tensorflow/backend.ts';
 import { EXIT_INTERRUPTED, parseWhole, STOPPING, stopOnSignals } from './arguments.ts';
 
@@ -103,7 +103,7 @@ async function train(
   arms: readonly ArmName[],
   { seeds, steps, data: dataFolder, out }: ExperimentFlags,
 ): Promise<void> {
-  const { dataset } = await loadData(dataFolder);
+  const { dataset } = await loadAndReport(dataFolder);
   checkDigits(dataFolder, dataset);
   const data = { name: dataset.name, images: dataset.count, sha256: hashDataset(dataset) };
   const backend = await selectBackend('auto', { threads: THREADS });

@@ -7,7 +7,7 @@ import { version_core } from '@tensorflow/tfjs';
 import { Command, InvalidArgumentError } from 'commander';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { deriveKey } from '../../shared/model/random.ts';
-import { loadDataFolder } from '../data/data-folder.ts';
+import { loadAndReport } from '../data/data-folder.ts';
 import { hashDataset, type Dataset } from '../data/dataset.ts';
 import {
   CLASSIFIER_SHA256,
@@ -56,7 +56,7 @@ async function train(flags: {
 }) {
   const { data, out, seed, epochs } = flags;
   await requireClassifierPlace(out);
-  const { dataset: all } = await loadDataFolder(data);
+  const { dataset: all } = await loadAndReport(data);
   checkDigits(data, all);
   if (all.count <= 2 * VALIDATION_IMAGES) {
     throw new ExpectedError(

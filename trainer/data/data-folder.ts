@@ -5,6 +5,7 @@
  */
 import { ExpectedError } from '../../shared/expected-error.ts';
 import type { PixelRange } from '../../shared/picture/pixels.ts';
+import { hideControls } from '../../shared/schema.ts';
 import { PACKED_DATA } from '../packed.ts';
 import { checkClassNames, type Dataset } from './dataset.ts';
 import { describeProblems, findWarnings, UnusableDataError, type Findings } from './findings.ts';
@@ -82,6 +83,22 @@ export async function loadData(
   return path === undefined
     ? { dataset: await loadMnistPackage(), notes: [], findings: null }
     : await loadDataFolder(path, options);
+}
+
+/** Loads data for a command that prints no plan, and tells on stderr what is left out of it. */
+export async function loadAndReport(given: string | undefined, options: LoadOptions = {}) {
+  const loaded = await loadData(given, options);
+  reportLeftOut(given, loaded);
+  return loaded;
+}
+
+export function reportLeftOut(
+  given: string | undefined,
+  { notes, findings }: Awaited<ReturnType<typeof loadData>>,
+): void {
+  for (const line of [...notes, ...(findings === null ? [] : describeProblems(findings))]) {
+    console.error(hideControls(`${given}: ${line}`));
+  }
 }
 
 /** @throws ExpectedError  When there is no such data, or it cannot be trained on. */
@@ -218,7 +235,10 @@ async function load(path: string, options: LoadOptions): Promise<LoadedDataset> 
     findings: {
       ...findings,
       coloured,
-      warnings: [...describeProblems(findings), ...findWarnings(dataset)],
+      warnings: [
+        ...describeProblems(findings, '. unusable.txt names all'),
+        ...findWarnings(dataset),
+      ],
     },
     reading: keepReading({ ...whole, grey: grey || isGrey }, range ?? reading.range, reading),
   };

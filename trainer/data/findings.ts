@@ -62,13 +62,16 @@ export function describeKept({ parts }: Findings): string {
   return Object.keys(kept).length === 0 ? '' : `${listCounts(kept)}, kept for evaluation`;
 }
 
-/** A warning that pictures are left out; empty when none are. */
-export function describeProblems({ problems, total }: Findings): string[] {
+/**
+ * A warning that pictures are left out; empty when none are.
+ * @param record  A sentence that says where all of them are named.
+ */
+export function describeProblems({ problems, total }: Findings, record = ''): string[] {
   const part = ((problems.length / total) * 100).toFixed(1);
   return problems.length === 0
     ? []
     : [
-        `LEFT OUT: ${formatCount(problems.length)} of ${formatCount(total)} pictures (${part}%). unusable.txt names all: ${nameProblems(problems)}`,
+        `LEFT OUT: ${formatCount(problems.length)} of ${formatCount(total)} pictures (${part}%)${record}: ${nameProblems(problems)}`,
       ];
 }
 

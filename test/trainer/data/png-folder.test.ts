@@ -13,9 +13,9 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { PNG } from 'pngjs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ExpectedError } from '../../../shared/expected-error.ts';
-import { loadDataFolder } from '../../../trainer/data/data-folder.ts';
+import { loadAndReport, loadDataFolder } from '../../../trainer/data/data-folder.ts';
 import { describeProblems } from '../../../trainer/data/findings.ts';
 import { decodePngPicture } from '../../../shared/picture/png-picture.ts';
 import { buildRawPng, writePicture, type RawPng } from '../../support/pictures.ts';
@@ -132,6 +132,21 @@ describe('a folder of PNG pictures', () => {
       'is no picture',
     ]);
     expect(describeProblems(findings).join()).toContain('a/line\\n\\u001b[31m.png is no picture');
+  });
+
+  it('tells what is left out to those who print no plan', async () => {
+    for (let i = 0; i < 40; i++) {
+      await draw(`a/${i}.png`, i);
+    }
+    await writeFile(join(folder, 'a', 'broken.png'), 'x');
+    await writeFile(join(folder, 'notes.txt'), '');
+    const told = vi.spyOn(console, 'error').mockReturnValue();
+    expect((await loadAndReport(folder)).dataset.count).toBe(40);
+    expect(told.mock.calls).toEqual([
+      [`${folder}: Passed over what is no picture: notes.txt`],
+      [`${folder}: LEFT OUT: 1 of 41 pictures (2.4%): a/broken.png is no picture`],
+    ]);
+    told.mockRestore();
   });
 
   it('leaves out what goes away or changes while it is read', async () => {
