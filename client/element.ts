@@ -152,7 +152,7 @@ export class DigitMintElement extends Base {
     // Canvases may read the picture, and the browser reveals the status.
     image.crossOrigin = 'anonymous';
     image.addEventListener('load', () => {
-      // The browser reveals it: older ones do not.
+      // Older browsers do not reveal it.
       const status = readFailures(image.ownerDocument.defaultView)?.get(image.currentSrc);
       if (status === undefined) {
         this.dispatchEvent(new Event('load'));
@@ -281,12 +281,12 @@ function applyStyle(root: Partial<ShadowRoot>): void {
   }
 }
 
-/** Reads the failed requests of each window that had a picture: statuses by URL. */
-const windows = new WeakMap<Window, () => ReadonlyMap<string, number>>();
+/** Functions that read a window's failed requests, statuses by URL: one for each window. */
+const readers = new WeakMap<Window, () => ReadonlyMap<string, number>>();
 
 /** Begins to observe a window's requests. Its own list of them ends after 250. */
 function readFailures(view: (Window & typeof globalThis) | null) {
-  let read = view && windows.get(view);
+  let read = view && readers.get(view);
   if (view && !read) {
     const statuses = new Map<string, number>();
     const note = (entries: PerformanceEntryList) =>
@@ -299,7 +299,7 @@ function readFailures(view: (Window & typeof globalThis) | null) {
       note(observer.takeRecords());
       return statuses;
     };
-    windows.set(view, read);
+    readers.set(view, read);
   }
   return read?.();
 }

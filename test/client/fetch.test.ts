@@ -62,7 +62,7 @@ test('handFrom reads a canvas, a picture or several, and rejects with the proble
   size.mockRestore();
   const both = await handFrom([blob, { picture: canvas, label: 1 }], options);
   expect([both.hand, both.digits?.map((each) => each.class)]).toEqual([
-    expect.stringMatching(/^[12]\.digits\./),
+    expect.stringMatching(/^1\.digits\./),
     ['1', '1'],
   ]);
   await expect(handFrom([], options)).rejects.toMatchObject({ code: 'unreadable_picture' });

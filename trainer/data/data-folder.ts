@@ -97,7 +97,7 @@ export function reportLeftOut(
   { notes, findings }: Awaited<ReturnType<typeof loadData>>,
 ): void {
   for (const line of [...notes, ...(findings === null ? [] : describeProblems(findings))]) {
-    console.error(hideControls(`${given}: ${line}`));
+    console.error(hideControls(`${given ?? PACKED_DATA}: ${line}`));
   }
 }
 

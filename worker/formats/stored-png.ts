@@ -29,7 +29,7 @@ export interface StoredPngWriter {
   write(pixels: Uint8Array, target: Uint8Array, at: number): void;
 }
 
-/** Makes a writer. It encodes one picture, of which others differ in pixels and checksums alone. */
+/** Encodes a black picture once. Others differ from it in pixels and checksums alone. */
 export function createStoredPngWriter({ height, width, channels }: Size): StoredPngWriter {
   const rowBytes = width * channels;
   const rows = new Uint8Array(height * (rowBytes + 1)); // Each begins with filter type 0.
