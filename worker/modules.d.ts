@@ -35,8 +35,9 @@ declare module 'page-files' {
     readonly style: string;
     readonly readingStyle: string;
     /** Charts of the model that ships. */
-    readonly distance: string;
-    readonly truncation: string;
+    readonly charts: Readonly<
+      Record<'distance' | 'truncation', { readonly url: string; readonly description: string }>
+    >;
     readonly bytes: {
       /** Compressed, with all that it loads but the model. */
       readonly painter: number;

@@ -57,6 +57,12 @@ function parseNumber(text: string): number {
   return Number(text.replaceAll(',', ''));
 }
 
+/** The first and the last of some values, each with the words that tell where it is. */
+function formatEnds(values: readonly (readonly [value: number, where: string])[]): string {
+  const ends = [values.at(0), values.at(-1)];
+  return ends.map(([value, where] = [NaN, '']) => `${value.toFixed(2)} ${where}`).join(' to ');
+}
+
 const SIZE = { width: 640, height: 260 };
 const MARGIN = { top: 16, right: 120, bottom: 50, left: 72 };
 
@@ -102,7 +108,12 @@ export async function drawFigures(): Promise<Map<string, string>> {
       lines: [
         ['the model', 'var(--green)', training.map(([step = 0, distance = 0]) => [step, distance])],
       ],
-      description: 'Falls from 2.21 after 2,000 steps to 0.97 after 24,000 steps.',
+      description: `Falls from ${formatEnds(
+        training.map(([step = NaN, distance = NaN]) => [
+          distance,
+          `after ${step.toLocaleString('en')} steps`,
+        ]),
+      )}.`,
     },
     truncation: {
       title: 'What truncation costs',
@@ -112,7 +123,9 @@ export async function drawFigures(): Promise<Map<string, string>> {
       lines: [
         ['diversity', 'var(--green)', truncation.map((row) => [row[0] ?? 0, row.at(-2) ?? 0])],
       ],
-      description: 'Diversity rises from 0.67 with truncation 0.5 to 1.00 with 1.',
+      description: `Diversity rises from ${formatEnds(
+        truncation.map((row) => [row.at(-2) ?? NaN, `with truncation ${row[0]}`]),
+      )}.`,
     },
   };
   const texts = Object.entries(figures).map(

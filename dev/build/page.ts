@@ -33,6 +33,10 @@ const SOURCES = {
   scribe: 'page/hand/scribe.ts',
   style: 'page/style/page.css',
   readingStyle: 'page/style/reading.css',
+};
+
+/** Charts of the shipped model, by their names in the list. */
+const CHARTS = {
   distance: 'docs/figures/distance.svg',
   truncation: 'docs/figures/truncation.svg',
 };
@@ -59,12 +63,16 @@ export async function buildPage(): Promise<void> {
   try {
     // Answers are cached for good, so a hash of the content is in each name.
     const options = { entryNames: '[name]-[hash]', plugins: [tokens] };
-    const { metafile } = await bundle(SOURCES, folder, 'browser', options);
-    const find = (name: keyof typeof SOURCES) => findOutput(metafile, SOURCES[name]);
-    const names = Object.keys(SOURCES) as (keyof typeof SOURCES)[];
+    const { metafile } = await bundle({ ...SOURCES, ...CHARTS }, folder, 'browser', options);
+    const locate = (source: string) => `${ASSET_PATH}${findOutput(metafile, source)}`;
+    const painter = findOutput(metafile, SOURCES.painter);
     const list = {
-      ...Object.fromEntries(names.map((name) => [name, `${ASSET_PATH}${find(name)}`])),
-      bytes: { painter: measureGzipped(metafile, find('painter'), folder) },
+      ...mapValues(SOURCES, locate),
+      charts: mapValues(CHARTS, (source) => ({
+        url: locate(source),
+        description: readDescription(source),
+      })),
+      bytes: { painter: measureGzipped(metafile, painter, folder) },
       quality: BUNDLED_MODELS.map((name) =>
         readQualityCard(fs.readFileSync(join(ROOT, 'models', name, 'README.md'), 'utf8')),
       ),
@@ -95,6 +103,20 @@ async function makeOpenapiDocument(folder: string): Promise<string> {
     writeOpenapiDocument: () => string;
   };
   return writeOpenapiDocument();
+}
+
+function mapValues<T>(record: Record<string, string>, map: (value: string) => T) {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
+}
+
+/** The text of a chart for readers who do not see it, as `npm run build -- figures` wrote it. */
+function readDescription(chart: string): string {
+  const svg = fs.readFileSync(join(ROOT, chart), 'utf8');
+  const description = /<desc[^>]*>([^<]+)</.exec(svg)?.[1];
+  if (description === undefined) {
+    throw new Error(`${chart} has no <desc>`);
+  }
+  return description;
 }
 
 function findOutput({ outputs }: Metafile, source: string): string {

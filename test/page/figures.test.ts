@@ -15,6 +15,14 @@ test('the charts in docs/figures are drawn from the record of the run and the mo
   }
 });
 
+test('the guide describes the distance as its chart does', async () => {
+  const chart = (await drawFigures()).get('distance.svg');
+  const [, description = ''] = /<desc[^>]*>Falls (.+)\.</.exec(chart ?? '') ?? [];
+  const guide = readFileSync(new URL('../../docs/learn.md', import.meta.url), 'utf8');
+  expect(description).toMatch(/^from \d\.\d\d after /);
+  expect(guide).toContain(`falls ${description}](figures/distance.svg)`);
+});
+
 test('the player of a film has the words that a translation gives, and no unknown ones', () => {
   const film = renderFilm('seed', '一步一步\nplay: 播放\nstep: 第 {n} 步\nalt: {n} 步之後: 數字');
   expect(film.html).toContain('data-play="播放" data-pause="Pause" data-step="第 {n} 步"');
