@@ -100,7 +100,7 @@ export async function computeFigures(
   const scores = scoreImages(network, weights, set.images);
   const samples = toPoints(network, scores);
   const real = reference.neighbourhoods.points;
-  const { side, channels, classes: count } = network;
+  const { side, channels, classes: classCount } = network;
   onStage('Fréchet and kernel distance');
   const frechetDistance = computeFrechetDistance(samples, real);
   // The kernel depends on the scale of the features, which a classifier chooses arbitrarily.
@@ -119,7 +119,7 @@ export async function computeFigures(
   const neighbourFigures = compareNeighbourhoods(reference.neighbourhoods, samples);
   onStage('diversity, sharpness and memorisation');
   // Both sides by the predicted class, so that samples without labels are measured the same way.
-  const spreads = classes.computeClassSpreads(samples, scores.predictions, count);
+  const spreads = classes.computeClassSpreads(samples, scores.predictions, classCount);
   const { labels, images } = set;
   const nearest = measureNearest(measure, PURPOSES.memorisationSamples, set, own);
   const ink = toInk(measure, set);
@@ -129,8 +129,11 @@ export async function computeFigures(
     ...neighbourFigures,
     classAccuracy:
       labels &&
-      (count < 2 ? null : classes.computeClassAccuracy(labels, scores.predictions, count)),
-    classBalance: count < 2 ? null : classes.computeClassBalance(scores.predictions, count),
+      (classCount < 2
+        ? null
+        : classes.computeClassAccuracy(labels, scores.predictions, classCount)),
+    classBalance:
+      classCount < 2 ? null : classes.computeClassBalance(scores.predictions, classCount),
     diversity: classes.computeClassDiversity(spreads, reference.spreads),
     sharpness: pixels.computeSharpness(images, against.images, side, channels),
     memorisation: pixels.computeMemorisation(nearest, reference.nearestDistances),

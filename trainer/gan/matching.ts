@@ -73,7 +73,7 @@ export interface Matching {
     /** The classifier's weights, [parameters]. */
     readonly classifier: tf.Tensor1D;
     /** 1 / the scale of each class, [classes, 1]. */
-    readonly rates: tf.Tensor2D;
+    readonly inverseScales: tf.Tensor2D;
     /** The cosines': [features, cosines in all] and [cosines in all]. */
     readonly frequencies: tf.Tensor2D;
     readonly phases: tf.Tensor1D;
@@ -81,7 +81,7 @@ export interface Matching {
     readonly real: tf.Tensor2D;
     readonly generated: tf.Variable<tf.Rank.R2>;
     /** 1 / the mean kernel of two real images of the class, in the same shape. */
-    readonly weights: tf.Tensor2D;
+    readonly inverseKernels: tf.Tensor2D;
   };
 }
 
@@ -90,7 +90,7 @@ type TensorName = keyof Matching['tensors'];
 type With<Name extends TensorName> = Omit<Matching, 'tensors'> & {
   readonly tensors: Pick<Matching['tensors'], Name>;
 };
-type Embedding = With<'classifier' | 'rates' | 'frequencies' | 'phases'>;
+type Embedding = With<'classifier' | 'inverseScales' | 'frequencies' | 'phases'>;
 
 /** A checkpoint keeps the classifier's weights and the means of generated images, flat. */
 export type MatchingArrays = Readonly<Record<'classifier' | 'generated', Float32Array>>;
@@ -114,7 +114,7 @@ export function createMatching(source: MatchingSource): Matching {
     const phases = drawUniform(key, PURPOSES.matchingPhases, 0, count);
     const parts = {
       classifier,
-      rates: measureRates({ ...about, tensors: { classifier } }, dataset),
+      inverseScales: measureInverseScales({ ...about, tensors: { classifier } }, dataset),
       frequencies: tf.tensor2d(drawFrequencies(config, network.features, key), [
         network.features,
         count,
@@ -128,8 +128,8 @@ export function createMatching(source: MatchingSource): Matching {
       return takeImages(dataset, places, range);
     });
     const start = generated === null ? tf.zerosLike(real) : tf.tensor2d(generated, real.shape);
-    const weights = weighKernels(real, dataset, config);
-    return { ...parts, real, generated: tf.variable(start, false), weights };
+    const inverseKernels = invertKernels(real, dataset, config);
+    return { ...parts, real, generated: tf.variable(start, false), inverseKernels };
   });
   return { ...about, tensors };
 }
@@ -189,7 +189,7 @@ export function computeMatchingLoss(
   const { config, tensors } = matching;
   const { features, logits } = classify(matching, images);
   // Relative to the real images' density, so narrow kernels and wide ones count alike.
-  const difference = tf.mul(tf.sub(tensors.generated, tensors.real), tensors.weights);
+  const difference = tf.mul(tf.sub(tensors.generated, tensors.real), tensors.inverseKernels);
   const surplus = tf.matMul(labels, difference as tf.Tensor2D); // [batch, cosines in all]
   const cosines = computeCosines(matching, features, labels);
   // Above 0 where there are too many generated images, below 0 where there are too few: [batch].
@@ -209,11 +209,11 @@ function classify(of: With<'classifier'>, images: tf.Tensor4D) {
 
 /** Each class has its own scale: images of a 1 are twice as alike as those of a 2. */
 function computeCosines(
-  { config, tensors: { rates, frequencies, phases } }: Embedding,
+  { config, tensors: { inverseScales, frequencies, phases } }: Embedding,
   features: tf.Tensor2D,
   labels: tf.Tensor2D,
 ): tf.Tensor2D {
-  const scaled = tf.mul(features, tf.matMul(labels, rates)) as tf.Tensor2D;
+  const scaled = tf.mul(features, tf.matMul(labels, inverseScales)) as tf.Tensor2D;
   const angles = tf.add(tf.matMul(scaled, frequencies), phases);
   return tf.mul(tf.cos(angles), Math.sqrt(2 / config.cosines));
 }
@@ -240,7 +240,7 @@ function averageCosines(of: Embedding, passes: number, take: (pass: number) => L
 }
 
 /** @param real  The mean cosines, [classes, cosines in all]. @returns  See {@link Matching}. */
-function weighKernels(
+function invertKernels(
   real: tf.Tensor2D,
   dataset: Dataset,
   { bandwidths, cosines }: MatchingConfig,
@@ -251,25 +251,31 @@ function weighKernels(
   const squares = tf.sum(tf.square(tf.reshape(real, [...shape])), 2, true);
   // The squared mean is the mean kernel of all pairs; images with themselves, which have 1, go.
   const pairs = tf.div(tf.sub(tf.mul(squares, count), 1), tf.maximum(tf.sub(count, 1), 1));
-  const weights = tf.div(tf.ones([...shape]), tf.maximum(pairs, LEAST_KERNEL));
-  return tf.reshape(weights, real.shape);
+  const inverse = tf.div(tf.ones([...shape]), tf.maximum(pairs, LEAST_KERNEL));
+  return tf.reshape(inverse, real.shape);
 }
 
 /** 1 / the median distance of an image to the nearest of its class: [classes, 1]. */
-function measureRates(of: With<'classifier'>, dataset: Dataset): tf.Tensor2D {
-  const rates = Array.from({ length: of.network.classes }, (_, label) => {
+function measureInverseScales(of: With<'classifier'>, dataset: Dataset): tf.Tensor2D {
+  const inverseScales = Array.from({ length: of.network.classes }, (_, label) => {
     const places: number[] = [];
     for (let i = 0; i < dataset.count && places.length < COMPARED; i++) {
       if (dataset.labels[i] === label) {
         places.push(i);
       }
     }
-    return places.length < 2 ? tf.scalar(1) : measureRate(of, dataset, Uint32Array.from(places));
+    return places.length < 2
+      ? tf.scalar(1)
+      : measureInverseScale(of, dataset, Uint32Array.from(places));
   });
-  return tf.reshape(tf.stack(rates), [-1, 1]);
+  return tf.reshape(tf.stack(inverseScales), [-1, 1]);
 }
 
-function measureRate(of: With<'classifier'>, dataset: Dataset, places: Uint32Array): tf.Scalar {
+function measureInverseScale(
+  of: With<'classifier'>,
+  dataset: Dataset,
+  places: Uint32Array,
+): tf.Scalar {
   return tf.tidy(() => {
     const { features } = classify(of, takeImages(dataset, places, of.range).images);
     const lengths = tf.sum(tf.square(features), 1, true); // [images, 1]

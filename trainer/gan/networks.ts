@@ -240,7 +240,7 @@ export function runDiscriminator(
           // [batch, units]
           x = hasFusedKernels() ? activate(y, bias, RELU) : tf.relu(tf.add(y, bias));
         }
-        return judge(x, rest, null); // [batch, 1]
+        return projectLogits(x, rest, null); // [batch, 1]
       }
       case 'convolutional': {
         let x = images;
@@ -258,7 +258,7 @@ export function runDiscriminator(
         const features: tf.Tensor2D = hasFusedKernels()
           ? activate(y, bias, LEAKY_RELU)
           : leakyRelu(tf.add(y, bias));
-        return judge(features, rest, labels); // [batch, 1]
+        return projectLogits(features, rest, labels); // [batch, 1]
       }
     }
   });
@@ -268,7 +268,7 @@ export function runDiscriminator(
  * Computes logits, [batch, 1], from features, [batch, units].
  * @param rest  The last dense layer's weights and, with labels, their projection.
  */
-function judge(
+function projectLogits(
   features: tf.Tensor2D,
   rest: readonly tf.Tensor[],
   labels: tf.Tensor2D | null,

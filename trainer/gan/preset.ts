@@ -77,7 +77,7 @@ export interface TrainingConfig {
   readonly checkpointEvery: number;
 }
 
-/** Width of the `digits` generator: from `small` to `large` the layers stay the same. */
+/** Width of the `digits` generator. All sizes have the same layers. */
 export type GeneratorSize = keyof typeof GENERATOR_SIZES;
 
 /**

@@ -60,19 +60,24 @@ export function createGan(source: StepSource, arrays: GanArrays | null): Gan {
   const { initialisation, generator: generatorConfig } = config;
   const plan = planGenerator(generatorConfig);
   const image = [dataset.height, dataset.width, dataset.channels] as const;
-  const judge = planDiscriminator(config.discriminator, image, generatorConfig.classes);
+  const discriminatorPlan = planDiscriminator(config.discriminator, image, generatorConfig.classes);
   const { generatorWeights, discriminatorWeights } = PURPOSES;
   const {
     generator = drawInitialArrays(plan.weights, key, generatorWeights, initialisation),
-    discriminator = drawInitialArrays(judge.weights, key, discriminatorWeights, initialisation),
+    discriminator = drawInitialArrays(
+      discriminatorPlan.weights,
+      key,
+      discriminatorWeights,
+      initialisation,
+    ),
   } = arrays ?? {};
   const average = config.emaHalfLifeImages === 0 ? null : (arrays?.average ?? generator.weights);
   return {
     config,
     plan,
-    judge,
+    discriminatorPlan,
     generator: createState(plan.weights, generator),
-    discriminator: createState(judge.weights, discriminator),
+    discriminator: createState(discriminatorPlan.weights, discriminator),
     average: average && createVariable(average),
     matching: config.matching ? openMatching(source, config.matching, arrays) : null,
   };

@@ -45,7 +45,7 @@ function computeRelativisticLoss(winner: tf.Tensor, loser: tf.Tensor): tf.Scalar
 }
 
 /** Gives logits, [batch, 1], for images, [batch, height, width, channels], and one-hot labels. */
-type Judge = (images: tf.Tensor4D, labels: tf.Tensor2D | null) => tf.Tensor2D;
+type Discriminate = (images: tf.Tensor4D, labels: tf.Tensor2D | null) => tf.Tensor2D;
 
 /**
  * Computes what the discriminator minimises: the loss, and R1, then R2, as far as the objective has
@@ -53,7 +53,7 @@ type Judge = (images: tf.Tensor4D, labels: tf.Tensor2D | null) => tf.Tensor2D;
  */
 function computeDiscriminatorTerms(
   objective: ObjectiveConfig,
-  judge: Judge,
+  discriminate: Discriminate,
   real: tf.Tensor4D,
   fake: tf.Tensor4D,
   labels: tf.Tensor2D | null,
@@ -63,9 +63,9 @@ function computeDiscriminatorTerms(
       const { r1Gamma, realTarget = 1 } = objective;
       const { logits, penalties } =
         r1Gamma === undefined
-          ? { logits: judge(real, labels), penalties: [] }
-          : computeLogitsAndPenalties((images) => judge(images, labels), real, 1);
-      const loss = computeDiscriminatorLoss(logits, judge(fake, labels));
+          ? { logits: discriminate(real, labels), penalties: [] }
+          : computeLogitsAndPenalties((images) => discriminate(images, labels), real, 1);
+      const loss = computeDiscriminatorLoss(logits, discriminate(fake, labels));
       if (realTarget === 1) {
         return { loss, penalties };
       }
@@ -77,8 +77,8 @@ function computeDiscriminatorTerms(
       // One batch of real and generated images: half as many operations, each larger.
       const images = tf.concat([real, fake]); // [2 * batch, height, width, channels]
       const bothLabels = labels && tf.concat([labels, labels]); // [2 * batch, classes]
-      const judgeBoth = (x: tf.Tensor4D): tf.Tensor2D => judge(x, bothLabels);
-      const { logits, penalties } = computeLogitsAndPenalties(judgeBoth, images, 2);
+      const discriminateBoth = (x: tf.Tensor4D): tf.Tensor2D => discriminate(x, bothLabels);
+      const { logits, penalties } = computeLogitsAndPenalties(discriminateBoth, images, 2);
       const [realLogits, fakeLogits] = tf.split(logits, 2) as [tf.Tensor, tf.Tensor]; // [batch, 1]
       return { loss: computeRelativisticLoss(realLogits, fakeLogits), penalties };
     }
@@ -88,18 +88,18 @@ function computeDiscriminatorTerms(
 /**
  * Computes logits and exact penalties: R1 on real images, R2 on generated ones, the mean squared
  * norm of the logits' gradients by the images (Mescheder et al. 2018; R3GAN, equations 3 and 4).
- * The result can be differentiated once more by the weights that `judge` uses.
- * @param judge  Maps images to logits, each row on its own.
+ * The result can be differentiated once more by the weights that `discriminate` uses.
+ * @param discriminate  Maps images to logits, each row on its own.
  * @param parts  The number of equal parts of the batch; each has its own mean.
  */
 function computeLogitsAndPenalties(
-  judge: (images: tf.Tensor4D) => tf.Tensor2D,
+  discriminate: (images: tf.Tensor4D) => tf.Tensor2D,
   images: tf.Tensor4D,
   parts: number,
 ): { logits: tf.Tensor2D; penalties: tf.Scalar[] } {
   const batch = images.shape[0];
   // Rows do not mix, so ones as the incoming gradient give each row its own gradient.
-  const differentiate = tf.valueAndGrad((x) => judge(x as tf.Tensor4D));
+  const differentiate = tf.valueAndGrad((x) => discriminate(x as tf.Tensor4D));
   const { value, grad } = differentiate(images, tf.ones([batch, 1]));
   const norms = tf.sum(tf.square(tf.reshape(grad, [batch, -1])), 1); // [batch]
   // TensorFlow.js throws in the gradient of a split into one part.
@@ -114,7 +114,7 @@ function computeLogitsAndPenalties(
  */
 function computeFusedTerms(
   objective: ObjectiveConfig,
-  judge: Judge,
+  discriminate: Discriminate,
   real: tf.Tensor4D,
   fake: tf.Tensor4D,
   labels: tf.Tensor2D | null,
@@ -133,11 +133,11 @@ function computeFusedTerms(
     labels && joinCopies<tf.Tensor2D>([labels, labels], [2 * batch, labels.shape[1]]);
   switch (objective.type) {
     case 'non-saturating': {
-      const loss = computeContest('apart', judge(images, bothLabels));
+      const loss = computeContest('apart', discriminate(images, bothLabels));
       return { loss, total: loss };
     }
     case 'relativistic': {
-      const differentiate = tf.valueAndGrad((x) => judge(x as tf.Tensor4D, bothLabels));
+      const differentiate = tf.valueAndGrad((x) => discriminate(x as tf.Tensor4D, bothLabels));
       const { value, grad } = differentiate(images, tf.ones([2 * batch, 1]));
       if (probe !== undefined) {
         const norms = tf.mean(tf.reshape(runFused('squareRows', { x: grad }), [2, batch]), 1);
@@ -158,7 +158,7 @@ export interface Gan {
     'objective' | 'generatorAdam' | 'discriminatorAdam' | 'pixelRange' | 'clampsPixels'
   >;
   readonly plan: GeneratorPlan;
-  readonly judge: DiscriminatorPlan;
+  readonly discriminatorPlan: DiscriminatorPlan;
   readonly generator: NetworkState;
   readonly discriminator: NetworkState;
   /** The moving average of the generator's weights, [parameters]; null without one. */
@@ -225,14 +225,14 @@ export function updateDiscriminator(
     let kept: tf.Scalar | undefined;
     minimise('discriminator', gan, amounts, probe, () => {
       const { objective } = gan.config;
-      const judge = createJudge(gan);
+      const discriminate = createDiscriminate(gan);
       const { labels } = batch;
-      const fused = computeFusedTerms(objective, judge, real, fake, labels, amounts, probe);
+      const fused = computeFusedTerms(objective, discriminate, real, fake, labels, amounts, probe);
       if (fused !== null) {
         kept = tf.keep(tf.clone(fused.loss));
         return fused.total;
       }
-      const terms = computeDiscriminatorTerms(objective, judge, real, fake, labels);
+      const terms = computeDiscriminatorTerms(objective, discriminate, real, fake, labels);
       const { loss, penalties } = terms;
       kept = tf.keep(tf.clone(loss));
       penalties.forEach((penalty, i) => probe?.(i === 0 ? 'r1' : 'r2', penalty));
@@ -256,15 +256,15 @@ export function updateGenerator(
   probe?: Probe,
 ): tf.Scalar {
   return tf.tidy(() => {
-    const judge = createJudge(gan);
+    const discriminate = createDiscriminate(gan);
     const { augment, labels } = batch;
     const { matching } = gan;
     const { type } = gan.config.objective;
     // Outside of the gradient, which is by the generator's weights alone.
-    const realLogits = type === 'relativistic' ? judge(augment(batch.real), labels) : null;
+    const realLogits = type === 'relativistic' ? discriminate(augment(batch.real), labels) : null;
     return minimise('generator', gan, amounts, probe, () => {
       const images = generateImages(gan, batch.input);
-      const fakeLogits = judge(augment(images), labels); // [batch, 1]
+      const fakeLogits = discriminate(augment(images), labels); // [batch, 1]
       const loss =
         type === 'non-saturating'
           ? computeGeneratorLoss(fakeLogits)
@@ -336,7 +336,7 @@ export function generateImages({ plan, generator, config }: Gan, input: tf.Tenso
   return config.clampsPixels === true ? clampImages(images, config.pixelRange) : images;
 }
 
-function createJudge({ judge, discriminator }: Gan): Judge {
+function createDiscriminate({ discriminatorPlan, discriminator }: Gan): Discriminate {
   const weights = takeParts(discriminator);
-  return (images, labels) => runDiscriminator(judge, weights, images, labels);
+  return (images, labels) => runDiscriminator(discriminatorPlan, weights, images, labels);
 }

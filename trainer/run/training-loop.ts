@@ -70,7 +70,8 @@ export interface TrainingResult {
 export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const { config, dataset, signal, hook, clock = performance.now.bind(performance) } = run;
   const key = deriveKey('train', config.seed);
-  const classifier = await prepareClassifier(run);
+  const needsClassifier = config.matching !== undefined && run.checkpoint === null;
+  const classifier = needsClassifier ? await learnClassifier(run) : undefined;
   if (classifier === null) {
     return { finished: false, step: 0, weights: new Float32Array() };
   }
@@ -132,15 +133,12 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   }
 }
 
-/** The classifier that a new run with matching needs; null when the signal came first. */
-async function prepareClassifier(run: TrainingRun): Promise<StepSource['classifier'] | null> {
-  const { config, dataset, checkpoint, signal, reporter } = run;
-  if (config.matching === undefined || checkpoint !== null) {
-    return undefined;
-  }
+/** Trains the classifier of a new run with matching; null when the signal came first. */
+function learnClassifier(run: TrainingRun): Promise<Float32Array | null> {
+  const { config, dataset, signal, reporter } = run;
   const key = deriveKey('matching', config.seed);
   const say = reporter.say.bind(reporter);
-  return await learnMatchingClassifier(dataset, key, { signal, say });
+  return learnMatchingClassifier(dataset, key, { signal, say });
 }
 
 /**

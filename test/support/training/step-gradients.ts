@@ -62,7 +62,7 @@ export function openProblem(
   adam: AdamConfig,
 ): { gan: Gan; batch: Batch; close: () => void } {
   const plan = planGenerator(problem.generator);
-  const judge = planDiscriminator(
+  const discriminatorPlan = planDiscriminator(
     problem.discriminator,
     plan.outputShape,
     problem.generator.classes,
@@ -74,7 +74,7 @@ export function openProblem(
   });
   const gan: Gan = {
     plan,
-    judge,
+    discriminatorPlan,
     config: {
       objective: problem.objective,
       generatorAdam: adam,
@@ -82,7 +82,10 @@ export function openProblem(
       pixelRange: [-1, 1],
     },
     generator: createState(plan.weights, withMoments(problem.generatorWeights)),
-    discriminator: createState(judge.weights, withMoments(problem.discriminatorWeights)),
+    discriminator: createState(
+      discriminatorPlan.weights,
+      withMoments(problem.discriminatorWeights),
+    ),
     average: null,
     matching: null,
   };

@@ -76,7 +76,7 @@ it('is the maximum mean discrepancy of a classifier’s features, class by class
   const ofClass = (rows: number[][], label: number) => rows.filter((_, i) => i % 2 === label);
   const difference = tf.sub(matching.tensors.generated, matching.tensors.real) as tf.Tensor2D;
   const found = await difference.array();
-  const rates = await matching.tensors.rates.array();
+  const inverseScales = await matching.tensors.inverseScales.array();
   for (const label of [0, 1]) {
     const own = ofClass(real, label);
     const distances = own.map((p) =>
@@ -84,7 +84,7 @@ it('is the maximum mean discrepancy of a classifier’s features, class by class
     );
     distances.sort((a, b) => a - b);
     const scale = distances[16]!; // of 32: the median, or the number above it
-    expect(1 / rates[label]![0]!).toBeCloseTo(scale, 3);
+    expect(1 / inverseScales[label]![0]!).toBeCloseTo(scale, 3);
     for (const [kernel, bandwidth] of config.bandwidths.entries()) {
       const cosines = found[label]!.slice(kernel * 1024, (kernel + 1) * 1024);
       const squared = cosines.reduce((sum, value) => sum + value ** 2, 0);
