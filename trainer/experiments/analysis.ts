@@ -17,12 +17,12 @@ const MEANS = {
 
 /**
  * Fréchet distances, all geometric means: `frechet` and `coarse` over the last third, `…Along`
- * over all of the run, `frechetTimed` after as many seconds of processor as every run had. They
- * are compared by their logarithm, because halving is the same step from any start.
+ * over all of the run, `frechetTimed` after as many seconds of processor time as every run had.
+ * They are compared by their logarithm, because halving is the same step from any start.
  */
 const DISTANCES = ['frechet', 'frechetAlong', 'frechetTimed', 'coarse', 'coarseAlong'] as const;
 
-/** A figure that arms are compared by. `stepMs` is milliseconds of processor a step. */
+/** A figure that arms are compared by. `stepMs` is milliseconds of processor time a step. */
 export type FigureName = keyof typeof MEANS | (typeof DISTANCES)[number] | 'stepMs';
 
 /** `failure` says why the run ended early, or is null. */
@@ -42,7 +42,7 @@ export interface ArmRuns {
 export interface Analysis {
   /** Steps that count: as many as every run has done. */
   readonly steps: number;
-  /** Seconds of processor that every run had by then: an equal budget of time. */
+  /** Seconds of processor time that every run had by then: an equal budget of time. */
   readonly cpuSeconds: number;
   readonly arms: ReadonlyMap<ArmName, ArmRuns>;
 }

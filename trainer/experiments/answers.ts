@@ -109,7 +109,7 @@ function compare(question: keyof typeof DECISIONS, context: Context): string {
     ...listArms([
       ['Better than the tutorial’s', better],
       ['Worse than the tutorial’s', worse],
-      ['Not told from the tutorial’s', pick(figure, 'level', 'unknown')],
+      ['No difference could be shown for', pick(figure, 'level', 'unknown')],
     ]),
     ...(variety.length === 0 ? ['The samples are as varied as the tutorial’s.'] : variety),
     ...(question === 'vae-init' ? describeVae(context) : []),
@@ -120,7 +120,7 @@ function describeVae({ analysis, arms, baseline }: Context): string[] {
   const [arm] = arms as [ArmRuns];
   const words = { better: 'better', worse: 'worse', level: 'no different', unknown: 'unknown' };
   const judge = (figure: FigureName): string => words[judgeArm(arm, baseline, figure)];
-  const seconds = `${formatFigure(analysis.cpuSeconds)} seconds of processor each`;
+  const seconds = `${formatFigure(analysis.cpuSeconds)} seconds of processor time each`;
   const compared =
     "The VAE's steps and time count. The Fréchet distance of the last third is " +
     `${judge('frechet')}; after ${seconds} it is ${judge('frechetTimed')}.`;
@@ -183,9 +183,11 @@ function describeCure(helping: readonly ArmRuns[]): string {
   return [
     `**The smallest cure found** is *${title}*: ${change}. With it every seed has at least`,
     `${CURED_CLASSES} classes in effect.`,
-    ...(others.length > 0 ? [`So it is with ${nameArms(others)}.`] : []),
+    ...(others.length > 0 ? [`The same holds for ${nameArms(others)}.`] : []),
     ...(helping.length > cured.length
-      ? [`These help too: ${nameArms(helping.filter((arm) => !cured.includes(arm)))}.`]
+      ? [
+          `More varied samples come from these, too: ${nameArms(helping.filter((arm) => !cured.includes(arm)))}.`,
+        ]
       : []),
   ].join(' ');
 }

@@ -124,16 +124,17 @@ function renderMethod({ steps, arms }: Analysis, all: readonly ExperimentResult[
     `this page is about the first ${steps.toLocaleString('en')}.`;
   return [
     `For people who read the tutorial: its open questions, answered by ${countOf(all.length, 'run')} of its GAN (preset \`seed\`) and of variants, the arms. ` +
-      `Each arm has ${each}, ${countOf(steps, 'step')} of 256 images, and ${joinWords([...new Set(sources)])}. Runs of one seed see the same batches and the same random words. ` +
+      `Each arm has ${each}, ${countOf(steps, 'step')} of 256 images, and ${joinWords([...new Set(sources)])}. Runs of one seed see the same batches and the same random numbers. ` +
       'A question is answered from the steps at which all of its runs were measured.' +
       (isShort ? ` ${limits}` : ''),
     '## How to read the tables',
     [
       `- **Samples.** Each measurement takes ${samples} samples of the same latents and compares them with MNIST's test digits. \`npm run evaluate\` takes more samples, so compare these figures with each other only.`,
       '- **Means.** Figures are means over the last third of the steps ± the standard deviation over seeds. *Along the way* is the geometric mean over all steps: it is small where a run was good soon.',
-      '- *At … s of processor* is the distance after as much time as every run of the table had.',
+      '- *At … s of processor time* is the distance after as much time as every run of the table had.',
       "- **▲ and ▼** are better and worse than the tutorial's, by more than the spread of the seeds explains (Student's t-test, 5%). Among twenty comparisons one shows a difference by chance.",
       '- *Classes in effect* is the exponential of the entropy of the classes that the classifier sees: 10 when all are equally frequent, 1 when there is one.',
+      '- *D* is the discriminator, *G* the generator.',
       '- The *coarse* distance is that of the pictures reduced to 7 × 7 pixels. It sees shape and variety before a classifier recognises anything.',
       '- *Diversity* is how much samples differ from each other, divided by how much test digits do: near 0 all samples are one picture.',
     ].join('\n'),
@@ -198,7 +199,7 @@ function planCharts(
   const frechet: Figure = ({ quality }) => quality.frechet;
   const diversity: Figure = ({ quality }) => quality.diversity;
   const x: Figure = ({ cpuSeconds }) => cpuSeconds;
-  const seconds = { xLabel: 'seconds of processor, one thread', x };
+  const seconds = { xLabel: 'seconds of processor time, one thread', x };
   const classes = floor && computeEffectiveClasses({ quality: floor });
   return new Map([
     ['distance', plan('Fréchet distance', frechet, 'log')],
@@ -263,7 +264,7 @@ function readFloor(floor: ExperimentPoint['quality'], figure: keyof typeof COLUM
 function renderTable(arms: readonly ArmRuns[], cpuSeconds: number): string {
   const [baseline] = arms as [ArmRuns];
   const columns = Object.entries(COLUMNS) as [keyof typeof COLUMNS, string][];
-  const budget = `${formatFigure(cpuSeconds)} s of processor`;
+  const budget = `${formatFigure(cpuSeconds)} s of processor time`;
   const heads = ['arm', 'seeds', ...columns.map(([, head]) => head.replace('equal time', budget))];
   const rows = arms.map((arm) => [
     ARMS[arm.name].title,
@@ -357,8 +358,8 @@ function renderWarnings(results: readonly ExperimentResult[], steps: number): st
   const early = `of the first ${EARLY_STEPS.toLocaleString('en')} steps`;
   const answer =
     hits === 0
-      ? `**No figure** ${early} tells a collapse on arms that its rule has not seen.`
-      : `**${capitalize(best.title)}** ${early} tells best, as far as these runs can show. On arms that its rule has not seen, it tells ` +
+      ? `**No figure** ${early} predicts a collapse on arms that its rule has not seen.`
+      : `**${capitalize(best.title)}** ${early} predicts best, as far as these runs can show. On arms that its rule has not seen, it predicts ` +
         `${hits} of ${countOf(collapses, 'collapse')}. It gives ${countOf(falseAlarms, 'false alarm')} among ${countOf(sound, 'sound run')} of ${countOf(soundArms.size, 'arm')}. ` +
         `A warning on every run would have ${countOf(collapses, 'hit')} and ${countOf(sound, 'false alarm')}.`;
   const rows = warnings.map(({ title: sign, side, threshold, unseen }) => [
@@ -379,7 +380,7 @@ function renderMachine(all: readonly ExperimentResult[], steps: number): string 
   const hours = (pick: (point: ExperimentPoint) => number): string =>
     (last.reduce((sum, point) => sum + pick(point), 0) / 60).toFixed(0);
   return (
-    `## How it was run\n\n${[...new Set(machines)].join('; ')}. ${hours(({ cpuSeconds }) => cpuSeconds)} minutes of processor for all training, ` +
+    `## How it was run\n\n${[...new Set(machines)].join('; ')}. ${hours(({ cpuSeconds }) => cpuSeconds)} minutes of processor time for all training, ` +
     `${hours(({ seconds }) => seconds)} by the clock: the machine was shared, so curves against seconds count the processor's, which ` +
     `depend on what else runs too.\n\n` +
     `\`\`\`sh\nnpm run trainer -- experiment --all --steps ${steps} --data path/to/mnist  # goes on where it was stopped; several processes share the work\n` +

@@ -44,7 +44,7 @@ describe('early warnings', () => {
 
   it('are in the document, which says so when all runs ended alike', async () => {
     const text = (await buildDocument(RUNS)).get('experiments.md');
-    expect(text).toMatch(/\*\*D's loss\*\* of the first 500 steps .* it tells 6 of 6 collapses/);
+    expect(text).toMatch(/\*\*D's loss\*\* of the first 500 steps .* it predicts 6 of 6 collapses/);
     expect(text).toMatch(/^\| D's loss \| below 0\.220 \| 6 \| 0 \| 0 \|$/m);
     const alike = (await buildDocument(RUNS.filter(hasCollapsed))).get('experiments.md');
     expect(alike).toContain('**It cannot be told** from runs that all ended alike.');
