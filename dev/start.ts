@@ -76,9 +76,13 @@ async function main(): Promise<void> {
       watch: true,
       structuredLogsHandler: ({ level, message }: { level: string; message: string }) => {
         // A page asks for many pictures: their lines would bury the others.
-        if (!message.includes('"event":"request"')) {
-          process.stderr.write(`${level}: ${message}\n`);
+        if (message.includes('"event":"request"')) {
+          return;
         }
+        const [, served] = /"event":"model_switched".*"to":"([^"]+)"/.exec(message) ?? [];
+        process.stderr.write(
+          served === undefined ? `${level}: ${message}\n` : `serves ${served}\n`,
+        );
       },
     },
   });
@@ -168,8 +172,8 @@ function formatBanner(url: string): string {
   digitmint serves at ${url}
 
     ${url}/                       the playground, with the generator in the browser
-    ${url}/digit?n=16             a sheet of them as PNG
-    ${url}/digit.json?n=2         the same as JSON
+    ${url}/digit?n=16             16 digits on one sheet
+    ${url}/digit.json?n=2         digits as numbers, in JSON
     ${url}/digit.png?seed=Ada     the same digit every time
     ${url}/healthz                which model serves
 

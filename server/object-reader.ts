@@ -47,10 +47,13 @@ export async function openModels(place: ModelsPlace): Promise<ObjectReader | und
 
 async function requireFolder(path: string): Promise<void> {
   const facts = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new ExpectedError(
-      `models: expected a folder that can be read at ${path}, got ${cause.code ?? cause.message}`,
-      { cause },
-    );
+    const found =
+      cause.code === 'ENOENT'
+        ? `found none: npm run publish -- --model FOLDER --to ${path} makes one`
+        : `got ${cause.code ?? cause.message}`;
+    throw new ExpectedError(`models: expected a folder that can be read at ${path}, ${found}`, {
+      cause,
+    });
   });
   if (!facts.isDirectory()) {
     throw new ExpectedError(`models: expected a folder at ${path}, got a file`);

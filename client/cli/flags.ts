@@ -28,8 +28,10 @@ export function buildOptions(parameters: ParameterSet): Option[] {
   return Object.entries(parameters).map(([name, parameter]) => {
     const { about = parameter.about, without = describeDefault(parameter) } = WORDS[name] ?? {};
     const value = ['whole', 'decimal'].includes(parameter.kind) ? ' <number>' : ' <text>';
-    const flag = `${nameFlag(name)}${parameter.kind === 'flag' ? '' : value}`;
-    return new Option(flag, `${about} (default: ${without})`);
+    // A flag has no default to tell: people would write the 0 after it.
+    return parameter.kind === 'flag'
+      ? new Option(nameFlag(name), about)
+      : new Option(`${nameFlag(name)}${value}`, `${about} (default: ${without})`);
   });
 }
 

@@ -157,7 +157,7 @@ const ERRORS = {
     status: 404,
     detail: ({ model, parameter }) =>
       parameter === undefined
-        ? `No model ${quote(model)} is published.`
+        ? `No model ${quote(model)} is published. /models lists all.`
         : `No model ${quote(model)} is published, and ${parameter} belongs to it: make a new hand by POST /hand.`,
     example: { model: 'seed@0123456789abcdef' },
     parameters: ['model'],

@@ -79,7 +79,7 @@ describe('a start that fails', () => {
       [['--public-url', 'https://example.org/assets/x'], /\/assets is a path of this service/],
       [
         ['--models', join(scratch, 'nowhere')],
-        /^digitmint: models: expected a folder .*nowhere, got ENOENT/,
+        /^digitmint: models: expected a folder .*nowhere, found none: npm run publish .* makes one/,
       ],
       [['--models', file], /^digitmint: models: expected a folder at .*file, got a file/],
       [

@@ -133,9 +133,10 @@ function describeResult(result: PublishResult, flags: PublishFlags, target: Targ
       `The default was ${previousDefaultName}. ` +
         `Back: ${nameCommand(`default ${previousDefaultName}`, flags)}`,
     ...advice,
-    `Look: ${target.kind === 'local' ? 'npm start (or leave it running), then ' : ''}` +
-      `GET /healthz tells which model serves; model=${name} asks for this one. ` +
-      'A running worker looks for a new model every MODEL_REFRESH_SECONDS.',
+    `Look: GET /healthz tells which model serves; model=${name} asks for this one. ` +
+      (target.kind === 'local'
+        ? 'A running npm start serves it within a minute.'
+        : 'A running service looks for new models every MODEL_REFRESH_SECONDS (20 by default).'),
   ].filter((line) => line !== false);
 }
 

@@ -94,7 +94,7 @@ const MAX_MINUTES = 10_000;
 
 const OF_PRESET = "(default: the preset's)";
 /** A resumed run keeps the flags of its last session. */
-const orKept = (usual: string): string => `(default: ${usual}, or what the run was told before)`;
+const orKept = (usual: string): string => `(default: ${usual}, or the resumed run's)`;
 const parseSteps = parseWhole(1, MAX_STEPS);
 const parseRate = parseNumber(0, 1);
 const parseGamma = parseNumber(0, 1000);
@@ -167,7 +167,7 @@ const FLAGS: readonly (readonly [flag: string, help: string, value?: ChoicesOrPa
   ['--out <folder>', 'the folder of the run (default: runs/NNNNN-<preset>)'],
   [
     '--resume <folder>',
-    'continues the run in this folder from its newest checkpoint, with the same flags',
+    'continues the run in this folder from its newest checkpoint; it keeps its settings',
   ],
   [
     '--backend <name>',
@@ -493,6 +493,7 @@ async function saveProblems(folder: string, findings: Findings): Promise<string>
 async function printEstimate({ options, dataset, backend, checkpoint }: RunPlan): Promise<void> {
   const { config } = options;
   const left = config.steps - (checkpoint?.step ?? 0);
+  const needsClassifier = config.matching !== undefined && checkpoint === null;
   if (left < MIN_TIMED_STEPS || isTooSlow(config, backend)) {
     return;
   }
@@ -502,7 +503,8 @@ async function printEstimate({ options, dataset, backend, checkpoint }: RunPlan)
     timeSteps(config, dataset),
   );
   const rate = `${(seconds * 1000).toFixed(0)} ms a step`;
-  console.log(`${'time'.padEnd(10)} about ${describeSeconds(left * seconds)} (${rate})`);
+  const before = needsClassifier ? ', after a classifier has learned the classes' : '';
+  console.log(`${'time'.padEnd(10)} about ${describeSeconds(left * seconds)} (${rate})${before}`);
   const megabytes = Math.ceil((measureResidentBytes() + dataset.images.length) / 1e6);
   console.log(`${'memory'.padEnd(10)} about ${formatCount(megabytes)} MB\n`);
 }
@@ -516,10 +518,17 @@ async function describeReplaced(delivery: Delivery): Promise<string> {
     return await withStore(delivery, createStorageContext(), async (store) => {
       const pointer = (await readPointer(store))?.pointer;
       const served = findServed(pointer, delivery.name);
-      const isJudged = pointer?.default === delivery.name && !delivery.makeDefault;
-      return served === undefined
-        ? 'replaces nothing'
-        : `replaces ${delivery.name}@${served.version}${isJudged ? ', unless it is a trial' : ''}`;
+      const isDefault = pointer?.default === delivery.name;
+      const isJudged = isDefault && !delivery.makeDefault;
+      const replaced = [
+        ...(served === undefined
+          ? []
+          : [`${delivery.name}@${served.version}${isJudged ? ', unless it is a trial' : ''}`]),
+        ...(pointer === undefined || isDefault || !delivery.makeDefault
+          ? []
+          : [`${pointer.default} as the default`]),
+      ];
+      return `replaces ${replaced.join(', and ') || 'nothing'}`;
     });
   } catch (error) {
     return `what it replaces cannot be read: ${(error as Error).message}`;
@@ -551,7 +560,7 @@ function resolveTarget(text: string): string {
 function parseName(text: string): string {
   const parsed = v.safeParse(modelNameSchema, text);
   if (!parsed.success) {
-    throw new InvalidArgumentError(`${parsed.issues[0].message}.`);
+    throw new InvalidArgumentError('Expected 1 to 32 of a-z, 0-9 and -, a letter first.');
   }
   return parsed.output;
 }

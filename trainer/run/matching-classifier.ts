@@ -30,7 +30,7 @@ export async function learnMatchingClassifier(
   for await (const state of trainClassifier(network, dataset, training, key)) {
     if (performance.now() >= nextLine || state.epoch === epochs) {
       say(
-        `A classifier learns the classes, for matching: pass ${state.epoch} of ${epochs}, loss ${state.loss.toFixed(3)}.`,
+        `A classifier learns the classes, for matching: epoch ${state.epoch} of ${epochs}, loss ${state.loss.toFixed(3)}.`,
       );
       nextLine = performance.now() + SAID_EVERY_MS;
     }
