@@ -103,59 +103,75 @@ it('takes names of classes for one that only differ in blanks and the form of th
 });
 
 describe('a column with the parts of the rows', () => {
-  const split = ['train', 'train', 'test', 'holdout'];
   const label = ['cat', 'dog', 'cat', 'dog'];
   const list = (header: string, row: (i: number) => unknown[]): string =>
-    [header, ...split.map((_, i) => row(i).join())].join('\n');
+    [header, ...label.map((_, i) => row(i).join())].join('\n');
 
-  it.each<[string, string, () => string | Uint8Array]>([
+  describe.each<[string, string, (name: string, parts: readonly string[]) => string | Uint8Array]>([
     [
       'beside pictures',
       'set.csv',
-      () => list('file,label,split', (i) => [`${'ab'[i >> 1]}${i % 2}.pgm`, label[i], split[i]]),
+      (name, parts) =>
+        list(`file,label,${name}`, (i) => [`${'ab'[i >> 1]}${i % 2}.pgm`, label[i], parts[i]]),
     ],
     [
       'of pixels',
       'set.csv',
-      () =>
+      (name, parts) =>
         list(
-          `label,split,${pixelsOf(0)
+          `label,${name},${pixelsOf(0)
             .map((_, k) => `p${k}`)
             .join()}`,
-          (i) => [label[i], split[i], ...pixelsOf(i)],
+          (i) => [label[i], parts[i], ...pixelsOf(i)],
         ),
     ],
     [
       'of pixels in JSON',
       'set.jsonl',
-      () =>
+      (name, parts) =>
         label
-          .map((name, i) => JSON.stringify({ label: name, split: split[i], image: pixelsOf(i) }))
+          .map((one, i) => JSON.stringify({ label: one, [name]: parts[i], image: pixelsOf(i) }))
           .join('\n'),
     ],
     [
       'of pictures',
       'set.arrow',
-      () => {
-        const types = { image: binary(), label: utf8(), split: utf8() };
-        const columns = { image: label.map((_, i) => drawPgm(i)), label, split };
+      (name, parts) => {
+        const types = { image: binary(), label: utf8(), [name]: utf8() };
+        const columns = { image: label.map((_, i) => drawPgm(i)), label, [name]: [...parts] };
         return tableToIPC(tableFromArrays(columns, { types }), { format: 'file' }) as Uint8Array;
       },
     ],
-  ])(
-    'may have one that is not understood, which is told: a table %s',
-    async (what, path, build) => {
+  ])('in a table %s', (what, path, build) => {
+    beforeEach(async () => {
       if (what === 'beside pictures') {
         await draw('images/a', 'images/b');
       }
-      await write(path, build());
+    });
+
+    it('may have one that is not understood, which is told', async () => {
+      await write(path, build('split', ['train', 'train', 'test', 'holdout']));
       const { parts, notes } = await read();
       expect(parts).toEqual({ train: 3, test: 1 });
       expect(notes).toContain(
         `${path}, column split: some parts are not understood, so their rows are trained on: holdout. Call the parts train, val and test.`,
       );
-    },
-  );
+    });
+
+    it.each(['tvt', 'data_split', 'ml_use'])(
+      'may be called %s where each cell is a part',
+      async (name) => {
+        await write(path, build(name, ['train', 'train', 'validation', 'test']));
+        expect((await read()).parts).toEqual({ train: 2, val: 1, test: 1 });
+      },
+    );
+  });
+
+  it('is none where it has the classes', async () => {
+    await draw('a', 'b');
+    await write('a.csv', 'file,label\na0.pgm,train\na1.pgm,test\nb0.pgm,train\nb1.pgm,test');
+    expect(await read()).toMatchObject({ classes: ['test', 'train'], parts: { train: 4 } });
+  });
 });
 
 describe('lists in JSON that are named as parts', () => {

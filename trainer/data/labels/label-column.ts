@@ -40,12 +40,19 @@ export function readPart(column: string, cell: string): Split | null {
       : null;
 }
 
-/** Finds the column with the part of each row; one that is understood comes first. */
+/**
+ * Finds the column with the part of each row. One with a known name that is understood comes first,
+ * then one of which each cell is a part, such as "tvt" with train, val and test.
+ */
 export function findParts<T extends Column>(columns: readonly T[]): T | undefined {
   const named = columns.filter(({ name }) => namesParts(name));
   const isRead = ({ name, cells }: T): boolean =>
     cells.some((cell) => readPart(name, cell) !== null);
-  return named.find(isRead) ?? named[0];
+  const hasOnlyParts = ({ name, cells }: T): boolean => {
+    const parts = new Set(cells.map((cell) => parseSplit(cell.trim())));
+    return parts.has('train') && !parts.has(null) && ![EXACT, WORD].some((one) => one.test(name));
+  };
+  return named.find(isRead) ?? columns.find(hasOnlyParts) ?? named[0];
 }
 
 /** Says which parts of a column are not understood: pictures that were held out, perhaps. */

@@ -17,7 +17,14 @@ import { describeJoined } from '../labels/table-names.ts';
 import { parseJson } from '../labels/text-encoding.ts';
 import { inTable, IS_ARROW, openTables, type PictureTable } from './picture-tables.ts';
 import { readPixelTables, selectPixelTables } from './pixel-columns.ts';
-import { nameSome, UnusablePicture, type Problem, type Sample, type Source } from './source.ts';
+import {
+  nameSome,
+  parseSplit,
+  UnusablePicture,
+  type Problem,
+  type Sample,
+  type Source,
+} from './source.ts';
 import { folderOf, MAX_FILES, type TreeFile } from './tree.ts';
 
 /** The names of a table's columns. */
@@ -118,9 +125,12 @@ async function findColumns(table: PictureTable): Promise<Columns> {
     );
   }
   const columns: Column[] = [];
-  for (const name of names.filter(namesParts)) {
-    const cells = await table.readColumn(name);
-    columns.push({ name, cells: cells.map(toText) });
+  for (const name of names.filter((one) => !holdsBytes(one))) {
+    const first = table.count === 0 ? '' : toText(await table.openCells(name)(0));
+    if (namesParts(name) || parseSplit(first.trim()) !== null) {
+      const cells = await table.readColumn(name);
+      columns.push({ name, cells: cells.map(toText) });
+    }
   }
   const parts = findParts(columns);
   const rest = names.filter((name) => name !== image && name !== parts?.name);
