@@ -327,6 +327,34 @@ describe('labels in a table of their own', () => {
     expect(notes.join('\n')).toContain(beside);
   });
 
+  it.each([
+    ['shuffled alike', [4, 1, 0, 3, 5, 2], [4, 1, 0, 3, 5, 2]],
+    ['shuffled, and labels in order', [4, 1, 0, 3, 5, 2], [0, 1, 2, 3, 4, 5]],
+    ['a part of them', [4, 1, 2, 3], [5, 0, 1, 2, 4, 3]],
+  ])('are found by the numbers that Pandas gives the rows: %s', async (_, rows, order) => {
+    const table = rows.map((i) => `${i},${pixels(i).join()}`);
+    await write('X_train.csv', [`,${header}`, ...table].join('\n'));
+    await write('y_train.csv', [',label', ...order.map((i) => `${i},${labels[i]}`)].join('\n'));
+    const { dataset, notes } = await load();
+    expect([...dataset.labels].map((label) => dataset.classes[label])).toEqual(
+      rows.map((i) => labels[i]),
+    );
+    expect([...dataset.labels].map((__, i) => dataset.images[i * 64])).toEqual(
+      rows.map((i) => 100 * (i % 2)),
+    );
+    expect(notes.join()).toContain('those of y_train.csv, by the numbers of the rows.');
+  });
+
+  it('are not used in another order than that of pixels without numbers', async () => {
+    await write('X_train.csv', features(6));
+    await write(
+      'y_train.csv',
+      [',label', ...labels.map((label, i) => `${5 - i},${label}`)].join('\n'),
+    );
+    const { dataset, notes } = await load();
+    expect([dataset.classes, notes.join()]).toEqual([[], expect.stringContaining('y_train.csv')]);
+  });
+
   it('belong to the part that their folder tells, as the pixels do', async () => {
     for (const [part, rows] of [
       ['train', 6],

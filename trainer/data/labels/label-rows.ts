@@ -11,9 +11,13 @@ export interface LabelRows {
   readonly path: string;
   readonly name: string;
   readonly array: ArrayFile;
+  /** The numbers of the rows, where a column has them, as Pandas' index. */
+  readonly ids?: readonly string[];
+  /** Whether the rows are in the pictures' order, as far as their numbers tell. */
+  readonly isInOrder: boolean;
 }
 
-/** @returns  Null without labels that repeat, or where rows are not in the pictures' order. */
+/** @returns  Null without labels that repeat. */
 export async function readLabelRows(file: TreeFile, notes: string[]): Promise<LabelRows | null> {
   const { name } = parse(file.path);
   const table = await readTable(file, notes);
@@ -37,12 +41,14 @@ export async function readLabelRows(file: TreeFile, notes: string[]): Promise<La
       : undefined;
   const rest = columns.filter((one) => one !== ids);
   const chosen = rest.length === 1 ? rest[0] : findLabels(rest);
-  if (!chosen || (ids && !isRising(ids)) || !namesLabels(`${name} ${chosen.name}`)) {
+  if (!chosen || !namesLabels(`${name} ${chosen.name}`)) {
     return null;
   }
   const cells = chosen.cells.map(normaliseLabel);
   if (new Set(cells).size === cells.length) {
     return null; // Names of classes, or of files.
   }
-  return { path: file.path, name, array: listAsTexts(cells, [cells.length], 'CSV') };
+  const array = listAsTexts(cells, [cells.length], 'CSV');
+  const isInOrder = ids === undefined || isRising(ids);
+  return { path: file.path, name, array, isInOrder, ...(ids && { ids: ids.cells }) };
 }

@@ -360,7 +360,11 @@ async function readTree(
   }
   const found =
     arrays.length > 0
-      ? await readArrays(arrays, labelRows, request.range)
+      ? await readArrays(
+          arrays,
+          labelRows.filter(({ isInOrder }) => isInOrder),
+          request.range,
+        )
       : huggingFace.length > 0
         ? await readHuggingFace(huggingFace, request.range)
         : tables.length > 0

@@ -6,6 +6,7 @@ import { sizeOf } from '../../../shared/model/generator.ts';
 import {
   describeNoClasses,
   describeUnreadParts,
+  IS_INDEX,
   normaliseLabel,
   readFlag,
   readPart,
@@ -56,20 +57,20 @@ export async function readTables(
       );
     }
     const fitting = labelRows.filter((one) => findFileSplit(one.path) === split);
-    const beside = place === -1 && fitting.length === 1 ? fitting[0] : undefined;
-    const labels = beside && toLabels(beside, rows.count);
-    if (beside !== undefined) {
+    const [beside] = place === -1 && fitting.length === 1 ? fitting : [];
+    const labels = beside && pairLabels(beside, rows);
+    if (beside !== undefined && labels) {
       used.push(beside.path);
-      notes.push(`The classes of ${path} are those of ${beside.path}, row by row.`);
+      notes.push(`The classes of ${path} are those of ${beside.path}, ${labels.how}.`);
     } else if (place === -1 && columns.hasNames) {
       const { header, pixels, split: parts } = columns;
       const others = header?.filter((_, at) => at !== parts && !pixels.includes(at)) ?? [];
       notes.push(...describeNoClasses(path, others));
     }
-    const kept = rows.kept.map(({ line, index, label, part }) => ({
+    const kept = rows.kept.map(({ line, index, id, label, part }) => ({
       name: `${path}, line ${line}`,
       split: part ?? split,
-      label: labels === undefined ? label : String(labels[index]),
+      label: labels ? labels.find(id, index) : label,
     }));
     const hasParts = rows.kept.some(({ part }) => part !== null);
     tables.push({ name: path, array: rows.array, rows: kept, hasParts });
@@ -92,6 +93,30 @@ export async function readTables(
   };
 }
 
+/**
+ * Pairs the rows of a table of pixels with those of a table of labels: by their numbers where both
+ * have them, as Pandas' index, because both may be shuffled; else one after the other.
+ * @returns  Null where the labels are in another order.
+ * @throws ExpectedError  When there are not as many labels as rows.
+ */
+function pairLabels(
+  beside: LabelRows,
+  { kept, count }: Pick<Awaited<ReturnType<typeof readRows>>, 'kept' | 'count'>,
+) {
+  const { ids = [], isInOrder } = beside;
+  const places = new Map(ids.map((id, place) => [id, place]));
+  if (places.size === ids.length && kept.every(({ id }) => id !== null && places.has(id))) {
+    const labels = toLabels(beside, ids.length);
+    const find = (id: string | null): string => String(labels[places.get(id ?? '') as number]);
+    return { how: 'by the numbers of the rows', find };
+  }
+  if (!isInOrder) {
+    return null;
+  }
+  const labels = toLabels(beside, count);
+  return { how: 'row by row', find: (_: unknown, index: number) => String(labels[index]) };
+}
+
 interface TableRows extends PictureRows {
   /** Whether a column has the part of some rows. */
   readonly hasParts: boolean;
@@ -102,6 +127,8 @@ interface Row {
   readonly line: number;
   /** From 0, among all rows with content. */
   readonly index: number;
+  /** Its number in a column for it; null without such a column. */
+  readonly id: string | null;
   readonly label: string | null;
   /** The part that a column names; null without such a column. */
   readonly part: Split | null;
@@ -116,6 +143,9 @@ async function readRows(
   const kept: Row[] = [];
   const pictures: (Uint8Array | Float32Array)[] = [];
   const name = (place: number): string => header?.[place] ?? `column ${place + 1}`;
+  const idPlace = (header ?? []).findIndex(
+    (one, place) => IS_INDEX.test(one.trim()) && !pixels.includes(place),
+  );
   let sizes = size === null ? [] : shapePixels(pixels.map((place) => header?.[place] ?? ''));
   /** @returns  Null without labels, or when the row lacks its own. */
   const readLabel = (cells: readonly string[]): string | null => {
@@ -179,7 +209,8 @@ async function readRows(
       );
     }
     pictures.push(picture);
-    kept.push({ line, index: count - 1, label: readLabel(cells), part: readOwnPart(cells) });
+    const id = idPlace === -1 ? null : unquote(cells[idPlace] as string);
+    kept.push({ line, index: count - 1, id, label: readLabel(cells), part: readOwnPart(cells) });
     return undefined;
   };
   const takeLine = (row: readonly string[], line: number, isFirst: boolean): void => {
