@@ -1229,6 +1229,37 @@ it('a ZIP archive with a path out of it keeps its other pictures', async () => {
 });
 
 describe('arrays', () => {
+  it('of labels may be several, of which the one with the shortest name counts', async () => {
+    await write('x.npy', encodeNpy([12, 8, 8], new Uint8Array(768).fill(200)));
+    for (const [name, classes] of [
+      ['coarse_labels', 2],
+      ['labels', 3],
+    ] as const) {
+      const values = new Uint8Array(12).map((_, i) => i % classes);
+      await write(`${name}.npy`, encodeNpy([12], values));
+    }
+    const { dataset, notes } = await load();
+    expect([dataset.classes, notes]).toEqual([
+      ['0', '1', '2'],
+      ['Used: x, labels; not used: coarse_labels [12]'],
+    ]);
+  });
+
+  it('named classes are the names of the classes where they are fewer than the pictures', async () => {
+    await write('x.npy', encodeNpy([12, 8, 8], new Uint8Array(768).fill(200)));
+    await write(
+      'labels.npy',
+      encodeNpy(
+        [12],
+        new Uint8Array(12).map((_, i) => i % 3),
+      ),
+    );
+    const header = "{'descr': '|S3', 'fortran_order': False, 'shape': (3,), }".padEnd(117);
+    const start = Buffer.from([0x93, 78, 85, 77, 80, 89, 1, 0, 118, 0]);
+    await write('classes.npy', Buffer.concat([start, Buffer.from(`${header}\ncatdogeel`)]));
+    expect((await load()).dataset.classes).toEqual(NAMES);
+  });
+
   it.each([
     [[16, 16, 3], /shape \[16, 16, 3\].*one picture: stack them/],
     [

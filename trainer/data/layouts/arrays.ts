@@ -23,6 +23,7 @@ import { findBeside } from './picture-files.ts';
 import {
   areClassNames,
   areShards,
+  countWords,
   findFolderSplit,
   findSplit,
   hasRole,
@@ -264,7 +265,12 @@ function arrangeArrays(
     const [only] = own.length === 1 ? own.filter(repeats) : [];
     // Tables of labels are told by a column's name; other lists may be of anything.
     const fits = only?.array.format === 'CSV' || only?.array.shape[0] === count;
-    const [chosen = fits ? only : undefined] = own.filter((one) => namesLabels(one.name));
+    // Others are of coarser classes, or of something else: "labels" beside "coarse_labels".
+    const named = own
+      .filter((one) => namesLabels(one.name))
+      .sort((a, b) => countWords(a.name) - countWords(b.name));
+    const whole = named.find(({ array: { shape } }) => shape[0] === count);
+    const chosen = whole ?? named[0] ?? (fits ? only : undefined);
     unused.push(...own.filter((one) => one !== chosen));
     chosenLabels.push(...(chosen === undefined ? [] : [chosen]));
     const values = chosen && toLabels(chosen, count);
@@ -392,7 +398,7 @@ function haveSameNumbers(a: ArrayFile, b: ArrayFile): boolean {
 /** Whether an array lists the names of the classes. */
 function isListing({ name, array: { shape, texts } }: NamedArray): boolean {
   const areOthers = /file|path|feature/i.test(name) || texts?.some(hasPictureEnding) === true;
-  return texts?.length === shape[0] && !areOthers && /(?:names?|categories)$/i.test(name);
+  return texts?.length === shape[0] && !areOthers && /(?:names?|categories|classes)$/i.test(name);
 }
 
 /** Whether an array is EMNIST's list of labels and their characters. */

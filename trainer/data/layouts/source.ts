@@ -166,6 +166,11 @@ export function isRole(name: string): boolean {
   return name.length > 1 && listWords(name).every((word) => IS_ROLE.test(word));
 }
 
+/** Counts the words of a name: 2 of "train_labels", 3 of "train_coarse_labels". */
+export function countWords(name: string): number {
+  return listWords(name).length;
+}
+
 /** Lists the words of a name, in small letters. */
 function listWords(name: string): string[] {
   const apart = name.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase();
