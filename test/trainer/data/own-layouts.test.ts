@@ -1170,6 +1170,23 @@ describe('colours in flat rows', () => {
   });
 });
 
+it('a file of Arrow may have masks before the pictures, which is told', async () => {
+  await drawAll((name, i) => `${name}${i}.png`);
+  const [image, mask] = [
+    await readFile(join(root, 'cat0.png')),
+    await readFile(join(root, 'eel0.png')),
+  ];
+  const types = { mask: binary(), image: binary(), label: utf8() };
+  const columns = { mask: [mask, mask], image: [image, image], label: ['cat', 'cat'] };
+  const table = tableToIPC(tableFromArrays(columns, { types }), { format: 'file' });
+  await write('in/a.arrow', table as Uint8Array);
+  const { levels, notes } = await readLevels({}, 'in');
+  expect([levels, notes]).toEqual([
+    [['cat', LEVELS.cat]],
+    ['The column label has the classes, image the pictures; not used: mask.'],
+  ]);
+});
+
 it('texts as labels in a file of Arrow lack blanks, and may lack in a few rows', async () => {
   await draw('a.png', 'cat');
   const png = await readFile(join(root, 'a.png'));

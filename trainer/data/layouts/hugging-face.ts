@@ -18,6 +18,7 @@ import { parseJson } from '../labels/text-encoding.ts';
 import { inTable, IS_ARROW, openTables, type PictureTable } from './picture-tables.ts';
 import { readPixelTables, selectPixelTables } from './pixel-columns.ts';
 import {
+  isRole,
   nameSome,
   parseSplit,
   UnusablePicture,
@@ -81,7 +82,7 @@ export async function readHuggingFace(
       if (others.length > 0 && notes.length === 0) {
         const found =
           label === null ? 'No column has classes' : `The column ${label} has the classes`;
-        notes.push(`${found}; not used: ${others.join(', ')}.`);
+        notes.push(`${found}, ${image} the pictures; not used: ${others.join(', ')}.`);
       }
       const labels = label === null ? [] : await table.readColumn(label);
       notes.push(...describeObjects(`${path}, column ${label}`, labels));
@@ -117,8 +118,11 @@ async function findColumns(table: PictureTable): Promise<Columns> {
   const { columns: names, holdsBytes } = table;
   const features = readFeatures(table);
   const kindOf = (name: string) => features[name]?.['_type'];
-  const image =
-    names.find((name) => kindOf(name) === 'Image' && holdsBytes(name)) ?? names.find(holdsBytes);
+  const withBytes = names.filter(holdsBytes);
+  const described = withBytes.filter((name) => kindOf(name) === 'Image');
+  const pictures = described.length > 0 ? described : withBytes;
+  // The first column may have masks.
+  const image = pictures.find(isRole) ?? pictures[0];
   if (image === undefined) {
     throw new ExpectedError(
       `has the columns ${nameSome(names)}; expected one with the bytes of picture files, as image.bytes, one with lists of pixels, or columns pixel0, pixel1, … of a square`,
@@ -142,7 +146,9 @@ async function findColumns(table: PictureTable): Promise<Columns> {
       table,
       rest.filter((name) => !holdsBytes(name)),
     ));
-  const others = (label === null ? rest : classes).filter((name) => name !== label);
+  const others = (label === null ? rest : [...classes, ...pictures]).filter(
+    (name) => name !== label && name !== image,
+  );
   const known = label === null ? undefined : features[label]?.['names'];
   return { image, label, parts, others, ...(Array.isArray(known) && { names: known.map(String) }) };
 }
