@@ -921,6 +921,18 @@ describe('folders that are no classes', () => {
     expect((await load()).dataset.classes).toEqual(['n02084071', 'n02121808']);
   });
 
+  it.each(['', 'train/'])('are copies of the set within it: %s', async (folder) => {
+    await drawAll((name, i) => `${folder}${name}/${i}.png`);
+    await drawAll((name, i) => `${folder}set/${name}/${i}.png`);
+    await draw('test/cat/0.png', 'cat');
+    await rm(join(root, folder === '' ? 'test' : 'none'), { recursive: true, force: true });
+    await expect(load()).rejects.toThrow(
+      /set holds subfolders of the same names as those beside it \(cat, dog, eel\)/,
+    );
+    const { levels } = await readLevels({ reading: { folders: 'classes' } }, folder || '.');
+    expect(levels.map(([name]) => name)).toEqual([...NAMES, 'set']);
+  });
+
   it('are told when they lie within the classes', async () => {
     await drawAll((name, i) => `${name === 'cat' ? 'pets' : 'others'}/${name}/${i}.png`);
     expect((await load()).notes).toEqual([

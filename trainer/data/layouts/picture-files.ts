@@ -279,6 +279,7 @@ function placePictures(
     }
     refuseLoose(files, inner.paths);
     if (folders === undefined) {
+      refuseCopies(inner.paths);
       refuseAlike(inner.paths, 'splits');
     }
     return files.map((file, i) => ({ file, split, label: inner.paths[i]?.[0] ?? null }));
@@ -329,6 +330,23 @@ function refuseAlike(paths: readonly (readonly string[])[], flag: 'classes' | 's
       `the subfolders ${nameSome([...groups.keys()] as string[])} hold subfolders of the same names (${nameSome(first)}). ` +
         `Say what they are: --folders ${flag} if the upper ones are the classes. If the inner ones are, put the pictures of each into one folder. Call parts of a set train, val and test`,
     );
+  }
+}
+
+/**
+ * Sets that were unpacked or uploaded twice lie within themselves: set/cat and set/set/cat.
+ * @throws ExpectedError  When a folder holds several of the folders beside it.
+ */
+function refuseCopies(paths: readonly (readonly string[])[]): void {
+  const groups = Map.groupBy(paths, ([top = '']) => top);
+  for (const [top, own] of groups) {
+    const seconds = new Set(own.flatMap(([, second = '']) => (groups.has(second) ? second : [])));
+    if (seconds.size > 1) {
+      throw new ExpectedError(
+        `the subfolder ${top} holds subfolders of the same names as those beside it (${nameSome([...seconds])}): ` +
+          'it seems to be a copy of the set. Move it away, or say what the folders are: --folders classes',
+      );
+    }
   }
 }
 
@@ -384,6 +402,7 @@ function guessMeaning(
         'Say what they are: --folders none (one set without classes), or --folders classes',
     );
   }
+  refuseCopies(paths);
   refuseAlike(paths, 'classes');
   return 'classes';
 }
