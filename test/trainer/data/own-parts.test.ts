@@ -174,6 +174,45 @@ describe('a column with the parts of the rows', () => {
   });
 });
 
+describe('lists of the parts beside folders of the classes', () => {
+  const lists = (...names: string[]) =>
+    Promise.all(names.map((name, i) => write(`${name}.txt`, `cat/a${i}.pgm\ndog/a${i}.pgm`)));
+
+  it('keep pictures for evaluation', async () => {
+    await draw('set/cat/a', 'set/dog/a');
+    await lists('train', 'test');
+    await write('meta/val.txt', 'cat/b0\ndog/b0');
+    await draw('set/cat/b', 'set/dog/b');
+    expect(await read()).toMatchObject({
+      classes: ['cat', 'dog'],
+      parts: { train: 4, val: 2, test: 2 },
+      notes: [
+        'The folders are the classes; the parts are those of meta/val.txt, test.txt, train.txt',
+      ],
+    });
+  });
+
+  it('may be a column', async () => {
+    await draw('cat/a', 'dog/a');
+    const rows = ['cat/a0.pgm,train', 'cat/a1.pgm,valid', 'dog/a0.pgm,train', 'dog/a1.pgm,valid'];
+    await write('set.csv', ['filepaths,data set', ...rows].join('\n'));
+    expect((await read()).parts).toEqual({ train: 2, val: 2 });
+  });
+
+  it.each([
+    ['of several partitions', ['train', 'test', 'test2', 'train2'], 'cat/a', 'dog/a'],
+    ['where the folders tell the parts', ['train', 'test'], 'train/cat/a', 'train/dog/a'],
+    ['that leave a class nothing', ['test', 'val'], 'cat/a', 'dog/a'],
+  ])('are not used %s', async (_, names, ...places) => {
+    await draw(...places);
+    await lists(...names);
+    await write('train2.txt', 'cat/a1.pgm');
+    const { parts, notes } = await read();
+    expect(parts).toEqual({ train: 4 });
+    expect(notes.join()).toMatch(/The folders are the classes; not used: test\.txt/);
+  });
+});
+
 describe('lists in JSON that are named as parts', () => {
   const rows = (key: string, values: readonly unknown[]) =>
     values.map((value, i) => ({ [key]: value, label: i % 2 === 0 ? 'cat' : 'dog' }));

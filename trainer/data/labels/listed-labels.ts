@@ -10,6 +10,7 @@ import {
   findSplit,
   namesLabels,
   nameSome,
+  stripCommon,
   within,
   type Split,
 } from '../layouts/source.ts';
@@ -66,6 +67,8 @@ export interface ListedLabels {
   readonly labels: Map<TreeFile, ListedLabel>;
   /** Paths of the files with labels. */
   readonly files: string[];
+  /** Paths of those that give pictures other parts than the files before. */
+  readonly mixed: string[];
   /** Those files, by their column with the classes, such as ", column label". */
   readonly columns: Map<string, string[]>;
   readonly notes: string[];
@@ -86,6 +89,7 @@ export async function findListedLabels(
   const found: ListedLabels = {
     labels: new Map(),
     files: [],
+    mixed: [],
     columns: new Map(),
     notes: [],
   };
@@ -133,14 +137,18 @@ function indexNames(pictures: readonly TreeFile[]): ReadonlyMap<string, readonly
 }
 
 /**
- * Finds pictures by path from a table's folder or the top, else by a name that only one has, or
- * only one in the table's part of the set. Tables without a part are for training.
+ * Finds pictures by path from a table's folder, the top or the folder of all pictures, else by a
+ * name that only one has, or only one in the table's part of the set. Tables without a part are for
+ * training.
  */
 function createFinder(
   pictures: readonly TreeFile[],
   byName: ReturnType<typeof indexNames>,
 ): Finder {
-  const byPath = new Map(pictures.map((file) => [file.path.normalize(), file]));
+  const paths = pictures.map((file) => [file.path.normalize(), file] as const);
+  const byPath = new Map([...paths.map(([path, file]) => [stemOf(path), file] as const), ...paths]);
+  const { common } = stripCommon(paths.map(([path]) => path.split('/').slice(0, -1)));
+  const top = common.map((name) => `${name}/`).join('');
   const findNamed = (name: string, table: TreeFile): TreeFile | undefined => {
     const files = byName.get(toKey(name)) ?? [];
     const part = findSplit(basename(table.path));
@@ -158,7 +166,7 @@ function createFinder(
       .slice(0, Math.max(1, parts.length - 1))
       .map((_, i) => parts.slice(i).join('/'));
     return ends
-      .flatMap((end) => [byPath.get(folder + end), byPath.get(end)])
+      .flatMap((end) => [byPath.get(folder + end), byPath.get(end), byPath.get(top + end)])
       .find((file) => file !== undefined);
   };
   const findText = (text: string, table: TreeFile): TreeFile | undefined => {
@@ -360,6 +368,11 @@ function takeLabels(
     );
     return;
   }
+  const isMixed = [...own].some(([picture, { split }]) => {
+    const { split: before = null } = found.labels.get(picture) ?? {};
+    return split !== null && before !== null && split !== before;
+  });
+  found.mixed.push(...(isMixed ? [file.path] : []));
   own.forEach((value, picture) => {
     // One file may have the classes, and others the parts: train.txt and test.txt.
     const { label = null, split = null } = found.labels.get(picture) ?? {};

@@ -105,11 +105,21 @@ function placeByAll(
     return byFolders;
   }
   if (listTrained(placed).size > 1) {
-    const passedOver =
+    const parted = placed.map((one): Placed => {
+      const { split = null } = listed.labels.get(one.file) ?? {};
+      return { ...one, split: findFolderSplit(one.file.path) ?? split ?? one.split };
+    });
+    // Lists of several partitions, as of cross-validation, would leave too little to train on.
+    const areUsed =
+      listed.mixed.length === 0 &&
+      parted.some(({ split }, i) => split !== placed[i]?.split) &&
+      listTrained(parted).size === listTrained(placed).size;
+    const use = areUsed ? 'the parts are those of' : 'not used:';
+    const told =
       listed.files.length > 0
-        ? [`The folders are the classes; not used: ${nameSome(listed.files)}`]
+        ? [`The folders are the classes; ${use} ${nameSome(listed.files)}`]
         : [];
-    return { placed, notes: [...notes, ...passedOver] };
+    return { placed: areUsed ? parted : placed, notes: [...notes, ...told] };
   }
   const relabelled = placed.map((one): Placed => {
     const { label = null, split = null } = listed.labels.get(one.file) ?? {};
