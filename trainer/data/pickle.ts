@@ -229,6 +229,11 @@ export async function readPickledArrays(
   name: string,
   lost: string[],
 ): Promise<NamedArray[]> {
+  if (bytes.includes('joblib.numpy_pickle')) {
+    throw new ExpectedError(
+      'is a file of joblib: numpy.savez("set.npz", images=…, labels=…) saves what joblib.load gives',
+    );
+  }
   const found = await within(
     '',
     () => listArrays(readPickle(bytes), name, { lost, items: 0 }),

@@ -728,6 +728,16 @@ describe('an archive', () => {
     );
   });
 
+  it('may name its files from "./" on', async () => {
+    await drawAll((name, i) => `in/${name}/${i}.png`);
+    const entries: [string, Uint8Array][] = [];
+    for (const name of NAMES) {
+      entries.push([`./${name}/0.png`, await readFile(join(root, `in/${name}/0.png`))]);
+    }
+    await write('a.zip', storeZip(entries));
+    expect((await readLevels({}, 'a.zip')).levels).toEqual(EXPECTED);
+  });
+
   it('with a link tells what it is', async () => {
     await drawAll((name, i) => `in/${name}/${i}.png`);
     await zip('in', 'links.zip');
@@ -1226,6 +1236,16 @@ it('Parquet is told by its content, and a name of a file is no pattern in advice
   await expect(load({}, 'in')).rejects.toThrow("unpack it: xz -dk $'.xz");
   await write('wget/a.npy?download=1', 'a');
   await expect(load({}, 'wget')).rejects.toThrow("take its URL's query off its name");
+});
+
+it.each([
+  ['a.csv', 'image,label\niVBORw0KGgoAAAANSUhEUg,cat', /a\.csv has pictures as text \(base64\)/],
+  ['a.json', '[{"image": "data:image/png;base64,iVBO"}]', /a\.json has pictures as text/],
+  ['a.json', '[[1, 2], [3, 4]]', /a\.json is no table of pixels: expected rows such as/],
+  ['a.pkl', '\x80\x04\x95\x8c\x13joblib.numpy_pickle\x94', /a\.pkl is a file of joblib: numpy/],
+])('a file %s of another kind is refused with advice: %j', async (path, content, message) => {
+  await write(path, Buffer.from(content, 'latin1'));
+  await expect(load()).rejects.toThrow(message);
 });
 
 it('pictures that are named like masks of others are told', async () => {

@@ -185,7 +185,7 @@ export async function listZip(from: string | Buffer): Promise<Tree> {
     notes = names.notes;
     for (const [i, entry] of entries.entries()) {
       const { uncompressedSize: size } = entry;
-      const path = (names.decoded[i] as string).replaceAll('\\', '/');
+      const path = (names.decoded[i] as string).replaceAll('\\', '/').replace(/^(?:\.\/)+/, '');
       const fault = yauzl.validateFileName(path);
       inflated += size;
       if (fault !== null) {

@@ -201,6 +201,9 @@ const ADVICE = [
   ],
 ] as const;
 
+/** The beginnings of PNG, JPEG, GIF and WebP in base64. */
+const BASE64 = /["',;\t|\n](?:data:image\/[^,]*,|iVBORw0KGgo|\/9j\/|R0lGOD|UklGR)/;
+
 /** Says what to do with a file of a known kind that is not read; empty for none. */
 async function adviseOn(files: readonly TreeFile[]): Promise<string> {
   for (const file of files.slice(0, LOOKED_INTO)) {
@@ -210,6 +213,12 @@ async function adviseOn(files: readonly TreeFile[]): Promise<string> {
     );
     if (advice !== undefined) {
       return `. ${file.path} is not read: ${advice[2].replace('FILE', () => file.path)}`;
+    }
+    if (BASE64.test(start.toString('latin1'))) {
+      return `. ${file.path} has pictures as text (base64), which is not read: save each as a file, in Python by open(name, "wb").write(base64.b64decode(text))`;
+    }
+    if (IS_JSON.test(file.path)) {
+      return `. ${file.path} is no table of pixels: expected rows such as {"image": [0, 255, 12], "label": "cat"}, or names of pictures beside it`;
     }
     if (/\.[ct]sv$/i.test(file.path) && start.includes(0)) {
       return `. ${file.path} is UTF-16 or UTF-32 without a byte-order mark: save it as UTF-8`;

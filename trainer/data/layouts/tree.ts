@@ -34,8 +34,9 @@ export interface Tree {
   readonly passedOver: readonly string[];
 }
 
-/** Files that systems leave in folders: hidden ones, and those that Windows and macOS make. */
-const JUNK = /^(?:\..*|__MACOSX|Thumbs\.db|desktop\.ini|\$RECYCLE\.BIN|@eaDir)$/i;
+/** Files that systems leave in folders: hidden ones, and those of Windows, macOS and Synology. */
+const JUNK =
+  /^(?:\..*|__MACOSX|Thumbs\.db|desktop\.ini|\$RECYCLE\.BIN|System Volume Information|@eaDir|#recycle)$/i;
 
 /** The folder of a path with slashes: "train/cats/", or empty at the top. */
 export function folderOf(path: string): string {
