@@ -5,7 +5,7 @@ import { readFile, type TreeFile } from '../layouts/tree.ts';
 import { decodeText, parseJson } from './text-encoding.ts';
 
 const LIST =
-  /(?:^|\/)(?:(?:class(?:es)?|labels?|categor(?:y|ies))(?:[-_ ]?(?:names?|map(?:ping)?|list|indices))?|names|(?:cat|class|label|id|idx|index)(?:[-_ ]to[-_ ]|2)(?:name|class|label|id|idx|index))\.(?:txt|json)$/i;
+  /(?:^|\/)(?:(?:class(?:es)?|labels?|categor(?:y|ies))(?:[-_ ]?(?:names?|map(?:ping)?|list|indices))?|names|synsets|(?:cat|class|label|id|idx|index)(?:[-_ ]to[-_ ]|2)(?:name|class|label|id|idx|index))\.(?:txt|json)$/i;
 const MAPPING = /(?:^|\/)emnist-[a-z]+-mapping\.txt$/;
 const MAX_BYTES = 1024 * 1024;
 

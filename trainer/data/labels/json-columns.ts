@@ -22,10 +22,13 @@ export function readRows(content: unknown): JsonColumns | null {
   if (Array.isArray(content)) {
     return toColumns(content);
   }
-  const { columns, data } = content as { columns?: unknown; data?: unknown };
+  const { columns, data, index } = content as Partial<Record<string, unknown>>;
   if (Array.isArray(columns) && Array.isArray(data) && Array.isArray(data[0])) {
     const rows = data as readonly unknown[][];
-    return new Map(columns.map((name, i) => [String(name), rows.map((row) => row[i])]));
+    const named = columns.map((name, i) => [String(name), rows.map((row) => row[i])] as const);
+    // The index may have the names of the files.
+    const keys = Array.isArray(index) ? (index as unknown[]) : [];
+    return new Map(keys.some((key) => typeof key === 'string') ? [[INDEX, keys], ...named] : named);
   }
   const entries = Object.entries(content as Record<string, unknown>);
   const lists = entries.filter(
@@ -65,6 +68,39 @@ export function readByKey(entries: readonly (readonly [string, unknown])[]): Jso
     INDEX,
     entries.map(([key]) => key),
   );
+}
+
+/** Objects in objects are flattened so deep: Labelbox has its answers in the ninth. */
+const DEPTH = 12;
+/** Keys of an object that describes a part of a picture. */
+const IS_BOX =
+  /^(?:x|y|left|top|xmin|b(?:ounding_)?box|points|coordinates|polygon|segmentation|shape_attributes)$/i;
+
+/**
+ * Turns objects in cells, also single ones in lists, into columns: "annotation.class" of
+ * {"annotation": [{"class": "cat"}]}. Boxes, and lists of several objects, have no class of a
+ * picture, and are left as they are.
+ */
+export function flattenColumns(columns: JsonColumns, depth = DEPTH): JsonColumns {
+  const flat = new Map<string, readonly unknown[]>();
+  for (const [name, cells] of columns) {
+    const objects = depth === 0 ? [] : cells.map(takeObject);
+    const areOthers = cells.some((cell) => Array.isArray(cell) && cell.filter(isObject).length > 1);
+    const rows = areOthers ? [] : objects.filter((one) => one !== null);
+    if (rows.length === 0 || rows.some((row) => Object.keys(row).some((key) => IS_BOX.test(key)))) {
+      flat.set(name, cells);
+      continue;
+    }
+    for (const [inner, own] of flattenColumns(toColumns(objects), depth - 1)) {
+      flat.set(`${name}.${inner}`, own);
+    }
+  }
+  return flat;
+}
+
+function takeObject(cell: unknown): Record<string, unknown> | null {
+  const [only, ...more] = Array.isArray(cell) ? (cell as unknown[]) : [cell];
+  return more.length === 0 && isObject(only) ? only : null;
 }
 
 /** Cells of 60,000 pictures of 28 x 28 take half of it. */

@@ -8,9 +8,11 @@ export interface Column {
   readonly cells: readonly string[];
 }
 
-const EXACT = /^(?:labels?|class(?:es)?|category|target|y|character|letter|digit|emotion|choice)$/i;
+/** Dots lie between the names of an object and of what it has: "annotation.class". */
+const EXACT =
+  /^(?:.*\.)?(?:labels?|class(?:es)?|category|target|y|character|letter|digit|emotion|choices?)$/i;
 const WORD =
-  /(?:^|[_ -])(?:labels?|class(?:es)?|category|target|species|breed)(?:$|[_ -]|name|id)/i;
+  /(?:^|[_ .-])(?:(?:labels?|class(?:es)?|category|target|species|breed)(?:$|[_ -]|\.?name|id)|(?:display|tags?\.?|answer\.)_?name)[^.]*$/i;
 const PARTS = /^(?:usage|split|subset|partition|phase|(?:data[ _-]?)?set)$/i;
 const FOLD = /^(?:k?[ _-]?folds?)$/i;
 /** "is_valid", "isTest". */
@@ -96,7 +98,11 @@ export function findLabelColumns<T extends Column>(columns: readonly T[]): reado
     const named = others.filter(({ name }) => pattern.test(name));
     // Words are better names of classes than numbers.
     const worded = named.filter(({ cells }) => cells.some((cell) => /\p{L}/u.test(cell)));
-    return [...worded, ...named].slice(0, 1);
+    const several = worded.filter(({ cells }) => {
+      const { size } = new Set(cells);
+      return size > 1 && size < cells.length;
+    });
+    return [...several, ...worded, ...named].slice(0, 1);
   };
   const flags = others.filter(({ cells }) => cells.every((cell) => readFlag(cell) !== null));
   const oneHot = joinOneHot(flags) === null ? [] : flags;
@@ -123,7 +129,11 @@ export function readFlag(cell: string): 0 | 1 | null {
 
 /** Columns of which each row has a 1 in one (one-hot), as one column with their names; or null. */
 function joinOneHot(columns: readonly Column[]): Column | null {
-  const nameOf = (place: number): string => columns[place]?.name || String(place);
+  // "cat" of "flags.cat".
+  const [, common = ''] = /^(.*\.)/.exec(columns[0]?.name ?? '') ?? [];
+  const areInside = columns.every(({ name }) => name.startsWith(common));
+  const nameOf = (place: number): string =>
+    columns[place]?.name.slice(areInside ? common.length : 0) || String(place);
   const cells = columns[0]?.cells.map((_, row) => {
     const values = columns.map((column) => readFlag(column.cells[row] ?? ''));
     const isOneHot = values.every((value) => value !== null);

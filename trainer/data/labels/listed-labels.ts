@@ -23,6 +23,7 @@ import {
   type TreeFile,
 } from '../layouts/tree.ts';
 import {
+  flattenColumns,
   isCounted,
   isObject,
   readByKey,
@@ -46,7 +47,7 @@ import {
 const MAX_BYTES = { table: 128 * 1024 * 1024, label: 1024 } as const;
 /** Bytes of a table's first lines. */
 const LOOKED_INTO = 64 * 1024;
-const IS_TABLE = /\.(?:csv|tsv|txt|json|jsonl|ndjson)$/i;
+const IS_TABLE = /\.(?:csv|tsv|txt|json|jsonl|ndjson|manifest)$/i;
 /** Files that are likely meant for labels. */
 const IS_SHEET =
   /\.(?:[ct]sv|xlsx?|ods)$|(?:^|\/)[^/]*labels?[^/]*\.(?:txt|jsonl?|pkl|ya?ml|xml)$/i;
@@ -228,8 +229,8 @@ export async function readTable(file: TreeFile, notes: string[]): Promise<string
   if (/\.json$/i.test(file.path)) {
     return readJson(parseJson(text));
   }
-  if (/\.(?:jsonl|ndjson)$/i.test(file.path)) {
-    return toTable(toColumns(text.split('\n').map(parseJson)));
+  if (/\.(?:jsonl|ndjson|manifest)$/i.test(file.path)) {
+    return toTable(toColumns(text.split('\n').map(parseJson).filter(isObject)));
   }
   const isText = /\.txt$/i.test(file.path);
   const delimitersToGuess = [',', ';', '\t', '|', ...(isText ? [' '] : [])];
@@ -241,14 +242,23 @@ export async function readTable(file: TreeFile, notes: string[]): Promise<string
     skipEmptyLines: 'greedy',
     comments,
   });
-  return nameRows(data);
+  return readObjects(nameRows(data));
+}
+
+/** Reads cells with an object, as VGG Image Annotator writes them: {"class":"cat"}. */
+function readObjects(table: string[][]): string[][] {
+  const [header = [], ...rows] = table;
+  const read = (cell = ''): unknown => (cell.startsWith('{') ? (parseJson(cell) ?? cell) : cell);
+  return rows[0]?.some((cell) => isObject(read(cell))) === true
+    ? toTable(new Map(header.map((name, i) => [name, rows.map((row) => read(row[i]))])))
+    : table;
 }
 
 /** Reads labels in a list, rows, columns, {file: {label}}, {file: label} and {class: [files]}. */
 function readJson(content: unknown): string[][] {
   const isCoco = isObject(content) && 'images' in content && 'annotations' in content;
-  if (Array.isArray(content) && content.every((one) => typeof one !== 'object')) {
-    return content.map((one) => [toText(one)]);
+  if (Array.isArray(content) && content.every((one) => !isObject(one))) {
+    return content.map((one: unknown) => (Array.isArray(one) ? one.map(toText) : [toText(one)]));
   }
   const rows = isCoco ? null : readRows(content);
   if (rows !== null) {
@@ -262,6 +272,19 @@ function readJson(content: unknown): string[][] {
   if (areColumns && entries.every(([, cells]) => Array.isArray(cells) || isCounted(cells))) {
     return toTable(new Map(entries.map(([name, cells]) => [name, Object.values(cells as object)])));
   }
+  const [first] = entries.map(([, cells]) => (isObject(cells) ? Object.keys(cells) : []));
+  if (areColumns && first !== undefined && first.length > entries.length) {
+    // Pandas' `to_json` of a table whose index is the files.
+    const columns = entries.map(([name, cells]) => {
+      const own = isObject(cells) ? cells : {};
+      return [name, first.map((key) => own[key])] as const;
+    });
+    return toTable(new Map([['', first], ...columns]));
+  }
+  const inner = findRows(entries);
+  if (inner !== null) {
+    return inner;
+  }
   return entries.length > 0 && entries.every(([, value]) => isObject(value))
     ? toTable(readByKey(entries))
     : entries.flatMap(([key, value]) =>
@@ -269,11 +292,33 @@ function readJson(content: unknown): string[][] {
       );
 }
 
+/**
+ * Reads the largest object beside lists or texts: FiftyOne and VGG Image Annotator have their rows
+ * there. A list of classes beside it names its numbers.
+ * @returns  Null without such an object.
+ */
+function findRows(entries: readonly (readonly [string, unknown])[]): string[][] | null {
+  const sizeOf = (value: unknown): number => (isObject(value) ? Object.keys(value).length : 0);
+  const [largest] = entries.map(([, value]) => value).sort((a, b) => sizeOf(b) - sizeOf(a));
+  if (!isObject(largest) || entries.every(([, value]) => isObject(value))) {
+    return null;
+  }
+  const [, names] = entries.find(([key]) => key === 'classes') ?? [];
+  const nameClass = (value: unknown): unknown =>
+    Array.isArray(names) && typeof value === 'number'
+      ? ((names as unknown[])[value] ?? value)
+      : isObject(value)
+        ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, nameClass(one)]))
+        : value;
+  return readJson(nameClass(largest));
+}
+
 /** Columns become rows of texts, below the names. */
 function toTable(columns: JsonColumns): string[][] {
-  const cells = [...columns.values()].map((column) => column.map(toText));
+  const flat = flattenColumns(columns);
+  const cells = [...flat.values()].map((column) => column.map(toText));
   const rows = cells[0]?.map((_, row) => cells.map((column) => column[row] ?? '')) ?? [];
-  return [[...columns.keys()], ...rows];
+  return [[...flat.keys()], ...rows];
 }
 
 /**
@@ -464,7 +509,10 @@ async function takeSidecars(
 ): Promise<void> {
   const byStem = new Map(pictures.map(({ path }) => [stemOf(path), path]));
   const sidecars = files.flatMap((file) => {
-    const picture = /\.json$/i.test(file.path) && byStem.get(file.path.slice(0, -5));
+    const [, stem = ''] = /^(.*)\.json$/i.exec(file.path) ?? [];
+    // Supervisely has ann/0.png.json for img/0.png.
+    const named = hasPictureEnding(stem) ? finder.find(basename(stem), file)?.path : undefined;
+    const picture = byStem.get(stem) ?? named;
     return picture && file.size <= LOOKED_INTO ? [{ file, picture }] : [];
   });
   const [first] = sidecars;
