@@ -345,6 +345,29 @@ describe('labels in a table of their own', () => {
     expect(notes.join()).toContain('those of y_train.csv, by the numbers of the rows.');
   });
 
+  it('may have names, beside pixels without any', async () => {
+    await write('X.csv', features(6));
+    await write(
+      'y.csv',
+      ['image_id,label', ...labels.map((label, i) => `a${9 - i},${label}`)].join('\n'),
+    );
+    expect([...(await load()).dataset.labels]).toEqual([1, 0, 1, 0, 1, 0]);
+  });
+
+  it('are found by the column that both tables have, not by another that counts rows', async () => {
+    const rows = [4, 1, 0, 3, 5, 2];
+    const table = rows.map((id, i) => `${i},a${id},${pixels(id).join()}`);
+    await write('X.csv', [`index,image_id,${header}`, ...table].join('\n'));
+    await write(
+      'y.csv',
+      ['image_id,label', ...labels.map((label, i) => `a${i},${label}`)].join('\n'),
+    );
+    const { dataset } = await load();
+    expect([...dataset.labels].map((label) => dataset.classes[label])).toEqual(
+      rows.map((i) => labels[i]),
+    );
+  });
+
   it('are not used in another order than that of pixels without numbers', async () => {
     await write('X_train.csv', features(6));
     await write(

@@ -11,10 +11,15 @@ export interface LabelRows {
   readonly path: string;
   readonly name: string;
   readonly array: ArrayFile;
-  /** The numbers of the rows, where a column has them, as Pandas' index. */
-  readonly ids?: readonly string[];
+  /** The column with the numbers of the rows, if there is one, as Pandas' index. */
+  readonly ids?: Column;
   /** Whether the rows are in the pictures' order, as far as their numbers tell. */
   readonly isInOrder: boolean;
+}
+
+/** Whether a column's name is that of numbers or names of rows: "", "id", "image_id". */
+function namesIds(column: string): boolean {
+  return IS_INDEX.test(column) || (/[_ -](?:id|index)$/i.test(column) && !namesLabels(column));
 }
 
 /** @returns  Null without labels that repeat. */
@@ -37,7 +42,7 @@ export async function readLabelRows(file: TreeFile, notes: string[]): Promise<La
     cells.every((cell, i) => i === 0 || Number(cell) > Number(cells[i - 1]));
   const ids =
     columns.length > 1
-      ? columns.find((one) => (hasHeader ? IS_INDEX.test(one.name) : isRising(one)))
+      ? columns.find((one) => (hasHeader ? namesIds(one.name) : isRising(one)))
       : undefined;
   const rest = columns.filter((one) => one !== ids);
   const chosen = rest.length === 1 ? rest[0] : findLabels(rest);
@@ -49,6 +54,9 @@ export async function readLabelRows(file: TreeFile, notes: string[]): Promise<La
     return null; // Names of classes, or of files.
   }
   const array = listAsTexts(cells, [cells.length], 'CSV');
-  const isInOrder = ids === undefined || isRising(ids);
-  return { path: file.path, name, array, isInOrder, ...(ids && { ids: ids.cells }) };
+  // Names have no order.
+  const areNames =
+    ids !== undefined && !IS_INDEX.test(ids.name) && ids.cells.some((cell) => /\p{L}/u.test(cell));
+  const isInOrder = ids === undefined || areNames || isRising(ids);
+  return { path: file.path, name, array, isInOrder, ...(ids && { ids }) };
 }

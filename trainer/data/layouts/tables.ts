@@ -10,6 +10,7 @@ import {
   normaliseLabel,
   readFlag,
   readPart,
+  type Column,
 } from '../labels/label-column.ts';
 import type { LabelRows } from '../labels/label-rows.ts';
 import { readList } from '../labels/number-lists.ts';
@@ -44,20 +45,21 @@ export async function readTables(
   for (const file of files) {
     const { path } = file;
     const columns = await readColumns(file);
-    const rows = columns && (await within(`${path} `, () => readRows(file, columns, problems)));
+    const split = findFileSplit(path);
+    const fitting = labelRows.filter((one) => findFileSplit(one.path) === split);
+    const [beside] = columns?.labels.length === 0 && fitting.length === 1 ? fitting : [];
+    const rows =
+      columns && (await within(`${path} `, () => readRows(file, columns, problems, beside?.ids)));
     if (!rows || rows.kept.length === 0) {
       continue;
     }
     notes.push(...describeEncoding(path, await readHeader(file)), ...rows.notes);
-    const split = findFileSplit(path);
     const [place = -1] = columns.labels;
     if (!columns.hasNames && place !== -1) {
       notes.push(
         `The columns of ${path} have no names: column ${place + 1} is taken for the classes.`,
       );
     }
-    const fitting = labelRows.filter((one) => findFileSplit(one.path) === split);
-    const [beside] = place === -1 && fitting.length === 1 ? fitting : [];
     const labels = beside && pairLabels(beside, rows);
     if (beside !== undefined && labels) {
       used.push(beside.path);
@@ -103,7 +105,7 @@ function pairLabels(
   beside: LabelRows,
   { kept, count }: Pick<Awaited<ReturnType<typeof readRows>>, 'kept' | 'count'>,
 ) {
-  const { ids = [], isInOrder } = beside;
+  const { ids: { cells: ids } = { cells: [] }, isInOrder } = beside;
   const places = new Map(ids.map((id, place) => [id, place]));
   if (places.size === ids.length && kept.every(({ id }) => id !== null && places.has(id))) {
     const labels = toLabels(beside, ids.length);
@@ -134,18 +136,27 @@ interface Row {
   readonly part: Split | null;
 }
 
-/** Reads a table as an array, row after row. Rows that do not fit become problems. */
+/**
+ * Reads a table as an array, row after row. Rows that do not fit become problems.
+ * @param ids  The numbers of the rows in a table of labels.
+ */
 async function readRows(
   file: TreeFile,
   { header, width, labels, split, pixels, size, delimiter, isMangled }: Table,
   problems: Problem[],
+  ids?: Column,
 ) {
   const kept: Row[] = [];
   const pictures: (Uint8Array | Float32Array)[] = [];
   const name = (place: number): string => header?.[place] ?? `column ${place + 1}`;
-  const idPlace = (header ?? []).findIndex(
-    (one, place) => IS_INDEX.test(one.trim()) && !pixels.includes(place),
-  );
+  const names = (header ?? []).map((one, place) => (pixels.includes(place) ? null : one.trim()));
+  const isIndex = (one: string | null) => one !== null && IS_INDEX.test(one);
+  const samePlace = names.findIndex((one) => one === ids?.name);
+  // Pandas calls its index "", and "Unnamed: 0" when it reads that again.
+  const idPlace =
+    samePlace === -1 && isIndex(ids?.name ?? null)
+      ? names.findIndex((one) => isIndex(one))
+      : samePlace;
   let sizes = size === null ? [] : shapePixels(pixels.map((place) => header?.[place] ?? ''));
   /** @returns  Null without labels, or when the row lacks its own. */
   const readLabel = (cells: readonly string[]): string | null => {
