@@ -249,6 +249,12 @@ describe('labels beside pictures', () => {
       (rows) => lines('file,label', rows, (r) => `${r.file.toUpperCase()},${r.name}`),
     ],
     [
+      'with numbers and names of the classes',
+      'labels.csv',
+      (rows) =>
+        lines('file,label,label_name', rows, (r) => `${r.file},${NAMES.indexOf(r.name)},${r.name}`),
+    ],
+    [
       'in columns of ones and zeros',
       'train.csv',
       (rows) =>
@@ -1190,6 +1196,16 @@ describe('colours in flat rows', () => {
     await write('features.npy', encodeNpy([12, 192], new Uint8Array(12 * 192).fill(9)));
     expect((await load()).dataset).toMatchObject({ count: 12, width: 8, channels: 1 });
   });
+});
+
+it('a file of Arrow may have the names of WebDataset', async () => {
+  await drawAll((name, i) => `${name}${i}.png`);
+  const files = NAMES.map((name) => readFile(join(root, `${name}0.png`)));
+  const columns = { jpg: await Promise.all(files), cls: NAMES, __key__: ['a', 'b', 'c'] };
+  const types = { jpg: binary(), cls: utf8(), __key__: utf8() };
+  const table = tableToIPC(tableFromArrays(columns, { types }), { format: 'file' });
+  await write('in/a.arrow', table as Uint8Array);
+  expect((await readLevels({}, 'in')).levels).toEqual(EXPECTED);
 });
 
 it('a file of Arrow may have masks before the pictures, which is told', async () => {

@@ -10,7 +10,7 @@ export interface Column {
 
 /** Dots lie between the names of an object and of what it has: "annotation.class". */
 const EXACT =
-  /^(?:.*\.)?(?:labels?|class(?:es)?|category|target|y|character|letter|digit|emotion|choices?)$/i;
+  /^(?:.*\.)?(?:labels?|class(?:es)?|cls|category|target|y|character|letter|digit|emotion|choices?)$/i;
 const WORD =
   /(?:^|[_ .-])(?:(?:labels?|class(?:es)?|category|target|species|breed)(?:$|[_ -]|\.?name|id)|(?:display|tags?\.?|answer\.)_?name)[^.]*$/i;
 const PARTS = /^(?:usage|split|subset|partition|phase|(?:data[ _-]?)?set)$/i;
@@ -106,7 +106,10 @@ export function findLabelColumns<T extends Column>(columns: readonly T[]): reado
   };
   const flags = others.filter(({ cells }) => cells.every((cell) => readFlag(cell) !== null));
   const oneHot = joinOneHot(flags) === null ? [] : flags;
-  for (const found of [findNamed(EXACT), oneHot, findNamed(WORD)]) {
+  const [exact, word] = [findNamed(EXACT), findNamed(WORD)];
+  // "label_name" says in words what "label" numbers.
+  const named = nameEach(exact[0], word[0]) ? word : exact;
+  for (const found of [named, oneHot, word]) {
     if (found.length > 0) {
       return found;
     }
@@ -119,6 +122,18 @@ export function findLabelColumns<T extends Column>(columns: readonly T[]): reado
   const areMeasured = only.cells.some((cell) => /\d\.\d*[1-9]/.test(cell));
   const repeats = values.size <= Math.min(CLASS_LIMITS.classes, only.cells.length / 2);
   return repeats && !areMeasured && values.size > 1 ? [only] : [];
+}
+
+/** Whether a column of numbers has a word for each number in another column. */
+function nameEach(numbers: Column | undefined, words: Column | undefined): boolean {
+  const pairs = new Map(numbers?.cells.map((cell, row) => [cell, words?.cells[row]]));
+  return (
+    pairs.size > 0 &&
+    [...pairs.keys()].every((cell) => /^\s*\d+(?:\.0)?\s*$/.test(cell)) &&
+    [...pairs.values()].every((cell) => /\p{L}/u.test(cell ?? '')) &&
+    new Set(pairs.values()).size === pairs.size &&
+    numbers?.cells.every((cell, row) => pairs.get(cell) === words?.cells[row]) === true
+  );
 }
 
 /** Reads a cell of one-hot labels, also Pandas' True and False; null for others. */
