@@ -177,6 +177,7 @@ it.each<[string, string, string]>([
       data: ROWS.map(({ name }) => [name]),
     }),
   ],
+  ['Pandas, lines', 'labels.json', lines(({ file, name }) => ({ file, label: name }))],
   ['Pandas, values', 'labels.json', list(({ file, name }) => [file, name])],
   [
     'a tool with names and numbers of the classes',
@@ -227,6 +228,17 @@ it.each([
     list(({ file, name }) => ({ file, ...describe(name) })),
   );
   expect((await readLevels()).levels).toEqual([['images', 40, 90, 140]]);
+});
+
+it('pixels in lines of a file that is called .json are read', async () => {
+  const image = (number: number) => Array.from({ length: 16 }, () => 40 + 50 * number);
+  await write(
+    'a.json',
+    lines(({ number, name }) => ({ image: image(number), label: name })),
+  );
+  expect((await readLevels()).levels).toEqual(EXPECTED);
+  await write('a.json', `${lines(({ number }) => ({ image: image(number) }))}{"image": [`);
+  await expect(readLevels()).rejects.toThrow(/a\.json is no table of pixels/);
 });
 
 it('a list of classes by CVAT names their numbers', async () => {

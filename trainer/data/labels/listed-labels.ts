@@ -32,7 +32,13 @@ import {
   type JsonColumns,
 } from './json-columns.ts';
 import { nameRows } from './table-columns.ts';
-import { decodeTable, decodeText, describeEncoding, parseJson } from './text-encoding.ts';
+import {
+  decodeTable,
+  decodeText,
+  describeEncoding,
+  parseJson,
+  parseJsonFile,
+} from './text-encoding.ts';
 import {
   describeUnreadParts,
   findLabels,
@@ -227,7 +233,7 @@ export async function readTable(file: TreeFile, notes: string[]): Promise<string
   notes.push(...describeEncoding(file.path, bytes));
   const text = decodeTable(bytes);
   if (/\.json$/i.test(file.path)) {
-    return readJson(parseJson(text));
+    return readJson(parseJsonFile(text));
   }
   if (/\.(?:jsonl|ndjson|manifest)$/i.test(file.path)) {
     return toTable(toColumns(text.split('\n').map(parseJson).filter(isObject)));

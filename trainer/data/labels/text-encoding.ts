@@ -122,6 +122,20 @@ function countOpen(bytes: Uint8Array): number {
   return (start >= 0xf0 ? 4 : start >= 0xe0 ? 3 : 2) > place + 1 ? place + 1 : 0;
 }
 
+/**
+ * Parses the text of a file, which may have an object in each line, as Pandas and `datasets` also
+ * write files that are called .json.
+ * @returns  A list of the lines' objects; null for text that is no JSON.
+ */
+export function parseJsonFile(text: string): unknown {
+  const whole = parseJson(text);
+  if (whole !== null || !text.trimStart().startsWith('{')) {
+    return whole;
+  }
+  const rows = text.trim().split('\n').map(parseJson);
+  return rows.includes(null) ? null : rows;
+}
+
 /** @returns  Null for text that is no JSON, such as an empty last line. */
 export function parseJson(text: string): unknown {
   try {

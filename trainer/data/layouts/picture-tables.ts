@@ -13,7 +13,7 @@ import { compressors } from 'hyparquet-compressors';
 import { keepNewest } from '../../../shared/newest.ts';
 import { MAX_ARRAY_BYTES } from '../array-file.ts';
 import { isObject, readRows, type JsonColumns } from '../labels/json-columns.ts';
-import { decodeText, parseJson, readLines } from '../labels/text-encoding.ts';
+import { decodeText, parseJson, parseJsonFile, readLines } from '../labels/text-encoding.ts';
 import { findFileSplit, UnusablePicture, within, type Split } from './source.ts';
 import { readFile, type TreeFile } from './tree.ts';
 
@@ -212,7 +212,7 @@ async function openJson(file: TreeFile): Promise<PictureTable | null> {
   }
   const content =
     lines.length === 0
-      ? parseJson(decodeText(await readFile(file, MAX_JSON_BYTES)))
+      ? parseJsonFile(decodeText(await readFile(file, MAX_JSON_BYTES)))
       : lines.filter((line) => line !== null);
   const areLists = Array.isArray(content) && Array.isArray(content[0]);
   const columns = areLists ? readCells([]) : (readRows(content) ?? readCells(content));
