@@ -230,6 +230,31 @@ it.each([
   expect((await readLevels()).levels).toEqual([['images', 40, 90, 140]]);
 });
 
+it('lists of several labels are no one-hot labels', async () => {
+  const labels = (number: number, i: number) => (i === 3 ? [0, 1] : [number]);
+  const image = Array.from({ length: 16 }, (_, k) => k * 15);
+  await write(
+    'a.json',
+    list(({ i, number }) => ({ image, label: labels(number, i) })),
+  );
+  await expect(readLevels()).rejects.toThrow('1 of 12 pictures cannot be used: a.json, row 3 has');
+  await drawAll('images/');
+  await write(
+    'a.json',
+    list(({ i, file, number }) => ({ file, label: labels(number, i) })),
+  );
+  await expect(readLevels()).rejects.toThrow(/1 of 12 .*: images\/103\.pgm has no label/);
+});
+
+it('numbers of files may have a decimal point', async () => {
+  await drawAll('images/');
+  await write(
+    'a.csv',
+    ['id,label', ...ROWS.map(({ i, name }) => `${100 + i}.0,${name}`)].join('\n'),
+  );
+  expect((await readLevels()).levels).toEqual(EXPECTED);
+});
+
 it('pixels in lines of a file that is called .json are read', async () => {
   const image = (number: number) => Array.from({ length: 16 }, () => 40 + 50 * number);
   await write(

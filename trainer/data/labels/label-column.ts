@@ -180,9 +180,24 @@ export function toText(cell: unknown): string {
   return ['string', 'number', 'bigint', 'boolean'].includes(typeof label) ? String(label) : '';
 }
 
+/**
+ * The labels of a column. Where its lists have several lengths, [0, 1] are two labels, and no
+ * one-hot label.
+ * @returns  Null for several labels.
+ */
+export function unwrapLabels(cells: Iterable<unknown>): unknown[] {
+  const all = Array.from(cells);
+  const lengths = all.map((cell) =>
+    Array.isArray(cell) || ArrayBuffer.isView(cell) ? (cell as ArrayLike<unknown>).length : null,
+  );
+  const areAlike = new Set(lengths.filter((length) => length !== null)).size < 2;
+  return all.map((cell, i) => (areAlike || (lengths[i] ?? 1) === 1 ? unwrapLabel(cell) : null));
+}
+
 /** Describes labels that cannot be classes; empty for others. */
 export function describeObjects(what: string, cells: Iterable<unknown>): string[] {
-  return [...cells].some((cell) => typeof unwrapLabel(cell ?? '') === 'object')
+  const all = Array.from(cells, (cell) => cell ?? '');
+  return unwrapLabels(all).some((label) => typeof label === 'object')
     ? [`${what}, has lists or objects: expected a text or a whole number in each row as its class.`]
     : [];
 }

@@ -47,6 +47,7 @@ import {
   normaliseLabel,
   readPart,
   toText,
+  unwrapLabels,
   type Column,
 } from './label-column.ts';
 
@@ -215,7 +216,11 @@ function decodePercent(text: string): string {
 
 /** Tables may have other capitals, and numbers without their zeros: 7 for 0007.png. */
 function toKey(name: string): string {
-  const key = name.normalize().toLowerCase();
+  // Pandas writes 7.0 where another row lacks its number.
+  const key = name
+    .normalize()
+    .toLowerCase()
+    .replace(/^(\d+)\.0$/, '$1');
   return /^\d+(?:\.[a-z]+)?$/.test(key) ? key.replace(/^0+(?=\d)/, '') : key;
 }
 
@@ -322,7 +327,7 @@ function findRows(entries: readonly (readonly [string, unknown])[]): string[][] 
 /** Columns become rows of texts, below the names. */
 function toTable(columns: JsonColumns): string[][] {
   const flat = flattenColumns(columns);
-  const cells = [...flat.values()].map((column) => column.map(toText));
+  const cells = [...flat.values()].map((column) => unwrapLabels(column).map(toText));
   const rows = cells[0]?.map((_, row) => cells.map((column) => column[row] ?? '')) ?? [];
   return [[...flat.keys()], ...rows];
 }

@@ -10,6 +10,7 @@ import {
   readPart,
   toText,
   unwrapLabel,
+  unwrapLabels,
   type Column,
 } from '../labels/label-column.ts';
 import type { PixelRange } from '../../../shared/picture/pixels.ts';
@@ -84,8 +85,9 @@ export async function readHuggingFace(
           label === null ? 'No column has classes' : `The column ${label} has the classes`;
         notes.push(`${found}, ${image} the pictures; not used: ${others.join(', ')}.`);
       }
-      const labels = label === null ? [] : await table.readColumn(label);
-      notes.push(...describeObjects(`${path}, column ${label}`, labels));
+      const cells = label === null ? [] : await table.readColumn(label);
+      notes.push(...describeObjects(`${path}, column ${label}`, cells));
+      const labels = unwrapLabels(cells);
       const readCell = table.openCells(image);
       for (let row = 0; row < table.count; row++) {
         const name = `${path}, row ${row}`;

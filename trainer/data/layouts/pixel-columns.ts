@@ -12,6 +12,7 @@ import {
   normaliseLabel,
   readPart,
   toText,
+  unwrapLabels,
 } from '../labels/label-column.ts';
 import { LEAST_PIXELS, readList, type NumberList } from '../labels/number-lists.ts';
 import { findPixelNames, shapePixels } from '../labels/table-columns.ts';
@@ -71,7 +72,10 @@ export async function readPixelTables(
     for (const name of table.columns.filter((column) => !named.includes(column))) {
       raw.set(name, await table.readColumn(name));
     }
-    const others = Array.from(raw, ([name, cells]) => ({ name, cells: Array.from(cells, toText) }));
+    const others = Array.from(raw, ([name, cells]) => ({
+      name,
+      cells: unwrapLabels(cells).map(toText),
+    }));
     const parts = findParts(others);
     objects.push(...(parts ? describeUnreadParts(path, parts.name, parts.cells) : []));
     const read = parts?.cells.map((cell) => readPart(parts.name, cell)) ?? [];
