@@ -246,6 +246,16 @@ it('lists of several labels are no one-hot labels', async () => {
   await expect(readLevels()).rejects.toThrow(/1 of 12 .*: images\/103\.pgm has no label/);
 });
 
+it.each([
+  ['an index', ',image_id,label\n'],
+  ['an index with a name', 'index,image_id,label\n'],
+])('files are not named by the numbers of the rows: %s', async (_, header) => {
+  await drawAll('images/');
+  const rows = ROWS.map(({ i }) => `${100 + i},${111 - i},${ROWS[11 - i]?.name}`);
+  await write('a.csv', header + rows.join('\n'));
+  expect((await readLevels()).levels).toEqual(EXPECTED);
+});
+
 it('numbers of files may have a decimal point', async () => {
   await drawAll('images/');
   await write(

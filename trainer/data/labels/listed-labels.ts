@@ -357,10 +357,18 @@ function takeLabels(
     const isFull = table.some((row, i) => files[i] && hasPictureEnding(row[place] ?? ''));
     const count = new Set(files.filter((one) => one !== undefined)).size;
     const isKey = new Set(table.map((row) => row[place])).size > table.length / 2;
-    return { place, files, isFull, count, isKey };
+    // Pandas' index, or a first column without a name.
+    const isIndex =
+      files[0] === undefined && /^(?:unnamed.*|index|)$/i.test(table[0]?.[place]?.trim() ?? '');
+    return { place, files, isFull, count, isKey, isIndex };
   });
   // Numbers of rows may be names of pictures, too: 12 and 12.png.
-  const [best] = named.toSorted((a, b) => Number(b.isFull) - Number(a.isFull) || b.count - a.count);
+  const [best] = named.toSorted(
+    (a, b) =>
+      Number(b.isFull) - Number(a.isFull) ||
+      b.count - a.count ||
+      Number(a.isIndex) - Number(b.isIndex),
+  );
   const { place, files, count, isKey } = best ?? { place: 0, files: [], count: 0, isKey: false };
   const isOfPart = isKey && count >= pictures / 2;
   if (count === 0 || (count < (table.length - 1) / 2 && !isOfPart)) {
