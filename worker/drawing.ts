@@ -10,15 +10,8 @@ import { formatColour, type Colour } from '../shared/picture/colour.ts';
 import type { RouteName } from '../shared/contract/formats.ts';
 import { LIMITS } from '../shared/contract/limits.ts';
 import type { ModelChoice } from '../shared/contract/parameters.ts';
-import {
-  pickDigits,
-  settleQuery,
-  type PinnedDigits,
-  type UnknownName,
-} from '../shared/contract/query.ts';
+import { pickDigits, settleQuery, type UnknownName } from '../shared/contract/query.ts';
 import { Refusal, refuseValue } from '../shared/contract/refusal.ts';
-import type { GeneratorPlan } from '../shared/model/generator.ts';
-import type { Samples } from '../shared/model/sampler.ts';
 import { findOwnColours, resolveColours, type AskedColours } from '../shared/picture/paper.ts';
 import type { Size } from '../shared/picture/sheet-layout.ts';
 import type { AppContext } from './context.ts';
@@ -26,11 +19,9 @@ import type { AppDependencies } from './dependencies.ts';
 import {
   countValues,
   doWork,
-  estimateMs,
   LIGHT_WORK,
   measureSamples,
   withModel,
-  yieldThread,
   type Work,
 } from './http/admission.ts';
 import { describeFit } from './http/fitting-work.ts';
@@ -45,9 +36,8 @@ import {
 } from './http/headers.ts';
 import { holdBytes, type Content } from './http/content.ts';
 import { acceptsGzip, negotiateFormat } from './http/negotiation.ts';
-import { checkHand, readHand, settleHand } from './hand.ts';
+import { checkHand, settleHand } from './hand.ts';
 import { chooseRange, respondBytes, respondRange, respondPieces } from './http/range.ts';
-import { useModel } from './models/model-source.ts';
 import type { LoadedModel } from './models/model-cache.ts';
 
 /** A request for something drawn. `P` has all defaults filled in. */
@@ -162,79 +152,112 @@ export async function answerDrawing<P extends PinnedSource>(
     if (hasCurrent(c, headers['ETag'], !mustDraw)) {
       return new Response(null, { status: 304, headers });
     }
-    const content: Record<string, string> = { ...headers, ...drawing.describeContent(pinned) };
-    const plan = (each: P) => drawing.plan?.(each, loaded, labels);
-    const measurePart = (planned: Content, first: number, end: number): Work => {
-      const drawn = planned.count(first, end);
-      return { ...measureSamples(sampler.plan, drawn.sample), label: drawn.label };
-    };
-    const measure = (each: P): Work => {
-      const whole = plan(each);
-      if (whole !== undefined) {
-        return measurePart(whole, 0, whole.length);
-      }
-      const work = drawing.measureWork(each, loaded);
-      return isCompressed ? { ...work, gzip: countValues(work.sample ?? 0, loaded) } : work;
-    };
-    const planned = plan(pinned);
-    if (planned !== undefined) {
-      const part = chooseRange(c, headers['ETag'], planned.length);
-      const isHead = c.req.method === 'HEAD';
-      return doWork(
-        c,
-        dependencies,
-        isHead ? LIGHT_WORK : measurePart(planned, part.first, part.end),
-        () => respondRange(c, content, planned, part),
-        (maxMs) => (part.status === 206 ? 'a shorter range' : describeFit(pinned, measure, maxMs)),
-      );
-    }
-    const isStreamed = isCompressed || drawing.isLong?.(pinned, loaded) === true;
-    const isFresh = headers['ETag'] === undefined;
-    if (isStreamed || isFresh) {
-      content['Accept-Ranges'] = 'none';
-    }
-    if (isCoded) {
-      content['Content-Encoding'] = 'gzip';
-    }
-    if (c.req.method === 'HEAD' && (isStreamed || isFresh) && !mustDraw) {
-      return new Response(null, { headers: content });
-    }
-    return doWork(
-      c,
-      dependencies,
-      measure(pinned),
-      () => {
-        const loadedAt = clock();
-        let drawnAt = loadedAt;
-        const body = drawing.render(pinned, loaded, labels, () => {
-          drawnAt = clock();
-        });
-        if (mustDraw && hasCurrent(c, headers['ETag'], true)) {
-          return new Response(null, { status: 304, headers });
-        }
-        const isWhole = body instanceof Uint8Array;
-        if (isStreamed) {
-          const pieces = isWhole ? holdBytes(body).read(0, body.length) : body;
-          return respondPieces(c, 200, content, pieces, { isCompressed });
-        }
-        const send = (bytes: Uint8Array<ArrayBuffer>) => {
-          const timing = [
-            `load;dur=${(loadedAt - askedAt).toFixed(1)}`,
-            `generate;dur=${(drawnAt - loadedAt).toFixed(1)}`,
-            `encode;dur=${(clock() - drawnAt).toFixed(1)}`,
-          ].join(', ');
-          content['Server-Timing'] = timing;
-          if (readHeader(c, 'range') === undefined) {
-            Object.assign(content, describeLength(headers['ETag'], bytes.length));
-            return new Response(bytes, { headers: content });
-          }
-          return respondBytes(c, content, bytes);
-        };
-        return isWhole ? send(body) : collectPieces(body).then(send);
-      },
-      (maxMs) => describeFit(pinned, measure, maxMs),
-    );
+    const content = { ...headers, ...drawing.describeContent(pinned) };
+    const request = { c, dependencies, drawing, loaded, labels, pinned, headers, content };
+    const planned = drawing.plan?.(pinned, loaded, labels);
+    return planned === undefined
+      ? answerRendered({ ...request, isCoded, isCompressed }, mustDraw, askedAt)
+      : answerPlanned(request, planned);
   });
+}
+
+/** A request whose model, seed and parameters are known. */
+interface Settled<P extends PinnedSource> {
+  readonly c: AppContext;
+  readonly dependencies: AppDependencies;
+  readonly drawing: Drawing<P>;
+  readonly loaded: LoadedModel;
+  readonly labels: Uint8Array;
+  readonly pinned: P;
+  /** Those of a 304, which a 200 has too. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Those of a 200. */
+  readonly content: Record<string, string>;
+}
+
+/** Answers with a set or the part of one that is asked for: the length is known before. */
+function answerPlanned<P extends PinnedSource>(
+  { c, dependencies, drawing, loaded, labels, pinned, headers, content }: Settled<P>,
+  planned: Content,
+): Promise<Response> | Response {
+  const part = chooseRange(c, headers['ETag'], planned.length);
+  const measurePart = (whole: Content, first: number, end: number): Work => {
+    const { sample, label } = whole.count(first, end);
+    return { ...measureSamples(loaded.sampler.plan, sample), label };
+  };
+  const measure = (each: P): Work => {
+    const whole = drawing.plan?.(each, loaded, labels);
+    return whole === undefined
+      ? drawing.measureWork(each, loaded)
+      : measurePart(whole, 0, whole.length);
+  };
+  return doWork(
+    c,
+    dependencies,
+    c.req.method === 'HEAD' ? LIGHT_WORK : measurePart(planned, part.first, part.end),
+    () => respondRange(c, content, planned, part),
+    (maxMs) => (part.status === 206 ? 'a shorter range' : describeFit(pinned, measure, maxMs)),
+  );
+}
+
+/** Answers with what `render` draws. `askedAt` is when the model was asked for. */
+function answerRendered<P extends PinnedSource>(
+  {
+    isCoded,
+    isCompressed,
+    ...request
+  }: Settled<P> & { readonly isCoded: boolean; readonly isCompressed: boolean },
+  mustDraw: boolean,
+  askedAt: number,
+): Promise<Response> | Response {
+  const { c, dependencies, drawing, loaded, labels, pinned, headers, content } = request;
+  const { clock } = dependencies;
+  const isStreamed = isCompressed || drawing.isLong?.(pinned, loaded) === true;
+  const isFresh = headers['ETag'] === undefined;
+  if (isStreamed || isFresh) {
+    content['Accept-Ranges'] = 'none';
+  }
+  if (isCoded) {
+    content['Content-Encoding'] = 'gzip';
+  }
+  if (c.req.method === 'HEAD' && (isStreamed || isFresh) && !mustDraw) {
+    return new Response(null, { headers: content });
+  }
+  const measure = (each: P): Work => {
+    const work = drawing.measureWork(each, loaded);
+    return isCompressed ? { ...work, gzip: countValues(work.sample ?? 0, loaded) } : work;
+  };
+  const draw = (): Promise<Response> | Response => {
+    const loadedAt = clock();
+    let drawnAt = loadedAt;
+    const body = drawing.render(pinned, loaded, labels, () => {
+      drawnAt = clock();
+    });
+    if (mustDraw && hasCurrent(c, headers['ETag'], true)) {
+      return new Response(null, { status: 304, headers });
+    }
+    const isWhole = body instanceof Uint8Array;
+    if (isStreamed) {
+      const pieces = isWhole ? holdBytes(body).read(0, body.length) : body;
+      return respondPieces(c, 200, content, pieces, { isCompressed });
+    }
+    const send = (bytes: Uint8Array<ArrayBuffer>) => {
+      content['Server-Timing'] = [
+        `load;dur=${(loadedAt - askedAt).toFixed(1)}`,
+        `generate;dur=${(drawnAt - loadedAt).toFixed(1)}`,
+        `encode;dur=${(clock() - drawnAt).toFixed(1)}`,
+      ].join(', ');
+      if (readHeader(c, 'range') === undefined) {
+        Object.assign(content, describeLength(headers['ETag'], bytes.length));
+        return new Response(bytes, { headers: content });
+      }
+      return respondBytes(c, content, bytes);
+    };
+    return isWhole ? send(body) : collectPieces(body).then(send);
+  };
+  return doWork(c, dependencies, measure(pinned), draw, (maxMs) =>
+    describeFit(pinned, measure, maxMs),
+  );
 }
 
 /** Ranges count uncompressed bytes, so a request with Range gets no gzip. */
@@ -438,62 +461,6 @@ export function findBase(c: AppContext, { isOffline }: AppDependencies): string 
 /** Says that a model does not support a parameter. */
 export function refuse(parameter: string, received: string, model: string, reason: string): never {
   throw new Refusal({ code: 'parameter_not_supported', parameter, received, model, reason });
-}
-
-type PinnedSequence = PinnedSource & Pick<PinnedDigits, 'start' | 'truncation' | 'hand' | 'vary'>;
-
-/**
- * Draws samples later. Each turn takes no longer than a light answer and leases the model anew: a
- * reader who leaves keeps no lease.
- */
-export function createDraw(
-  c: AppContext,
-  { modelSource, streamTurns }: Pick<AppDependencies, 'modelSource' | 'streamTurns'>,
-  { model, seed, start, truncation, hand: text, vary }: PinnedSequence,
-  label: number | undefined,
-): (first: number, count: number) => Promise<Samples> {
-  const defer = c.get('defer');
-  const hand = text === undefined ? undefined : readHand(text, vary);
-  return async (first, count) => {
-    const parts: Samples[] = [];
-    for (let done = 0; done < count;) {
-      const part = await useModel(modelSource, model, defer, ({ sampler }) =>
-        streamTurns.run(async () => {
-          const n = Math.min(count - done, countPerTurn(sampler.plan));
-          const at = start + first + done;
-          const drawn = sampler.draw({ seed, start: at, count: n, truncation, label, hand });
-          await yieldThread();
-          return drawn;
-        }, defer),
-      );
-      if ('code' in part) {
-        throw new Error(`the model went away in the middle of an answer: ${part.code}`);
-      }
-      parts.push(part);
-      done += part.count;
-    }
-    return joinSamples(parts);
-  };
-}
-
-/** Counts the samples that take no longer than a light answer. */
-function countPerTurn(plan: GeneratorPlan): number {
-  const [fixedMs, ms] = [0, 1].map((n) => estimateMs(measureSamples(plan, n))) as [number, number];
-  return Math.max(1, Math.floor((LIMITS.maxLightMs - fixedMs) / (ms - fixedMs)));
-}
-
-/** Joins consecutive samples of one model, at least one part. */
-function joinSamples(parts: readonly Samples[]): Samples {
-  const [first] = parts as [Samples];
-  if (parts.length === 1) {
-    return first;
-  }
-  return {
-    ...first,
-    count: parts.reduce((sum, { count }) => sum + count, 0),
-    pixels: concatBytes(...parts.map(({ pixels }) => pixels)),
-    labels: first.labels && concatBytes(...parts.map(({ labels }) => labels ?? new Uint8Array())),
-  };
 }
 
 /**

@@ -18,7 +18,8 @@ import {
 import { deriveSeedKey, drawLabels } from '../../shared/model/random.ts';
 import type { App, AppContext } from '../context.ts';
 import type { AppDependencies } from '../dependencies.ts';
-import { answerDrawing, createDraw, describeFile, findBase, nameSeed, refuse } from '../drawing.ts';
+import { createDraw } from '../draw-stream.ts';
+import { answerDrawing, describeFile, findBase, nameSeed, refuse } from '../drawing.ts';
 import { planDataset, renderRows, type DatasetContext } from '../formats/dataset.ts';
 import { countValues, measureSamples } from '../http/admission.ts';
 import { DRAWING_ERRORS, listBodies, PARTIAL, type OperationEntry } from '../http/operation.ts';
