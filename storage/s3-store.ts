@@ -231,6 +231,8 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         new ListObjectsV2Command({
           Bucket: bucket,
           Prefix: prefix + keyPrefix,
+          // XML cannot hold a control character: with one in a key, some servers fail the listing.
+          EncodingType: 'url',
           MaxKeys: options.listPageSize,
           ContinuationToken: token,
         }),
@@ -242,8 +244,9 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         if (!Number.isSafeInteger(Size) || Number.isNaN(lastModifiedMs)) {
           throw failWith('a listing without sizes or dates');
         }
-        const key = Key.slice(prefix.length);
-        if (Key.startsWith(prefix + keyPrefix) && isValidKey(key)) {
+        const fullKey = answer.EncodingType === 'url' ? decodeKey(Key) : Key;
+        const key = fullKey.slice(prefix.length);
+        if (fullKey.startsWith(prefix + keyPrefix) && isValidKey(key)) {
           objects.push({ key, bytes: Size, lastModifiedMs });
         }
       }
@@ -276,6 +279,15 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     hasUnsafeConditions: () => refused.size > 0,
     close: async () => client.destroy(),
   };
+}
+
+/** A key that cannot be decoded holds a %, so it is not valid and is skipped. */
+function decodeKey(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return encoded;
+  }
 }
 
 function createS3Client(options: S3StoreOptions): S3Client {

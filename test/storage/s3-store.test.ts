@@ -372,6 +372,30 @@ describe('an S3 store on a faulty server', () => {
     expect(await listKeys(store)).toEqual(['good.json']);
   });
 
+  it('lists valid keys beside one that XML cannot hold', async () => {
+    const keys = ['models/good.json', 'models/\u0001', 'models/a%2fb', 'models/%'];
+    const list = (encode: (key: string) => string): string =>
+      keys
+        .map(
+          (key) =>
+            `<Contents><Key>${encode(key)}</Key><Size>1</Size><LastModified>2026-01-02T03:04:05.678Z</LastModified></Contents>`,
+        )
+        .join('');
+    const store = await openAlways({
+      do: 'answer',
+      status: 200,
+      // S3Proxy stops writing at a control character, unless the keys are percent-encoded.
+      body: ({ url = '' }) =>
+        url.includes('encoding-type=url')
+          ? `<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>${list(encodeURIComponent)}</ListBucketResult>`
+          : `<ListBucketResult><IsTruncated>false</IsTruncated>${list(String)}`.split(
+              '\u0001',
+              1,
+            )[0]!,
+    });
+    expect(await listKeys(store, 'models/')).toEqual(['models/good.json']);
+  });
+
   it('refuses an endless object without reading it to the end', async () => {
     const store = await openAlways({
       do: 'answer',
