@@ -55,9 +55,11 @@ export interface LocationOptions {
 /** Parses `s3://BUCKET[/PREFIX]`. @throws ExpectedError */
 export function parseS3Location(text: string, options: LocationOptions): S3Location {
   const { name, env } = options;
-  const endpoint = findSetting(options, 'endpoint', ENDPOINTS, parseEndpoint);
-  const region = findSetting(options, 'region', REGIONS, parseRegion);
   const [bucket = '', ...rest] = text.slice('s3://'.length).split('/');
+  const endpoint = findSetting(options, 'endpoint', ENDPOINTS, (setting, address) =>
+    parseEndpoint(setting, address, bucket),
+  );
+  const region = findSetting(options, 'region', REGIONS, parseRegion);
   const prefix = rest.join('/').replace(/\/$/, '');
   const pattern = endpoint === undefined ? AWS_BUCKET : ANY_BUCKET;
   if (!pattern.test(bucket) || (prefix !== '' && !PREFIX.test(prefix))) {
@@ -115,7 +117,7 @@ export function parseR2Location(text: string, options: LocationOptions): S3Locat
   return {
     bucket,
     prefix: '',
-    endpoint: parseEndpoint('--endpoint', address),
+    endpoint: parseEndpoint('--endpoint', address, bucket),
     region: parseRegion('--region', region),
   };
 }
@@ -143,7 +145,7 @@ function parseRegion(name: string, region: string): string {
   return region;
 }
 
-function parseEndpoint(name: string, text: string): string {
+function parseEndpoint(name: string, text: string, bucket: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !['http:', 'https:'].includes(url.protocol)) {
     throw new ExpectedError(
@@ -156,7 +158,15 @@ function parseEndpoint(name: string, text: string): string {
         'credentials belong in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
     );
   }
-  return url.href.replace(/(?<!\/)\/+$/, '');
+  const endpoint = url.href.replace(/(?<!\/)\/+$/, '');
+  // R2's dashboard shows it so. Then every key would get the bucket's name as a prefix.
+  if (bucket !== '' && endpoint.endsWith(`/${bucket}`) && url.pathname !== '/') {
+    throw new ExpectedError(
+      `${name} is ${quoteSetting(text)}, expected the address without the bucket, ` +
+        `got ${JSON.stringify(bucket)} at its end; leave it out`,
+    );
+  }
+  return endpoint;
 }
 
 /**

@@ -132,6 +132,22 @@ describe('a target', () => {
     expect(() => parseTarget(text, { env })).toThrow(message);
   });
 
+  it.each([
+    ['s3://models', `https://${ACCOUNT}.r2.cloudflarestorage.com/models`],
+    ['s3://models/prefix', 'http://host:9000/base/models/'],
+    ['r2://models', `https://${ACCOUNT}.eu.r2.cloudflarestorage.com/models`],
+  ])('%s at %s is refused, because the endpoint names the bucket, too', (text, endpoint) => {
+    const parse = (): unknown => parseTarget(text, { env: {}, endpoint });
+    expect(parse).toThrow(ExpectedError);
+    expect(parse).toThrow(/--endpoint .* without the bucket, got "models" at its end/);
+  });
+
+  it('accepts an endpoint whose host has the bucket’s name', () => {
+    expect(parseTarget('s3://models', { env: {}, endpoint: 'http://models' })).toMatchObject({
+      endpoint: 'http://models',
+    });
+  });
+
   it('accepts no endpoint unless it is an S3 store', () => {
     expect(() => parseTarget('local', { env: {}, endpoint: 'http://host' })).toThrow('--endpoint');
     expect(() => parseTarget('./out', { env: {}, region: 'auto' })).toThrow('--region');
