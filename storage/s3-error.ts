@@ -44,6 +44,14 @@ const NO_CREDENTIALS = [
   [/^Could not (?:load|resolve) credentials/, 'there are none; does the profile exist?'],
 ] as const;
 
+/** Node's error codes of a refused certificate. */
+const UNTRUSTED = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
 /** Names that the SDK gives to an answer without an error code. */
 const NO_CODE = new Set(['Error', 'NotFound', 'Unknown', 'UnknownError', 'S3ServiceException']);
 
@@ -52,6 +60,7 @@ export function describeError(cause: unknown) {
     name: string;
     message: string;
     code: string;
+    hostname: string;
     $fault: string;
     $metadata: { httpStatusCode?: number; attempts?: number };
     $response: { statusCode?: number; headers?: Record<string, string> };
@@ -68,6 +77,8 @@ export function describeError(cause: unknown) {
     code: (isCode || code !== name) && /^[A-Za-z0-9.]{1,64}$/.test(code) ? code : undefined,
     /** Node's error code when no answer came. */
     networkCode: status === undefined && !isCode ? error.code : undefined,
+    /** The name that was not found, of the endpoint, with the bucket, or of a proxy. */
+    host: error.hostname,
     bucketRegion: $response.headers?.['x-amz-bucket-region'],
     advice: hasCredentials ? undefined : NO_CREDENTIALS.find(([text]) => text.test(message))?.[1],
     attempts: $metadata.attempts ?? 1,
@@ -103,9 +114,7 @@ export function isUnsupported(failure: S3Failure): boolean {
 export function toStorageFailure(failure: S3Failure, timeoutMs: number): StorageFailure {
   const { status, code, networkCode, bucketRegion = '', advice } = failure;
   if (networkCode !== undefined) {
-    const isLate = networkCode === 'ETIMEDOUT' || networkCode === 'ABORT_ERR';
-    const detail = isLate ? `no answer within ${Math.ceil(timeoutMs / 1000)} s` : networkCode;
-    return { reason: 'unreachable', detail };
+    return { reason: 'unreachable', detail: describeNetworkCode(networkCode, failure, timeoutMs) };
   }
   const reason = findReason(failure);
   if (reason === 'no_bucket' || reason === 'clock_skewed') {
@@ -116,4 +125,17 @@ export function toStorageFailure(failure: S3Failure, timeoutMs: number): Storage
   }
   const shownCode = advice ?? code ?? 'without an S3 error code: is the endpoint an S3 endpoint?';
   return { reason, detail: `${status === undefined ? '' : `HTTP ${status} `}${shownCode}` };
+}
+
+function describeNetworkCode(code: string, { host = '' }: S3Failure, timeoutMs: number): string {
+  if (code === 'ETIMEDOUT' || code === 'ABORT_ERR') {
+    return `no answer within ${Math.ceil(timeoutMs / 1000)} s`;
+  }
+  if (code === 'EPROTO') {
+    return `${code}: is it an http:// address?`;
+  }
+  if (UNTRUSTED.has(code)) {
+    return `${code}: NODE_EXTRA_CA_CERTS takes a file with the certificate to trust`;
+  }
+  return `${code} ${host}`.trim();
 }

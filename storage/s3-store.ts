@@ -227,7 +227,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     const objects: ListedObject[] = [];
     let token: string | undefined;
     for (let page = 0; page < MAX_LIST_PAGES; page += 1) {
-      const answer = await send<ListObjectsV2CommandOutput>(
+      const answer = await send<ListObjectsV2CommandOutput, S3Failure>(
         new ListObjectsV2Command({
           Bucket: bucket,
           Prefix: prefix + keyPrefix,
@@ -237,7 +237,11 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
           ContinuationToken: token,
         }),
         limit(keyPrefix),
+        (failure) => (failure.code === 'NoSuchKey' ? failure : undefined),
       );
+      if ('attempts' in answer) {
+        throw failWith('NoSuchKey for a listing: does the endpoint name the bucket, too?');
+      }
       for (const { Key = '', Size = Number.NaN, LastModified } of answer.Contents ?? []) {
         const lastModifiedMs = LastModified?.getTime() ?? Number.NaN;
         // A guess about an object's age could get it deleted.

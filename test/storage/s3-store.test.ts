@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { formatLogLine } from '../../worker/http/log.ts';
 import { StorageError, type StorageFailure } from '../../storage/object-store.ts';
+import { describeError, toStorageFailure } from '../../storage/s3-error.ts';
 import { createS3Store, type S3StoreOptions } from '../../storage/s3-store.ts';
 import {
   buildS3Error,
@@ -314,6 +315,48 @@ describe('an S3 store on a faulty server', () => {
     });
   });
 
+  it('is unreachable over TLS when the server speaks none, and says so', async () => {
+    await openAlways({ do: 'stall' });
+    const store = createS3Store({
+      endpoint: (proxy as FaultyProxy).endpoint.replace('http:', 'https:'),
+      bucket: 'bucket',
+      region: 'auto',
+      credentials,
+      attempts: 1,
+    });
+    expect(await catchStorageFailure(store.get('key'))).toEqual({
+      reason: 'unreachable',
+      detail: 'EPROTO: is it an http:// address?',
+    });
+  });
+
+  it('names the host that was not found, which may begin with the bucket', async () => {
+    const store = createS3Store({
+      endpoint: 'http://host.invalid',
+      bucket: 'bucket',
+      region: 'auto',
+      isVirtualHost: true,
+      credentials,
+      attempts: 1,
+    });
+    const failure = await catchStorageFailure(store.get('key'));
+    expect(failure).toMatchObject({
+      reason: 'unreachable',
+      detail: expect.stringMatching(/^E\w+ bucket\.host\.invalid$/) as string,
+    });
+  });
+
+  it.each(['DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'])(
+    'tells after %s how to trust a certificate',
+    (code) => {
+      const failure = describeError(Object.assign(new Error('a message'), { code }));
+      expect(toStorageFailure(failure, 1000)).toEqual({
+        reason: 'unreachable',
+        detail: `${code}: NODE_EXTRA_CA_CERTS takes a file with the certificate to trust`,
+      });
+    },
+  );
+
   it('is unreachable when no answer comes in time', async () => {
     const waiting = createWaiting();
     const store = await openAlways({ do: 'stall' }, { timeoutMs: 20, waiting });
@@ -370,6 +413,18 @@ describe('an S3 store on a faulty server', () => {
       body: `<ListBucketResult><IsTruncated>false</IsTruncated>${names}</ListBucketResult>`,
     });
     expect(await listKeys(store)).toEqual(['good.json']);
+  });
+
+  it('tells that the endpoint may name the bucket when it takes a listing for an object', async () => {
+    const store = await openAlways({
+      do: 'answer',
+      status: 404,
+      body: buildS3Error('NoSuchKey'),
+    });
+    expect(await catchStorageFailure(store.list('models/'))).toEqual({
+      reason: 'unexpected',
+      detail: 'NoSuchKey for a listing: does the endpoint name the bucket, too?',
+    });
   });
 
   it('lists valid keys beside one that XML cannot hold', async () => {
