@@ -106,15 +106,18 @@ export async function publishArtifact(options: PublishOptions) {
 
   const publish = async (lease: Lease, isSafe: boolean) => {
     const uploaded: PublishedObject[] = [];
-    const putMissing = async (): Promise<void> => {
-      for (const upload of await findMissing(store, published, uploads)) {
-        await lease.assure();
-        await putOnce(store, upload);
-        uploaded.push(upload.object);
-        onObject?.('uploaded', upload.object);
-      }
+    const upload = async (one: Upload): Promise<void> => {
+      await lease.assure();
+      await putOnce(store, one);
+      uploaded.push(one.object);
+      onObject?.('uploaded', one.object);
     };
-    await putMissing();
+    // Looked for again under the lease, and not in a listing: some stores list deleted objects.
+    for (const one of uploads) {
+      if (!(await isThere(store, one.object))) {
+        await upload(one);
+      }
+    }
     const moved =
       objection === null
         ? await movePointer(options, published, {
@@ -126,7 +129,9 @@ export async function publishArtifact(options: PublishOptions) {
           })
         : { isMoved: false, before, defaultName: result.defaultName };
     // Puts back what a delete removed that was on its way for longer than any lease.
-    await putMissing();
+    for (const one of await findMissing(store, published, uploads)) {
+      await upload(one);
+    }
     const keys = new Set(uploaded.map(({ key }) => key));
     return {
       ...result,

@@ -437,6 +437,25 @@ describe('a store that fails', () => {
     expect(await readServed(store)).toEqual({ mlp: first.manifest.version });
   });
 
+  it('by listing what was deleted, as S3Mock does with versions, serves no missing file', async () => {
+    await publish(first);
+    const listed = await store.list('');
+    await Promise.all(
+      listed
+        .filter(({ key }) => key.endsWith(WEIGHTS_FILE))
+        .map(async ({ key }) => store.delete(key)),
+    );
+    const stale: ObjectStore = {
+      ...store,
+      list: async (prefix) => listed.filter(({ key }) => key.startsWith(prefix)),
+    };
+    const repeated = await publish(first, { store: stale });
+    expect(repeated.uploaded.map(({ key }) => key)).toEqual([
+      expect.stringContaining(WEIGHTS_FILE),
+    ]);
+    expect((await publish(first)).alreadyThere).toHaveLength(listed.length - 2);
+  });
+
   it('by refusing a free key, as versitygw does with versions, is not told of other bytes', async () => {
     const refusing = wrapPuts(store, (_index, key, ...rest) =>
       key.endsWith(WEIGHTS_FILE) ? Promise.resolve(false) : store.put(key, ...rest),
