@@ -31,8 +31,8 @@ export function locateSchema(name: string): string {
 }
 
 /**
- * Says the same in words that more generators understand: a list of types for a nullable value, and
- * a reference without neighbours.
+ * Says the same in words that more generators understand: a list of types for a nullable value,
+ * `oneOf` for alternatives of different types, and a reference without neighbours.
  */
 function simplify(node: unknown): unknown {
   if (Array.isArray(node)) {
@@ -49,13 +49,23 @@ function simplify(node: unknown): unknown {
     key === 'properties' ? mapValues(value, simplify) : simplify(value),
   ]);
   const { propertyNames: _, anyOf, required, ...rest } = Object.fromEntries(entries);
-  const [first, second] = Array.isArray(anyOf) ? anyOf : [];
-  const isNullable = second?.type === 'null' && typeof first?.type === 'string';
   return {
-    ...(isNullable ? { ...first, type: [first.type, 'null'] } : anyOf !== undefined && { anyOf }),
+    ...(Array.isArray(anyOf) && simplifyUnion(anyOf)),
     ...(rest.type === 'integer' ? describeInteger(rest) : rest),
     ...(required?.length > 0 && { required }),
   };
+}
+
+/** @param anyOf  The alternatives of a union. */
+function simplifyUnion(anyOf: readonly Json[]): Json {
+  const types = new Set(anyOf.map(({ type }) => type));
+  if (types.has(undefined) || types.size < anyOf.length) {
+    return { anyOf };
+  }
+  const [first, second] = anyOf;
+  return second?.['type'] === 'null'
+    ? { ...first, type: [first?.['type'], 'null'] }
+    : { oneOf: anyOf };
 }
 
 export function mapValues<T, U>(
