@@ -110,7 +110,7 @@ export function parseR2Location(text: string, options: LocationOptions): S3Locat
     throw new ExpectedError(
       `${name} ${text}: expected the account's 32 hex digits in CLOUDFLARE_ACCOUNT_ID, ` +
         `got ${account === null ? 'nothing' : 'another text'}; ` +
-        '`wrangler whoami` shows them (or give the whole address with --endpoint)',
+        '`npx wrangler whoami` shows them (or give the whole address with --endpoint)',
     );
   }
   const address = endpoint ?? `https://${account}.r2.cloudflarestorage.com`;

