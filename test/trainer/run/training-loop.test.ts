@@ -165,7 +165,7 @@ describe('a run', () => {
     const reporter = { ...SILENT_REPORTER, say: (line: string) => void said.push(line) };
     const whole = await train({ config: { ...config, steps: 23 }, reporter });
     expect(said.length).toBeLessThan(20);
-    expect(said.at(-1)).toMatch(/^A classifier learns the classes, .*: pass 40 of 40, loss 0\./);
+    expect(said.at(-1)).toMatch(/^A classifier learns the classes, .*: epoch 40 of 40, loss 0\./);
     const { folder } = await train({ config: { ...config, steps: 21 } });
     const resumed = await train({ config: { ...config, steps: 23 }, folder, resume: true });
     expect(resumed.weights).toEqual(whole.weights);
