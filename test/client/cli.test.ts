@@ -720,6 +720,8 @@ test('says what it can do, and its version', async () => {
   ]) {
     expect(help.replaceAll(/\s+/g, ' ')).toContain(word);
   }
+  // After "(default: 0)" people would write --smooth 1, and get the class 1.
+  expect(help.replaceAll(/\s+/g, ' ')).not.toMatch(/--smooth [^-]*\(default/);
   expect(read('dataset --help')).toContain('--labels <file>');
   expect([read('-h'), read('help')]).toEqual([help, help]);
   const loops = read('help morph');

@@ -329,6 +329,18 @@ describe('npm run train', () => {
     expect(existsSync(out)).toBe(false);
   });
 
+  it('tells before the run which model and which default it replaces', async () => {
+    const to = join(parent, 'replaced');
+    const published = await run('publish', '--model', 'models/seed', '--to', to);
+    expect([published.code, published.output]).toEqual([0, expect.stringContaining('seed')]);
+    const publishing = TRAIN.filter((word) => word !== '--no-publish');
+    const plan = async (...words: string[]): Promise<string> =>
+      (await run(...publishing, '--dry-run', '--to', to, ...words)).output;
+    expect(await plan('--name', 'shapes')).toContain('replaces nothing\n');
+    expect(await plan('--name', 'shapes', '--default')).toContain('replaces seed as the default\n');
+    expect(await plan()).toMatch(/replaces seed@[0-9a-f]{16}, unless it is a trial\n/);
+  });
+
   it('checks an S3 service that its flags name, and says that it cannot be reached', async () => {
     const { code, output } = await unreachable;
     expect(output).toMatch(/publishes +seed to s3:\/\/bucket\n +what it replaces cannot be read/);
