@@ -79,7 +79,7 @@ export interface Drawing<P extends PinnedSource> {
   measureWork(pinned: P, loaded: LoadedModel): Work;
   /** Whether gzip is part of the format, or a coding for clients that accept it. */
   readonly gzip?: 'format' | 'coding';
-  /** Plans an answer whose length is known before a digit is drawn. */
+  /** Plans an answer in a format whose length is known before a digit is drawn. */
   plan?(pinned: P, loaded: LoadedModel, labels: Uint8Array): Content | undefined;
   /** Whether drawing decides if the answer is an error, so that HEAD always draws. */
   mustDraw?(pinned: P, loaded: LoadedModel): boolean;
@@ -186,10 +186,9 @@ function answerPlanned<P extends PinnedSource>(
     return { ...measureSamples(loaded.sampler.plan, sample), label };
   };
   const measure = (each: P): Work => {
-    const whole = drawing.plan?.(each, loaded, labels);
-    return whole === undefined
-      ? drawing.measureWork(each, loaded)
-      : measurePart(whole, 0, whole.length);
+    // Its format has a plan, whatever the other parameters are.
+    const whole = drawing.plan?.(each, loaded, labels) as Content;
+    return measurePart(whole, 0, whole.length);
   };
   return doWork(
     c,

@@ -67,11 +67,15 @@ export async function buildPage(): Promise<void> {
     const locate = (source: string) => `${ASSET_PATH}${findOutput(metafile, source)}`;
     const painter = findOutput(metafile, SOURCES.painter);
     const list = {
-      ...mapValues(SOURCES, locate),
-      charts: mapValues(CHARTS, (source) => ({
-        url: locate(source),
-        description: readDescription(source),
-      })),
+      ...Object.fromEntries(
+        Object.entries(SOURCES).map(([name, source]) => [name, locate(source)]),
+      ),
+      charts: Object.fromEntries(
+        Object.entries(CHARTS).map(([name, source]) => [
+          name,
+          { url: locate(source), description: readDescription(source) },
+        ]),
+      ),
       bytes: { painter: measureGzipped(metafile, painter, folder) },
       quality: BUNDLED_MODELS.map((name) =>
         readQualityCard(fs.readFileSync(join(ROOT, 'models', name, 'README.md'), 'utf8')),
@@ -103,10 +107,6 @@ async function makeOpenapiDocument(folder: string): Promise<string> {
     writeOpenapiDocument: () => string;
   };
   return writeOpenapiDocument();
-}
-
-function mapValues<T>(record: Record<string, string>, map: (value: string) => T) {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
 }
 
 /** The text of a chart for readers who do not see it, as `npm run build -- figures` wrote it. */

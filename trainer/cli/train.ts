@@ -7,7 +7,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import * as v from 'valibot';
-import { formatCount } from '../../shared/text.ts';
+import { capitalize, formatCount } from '../../shared/text.ts';
 import { quoteArgument } from '../../shared/npm-flags.ts';
 import { ExpectedError } from '../../shared/expected-error.ts';
 import { modelNameSchema, type Manifest } from '../../shared/model/artifact.ts';
@@ -30,6 +30,7 @@ import {
   USUAL_AUGMENTATION,
 } from '../gan/preset.ts';
 import { createReporter, describeSeconds } from '../run/log/reporter.ts';
+import { needsClassifier } from '../run/matching-classifier.ts';
 import {
   appendSession,
   chooseRunFolder,
@@ -493,7 +494,6 @@ async function saveProblems(folder: string, findings: Findings): Promise<string>
 async function printEstimate({ options, dataset, backend, checkpoint }: RunPlan): Promise<void> {
   const { config } = options;
   const left = config.steps - (checkpoint?.step ?? 0);
-  const needsClassifier = config.matching !== undefined && checkpoint === null;
   if (left < MIN_TIMED_STEPS || isTooSlow(config, backend)) {
     return;
   }
@@ -503,7 +503,9 @@ async function printEstimate({ options, dataset, backend, checkpoint }: RunPlan)
     timeSteps(config, dataset),
   );
   const rate = `${(seconds * 1000).toFixed(0)} ms a step`;
-  const before = needsClassifier ? ', after a classifier has learned the classes' : '';
+  const before = needsClassifier(config, checkpoint)
+    ? ', after a classifier has learned the classes'
+    : '';
   console.log(`${'time'.padEnd(10)} about ${describeSeconds(left * seconds)} (${rate})${before}`);
   const megabytes = Math.ceil((measureResidentBytes() + dataset.images.length) / 1e6);
   console.log(`${'memory'.padEnd(10)} about ${formatCount(megabytes)} MB\n`);
@@ -560,7 +562,7 @@ function resolveTarget(text: string): string {
 function parseName(text: string): string {
   const parsed = v.safeParse(modelNameSchema, text);
   if (!parsed.success) {
-    throw new InvalidArgumentError('Expected 1 to 32 of a-z, 0-9 and -, a letter first.');
+    throw new InvalidArgumentError(`${capitalize(parsed.issues[0].message)}.`);
   }
   return parsed.output;
 }

@@ -3,6 +3,8 @@ import type { RandomKey } from '../../shared/model/random.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { drawClassifier, trainClassifier } from '../evaluation/classifier/training.ts';
 import { planMatchingClassifier } from '../gan/matching.ts';
+import type { TrainingConfig } from '../gan/preset.ts';
+import type { Checkpoint } from './checkpoint.ts';
 
 /** Images that it sees in all: 5 to 40 times each. */
 const IMAGES_SEEN = 300_000;
@@ -10,6 +12,14 @@ const BATCH = 128;
 /** At most a line in this time, but for the last. */
 const SAID_EVERY_MS = 20_000;
 const TRAINING = { learningRate: 2e-3, emaDecay: 0.998 } as const;
+
+/** Whether the classifier has to learn before the first step: a checkpoint holds it already. */
+export function needsClassifier(
+  { matching }: Pick<TrainingConfig, 'matching'>,
+  checkpoint: Checkpoint | null,
+): boolean {
+  return matching !== undefined && checkpoint === null;
+}
 
 /** @returns  Its weights, flat; null when the signal came first. */
 export async function learnMatchingClassifier(

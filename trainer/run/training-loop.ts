@@ -11,7 +11,7 @@ import { PURPOSES } from '../gan/preset.ts';
 import { createGan, disposeGan, readGan, type StepLosses, type StepSource } from '../gan/step.ts';
 import { pickShippedWeights, type Gan, type Probe } from '../gan/update.ts';
 import { saveCheckpoint, type Checkpoint } from './checkpoint.ts';
-import { learnMatchingClassifier } from './matching-classifier.ts';
+import { learnMatchingClassifier, needsClassifier } from './matching-classifier.ts';
 import {
   createObserver,
   DIVERGED_ADVICE,
@@ -70,8 +70,9 @@ export interface TrainingResult {
 export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const { config, dataset, signal, hook, clock = performance.now.bind(performance) } = run;
   const key = deriveKey('train', config.seed);
-  const needsClassifier = config.matching !== undefined && run.checkpoint === null;
-  const classifier = needsClassifier ? await learnClassifier(run) : undefined;
+  const classifier = needsClassifier(config, run.checkpoint)
+    ? await learnClassifier(run)
+    : undefined;
   if (classifier === null) {
     return { finished: false, step: 0, weights: new Float32Array() };
   }
